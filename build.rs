@@ -1,0 +1,31 @@
+//! Tells the library its commit, and makes the C header from the sources that define the ABI. The header is made in the
+//! build's own directory; `tests/header.rs` compares it with the committed `include/mirrorvip.h`.
+
+use std::{env, error::Error, path::PathBuf, process::Command};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    for path in
+        ["build.rs", "cbindgen.toml", "src/callout/mod.rs", "src/callout/abi.rs", ".git/HEAD", ".git/refs/heads"]
+    {
+        if PathBuf::from(path).exists() {
+            println!("cargo::rerun-if-changed={path}");
+        }
+    }
+    println!("cargo::rustc-env=MIRRORVIP_COMMIT={}", commit());
+    let header = PathBuf::from(env::var("OUT_DIR")?).join("mirrorvip.h");
+    cbindgen::Builder::new()
+        .with_src("src/callout/abi.rs")
+        .with_src("src/callout/mod.rs")
+        .with_config(cbindgen::Config::from_file("cbindgen.toml")?)
+        .generate()?
+        .write_to_file(&header);
+    println!("cargo::rustc-env=MIRRORVIP_HEADER={}", header.display());
+    Ok(())
+}
+
+/// The commit that is being built, or "unknown" outside a checkout (a source archive).
+fn commit() -> String {
+    let git = Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).output();
+    let commit = git.ok().filter(|done| done.status.success()).and_then(|done| String::from_utf8(done.stdout).ok());
+    commit.map_or_else(|| "unknown".into(), |commit| commit.trim().to_owned())
+}

@@ -1,0 +1,206 @@
+//! Everything `$ZF`: the function table, the callouts, and what IRIS's process is promised. Nothing outside this module
+//! knows a raw pointer.
+//!
+//! The position in the table is ABI (`$ZF(-5)` may call by number): entries are only ever appended.
+
+mod abi;
+mod guard;
+mod runtime;
+mod sigpipe;
+mod text;
+
+pub use abi::{ZF_FAILURE, ZF_SUCCESS, mirrorvip_callbacks, mirrorvip_entry, mirrorvip_string};
+
+use crate::{
+    command::{self, Action},
+    error::{Code, Error},
+    report::to_ascii,
+};
+use runtime::Host;
+use std::{
+    ffi::{CStr, c_char, c_int},
+    ptr::{null, null_mut},
+    sync::atomic::{AtomicPtr, Ordering},
+};
+
+/// The host's callbacks: constant for the life of the process, so that a fork or a second load changes nothing.
+static CALLBACKS: AtomicPtr<mirrorvip_callbacks> = AtomicPtr::new(null_mut());
+
+static TABLE: [mirrorvip_entry; 6] = [
+    entry(c"Version", c"1B", version_address()),
+    entry(c"Acquire", c"1b1B", callout_address(mirrorvip_acquire)),
+    entry(c"Status", c"1b1B", callout_address(mirrorvip_status)),
+    entry(c"Check", c"1b1B", callout_address(mirrorvip_check)),
+    entry(c"Release", c"1b1B", callout_address(mirrorvip_release)),
+    mirrorvip_entry { name: null(), linkage: null(), function: None },
+];
+
+/// Called by IRIS when it loads the library: takes IRIS's tables, gives ours. Either argument may be null; the second,
+/// the Callin functions, is not used. The array that is returned ends with an entry of nulls and is never freed.
+#[unsafe(no_mangle)]
+pub extern "C" fn GetZFTable(
+    callbacks: *mut mirrorvip_callbacks,
+    _callin: *mut std::ffi::c_void,
+) -> *const mirrorvip_entry {
+    CALLBACKS.store(callbacks, Ordering::Release);
+    TABLE.as_ptr()
+}
+
+/// Called by IRIS after a load. Nothing is prepared ahead of a call; always 0, no error.
+#[unsafe(no_mangle)]
+pub extern "C" fn ZFInit() -> c_int {
+    ZF_SUCCESS
+}
+
+/// Called by IRIS before an unload. Nothing is kept between calls; always 0, no error.
+#[unsafe(no_mangle)]
+pub extern "C" fn ZFUnload() -> c_int {
+    ZF_SUCCESS
+}
+
+/// `Version` (linkage `1B`): name, version, commit and the clouds that are built in, as one JSON object.
+///
+/// # Safety
+/// `report` is null or has room for the host's longest `$ZF` string (`ZFSTRSIZE`, by default 32,767 bytes).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mirrorvip_version(report: *mut mirrorvip_string) -> c_int {
+    let text = guard::contain(|| to_ascii(&command::version().to_string())).ok();
+    // SAFETY: the caller vouches for the buffer.
+    unsafe { answer(report, text.filter(|text| text.len() <= host().bound())) }
+}
+
+/// `Acquire` (linkage `1b1B`): makes this member the holder of the VIP, verifies it, reports.
+///
+/// # Safety
+/// `request` is null or a counted string; `report` is null or has room for the host's longest `$ZF` string.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mirrorvip_acquire(request: *const mirrorvip_string, report: *mut mirrorvip_string) -> c_int {
+    // SAFETY: the caller vouches for both.
+    unsafe { call(Action::Acquire, request, report) }
+}
+
+/// `Status` (linkage `1b1B`): who holds the VIP now; reads only.
+///
+/// # Safety
+/// As [`mirrorvip_acquire`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mirrorvip_status(request: *const mirrorvip_string, report: *mut mirrorvip_string) -> c_int {
+    // SAFETY: the caller vouches for both.
+    unsafe { call(Action::Status, request, report) }
+}
+
+/// `Check` (linkage `1b1B`): preflight; changes nothing.
+///
+/// # Safety
+/// As [`mirrorvip_acquire`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mirrorvip_check(request: *const mirrorvip_string, report: *mut mirrorvip_string) -> c_int {
+    // SAFETY: the caller vouches for both.
+    unsafe { call(Action::Check, request, report) }
+}
+
+/// `Release` (linkage `1b1B`): gives the VIP up if this member holds it.
+///
+/// # Safety
+/// As [`mirrorvip_acquire`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mirrorvip_release(request: *const mirrorvip_string, report: *mut mirrorvip_string) -> c_int {
+    // SAFETY: the caller vouches for both.
+    unsafe { call(Action::Release, request, report) }
+}
+
+unsafe fn call(action: Action, request: *const mirrorvip_string, report: *mut mirrorvip_string) -> c_int {
+    // SAFETY: the caller vouches for the request.
+    let request = unsafe { text::read(request) };
+    let rendered = render(action, request, runtime::run);
+    // SAFETY: the caller vouches for the report's buffer, and the text keeps the host's bound.
+    unsafe { answer(report, rendered) }
+}
+
+/// The report's text within the host's bound, whatever happens on the way.
+fn render(
+    action: Action,
+    request: Option<Vec<u8>>,
+    run: impl FnOnce(Action, &[u8], Host) -> crate::report::Report,
+) -> Option<String> {
+    let worked = guard::contain(|| match request {
+        Some(request) => run(action, &request, host()),
+        None => {
+            runtime::failed(action, Error::new(Code::InvalidRequest, "the request is a null pointer", "pass a string"))
+        }
+    });
+    let report = worked.or_else(|panic| {
+        sigpipe::lower();
+        guard::contain(|| {
+            let message = format!("a fault in this library: {} at {}", panic.message, panic.place);
+            runtime::failed(
+                action,
+                Error::new(Code::Internal, message, "call Status to see where the VIP is, and report this fault"),
+            )
+        })
+    });
+    let bound = host().bound();
+    guard::contain(|| report.ok().and_then(|report| report.render(bound))).ok().flatten()
+}
+
+unsafe fn answer(report: *mut mirrorvip_string, text: Option<String>) -> c_int {
+    // SAFETY: the caller vouches for a buffer of the host's bound, which the text keeps.
+    let written = text.is_some_and(|text| unsafe { text::write(report, text.as_bytes()) });
+    if written { ZF_SUCCESS } else { ZF_FAILURE }
+}
+
+fn host() -> Host {
+    // SAFETY: the pointer came from IRIS through GetZFTable, which promises it for the life of the process.
+    unsafe { Host::new(CALLBACKS.load(Ordering::Acquire)) }
+}
+
+const fn entry(
+    name: &'static CStr,
+    linkage: &'static CStr,
+    function: unsafe extern "C" fn() -> c_int,
+) -> mirrorvip_entry {
+    let (name, linkage): (*const c_char, *const c_char) = (name.as_ptr(), linkage.as_ptr());
+    mirrorvip_entry { name, linkage, function: Some(function) }
+}
+
+type Callout = unsafe extern "C" fn(*const mirrorvip_string, *mut mirrorvip_string) -> c_int;
+
+/// The table holds addresses; IRIS calls each with the arguments that its linkage string names.
+const fn callout_address(function: Callout) -> unsafe extern "C" fn() -> c_int {
+    // SAFETY: one function pointer for another; nobody calls it by this type.
+    unsafe { std::mem::transmute::<Callout, unsafe extern "C" fn() -> c_int>(function) }
+}
+
+const fn version_address() -> unsafe extern "C" fn() -> c_int {
+    // SAFETY: as above.
+    unsafe {
+        std::mem::transmute::<unsafe extern "C" fn(*mut mirrorvip_string) -> c_int, unsafe extern "C" fn() -> c_int>(
+            mirrorvip_version,
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    #[test]
+    fn a_panic_becomes_a_report_with_its_message_and_place() {
+        let text =
+            render(Action::Acquire, Some(Vec::new()), |_, _, _| panic!("the {} is broken", "plan")).expect("a report");
+        let report: Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(report["error"]["code"], "internal");
+        assert_eq!(report["outcome"], "not_moved");
+        let message = report["error"]["message"].as_str().expect("text");
+        assert!(message.contains("the plan is broken") && message.contains("src/callout/mod.rs:"), "{message}");
+    }
+
+    #[test]
+    fn a_null_request_is_reported_and_a_null_report_is_a_failure() {
+        let text = render(Action::Status, None, |_, _, _| unreachable!()).expect("a report");
+        assert!(text.contains("invalid_request"));
+        // SAFETY: null is allowed for both.
+        assert_eq!(unsafe { mirrorvip_status(null(), null_mut()) }, ZF_FAILURE);
+    }
+}

@@ -1,0 +1,166 @@
+//! Who this member is, from the instance metadata service (IMDSv2 only).
+//!
+//! Source: "Use the Instance Metadata Service to access instance metadata" in the Amazon EC2 User Guide: a session token
+//! by PUT, each read with that token, 401 for a token that is missing, expired or unknown.
+
+use crate::{
+    error::{Code, Error, Result},
+    net::{
+        client::{Client, Trouble, read_body},
+        retry::{Caller, Kind, Policy},
+    },
+};
+use std::time::Duration;
+use tokio::sync::Mutex;
+
+const ADDRESS: &str = "http://169.254.169.254";
+const TOKEN_TTL: &str = "x-aws-ec2-metadata-token-ttl-seconds";
+const TOKEN: &str = "x-aws-ec2-metadata-token";
+/// Longer than any call; the service accepts 1 to 21600.
+const TTL_SECONDS: u32 = 900;
+
+/// The service answers from the host below the instance. A second without an answer means that none will come, most
+/// often because the answer's hop limit is used up on the way into a container.
+const POLICY: Policy = Policy { attempt_timeout: Duration::from_secs(1), most_attempts: Some(3) };
+
+const REMEDY: &str = "see that the instance metadata service is enabled on this instance; in a container set \
+    HttpPutResponseHopLimit to 2 (aws ec2 modify-instance-metadata-options)";
+
+pub struct Metadata {
+    http: Client,
+    base: String,
+    caller: Caller,
+    token: Mutex<Option<String>>,
+}
+
+enum Answer {
+    Text(String),
+    Absent,
+    /// The token is no longer accepted.
+    TokenRefused,
+}
+
+impl Metadata {
+    pub fn new(http: Client, endpoint: Option<&str>, caller: &Caller) -> Self {
+        let base = endpoint.unwrap_or(ADDRESS).trim_end_matches('/').to_owned();
+        Metadata { http, base, caller: caller.with_policy(POLICY), token: Mutex::new(None) }
+    }
+
+    /// One value, or `None` where the service has none (404).
+    ///
+    /// # Errors
+    /// `unavailable` when the service does not answer, `denied` when it is switched off, `unauthenticated` when it
+    /// refuses even a fresh token.
+    pub async fn find(&self, path: &str) -> Result<Option<String>> {
+        let mut renewed = false;
+        loop {
+            let token = self.token().await?;
+            let answer = self.caller.call(Kind::Read, "imds:GET", path, async || self.get(path, &token).await).await;
+            let answer = answer.map_err(with_remedy)?;
+            match answer {
+                Answer::Text(text) => return Ok(Some(text)),
+                Answer::Absent => return Ok(None),
+                Answer::TokenRefused if !renewed => {
+                    renewed = true;
+                    self.forget(&token).await;
+                }
+                Answer::TokenRefused => {
+                    return Err(Error::new(
+                        Code::Unauthenticated,
+                        format!("the metadata service refused a fresh session token for {path}"),
+                        "something between this process and 169.254.169.254 answers in its place; look for a proxy",
+                    ));
+                }
+            }
+        }
+    }
+
+    /// One value that has to be there.
+    ///
+    /// # Errors
+    /// As [`Metadata::find`], and `not_found`.
+    pub async fn get_required(&self, path: &str) -> Result<String> {
+        self.find(path).await?.ok_or_else(|| {
+            Error::new(
+                Code::NotFound,
+                format!("the metadata service has no {path}"),
+                "see that this is an EC2 instance in a VPC",
+            )
+        })
+    }
+
+    /// The session token, asked for once however many reads wait for it.
+    async fn token(&self) -> Result<String> {
+        let mut place = self.caller.deadline().guard(self.token.lock()).await?;
+        if let Some(token) = &*place {
+            return Ok(token.clone());
+        }
+        let token = self.caller.call(Kind::Read, "imds:PUT", "api/token", async || self.put_token().await).await;
+        let token = token.map_err(with_remedy)?;
+        *place = Some(token.clone());
+        Ok(token)
+    }
+
+    async fn forget(&self, refused: &str) {
+        let mut place = self.token.lock().await;
+        if place.as_deref() == Some(refused) {
+            *place = None;
+        }
+    }
+
+    async fn put_token(&self) -> Result<String> {
+        let url = format!("{}/latest/api/token", self.base);
+        let response = self.http.put(url).header(TOKEN_TTL, TTL_SECONDS).send().await.map_err(unreachable)?;
+        let status = response.status().as_u16();
+        let body = read_body(response).await.map_err(|trouble| trouble.unavailable())?;
+        match status {
+            200 => text(body),
+            403 => Err(Error::new(Code::Denied, "the instance metadata service is switched off (403)", REMEDY)
+                .with(|details| details.http_status = Some(403))),
+            _ => Err(refused(status)),
+        }
+    }
+
+    async fn get(&self, path: &str, token: &str) -> Result<Answer> {
+        let url = format!("{}/latest/{path}", self.base);
+        let response = self.http.get(url).header(TOKEN, token).send().await.map_err(unreachable)?;
+        let status = response.status().as_u16();
+        let body = read_body(response).await.map_err(|trouble| trouble.unavailable())?;
+        match status {
+            200 => text(body).map(Answer::Text),
+            401 => Ok(Answer::TokenRefused),
+            404 => Ok(Answer::Absent),
+            _ => Err(refused(status)),
+        }
+    }
+}
+
+fn text(body: Vec<u8>) -> Result<String> {
+    let text = String::from_utf8(body)
+        .map_err(|_| Error::new(Code::Unexpected, "the metadata service answered no text", REMEDY))?;
+    // These values become parts of URLs and headers.
+    let text = text.trim().to_owned();
+    if text.chars().any(|character| character.is_control() && character != '\n') && !text.starts_with('{') {
+        return Err(Error::new(Code::Unexpected, "the metadata service answered with control characters", REMEDY));
+    }
+    Ok(text)
+}
+
+/// Silence has its own causes here, which the general remedy for a slow endpoint does not name.
+fn with_remedy(error: Error) -> Error {
+    if error.code != Code::Unavailable {
+        return error;
+    }
+    error.with(|details| details.remedy = REMEDY.into())
+}
+
+fn unreachable(error: reqwest::Error) -> Error {
+    let trouble = Trouble::from_reqwest(error);
+    Error::new(Code::Unavailable, format!("the instance metadata service cannot be reached: {trouble}"), REMEDY)
+}
+
+fn refused(status: u16) -> Error {
+    let code = if status >= 500 || status == 429 { Code::Unavailable } else { Code::Unexpected };
+    Error::new(code, format!("the instance metadata service answered {status}"), REMEDY)
+        .with(|details| details.http_status = Some(status))
+}

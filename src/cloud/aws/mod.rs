@@ -1,0 +1,293 @@
+//! AWS: a VIP is an entry in route tables that points at a network interface, or a secondary private address of an
+//! interface; an Elastic IP can follow it.
+//!
+//! One look is one round trip: tables, subnets, interfaces and addresses are asked for side by side. ReplaceRoute is one
+//! atomic call at the Region's endpoint, so nothing in a lost zone has to answer.
+
+mod connector;
+mod credentials;
+mod error;
+mod identity;
+mod interface;
+mod metadata;
+mod public_ip;
+mod rehearsal;
+mod route;
+mod secondary_ip;
+mod session;
+
+use super::{Cloud, Plan, Step};
+use crate::{
+    config::{
+        Http,
+        aws::{Aws as Config, Mechanism},
+    },
+    error::{Code, Error, Result},
+    host::LocalNetwork,
+    net::retry::Caller,
+    report::{CheckItem, Verdict},
+    vip::{Goal, Holder, Member, Part, PartId, Vip},
+};
+use futures_util::future::try_join;
+use identity::Identity;
+use interface::Interface;
+use ipnet::IpNet;
+use session::Session;
+use std::{net::IpAddr, time::Duration};
+
+pub struct Aws {
+    config: Config,
+    vips: Vec<Vip>,
+    local: LocalNetwork,
+    session: Session,
+}
+
+/// All that a look brought.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    identity: Identity,
+    /// This member's interface; read only where a plan needs more than its id.
+    interface: Option<Interface>,
+    private: Private,
+    addresses: Vec<public_ip::Address>,
+}
+
+#[derive(Debug, Clone)]
+enum Private {
+    Routes(route::Seen),
+    Secondary(secondary_ip::Seen),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Points a destination at this member's interface; `exists` is what the look showed.
+    PointRoute {
+        table: String,
+        destination: IpNet,
+        exists: bool,
+    },
+    DeleteRoute {
+        table: String,
+        destination: IpNet,
+    },
+    AssignAddress {
+        address: IpAddr,
+    },
+    UnassignAddress {
+        address: IpAddr,
+    },
+    AssociateAddress {
+        allocation: String,
+        private: String,
+    },
+    DisassociateAddress {
+        allocation: String,
+        association: String,
+    },
+}
+
+impl Aws {
+    /// # Errors
+    /// When the HTTP clients cannot be set up.
+    pub fn new(config: &Config, http: &Http, vips: Vec<Vip>, local: LocalNetwork, caller: Caller) -> Result<Self> {
+        let session = Session::new(config, http, &local, caller)?;
+        let mut vips = vips;
+        // `aws.publicIp` is the short form for the only VIP.
+        if let (Some(first), Some(id)) = (vips.first_mut(), &config.public_ip) {
+            first.public_ip = Some(id.clone());
+        }
+        Ok(Aws { config: config.clone(), vips, local, session })
+    }
+
+    async fn look(&self, identity: &Identity) -> Result<Seen> {
+        let private = async {
+            Ok(match self.config.mechanism {
+                Mechanism::Route => {
+                    Private::Routes(route::look(&self.session, &self.config, &self.vips, identity).await?)
+                }
+                Mechanism::SecondaryIp => {
+                    Private::Secondary(secondary_ip::look(&self.session, &self.vips, identity).await?)
+                }
+            })
+        };
+        let (private, (interface, addresses)) =
+            try_join(private, try_join(self.own_interface(identity), public_ip::look(&self.session, &self.vips)))
+                .await?;
+        Ok(Seen { identity: identity.clone(), interface, private, addresses })
+    }
+
+    async fn own_interface(&self, identity: &Identity) -> Result<Option<Interface>> {
+        let configured = matches!(self.config.network_interface, crate::config::aws::NetworkInterface::Id(_));
+        let public = self.vips.iter().any(|vip| vip.public_ip.is_some());
+        if !configured && !public && self.config.mechanism == Mechanism::Route {
+            return Ok(None);
+        }
+        let own = interface::describe(&self.session, &identity.interface).await?;
+        if own.instance.as_deref() != Some(&identity.instance) {
+            return Err(Error::new(
+                Code::InvalidConfig,
+                format!(
+                    "`aws.networkInterface` is {}, which is not attached to this instance ({})",
+                    identity.interface, identity.instance
+                ),
+                "use \"auto\" or \"device:eth1\", which mean this member's own interface on every member",
+            ));
+        }
+        Ok(Some(own))
+    }
+
+    /// Refuses a holder that is none of the configured members. An interface that is attached to nothing holds nothing.
+    fn is_member(&self, interface: &str, instance: Option<&str>, active: bool) -> bool {
+        let members = &self.config.members;
+        let listed = |id: &str| members.iter().any(|member| member == id);
+        members.is_empty() || listed(interface) || instance.is_some_and(listed) || (instance.is_none() && !active)
+    }
+
+    fn stranger(&self, what: &str, holder: &str) -> Error {
+        Error::new(
+            Code::Conflict,
+            format!("{what} is held by {holder}, which is not in `aws.members`"),
+            "find out who this is; add it to `aws.members` if it belongs to this mirror",
+        )
+    }
+}
+
+impl Cloud for Aws {
+    type Seen = Seen;
+    type Change = Change;
+
+    /// "Eventual consistency in the Amazon EC2 API" names no bound and speaks of seconds; a read that still shows the old
+    /// holder after this long is taken for the truth.
+    const READS_LAG: Duration = Duration::from_secs(10);
+
+    fn name(&self) -> &'static str {
+        "aws"
+    }
+
+    fn mechanism(&self) -> &'static str {
+        self.config.mechanism.as_str()
+    }
+
+    async fn discover(&self) -> Result<Seen> {
+        let identity = self.session.identity().await?;
+        self.look(identity).await
+    }
+
+    async fn observe(&self, seen: &Seen) -> Result<Seen> {
+        let private = async {
+            Ok(match &seen.private {
+                Private::Routes(_) => Private::Routes(
+                    route::look_again(&self.session, &self.config, &seen.identity, &seen.private).await?,
+                ),
+                Private::Secondary(_) => {
+                    Private::Secondary(secondary_ip::look(&self.session, &self.vips, &seen.identity).await?)
+                }
+            })
+        };
+        let (private, addresses) = try_join(private, public_ip::look(&self.session, &self.vips)).await?;
+        Ok(Seen { private, addresses, ..seen.clone() })
+    }
+
+    fn member(&self, seen: &Seen) -> Member {
+        let Identity { instance, interface, zone, .. } = &seen.identity;
+        Member { instance: Some(instance.clone()), interface: Some(interface.clone()), zone: zone.clone() }
+    }
+
+    fn placement(&self, seen: &Seen) -> Vec<Part> {
+        let mut parts = match &seen.private {
+            Private::Routes(routes) => route::placement(routes, &self.vips, &seen.identity),
+            Private::Secondary(holders) => secondary_ip::placement(holders, &self.vips, &seen.identity),
+        };
+        parts.extend(public_ip::placement(self, seen));
+        parts
+    }
+
+    fn plan(&self, seen: &Seen, goal: Goal) -> Result<Plan<Change>> {
+        let mut plan = match &seen.private {
+            Private::Routes(routes) => route::plan(self, routes, seen, goal)?,
+            Private::Secondary(holders) => secondary_ip::plan(self, holders, seen, goal)?,
+        };
+        // Private goes first: whoever is inside must not wait for a public address.
+        let after: Vec<usize> = (0..plan.steps.len()).collect();
+        public_ip::plan(self, seen, goal, &after, &mut plan);
+        Ok(plan)
+    }
+
+    async fn apply(&self, change: &Change) -> Result<()> {
+        let interface = &self.session.identity().await?.interface;
+        match change {
+            Change::PointRoute { table, destination, exists } => {
+                route::point(&self.session, table, *destination, interface, *exists).await
+            }
+            Change::DeleteRoute { table, destination } => route::delete(&self.session, table, *destination).await,
+            Change::AssignAddress { address } => secondary_ip::assign(&self.session, interface, *address).await,
+            Change::UnassignAddress { address } => secondary_ip::unassign(&self.session, interface, *address).await,
+            Change::AssociateAddress { allocation, private } => {
+                public_ip::associate(&self.session, allocation, interface, private).await
+            }
+            Change::DisassociateAddress { allocation, association } => {
+                public_ip::disassociate(&self.session, allocation, association).await
+            }
+        }
+    }
+
+    fn describe(&self, change: &Change) -> (String, String) {
+        let (call, target) = match change {
+            Change::PointRoute { table, exists: true, .. } => ("ec2:ReplaceRoute", table.clone()),
+            Change::PointRoute { table, exists: false, .. } => ("ec2:CreateRoute", table.clone()),
+            Change::DeleteRoute { table, .. } => ("ec2:DeleteRoute", table.clone()),
+            Change::AssignAddress { address } => ("ec2:AssignPrivateIpAddresses", address.to_string()),
+            Change::UnassignAddress { address } => ("ec2:UnassignPrivateIpAddresses", address.to_string()),
+            Change::AssociateAddress { allocation, .. } => ("ec2:AssociateAddress", allocation.clone()),
+            Change::DisassociateAddress { allocation, .. } => ("ec2:DisassociateAddress", allocation.clone()),
+        };
+        (call.to_owned(), target)
+    }
+
+    async fn advice(&self) -> Vec<CheckItem> {
+        let mut items = vec![self.local_address()];
+        if self.config.mechanism == Mechanism::Route {
+            items.push(interface::source_dest_check(&self.session).await);
+        }
+        items
+    }
+
+    async fn rehearse(&self, seen: &Seen) -> Vec<CheckItem> {
+        rehearsal::all(self, seen).await
+    }
+}
+
+impl Aws {
+    /// A packet that arrives for an address that the operating system does not carry is dropped.
+    fn local_address(&self) -> CheckItem {
+        let carried = |vip: &Vip| {
+            self.local
+                .addresses
+                .iter()
+                .any(|local| local.address.addr() == vip.address.addr() || vip.address.contains(&local.address.addr()))
+        };
+        let missing: Vec<_> = self.vips.iter().filter(|vip| !carried(vip)).map(ToString::to_string).collect();
+        if missing.is_empty() {
+            return CheckItem::ok("vipNotLocal", "the operating system carries the VIP");
+        }
+        CheckItem::new(
+            "vipNotLocal",
+            Verdict::Warning,
+            format!("no interface of this machine carries {}: packets for it will be dropped", missing.join(", ")),
+            "add the address for good on every member, for example `ip address add 192.168.255.10/32 dev eth0 label eth0:1`",
+        )
+    }
+}
+
+fn part(vip: &Vip, part: String) -> PartId {
+    PartId { vip: vip.to_string(), part }
+}
+
+/// Whether a part needs a change to reach the goal of holding.
+fn wants_write(holder: &Holder, write: crate::vip::Write) -> bool {
+    write == crate::vip::Write::Always || *holder != Holder::ThisMember
+}
+
+fn step(part: PartId, change: Change) -> Step<Change> {
+    Step { part, change, after: Vec::new() }
+}

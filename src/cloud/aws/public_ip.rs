@@ -1,0 +1,181 @@
+//! The Elastic IP that follows a VIP: associated with the VIP's own address where the VIP is a secondary address, with the
+//! interface's primary address where it is a route.
+//!
+//! Source: AssociateAddress in the EC2 API reference (reassociation is automatic in a VPC).
+
+use super::{
+    Aws, Change, Seen, part,
+    session::{As, Session},
+    wants_write,
+};
+use crate::{
+    cloud::{Plan, Step},
+    config::aws::Mechanism,
+    error::{Code, Error, Result},
+    net::retry::Kind,
+    vip::{Goal, Holder, Part, Vip},
+};
+use aws_sdk_ec2::types::Filter;
+
+#[derive(Debug, Clone)]
+pub struct Address {
+    pub allocation: String,
+    pub association: Option<String>,
+    pub interface: Option<String>,
+    pub instance: Option<String>,
+    pub private: Option<String>,
+}
+
+/// The configured Elastic IPs; an allocation id that does not exist is simply absent.
+pub async fn look(session: &Session, vips: &[Vip]) -> Result<Vec<Address>> {
+    let wanted: Vec<String> = vips.iter().filter_map(|vip| vip.public_ip.clone()).collect();
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let target = wanted.join(",");
+    let filter = Filter::builder().name("allocation-id").set_values(Some(wanted.clone())).build();
+    let answer = session
+        .call(As::Member, Kind::Read, "ec2:DescribeAddresses", &target, async |ec2| {
+            ec2.describe_addresses().filters(filter.clone()).send().await
+        })
+        .await?;
+    let text = |value: Option<&str>| value.filter(|value| !value.is_empty()).map(str::to_owned);
+    let found = answer.addresses().iter().filter_map(|raw| {
+        Some(Address {
+            allocation: raw.allocation_id()?.to_owned(),
+            association: text(raw.association_id()),
+            interface: text(raw.network_interface_id()),
+            instance: text(raw.instance_id()),
+            private: text(raw.private_ip_address()),
+        })
+    });
+    Ok(found.filter(|address| wanted.contains(&address.allocation)).collect())
+}
+
+fn with_public(vips: &[Vip]) -> impl Iterator<Item = (&Vip, &String)> {
+    vips.iter().filter_map(|vip| Some((vip, vip.public_ip.as_ref()?)))
+}
+
+pub fn placement(aws: &Aws, seen: &Seen) -> Vec<Part> {
+    let of_one = |(vip, allocation): (&Vip, &String)| {
+        let holder = match seen.addresses.iter().find(|address| address.allocation == *allocation) {
+            Some(Address { interface: Some(interface), private, .. }) if *interface == seen.identity.interface => {
+                if private.is_some() && *private == private_address(aws, seen, vip) {
+                    Holder::ThisMember
+                } else {
+                    Holder::ThisMemberBroken("on another private address".into())
+                }
+            }
+            Some(Address { interface: Some(interface), .. }) => Holder::Other(interface.clone()),
+            Some(Address { instance: Some(instance), .. }) => Holder::Other(instance.clone()),
+            _ => Holder::Nobody,
+        };
+        Part { id: part(vip, name(allocation)), holder }
+    };
+    with_public(&aws.vips).map(of_one).collect()
+}
+
+fn name(allocation: &str) -> String {
+    format!("public ip {allocation}")
+}
+
+/// The own private address that the Elastic IP belongs on.
+fn private_address(aws: &Aws, seen: &Seen, vip: &Vip) -> Option<String> {
+    match aws.config.mechanism {
+        Mechanism::SecondaryIp => Some(vip.address.addr().to_string()),
+        Mechanism::Route => seen.interface.as_ref()?.primary().map(|address| address.to_string()),
+    }
+}
+
+pub fn plan(aws: &Aws, seen: &Seen, goal: Goal, after: &[usize], plan: &mut Plan<Change>) {
+    for ((vip, allocation), current) in with_public(&aws.vips).zip(placement(aws, seen)) {
+        let known = seen.addresses.iter().find(|address| address.allocation == *allocation);
+        match goal {
+            Goal::Hold(write) => {
+                let private = match may_be_taken(aws, seen, vip, allocation, known) {
+                    Ok(private) => private,
+                    Err(error) => {
+                        plan.refused.push((current.id, error));
+                        continue;
+                    }
+                };
+                if wants_write(&current.holder, write) {
+                    let change = Change::AssociateAddress { allocation: allocation.clone(), private };
+                    plan.steps.push(Step { part: current.id, change, after: after.to_vec() });
+                }
+            }
+            Goal::LetGo if matches!(current.holder, Holder::ThisMember | Holder::ThisMemberBroken(_)) => {
+                if let Some(association) = known.and_then(|address| address.association.clone()) {
+                    let change = Change::DisassociateAddress { allocation: allocation.clone(), association };
+                    plan.steps.push(Step { part: current.id, change, after: after.to_vec() });
+                }
+            }
+            Goal::LetGo => {}
+        }
+    }
+}
+
+fn may_be_taken(aws: &Aws, seen: &Seen, vip: &Vip, allocation: &str, known: Option<&Address>) -> Result<String> {
+    let missing = || {
+        Error::new(
+            Code::NotFound,
+            format!("there is no Elastic IP {allocation} in this account and Region"),
+            "correct `publicIp`",
+        )
+    };
+    let known = known.ok_or_else(missing)?;
+    if let Some(holder) = known.interface.as_ref().filter(|holder| **holder != seen.identity.interface) {
+        if known.instance.is_none() {
+            return Err(Error::new(
+                Code::Conflict,
+                format!(
+                    "the Elastic IP {allocation} is on {holder}, which belongs to no instance (a NAT gateway or a load balancer)"
+                ),
+                "choose another Elastic IP",
+            ));
+        }
+        if !aws.is_member(holder, known.instance.as_deref(), true) {
+            return Err(aws.stranger(&format!("the Elastic IP {allocation}"), holder));
+        }
+    }
+    let private = private_address(aws, seen, vip).ok_or_else(|| {
+        Error::new(
+            Code::Unexpected,
+            "this member's interface has no primary private address",
+            "look at the interface in EC2",
+        )
+    })?;
+    let interface = seen.interface.as_ref();
+    let occupant = interface.and_then(|own| {
+        own.addresses.iter().find(|address| address.private.to_string() == private)?.allocation.clone()
+    });
+    match occupant.filter(|occupant| occupant != allocation) {
+        Some(other) => Err(Error::new(
+            Code::Conflict,
+            format!("another Elastic IP ({other}) is on {private} of this member already"),
+            "release that one, or use the mechanism `secondaryIp`, where each VIP has an address of its own",
+        )),
+        None => Ok(private),
+    }
+}
+
+pub async fn associate(session: &Session, allocation: &str, interface: &str, private: &str) -> Result<()> {
+    let send = async |ec2: aws_sdk_ec2::Client| {
+        let call = ec2
+            .associate_address()
+            .allocation_id(allocation)
+            .network_interface_id(interface)
+            .private_ip_address(private);
+        call.allow_reassociation(true).send().await
+    };
+    session.call(As::Member, Kind::Change, "ec2:AssociateAddress", allocation, send).await.map(drop)
+}
+
+/// By the association's id, which is another one as soon as the address has moved: nobody else's is ever undone.
+pub async fn disassociate(session: &Session, allocation: &str, association: &str) -> Result<()> {
+    let send = async |ec2: aws_sdk_ec2::Client| ec2.disassociate_address().association_id(association).send().await;
+    match session.call(As::Member, Kind::Change, "ec2:DisassociateAddress", allocation, send).await {
+        Err(error) if error.cloud_code.as_deref() == Some("InvalidAssociationID.NotFound") => Ok(()),
+        other => other.map(drop),
+    }
+}

@@ -1,0 +1,75 @@
+//! What the engine needs of a cloud, and the contract that each cloud keeps.
+//!
+//! A cloud turns its own nouns into parts (one thing that points at the holder) and changes (one call that moves a
+//! part). It decides nothing about order in time, repeats of whole rounds or outcomes: that is the engine's.
+
+#[cfg(feature = "aws")]
+pub mod aws;
+
+use crate::{
+    error::{Error, Result},
+    report::CheckItem,
+    vip::{Goal, Member, Part, PartId},
+};
+use std::time::Duration;
+
+/// One cloud with one mechanism, for the VIPs of one configuration.
+///
+/// The methods run on one thread and may be polled side by side. Each wait inside ends with the call's deadline.
+#[allow(async_fn_in_trait)] // One thread: nothing here needs to be Send.
+pub trait Cloud {
+    /// All that a look brought, with the versions that later changes are conditional on.
+    type Seen;
+    /// One change, decided but not made.
+    type Change;
+
+    /// For how long a read may still show the state before a change. Zero where reads are consistent.
+    const READS_LAG: Duration;
+
+    fn name(&self) -> &'static str;
+    fn mechanism(&self) -> &'static str;
+
+    /// Looks at everything that a plan needs. Writes nothing; independent reads run side by side.
+    async fn discover(&self) -> Result<Self::Seen>;
+
+    /// Looks again, at what changes can have moved.
+    async fn observe(&self, seen: &Self::Seen) -> Result<Self::Seen>;
+
+    fn member(&self, seen: &Self::Seen) -> Member;
+
+    /// Where each part stands. Pure.
+    fn placement(&self, seen: &Self::Seen) -> Vec<Part>;
+
+    /// The changes that lead to the goal; none when it is reached. Pure.
+    ///
+    /// # Errors
+    /// When nothing may be changed at all: the configuration would hijack a network, or a stranger holds the VIP.
+    fn plan(&self, seen: &Self::Seen, goal: Goal) -> Result<Plan<Self::Change>>;
+
+    /// Makes one change and waits until the cloud has carried it out. Harmless if repeated.
+    async fn apply(&self, change: &Self::Change) -> Result<()>;
+
+    /// The call and the target of a change, for a dry run.
+    fn describe(&self, change: &Self::Change) -> (String, String);
+
+    /// Looks at what does not decide the move but would keep traffic away. Runs beside the move and never delays it.
+    async fn advice(&self) -> Vec<CheckItem>;
+
+    /// Asks the cloud whether the changes would be allowed, without making them.
+    async fn rehearse(&self, seen: &Self::Seen) -> Vec<CheckItem>;
+}
+
+#[derive(Debug)]
+pub struct Plan<C> {
+    pub steps: Vec<Step<C>>,
+    /// Parts that cannot move, each with its reason. They do not hold the others up.
+    pub refused: Vec<(PartId, Error)>,
+}
+
+#[derive(Debug)]
+pub struct Step<C> {
+    pub part: PartId,
+    pub change: C,
+    /// Steps, by their index, that have to be over first, however they ended.
+    pub after: Vec<usize>,
+}

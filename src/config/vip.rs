@@ -1,0 +1,127 @@
+//! The `vip` key: an address, a label of the operating system, or a list of these.
+
+use super::problem::{Place, Problem, read_value};
+use ipnet::IpNet;
+use serde::Deserialize;
+use serde_json::Value;
+use std::net::IpAddr;
+
+/// One configured VIP, its address perhaps still to be asked from the operating system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VipSource {
+    pub address: Address,
+    pub public_ip: Option<String>,
+    pub name: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address {
+    Literal(IpNet),
+    /// The address under this label, for example `eth0:1`.
+    Label(String),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct RawItem {
+    address: String,
+    public_ip: Option<String>,
+    name: Option<String>,
+}
+
+const EXPECTED: &str =
+    "an address such as \"10.0.0.254\", a CIDR such as \"192.168.255.10/32\", or \"interface:eth0:1\"";
+/// More than anybody has; it bounds the calls that one configuration can cause.
+const MOST: usize = 32;
+
+pub fn read(value: &Value) -> Result<Vec<VipSource>, Problem> {
+    let at = Place::root().key("vip");
+    let vips = match value {
+        Value::Array(items) if items.is_empty() || items.len() > MOST => {
+            return Err(at.problem(format!("a list of {} items", items.len()), format!("1 to {MOST} items")));
+        }
+        Value::Array(items) => {
+            let items = items.iter().enumerate();
+            items.map(|(n, item)| read_item(item, &at.index(n))).collect::<Result<Vec<_>, _>>()?
+        }
+        single => vec![read_item(single, &at)?],
+    };
+    no_two_overlap(&vips, &at)?;
+    Ok(vips)
+}
+
+fn read_item(value: &Value, at: &Place) -> Result<VipSource, Problem> {
+    match value {
+        Value::String(text) => Ok(VipSource { address: read_address(text, at)?, public_ip: None, name: None }),
+        Value::Object(_) => {
+            let raw: RawItem = read_value(value, at)?;
+            let address = read_address(&raw.address, &at.key("address"))?;
+            Ok(VipSource { address, public_ip: raw.public_ip, name: raw.name })
+        }
+        other => Err(at.problem(other.clone(), EXPECTED)),
+    }
+}
+
+fn read_address(text: &str, at: &Place) -> Result<Address, Problem> {
+    if let Some(label) = text.strip_prefix("interface:") {
+        // IFNAMSIZ of Linux is 16 with the closing NUL; labels share it.
+        if label.is_empty() || label.len() > 15 || label.contains(['/', ' ']) {
+            return Err(at.problem(text, "a label such as \"interface:eth0:1\""));
+        }
+        return Ok(Address::Label(label.to_owned()));
+    }
+    let net = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    let net = net.map_err(|_| at.problem(text, EXPECTED))?;
+    possible(net).map_err(|why| at.problem(text, why))?;
+    Ok(Address::Literal(net))
+}
+
+/// Addresses that can be no VIP anywhere.
+///
+/// # Errors
+/// What would be possible instead.
+pub fn possible(net: IpNet) -> Result<(), &'static str> {
+    // The widest VPC is a /16 (a /44 block at the most in IPv6): whatever is wider would be somebody's whole network.
+    let widest = if net.addr().is_ipv4() { 16 } else { 44 };
+    if net.prefix_len() == 0 {
+        return Err("one address or a small range; a default route would take all traffic");
+    }
+    if net.prefix_len() < widest {
+        return Err("one address or a small range; this is wider than any VPC or VNet");
+    }
+    let usable = match net.addr() {
+        IpAddr::V4(ip) => {
+            !(ip.is_unspecified() || ip.is_loopback() || ip.is_multicast() || ip.is_broadcast() || ip.is_link_local())
+        }
+        IpAddr::V6(ip) => {
+            !(ip.is_unspecified()
+                || ip.is_loopback()
+                || ip.is_multicast()
+                || ip.is_unicast_link_local()
+                || ip.to_ipv4_mapped().is_some())
+        }
+    };
+    if usable { Ok(()) } else { Err("a unicast address that can be routed") }
+}
+
+fn no_two_overlap(vips: &[VipSource], at: &Place) -> Result<(), Problem> {
+    for (n, later) in vips.iter().enumerate() {
+        for earlier in vips.iter().take(n) {
+            let clash = match (&earlier.address, &later.address) {
+                (Address::Literal(a), Address::Literal(b)) => {
+                    a.trunc().contains(&b.trunc()) || b.trunc().contains(&a.trunc())
+                }
+                (Address::Label(a), Address::Label(b)) => a == b,
+                _ => false,
+            };
+            if clash {
+                let text = match &later.address {
+                    Address::Literal(net) => net.to_string(),
+                    Address::Label(label) => format!("interface:{label}"),
+                };
+                return Err(at.index(n).problem(text, "an address that no earlier item covers"));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,199 @@
+//! One total time for a whole call, and the two other reasons to stop: IRIS wants the process to end, or the machine
+//! had been paused and may no longer be the primary. Every wait in this library goes through [`Deadline::guard`].
+
+use crate::error::{Code, Error, Result};
+use std::{
+    cell::{Cell, RefCell},
+    future::Future,
+    pin::pin,
+    rc::Rc,
+    time::Duration,
+};
+use tokio::time::{Instant, sleep_until};
+
+/// How often the host is asked whether the process is to end; the callout rules want it "from time to time", the
+/// contract at least every 100 ms.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// A gap between two looks that no scheduling delay explains: the machine was suspended, or its process stopped.
+const PAUSE: Duration = Duration::from_secs(3);
+
+/// A change is started only if this much time is left: one round trip to a cloud in the same region, generously.
+const ROUND_TRIP: Duration = Duration::from_millis(100);
+
+/// What the surroundings tell about time and the end of the process.
+pub trait Watch {
+    /// True once somebody has asked this process to end (SIGINT or SIGTERM).
+    fn termination_requested(&self) -> bool;
+    /// A clock that goes on while the machine is suspended.
+    fn boot_time(&self) -> Duration;
+}
+
+/// The time by which the call has to end. Clones share what they have seen: one pause stops them all.
+#[derive(Clone)]
+pub struct Deadline {
+    at: Instant,
+    total: Duration,
+    seen: Rc<Seen>,
+}
+
+struct Seen {
+    watch: Box<dyn Watch>,
+    last_look: Cell<Duration>,
+    /// Termination and pause are for good: after them nothing more is sent.
+    stopped: RefCell<Option<Error>>,
+}
+
+impl Deadline {
+    pub fn new(total: Duration, watch: Box<dyn Watch>) -> Self {
+        let last_look = Cell::new(watch.boot_time());
+        Deadline {
+            at: Instant::now() + total,
+            total,
+            seen: Rc::new(Seen { watch, last_look, stopped: RefCell::new(None) }),
+        }
+    }
+
+    /// The same call with another total time, counted from its beginning.
+    pub fn with_total(&self, total: Duration) -> Self {
+        let at = self.at - self.total + total;
+        Deadline { at, total, seen: self.seen.clone() }
+    }
+
+    pub fn total(&self) -> Duration {
+        self.total
+    }
+
+    pub fn elapsed(&self) -> Duration {
+        self.total.saturating_sub(self.at.saturating_duration_since(Instant::now()))
+    }
+
+    pub fn remaining(&self) -> Duration {
+        self.at.saturating_duration_since(Instant::now())
+    }
+
+    /// Whether another round trip is worth starting.
+    pub fn fits_a_round_trip(&self) -> bool {
+        self.remaining() >= ROUND_TRIP
+    }
+
+    /// Looks at the host and the clocks. After an error of this kind nothing more may be sent.
+    pub fn check(&self) -> Result<()> {
+        if let Some(stopped) = &*self.seen.stopped.borrow() {
+            return Err(stopped.clone());
+        }
+        let now = self.seen.watch.boot_time();
+        let gap = now.saturating_sub(self.seen.last_look.replace(now));
+        if self.seen.watch.termination_requested() {
+            return self.stop(Error::new(
+                Code::Interrupted,
+                "the process was asked to end while the call was under way",
+                "call again from another process if this member is still the primary",
+            ));
+        }
+        if gap > PAUSE {
+            return self.stop(Error::new(
+                Code::Interrupted,
+                format!("this machine stood still for {:.1} s during the call", gap.as_secs_f64()),
+                "ask IRIS whether this member is still the primary, and only then call again",
+            ));
+        }
+        if Instant::now() >= self.at {
+            return Err(self.expired());
+        }
+        Ok(())
+    }
+
+    /// Waits for `work`, but not past the deadline, a termination request or a pause. Looks before it starts, so that
+    /// nothing is begun after a reason to stop.
+    pub async fn guard<T>(&self, work: impl Future<Output = T>) -> Result<T> {
+        self.check()?;
+        let mut work = pin!(work);
+        loop {
+            let next_look = self.at.min(Instant::now() + LOOK_EVERY);
+            tokio::select! {
+                biased;
+                done = &mut work => return Ok(done),
+                () = sleep_until(next_look) => self.check()?,
+            }
+        }
+    }
+
+    pub async fn sleep(&self, time: Duration) -> Result<()> {
+        self.guard(tokio::time::sleep(time)).await
+    }
+
+    fn stop(&self, error: Error) -> Result<()> {
+        *self.seen.stopped.borrow_mut() = Some(error.clone());
+        Err(error)
+    }
+
+    fn expired(&self) -> Error {
+        Error::new(
+            Code::Deadline,
+            format!("the call's {} s were over", self.total.as_secs_f64()),
+            "call again; if this happens every time, raise `deadlineSeconds` and look at `steps` for what was slow",
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default)]
+    struct Surroundings {
+        terminate: Cell<bool>,
+        boot: Cell<Duration>,
+    }
+
+    impl Watch for Rc<Surroundings> {
+        fn termination_requested(&self) -> bool {
+            self.terminate.get()
+        }
+        fn boot_time(&self) -> Duration {
+            self.boot.get()
+        }
+    }
+
+    fn code<T>(result: Result<T>) -> Option<Code> {
+        result.err().map(|error| error.code)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn ends_at_the_deadline_and_not_before() {
+        let deadline = Deadline::new(Duration::from_secs(2), Box::new(Rc::new(Surroundings::default())));
+        let begun = Instant::now();
+        assert_eq!(code(deadline.guard(std::future::pending::<()>()).await), Some(Code::Deadline));
+        assert_eq!(begun.elapsed(), Duration::from_secs(2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_termination_request_ends_a_wait_within_a_tenth_of_a_second_and_for_good() {
+        let surroundings = Rc::new(Surroundings::default());
+        let deadline = Deadline::new(Duration::from_secs(9), Box::new(surroundings.clone()));
+        let begun = Instant::now();
+        let asked = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            surroundings.terminate.set(true);
+            std::future::pending::<()>().await
+        };
+        assert_eq!(code(deadline.guard(asked).await), Some(Code::Interrupted));
+        assert!(begun.elapsed() <= Duration::from_millis(1100));
+        surroundings.terminate.set(false);
+        assert_eq!(code(deadline.guard(std::future::ready(())).await), Some(Code::Interrupted));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_is_noticed_before_anything_else_begins() {
+        let surroundings = Rc::new(Surroundings::default());
+        let deadline = Deadline::new(Duration::from_secs(9), Box::new(surroundings.clone()));
+        surroundings.boot.set(Duration::from_millis(2900));
+        assert_eq!(code(deadline.guard(std::future::ready(())).await), None);
+        surroundings.boot.set(Duration::from_millis(6000));
+        let mut begun = false;
+        let work = async { begun = true };
+        assert_eq!(code(deadline.guard(work).await), Some(Code::Interrupted));
+        assert!(!begun);
+    }
+}

@@ -1,0 +1,194 @@
+//! The one error value. Its code is chosen where the error is born, because only there is it known whether a repeat
+//! can help and what an operator should do; everything above hands it on unchanged.
+//!
+//! Words: lower case, what was tried, on what, what came back. The remedy is a second sentence of its own.
+
+use serde::{Serialize, Serializer};
+use std::{fmt, time::Duration};
+
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What an error means to the caller. The spelling in the report is fixed: scripts compare it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Code {
+    /// The request string could not be understood.
+    InvalidRequest,
+    /// The configuration is missing, unreadable or wrong.
+    InvalidConfig,
+    /// The cloud does not accept who we are: no credentials, expired, or refused.
+    Unauthenticated,
+    /// The cloud knows who we are and says no: a permission is missing.
+    Denied,
+    /// A named resource does not exist.
+    NotFound,
+    /// Something else stands where the VIP should go.
+    Conflict,
+    /// A quota is used up.
+    LimitExceeded,
+    /// The cloud asked us to slow down and there was no time left to do so.
+    Throttled,
+    /// No answer, or an answer that says "try later".
+    Unavailable,
+    /// A change was sent and its answer was lost: it may or may not have been made.
+    Ambiguous,
+    /// The call's own time ran out.
+    Deadline,
+    /// The process was asked to end, or the whole machine had been paused.
+    Interrupted,
+    /// This build, this mechanism or this member cannot do what is configured.
+    Unsupported,
+    /// The cloud answered something that is not understood.
+    Unexpected,
+    /// A fault of this library.
+    Internal,
+}
+
+impl Code {
+    pub const ALL: [Code; 15] = [
+        Code::InvalidRequest,
+        Code::InvalidConfig,
+        Code::Unauthenticated,
+        Code::Denied,
+        Code::NotFound,
+        Code::Conflict,
+        Code::LimitExceeded,
+        Code::Throttled,
+        Code::Unavailable,
+        Code::Ambiguous,
+        Code::Deadline,
+        Code::Interrupted,
+        Code::Unsupported,
+        Code::Unexpected,
+        Code::Internal,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Code::InvalidRequest => "invalid_request",
+            Code::InvalidConfig => "invalid_config",
+            Code::Unauthenticated => "unauthenticated",
+            Code::Denied => "denied",
+            Code::NotFound => "not_found",
+            Code::Conflict => "conflict",
+            Code::LimitExceeded => "limit_exceeded",
+            Code::Throttled => "throttled",
+            Code::Unavailable => "unavailable",
+            Code::Ambiguous => "ambiguous",
+            Code::Deadline => "deadline",
+            Code::Interrupted => "interrupted",
+            Code::Unsupported => "unsupported",
+            Code::Unexpected => "unexpected",
+            Code::Internal => "internal",
+        }
+    }
+
+    /// Whether the same call, made again without anybody having repaired anything, may end better.
+    pub fn repeat_may_help(self) -> bool {
+        matches!(
+            self,
+            Code::Unauthenticated
+                | Code::Throttled
+                | Code::Unavailable
+                | Code::Ambiguous
+                | Code::Deadline
+                | Code::Interrupted
+        )
+    }
+
+    /// Whether the very same request to the cloud should be sent again within this call.
+    pub fn try_again_now(self) -> bool {
+        matches!(self, Code::Throttled | Code::Unavailable)
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// Boxed, so that a `Result` stays as small as its success.
+#[derive(Debug, Clone)]
+pub struct Error(Box<Details>);
+
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Details {
+    pub code: Code,
+    pub message: String,
+    pub remedy: String,
+    /// The cloud call that failed, for example `ec2:ReplaceRoute`.
+    pub call: Option<String>,
+    pub http_status: Option<u16>,
+    /// The cloud's own name for the error, for example `UnauthorizedOperation`.
+    pub cloud_code: Option<String>,
+    pub request_id: Option<String>,
+    /// How long the cloud asked us to stay away.
+    #[serde(skip)]
+    pub retry_after: Option<Duration>,
+    /// True when a change was on its way as this error arose: it may have been made.
+    #[serde(skip)]
+    pub maybe_done: bool,
+}
+
+impl Error {
+    pub fn new(code: Code, message: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Error(Box::new(Details {
+            code,
+            message: message.into(),
+            remedy: remedy.into(),
+            call: None,
+            http_status: None,
+            cloud_code: None,
+            request_id: None,
+            retry_after: None,
+            maybe_done: false,
+        }))
+    }
+
+    /// Changes the details in place; reads as `Error::new(…).with(|d| d.call = …)`.
+    pub fn with(mut self, change: impl FnOnce(&mut Details)) -> Self {
+        change(&mut self.0);
+        self
+    }
+}
+
+impl std::ops::Deref for Error {
+    type Target = Details;
+    fn deref(&self) -> &Details {
+        &self.0
+    }
+}
+
+impl Serialize for Error {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_has_its_own_spelling() {
+        let spellings: std::collections::HashSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(spellings.len(), Code::ALL.len());
+    }
+
+    #[test]
+    fn what_only_a_person_can_repair_is_not_repeated() {
+        for code in [Code::Denied, Code::InvalidConfig, Code::Conflict, Code::Unsupported] {
+            assert!(!code.repeat_may_help(), "{code:?}");
+        }
+        assert!(Code::Throttled.repeat_may_help());
+    }
+}

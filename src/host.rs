@@ -1,0 +1,85 @@
+//! What the operating system tells about this machine: its addresses and its clocks. Reads only.
+
+use ipnet::IpNet;
+use nix::{
+    ifaddrs::getifaddrs,
+    sys::socket::{AddressFamily, SockaddrLike, SockaddrStorage},
+    time::{ClockId, clock_gettime},
+};
+use std::{net::IpAddr, time::Duration};
+
+/// One address that the operating system carries. `label` is what `ip address` shows at the line's end: `eth0:1` for a
+/// labelled address, else the interface's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalAddress {
+    pub label: String,
+    pub address: IpNet,
+}
+
+/// One interface's hardware address, lower case with colons.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalDevice {
+    pub name: String,
+    pub mac: String,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct LocalNetwork {
+    pub addresses: Vec<LocalAddress>,
+    pub devices: Vec<LocalDevice>,
+}
+
+/// All addresses and devices by `getifaddrs(3)`.
+///
+/// # Errors
+/// What the operating system said.
+pub fn local_network() -> std::io::Result<LocalNetwork> {
+    let mut network = LocalNetwork::default();
+    for entry in getifaddrs()? {
+        let Some(address) = entry.address else { continue };
+        if let Some(mac) = address.as_link_addr().and_then(|link| link.addr()) {
+            let mac = mac.map(|byte| format!("{byte:02x}")).join(":");
+            network.devices.push(LocalDevice { name: entry.interface_name, mac });
+        } else if let Some(ip) = ip_of(&address) {
+            let mask = entry.netmask.as_ref().and_then(ip_of);
+            let prefix = mask.and_then(|mask| ipnet::ip_mask_to_prefix(mask).ok());
+            let address = match prefix {
+                Some(prefix) => IpNet::new(ip, prefix).unwrap_or_else(|_| IpNet::from(ip)),
+                None => IpNet::from(ip),
+            };
+            network.addresses.push(LocalAddress { label: entry.interface_name, address });
+        }
+    }
+    Ok(network)
+}
+
+/// Time since the machine started, counted on while it is suspended (`CLOCK_BOOTTIME`).
+pub fn boot_time() -> Duration {
+    // The clock exists on every Linux that IRIS runs on; without it a pause would go unnoticed, and no more than that.
+    clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from)
+}
+
+fn ip_of(address: &SockaddrStorage) -> Option<IpAddr> {
+    match address.family()? {
+        AddressFamily::Inet => Some(IpAddr::V4(address.as_sockaddr_in()?.ip())),
+        AddressFamily::Inet6 => Some(IpAddr::V6(address.as_sockaddr_in6()?.ip())),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_loopback_address_is_seen_with_its_prefix() {
+        let network = local_network().expect("getifaddrs");
+        let loopback = LocalAddress { label: "lo".into(), address: "127.0.0.1/8".parse().expect("literal") };
+        assert!(network.addresses.contains(&loopback), "{:?}", network.addresses);
+    }
+
+    #[test]
+    fn the_boot_clock_runs() {
+        assert!(boot_time() > Duration::ZERO);
+    }
+}

@@ -1,0 +1,30 @@
+//! mirrorvip moves the virtual IP of an InterSystems IRIS mirror to the new primary, from inside the database process.
+//!
+//! Read in this order; data goes one way:
+//!
+//! 1. [`callout`]: what IRIS loads and calls by `$ZF`. Knows pointers, panics, the host's rules; knows no cloud.
+//! 2. [`command`]: a request in, a report out. The only place that wires the others together.
+//! 3. [`takeover`]: the engine. Discover, plan, apply, verify; knows no cloud.
+//! 4. [`cloud`]: what the engine needs of a cloud, and one folder for each. [`cloud::aws`] is the one to read.
+//! 5. [`report`]: what an operator and a script are told.
+//!
+//! Beside them: [`config`] (the only reader of files and environment), [`net`] (the only door to the network), [`host`]
+//! (what the operating system tells), and the words that all share: [`vip`], [`error`], [`deadline`], [`journal`].
+//!
+//! What is deliberately absent: threads, child processes, signal handlers, output, and state between two calls.
+
+#![deny(unsafe_code)]
+
+#[allow(unsafe_code)]
+pub mod callout;
+pub mod cloud;
+pub mod command;
+pub mod config;
+pub mod deadline;
+pub mod error;
+pub mod host;
+pub mod journal;
+pub mod net;
+pub mod report;
+pub mod takeover;
+pub mod vip;

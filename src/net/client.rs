@@ -1,0 +1,207 @@
+//! HTTP clients for a cloud's API and for its metadata service, and what went wrong on the way.
+//!
+//! A client lives for one call: no connection, descriptor or task survives it. TLS verification cannot be turned off.
+//! No redirect is followed, so that no token reaches another host.
+
+use super::dns::Resolver;
+use crate::{
+    config::Http,
+    error::{Code, Error, Result},
+};
+use reqwest::{ClientBuilder, NoProxy, Proxy, Response, redirect};
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
+};
+use std::{fmt, sync::Arc, time::Duration};
+
+pub use reqwest::Client;
+
+/// An answer larger than this is none: two hundred route tables with a thousand routes each stay well below.
+const LARGEST_ANSWER: usize = 64 << 20;
+
+/// For the cloud's API: through the configured proxy, trusting the operating system's roots and the configured bundle.
+///
+/// # Errors
+/// `invalid_config` for an unusable bundle or proxy, `internal` when the TLS stack cannot be set up.
+pub fn for_api(http: &Http, endpoint: Option<&str>) -> Result<Client> {
+    let mut builder = base(roots(http, endpoint)?)?.connect_timeout(http.connect_timeout);
+    if let Some(url) = &http.proxy {
+        // Plain http goes to loopback and link-local addresses only, which are never behind a proxy.
+        let proxy = Proxy::https(url.as_str()).map_err(|error| {
+            Error::new(
+                Code::InvalidConfig,
+                format!("the proxy cannot be used: {}", chain(&error.without_url())),
+                "correct `http.proxy` or HTTPS_PROXY",
+            )
+        })?;
+        builder = builder.proxy(proxy.no_proxy(http.no_proxy.as_deref().and_then(NoProxy::from_string)));
+    }
+    finish(builder)
+}
+
+/// For the metadata service: never through a proxy, and impatient, since it answers in a millisecond or not at all.
+///
+/// # Errors
+/// As [`for_api`].
+pub fn for_metadata(http: &Http, endpoint: Option<&str>, connect_timeout: Duration) -> Result<Client> {
+    let roots = roots(http, endpoint.or(Some("http://link-local")))?;
+    finish(base(roots)?.connect_timeout(connect_timeout))
+}
+
+fn base(roots: RootCertStore) -> Result<ClientBuilder> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut tls = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| internal(&error))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(Client::builder()
+        .tls_backend_preconfigured(tls)
+        .dns_resolver(Resolver::default())
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        .no_proxy()
+        .user_agent(concat!("mirrorvip/", env!("CARGO_PKG_VERSION"))))
+}
+
+fn finish(builder: ClientBuilder) -> Result<Client> {
+    builder.build().map_err(|error| internal(&error))
+}
+
+/// Reading the operating system's roots costs some milliseconds of CPU, and a plain http endpoint has no use for them.
+fn roots(http: &Http, endpoint: Option<&str>) -> Result<RootCertStore> {
+    let mut store = RootCertStore::empty();
+    if endpoint.is_some_and(|url| url.starts_with("http:")) {
+        return Ok(store);
+    }
+    let found = rustls_native_certs::load_native_certs();
+    let (usable, _) = store.add_parsable_certificates(found.certs);
+    let extra = http.ca_bundle.as_deref().unwrap_or_default();
+    for certificate in CertificateDer::pem_slice_iter(extra) {
+        let added = certificate
+            .map_err(|error| error.to_string())
+            .and_then(|der| store.add(der).map_err(|error| error.to_string()));
+        added.map_err(|cause| {
+            Error::new(
+                Code::InvalidConfig,
+                format!("`http.caBundle` holds an unusable certificate: {cause}"),
+                "export the authority's certificate again, as PEM",
+            )
+        })?;
+    }
+    if usable == 0 && store.is_empty() {
+        let cause = found.errors.first().map(ToString::to_string).unwrap_or_default();
+        return Err(Error::new(
+            Code::InvalidConfig,
+            format!("the operating system offers no trusted certificate authority {cause}"),
+            "install the distribution's package ca-certificates, or set `http.caBundle`",
+        ));
+    }
+    Ok(store)
+}
+
+fn internal(error: &(dyn std::error::Error + 'static)) -> Error {
+    Error::new(
+        Code::Internal,
+        format!("the HTTP client could not be set up: {}", chain(error)),
+        "report this with the library's version",
+    )
+}
+
+/// Why no usable answer came, and whether the request may have reached the cloud all the same.
+#[derive(Debug, Clone)]
+pub struct Trouble {
+    pub sent: Sent,
+    pub message: String,
+    pub remedy: &'static str,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent {
+    No,
+    Maybe,
+}
+
+impl Trouble {
+    pub fn from_reqwest(error: reqwest::Error) -> Self {
+        let sent = if error.is_connect() || error.is_builder() { Sent::No } else { Sent::Maybe };
+        let error = error.without_url();
+        let message = chain(&error);
+        let remedy = if message.contains("certificate") {
+            "if a proxy or a private endpoint has its own authority, name its certificate in `http.caBundle`"
+        } else {
+            "check that this machine reaches the endpoint: DNS, routes, security groups, proxy"
+        };
+        Trouble { sent, message, remedy }
+    }
+
+    /// As an error of a call that only reads, or whose change certainly did not start.
+    pub fn unavailable(&self) -> Error {
+        Error::new(Code::Unavailable, self.message.clone(), self.remedy)
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Trouble {}
+
+/// The whole body, but not more than [`LARGEST_ANSWER`].
+///
+/// # Errors
+/// The connection's trouble; the request had been sent.
+pub async fn read_body(mut response: Response) -> std::result::Result<Vec<u8>, Trouble> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(Trouble::from_reqwest)? {
+        if body.len() + chunk.len() > LARGEST_ANSWER {
+            let message = format!("the answer is larger than {LARGEST_ANSWER} bytes");
+            return Err(Trouble { sent: Sent::Maybe, message, remedy: "check what stands at the endpoint" });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// An error with its causes, since the outermost one says little ("error sending request").
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let inner_text = inner.to_string();
+        if !text.ends_with(&inner_text) {
+            text = format!("{text}: {inner_text}");
+        }
+        cause = inner.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Outer(std::io::Error);
+
+    impl fmt::Display for Outer {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("sending failed")
+        }
+    }
+
+    impl std::error::Error for Outer {
+        fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+
+    #[test]
+    fn the_innermost_cause_is_told() {
+        assert_eq!(chain(&Outer(std::io::Error::other("connection refused"))), "sending failed: connection refused");
+    }
+}

@@ -1,0 +1,6 @@
+//! The one door to the network. Every byte to a cloud passes here, so that time-outs, proxies, roots, name look-ups and
+//! repeats are decided once.
+
+pub mod client;
+mod dns;
+pub mod retry;

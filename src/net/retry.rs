@@ -1,0 +1,333 @@
+//! The one retry policy. A call is repeated while its error says "try again" and time is left, after a delay that grows
+//! and is scattered, and never before the cloud's own `Retry-After`. Calls to one cloud share a pace: when one of them is
+//! throttled, all of them slow down together instead of spending each other's tokens.
+
+use crate::{
+    deadline::Deadline,
+    error::{Code, Error, Result},
+    journal::{Journal, Step},
+};
+use backon::{BackoffBuilder, ExponentialBuilder};
+use std::{cell::Cell, rc::Rc, time::Duration};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout},
+};
+
+/// What a call does to the cloud. A change whose answer is lost is `ambiguous`: it is looked at before it is repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Read,
+    Change,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Policy {
+    /// How long one attempt may take.
+    pub attempt_timeout: Duration,
+    /// `None`: as often as the deadline allows.
+    pub most_attempts: Option<u32>,
+}
+
+/// Makes calls for one cloud within one callout.
+#[derive(Clone)]
+pub struct Caller {
+    deadline: Deadline,
+    journal: Journal,
+    policy: Policy,
+    pace: Rc<Pace>,
+}
+
+/// Requests that are under way at once. More would gain nothing: EC2 lets 50 changes through and then 5 a second.
+const MOST_AT_ONCE: usize = 32;
+const FIRST_DELAY: Duration = Duration::from_millis(100);
+const LONGEST_DELAY: Duration = Duration::from_secs(3);
+
+impl Caller {
+    pub fn new(deadline: Deadline, journal: Journal, policy: Policy) -> Self {
+        Caller { deadline, journal, policy, pace: Rc::new(Pace::new()) }
+    }
+
+    pub fn deadline(&self) -> &Deadline {
+        &self.deadline
+    }
+
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// The same caller under another policy, at a pace of its own.
+    pub fn with_policy(&self, policy: Policy) -> Self {
+        Caller::new(self.deadline.clone(), self.journal.clone(), policy)
+    }
+
+    /// Calls until it succeeds, fails for good, or time runs out, and notes the whole as one step.
+    ///
+    /// # Errors
+    /// The last attempt's error; when time ran out after a failed attempt still that one, since it says more than
+    /// "time is over".
+    pub async fn call<T>(
+        &self,
+        kind: Kind,
+        call: &str,
+        target: &str,
+        attempt: impl AsyncFn() -> Result<T>,
+    ) -> Result<T> {
+        let begun = Instant::now();
+        let mut attempts = 0;
+        let result = self.repeat(kind, &mut attempts, attempt).await;
+        let result = result.map_err(|error| {
+            let tried = if attempts > 1 { format!(" (tried {attempts} times)") } else { String::new() };
+            let on = if target.is_empty() { String::new() } else { format!(" on {target}") };
+            error.with(|details| {
+                details.message = format!("{call}{on}: {}{tried}", details.message);
+                details.call.get_or_insert_with(|| call.to_owned());
+            })
+        });
+        self.journal.record(Step {
+            call: call.to_owned(),
+            target: target.to_owned(),
+            attempts,
+            ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            result: match &result {
+                Ok(_) => "ok".to_owned(),
+                Err(error) if error.maybe_done => Code::Ambiguous.as_str().to_owned(),
+                Err(error) => error.code.as_str().to_owned(),
+            },
+        });
+        result
+    }
+
+    async fn repeat<T>(&self, kind: Kind, attempts: &mut u32, attempt: impl AsyncFn() -> Result<T>) -> Result<T> {
+        let mut delays = ExponentialBuilder::default()
+            .with_min_delay(FIRST_DELAY)
+            .with_max_delay(LONGEST_DELAY)
+            .with_jitter()
+            .without_max_times()
+            .build();
+        let mut last: Option<Error> = None;
+        loop {
+            let turn = match self.turn().await {
+                Ok(turn) => turn,
+                Err(stop) => return Err(out_of_time(last, stop)),
+            };
+            *attempts += 1;
+            let answer = self.deadline.guard(timeout(self.policy.attempt_timeout, attempt())).await;
+            drop(turn);
+            let error = match answer {
+                Ok(Ok(Ok(value))) => return Ok(value),
+                Ok(Ok(Err(error))) => error,
+                Ok(Err(_elapsed)) => self.no_answer(kind),
+                // Cut off while the request was on its way.
+                Err(stop) => {
+                    return Err(out_of_time(last, stop).with(|details| details.maybe_done = kind == Kind::Change));
+                }
+            };
+            let enough = self.policy.most_attempts.is_some_and(|most| *attempts >= most);
+            if !error.code.try_again_now() || enough {
+                return Err(error);
+            }
+            let delay = delays.next().unwrap_or(LONGEST_DELAY).max(error.retry_after.unwrap_or_default());
+            if error.code == Code::Throttled {
+                self.pace.slow_down(delay);
+            }
+            // Waiting for a time that this call will not see helps nobody.
+            if delay >= self.deadline.remaining() {
+                return Err(error);
+            }
+            last = Some(error);
+            if let Err(stop) = self.deadline.sleep(delay).await {
+                return Err(out_of_time(last, stop));
+            }
+        }
+    }
+
+    async fn turn(&self) -> Result<tokio::sync::SemaphorePermit<'_>> {
+        if let Some(wait) = self.pace.next_turn() {
+            self.deadline.sleep(wait).await?;
+        }
+        let place = self.deadline.guard(self.pace.places.acquire()).await?;
+        place.map_err(|_| Error::new(Code::Internal, "the request queue was closed", "report this"))
+    }
+
+    fn no_answer(&self, kind: Kind) -> Error {
+        let message = format!("no answer within {} ms", self.policy.attempt_timeout.as_millis());
+        let remedy = "check the way to the endpoint; if it is only slow, raise `http.requestTimeoutMs`";
+        match kind {
+            Kind::Read => Error::new(Code::Unavailable, message, remedy),
+            Kind::Change => Error::new(Code::Ambiguous, message, remedy).with(|details| details.maybe_done = true),
+        }
+    }
+}
+
+/// What had gone wrong before the stop says more than the stop, except when the process is to end.
+fn out_of_time(last: Option<Error>, stop: Error) -> Error {
+    match last {
+        Some(last) if stop.code == Code::Deadline => last.with(|details| {
+            details.message = format!("{}; then {}", details.message, stop.message);
+        }),
+        _ => stop,
+    }
+}
+
+/// Full speed until the cloud throttles; from then on one request per interval, at the rate at which EC2 documents to
+/// refill its bucket ("Request throttling for the Amazon EC2 API": 5 a second for changes), slower if that is not enough.
+struct Pace {
+    places: Semaphore,
+    interval: Cell<Option<Duration>>,
+    next: Cell<Instant>,
+    slowed: Cell<Instant>,
+}
+
+const REFILL: Duration = Duration::from_millis(200);
+const SLOWEST: Duration = Duration::from_secs(2);
+
+impl Pace {
+    fn new() -> Self {
+        let now = Instant::now();
+        Pace {
+            places: Semaphore::new(MOST_AT_ONCE),
+            interval: Cell::new(None),
+            next: Cell::new(now),
+            slowed: Cell::new(now),
+        }
+    }
+
+    fn next_turn(&self) -> Option<Duration> {
+        let interval = self.interval.get()?;
+        let now = Instant::now();
+        let turn = self.next.get().max(now);
+        self.next.set(turn + interval);
+        Some(turn - now)
+    }
+
+    fn slow_down(&self, stay_away: Duration) {
+        let now = Instant::now();
+        self.next.set(self.next.get().max(now + stay_away.min(LONGEST_DELAY)));
+        let interval = match self.interval.get() {
+            None => REFILL,
+            // Those that were on their way together are refused together: that is one sign, not thirty.
+            Some(interval) if now - self.slowed.get() > 4 * interval => (interval * 2).min(SLOWEST),
+            Some(_) => return,
+        };
+        self.interval.set(Some(interval));
+        self.slowed.set(now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deadline::Watch;
+    use std::cell::RefCell;
+
+    struct Quiet(Instant);
+
+    impl Watch for Quiet {
+        fn termination_requested(&self) -> bool {
+            false
+        }
+        fn boot_time(&self) -> Duration {
+            self.0.elapsed()
+        }
+    }
+
+    fn caller(seconds: u64) -> Caller {
+        let deadline = Deadline::new(Duration::from_secs(seconds), Box::new(Quiet(Instant::now())));
+        Caller::new(
+            deadline,
+            Journal::default(),
+            Policy { attempt_timeout: Duration::from_secs(5), most_attempts: None },
+        )
+    }
+
+    fn failure(code: Code) -> Error {
+        Error::new(code, "no", "wait")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_passing_fault_is_repeated_and_counted() {
+        let caller = caller(20);
+        let left = Cell::new(2);
+        let result = caller
+            .call(Kind::Read, "x:Get", "t", async || match left.replace(left.get() - 1) {
+                0 => Ok(7),
+                _ => Err(failure(Code::Unavailable)),
+            })
+            .await;
+        assert_eq!(result.expect("third attempt"), 7);
+        assert_eq!(caller.journal().steps()[0].attempts, 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_final_fault_is_not_repeated() {
+        let caller = caller(20);
+        let result = caller.call(Kind::Change, "x:Put", "t", async || Err::<(), _>(failure(Code::Denied))).await;
+        assert_eq!(result.expect_err("denied").code, Code::Denied);
+        assert_eq!(caller.journal().steps()[0].attempts, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn retry_after_is_obeyed() {
+        let caller = caller(20);
+        let times = RefCell::new(Vec::new());
+        let _ = caller
+            .call(Kind::Read, "x:Get", "t", async || {
+                times.borrow_mut().push(Instant::now());
+                match times.borrow().len() {
+                    1 => Err(failure(Code::Throttled).with(|d| d.retry_after = Some(Duration::from_secs(7)))),
+                    _ => Ok(()),
+                }
+            })
+            .await;
+        let times = times.borrow();
+        assert!(times[1] - times[0] >= Duration::from_secs(7), "{:?}", times[1] - times[0]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn retry_after_past_the_deadline_ends_the_call_at_once() {
+        let caller = caller(5);
+        let begun = Instant::now();
+        let result = caller
+            .call(Kind::Read, "x:Get", "t", async || {
+                Err::<(), _>(failure(Code::Throttled).with(|d| d.retry_after = Some(Duration::from_secs(60))))
+            })
+            .await;
+        assert_eq!(result.expect_err("throttled").code, Code::Throttled);
+        assert!(begun.elapsed() < Duration::from_secs(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_change_without_an_answer_is_ambiguous_and_a_read_is_not() {
+        let caller = caller(8);
+        let change = caller.call(Kind::Change, "x:Put", "t", async || std::future::pending::<Result<()>>().await).await;
+        let change = change.expect_err("no answer");
+        assert_eq!((change.code, change.maybe_done), (Code::Ambiguous, true));
+        let read = caller.call(Kind::Read, "x:Get", "t", async || std::future::pending::<Result<()>>().await).await;
+        let read = read.expect_err("no answer");
+        assert_eq!((read.code, read.maybe_done), (Code::Deadline, false));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn throttled_calls_slow_down_together() {
+        let caller = caller(60);
+        let begun = Instant::now();
+        // A bucket of 10 that refills with 5 a second.
+        let spent = Cell::new(0_u32);
+        let one = async || {
+            let refilled = u32::try_from(begun.elapsed().as_millis() / 200).expect("small");
+            if spent.get() >= 10 + refilled {
+                return Err(failure(Code::Throttled));
+            }
+            spent.set(spent.get() + 1);
+            Ok(())
+        };
+        let calls = (0..60).map(|_| caller.call(Kind::Change, "x:Put", "t", one));
+        let results = futures_util::future::join_all(calls).await;
+        assert!(results.iter().all(Result::is_ok));
+        let attempts: u32 = caller.journal().steps().iter().map(|step| step.attempts).sum();
+        // The bucket alone needs 10 s for 50 more; nobody hammers it meanwhile.
+        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+        assert!(attempts < 150, "{attempts} attempts for 60 calls");
+    }
+}

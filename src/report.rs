@@ -1,0 +1,355 @@
+//! What a call answers: one JSON object, ASCII, within the host's bound, and true. The words for an operator are made
+//! here, from what the engine found.
+
+use crate::{
+    error::Error,
+    journal::Step,
+    takeover::{Findings, Outcome},
+    vip::{Holder, Member, Part},
+};
+use serde::Serialize;
+use serde_json::Value;
+
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    pub ok: bool,
+    pub action: &'static str,
+    pub outcome: Outcome,
+    pub summary: String,
+    pub severity: u8,
+    pub retry: bool,
+    pub cloud: Option<&'static str>,
+    pub mechanism: Option<&'static str>,
+    pub reason: String,
+    pub member: Option<Member>,
+    pub holder_before: Option<String>,
+    pub holder: Option<String>,
+    pub parts: Vec<PartLine>,
+    pub elapsed_ms: u64,
+    pub steps: Vec<Step>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checks: Option<Vec<CheckItem>>,
+    pub warnings: Vec<Warning>,
+    pub error: Option<Error>,
+    pub version: &'static str,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct PartLine {
+    pub vip: String,
+    pub part: String,
+    pub before: Option<String>,
+    pub after: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Warning {
+    pub code: String,
+    pub message: String,
+    pub remedy: String,
+}
+
+/// One line of a preflight; the same finding is a warning of an acquire.
+#[derive(Debug, Clone, Serialize)]
+pub struct CheckItem {
+    pub name: String,
+    pub result: Verdict,
+    pub message: String,
+    pub remedy: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    Ok,
+    Warning,
+    Failed,
+    Skipped,
+}
+
+impl CheckItem {
+    pub fn ok(name: impl Into<String>, message: impl Into<String>) -> Self {
+        CheckItem { name: name.into(), result: Verdict::Ok, message: message.into(), remedy: String::new() }
+    }
+
+    pub fn new(
+        name: impl Into<String>,
+        result: Verdict,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        CheckItem { name: name.into(), result, message: message.into(), remedy: remedy.into() }
+    }
+
+    pub fn failed(name: impl Into<String>, error: &Error) -> Self {
+        CheckItem::new(name, Verdict::Failed, error.message.clone(), error.remedy.clone())
+    }
+
+    fn as_warning(&self) -> Option<Warning> {
+        (self.result == Verdict::Warning).then(|| Warning {
+            code: self.name.clone(),
+            message: self.message.clone(),
+            remedy: self.remedy.clone(),
+        })
+    }
+}
+
+/// What a call was about, known before it begins.
+#[derive(Debug, Clone, Default)]
+pub struct Subject {
+    pub action: &'static str,
+    pub reason: String,
+    pub cloud: Option<&'static str>,
+    pub mechanism: Option<&'static str>,
+    /// The VIPs as configured, for the summary.
+    pub vips: String,
+}
+
+impl Report {
+    pub fn new(subject: &Subject, findings: Findings, advice: &[CheckItem], steps: Vec<Step>, elapsed_ms: u64) -> Self {
+        let warnings: Vec<_> = advice.iter().filter_map(CheckItem::as_warning).collect();
+        let interface = findings.member.as_ref().and_then(|member| member.interface.clone());
+        let name_of = |parts: &[Part]| common_holder(parts, interface.as_deref());
+        let holder_before = name_of(&findings.before);
+        let holder = name_of(&findings.after);
+        let summary = summary(subject, &findings, holder_before.as_deref(), interface.as_deref(), elapsed_ms);
+        let outcome = findings.outcome;
+        Report {
+            ok: outcome.is_ok(),
+            action: subject.action,
+            outcome,
+            summary,
+            severity: outcome.severity().max(u8::from(!warnings.is_empty())),
+            retry: findings.error.as_ref().is_some_and(|error| error.code.repeat_may_help() && !outcome.is_final()),
+            cloud: subject.cloud,
+            mechanism: subject.mechanism,
+            reason: subject.reason.clone(),
+            holder_before,
+            holder,
+            parts: part_lines(&findings, interface.as_deref()),
+            member: findings.member,
+            elapsed_ms,
+            steps,
+            checks: findings.checks,
+            warnings,
+            error: findings.error,
+            version: env!("CARGO_PKG_VERSION"),
+        }
+    }
+
+    /// The report as JSON of at most `bound` bytes: step details go first, then the steps, then the parts, then the texts
+    /// are cut. `None` when not even the smallest report fits.
+    pub fn render(&self, bound: usize) -> Option<String> {
+        let mut value = serde_json::to_value(self).ok()?;
+        let fits = |value: &Value| Some(to_ascii(&value.to_string())).filter(|text| text.len() <= bound);
+        if let Some(text) = fits(&value) {
+            return Some(text);
+        }
+        value["truncated"] = true.into();
+        for step in value["steps"].as_array_mut().into_iter().flatten() {
+            *step = serde_json::json!({ "call": step["call"], "target": step["target"], "result": step["result"] });
+        }
+        if let Some(text) = fits(&value) {
+            return Some(text);
+        }
+        for list in ["steps", "parts", "checks", "warnings"] {
+            if value.get(list).is_some() {
+                value[list] = Value::Array(Vec::new());
+            }
+            if let Some(text) = fits(&value) {
+                return Some(text);
+            }
+        }
+        let mut short = serde_json::json!({
+            "ok": self.ok, "outcome": self.outcome, "severity": self.severity, "retry": self.retry, "truncated": true,
+        });
+        let smallest = fits(&short)?;
+        short["summary"] = self.summary.chars().take(bound / 8).collect::<String>().into();
+        Some(fits(&short).unwrap_or(smallest))
+    }
+}
+
+/// JSON with everything beyond ASCII as `\u` escapes; such characters stand only inside strings.
+pub fn to_ascii(json: &str) -> String {
+    let mut ascii = String::with_capacity(json.len());
+    for character in json.chars() {
+        if character.is_ascii() && character != '\u{7f}' {
+            ascii.push(character);
+        } else {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                ascii.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    ascii
+}
+
+/// The one holder, or `None` when parts disagree or nobody holds them.
+fn common_holder(parts: &[Part], own: Option<&str>) -> Option<String> {
+    let mut names = parts.iter().map(|part| holder_name(&part.holder, own));
+    let first = names.next()??;
+    names.all(|name| name.as_deref() == Some(&first)).then_some(first)
+}
+
+fn holder_name(holder: &Holder, own: Option<&str>) -> Option<String> {
+    match holder {
+        Holder::ThisMember | Holder::ThisMemberBroken(_) => Some(own.unwrap_or("this member").to_owned()),
+        Holder::Other(name) => Some(name.clone()),
+        Holder::Nobody => None,
+    }
+}
+
+fn part_lines(findings: &Findings, own: Option<&str>) -> Vec<PartLine> {
+    let before = |id| findings.before.iter().find(|part| part.id == id).and_then(|part| holder_name(&part.holder, own));
+    let lines = findings.after.iter().map(|part| PartLine {
+        vip: part.id.vip.clone(),
+        part: part.id.part.clone(),
+        before: before(part.id.clone()),
+        after: holder_name(&part.holder, own),
+    });
+    lines.collect()
+}
+
+fn summary(subject: &Subject, findings: &Findings, before: Option<&str>, own: Option<&str>, ms: u64) -> String {
+    let vips = if subject.vips.is_empty() { "VIP".to_owned() } else { format!("VIP {}", subject.vips) };
+    let here = own.map_or_else(|| "this member".to_owned(), |own| format!("this member ({own})"));
+    let why = findings.error.as_ref().map(|error| format!(": {}", error.message)).unwrap_or_default();
+    let after: Vec<_> = findings.after.iter().map(|part| holder_name(&part.holder, own)).collect();
+    let mine = findings.after.iter().filter(|part| part.holder == Holder::ThisMember).count();
+    let elsewhere = match common_holder(&findings.after, own) {
+        Some(name) => name,
+        None if after.iter().all(Option::is_none) => "nobody".to_owned(),
+        None => "several holders".to_owned(),
+    };
+    let nobody_before = !findings.before.is_empty() && findings.before.iter().all(|part| part.holder == Holder::Nobody);
+    match findings.outcome {
+        Outcome::Moved if nobody_before => format!("{vips} is now on {here} after {ms} ms; nobody held it before"),
+        Outcome::Moved => format!("{vips} moved from {} to {here} in {ms} ms", before.unwrap_or("several holders")),
+        Outcome::AlreadyHeld => format!("{vips} is on {here} already, confirmed in {ms} ms"),
+        Outcome::WouldMove => format!(
+            "{vips} would move from {} to {here}; nothing was changed",
+            before.unwrap_or(if nobody_before { "nobody" } else { "several holders" })
+        ),
+        Outcome::Skipped => {
+            format!("{vips} was left alone: `takeOverIn` chooses another moment than {}", subject.reason)
+        }
+        Outcome::Partial => format!("{vips} is only partly on {here} ({mine} of {} parts){why}", findings.after.len()),
+        Outcome::NotMoved => format!("{vips} did not move and nothing was changed{why}"),
+        Outcome::Stranded => format!("{vips} was taken off the peer and is not yet on {here}{why}"),
+        Outcome::Unverified => format!("{vips} was changed towards {here} but this could not be confirmed{why}"),
+        Outcome::Lost => format!("{vips} was taken by {elsewhere} after {here} had taken it; left there"),
+        Outcome::Held => format!("{vips} is on {here}"),
+        Outcome::HeldElsewhere => format!("{vips} is on {elsewhere}, not on {here}"),
+        Outcome::Unheld => format!("{vips} is held by nobody"),
+        Outcome::Split => format!("{vips} is split: {mine} of {} parts are on {here}", findings.after.len()),
+        Outcome::Unknown => format!("{vips}: the holder could not be found out{why}"),
+        Outcome::Ready => format!("{vips}: {here} is ready to take over"),
+        Outcome::ReadyWithWarnings => format!("{vips}: {here} is ready to take over, with warnings"),
+        Outcome::NotReady => {
+            format!("{vips}: {here} is not ready to take over{}", first_failure(findings).unwrap_or(why))
+        }
+        Outcome::Released => format!("{vips} was released by {here} in {ms} ms"),
+        Outcome::NotHeld => format!("{vips} is not on {here}; nothing to release"),
+        Outcome::WouldRelease => format!("{vips} would be released by {here}; nothing was changed"),
+        Outcome::NotReleased => format!("{vips} was not released by {here}{why}"),
+    }
+}
+
+fn first_failure(findings: &Findings) -> Option<String> {
+    let items = findings.checks.as_ref()?;
+    let failed = items.iter().find(|item| item.result == Verdict::Failed)?;
+    Some(format!(": {}", failed.message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{error::Code, vip::PartId};
+
+    fn report(parts: usize) -> Report {
+        let part = |n: usize, holder: Holder| Part {
+            id: PartId { vip: "192.168.255.10/32".into(), part: format!("route rtb-{n}") },
+            holder,
+        };
+        let findings = Findings {
+            member: Some(Member { instance: Some("i-1".into()), interface: Some("eni-me".into()), zone: None }),
+            before: (0..parts).map(|n| part(n, Holder::Other("eni-peer".into()))).collect(),
+            after: (0..parts).map(|n| part(n, Holder::ThisMember)).collect(),
+            ..Findings::new(Outcome::Moved)
+        };
+        let step = |n: usize| Step {
+            call: "ec2:ReplaceRoute".into(),
+            target: format!("rtb-{n}"),
+            attempts: 1,
+            ms: 20,
+            result: "ok".into(),
+        };
+        let subject = Subject {
+            action: "acquire",
+            reason: "terminal".into(),
+            cloud: Some("aws"),
+            mechanism: Some("route"),
+            vips: "192.168.255.10/32".into(),
+        };
+        Report::new(&subject, findings, &[], (0..parts).map(step).collect(), 143)
+    }
+
+    #[test]
+    fn the_summary_says_from_where_to_where_and_how_long() {
+        assert_eq!(report(2).summary, "VIP 192.168.255.10/32 moved from eni-peer to this member (eni-me) in 143 ms");
+    }
+
+    #[test]
+    fn a_report_fits_every_bound_or_says_that_it_cannot() {
+        let report = report(200);
+        let whole = report.render(usize::MAX).expect("unbounded").len();
+        for bound in (0..600).step_by(7).chain((600..whole + 10).step_by(397)) {
+            let Some(text) = report.render(bound) else {
+                assert!(bound < 100, "nothing fits {bound}");
+                continue;
+            };
+            assert!(text.len() <= bound && text.is_ascii());
+            let value: Value = serde_json::from_str(&text).expect("valid JSON");
+            assert_eq!(value["outcome"], "moved");
+            assert_eq!(value.get("truncated").is_some(), text.len() < whole, "bound {bound}");
+        }
+    }
+
+    #[test]
+    fn steps_go_before_parts() {
+        let report = report(200);
+        let whole = report.render(usize::MAX).expect("unbounded").len();
+        let value: Value = serde_json::from_str(&report.render(whole - 1).expect("fits")).expect("JSON");
+        assert_eq!(
+            value["steps"][0],
+            serde_json::json!({"call": "ec2:ReplaceRoute", "target": "rtb-0", "result": "ok"})
+        );
+        assert_eq!(value["parts"].as_array().map(Vec::len), Some(200));
+    }
+
+    #[test]
+    fn everything_beyond_ascii_is_escaped() {
+        let ascii = to_ascii("\"Zürich 🚑\u{7f}\"");
+        assert!(ascii.is_ascii());
+        assert_eq!(serde_json::from_str::<String>(&ascii).expect("JSON"), "Zürich 🚑\u{7f}");
+    }
+
+    #[test]
+    fn a_warning_raises_the_severity_of_a_success_and_no_more() {
+        let item = CheckItem::new("sourceDestCheck", Verdict::Warning, "on", "turn it off");
+        let subject = Subject::default();
+        let moved = Report::new(&subject, Findings::new(Outcome::Moved), &[item], vec![], 1);
+        assert_eq!((moved.severity, moved.ok, moved.warnings.len()), (1, true, 1));
+    }
+
+    #[test]
+    fn what_a_person_must_repair_is_not_marked_for_repetition() {
+        let failed = |code| {
+            let findings = Findings { error: Some(Error::new(code, "x", "y")), ..Findings::new(Outcome::NotMoved) };
+            Report::new(&Subject::default(), findings, &[], vec![], 1)
+        };
+        assert!(!failed(Code::Denied).retry);
+        assert!(failed(Code::Throttled).retry);
+    }
+}

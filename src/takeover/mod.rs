@@ -1,0 +1,185 @@
+//! The engine: look, plan, change, look again. It knows no cloud.
+//!
+//! It promises: nothing is called moved unless a fresh read showed it · it is harmless to repeat · a part that cannot
+//! move does not hold the others up · after its own change succeeded it does not fight another member for the VIP · the
+//! VIP is never given back to the old primary.
+
+mod changes;
+mod outcome;
+mod verify;
+
+pub use outcome::{Findings, Outcome};
+
+use crate::{
+    cloud::Cloud,
+    deadline::Deadline,
+    error::{Code, Error, Result},
+    journal::{Journal, Step},
+    report::CheckItem,
+    vip::{Goal, Holder, Part, Write},
+};
+use changes::Changes;
+use std::time::Duration;
+
+/// How often a conflict or a lost answer leads to a new look and a new plan.
+const MOST_ROUNDS: u32 = 6;
+const BETWEEN_ROUNDS: Duration = Duration::from_millis(200);
+
+/// Whether changes are made or only listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    Real,
+    DryRun,
+}
+
+/// Makes this member the holder.
+pub async fn acquire<C: Cloud>(
+    cloud: &C,
+    deadline: &Deadline,
+    journal: &Journal,
+    write: Write,
+    mode: Mode,
+) -> Findings {
+    towards(cloud, deadline, journal, Goal::Hold(write), mode).await
+}
+
+/// Gives the VIP up where this member holds it.
+pub async fn release<C: Cloud>(cloud: &C, deadline: &Deadline, journal: &Journal, mode: Mode) -> Findings {
+    towards(cloud, deadline, journal, Goal::LetGo, mode).await
+}
+
+/// Tells who holds the VIP.
+pub async fn status<C: Cloud>(cloud: &C) -> Findings {
+    let seen = match cloud.discover().await {
+        Ok(seen) => seen,
+        Err(error) => return Findings::failed(Outcome::Unknown, error),
+    };
+    let parts = cloud.placement(&seen);
+    Findings {
+        member: Some(cloud.member(&seen)),
+        before: parts.clone(),
+        after: parts.clone(),
+        ..Findings::new(outcome::of_status(&parts))
+    }
+}
+
+/// Goes as far as the plan and asks the cloud whether it would be allowed.
+pub async fn check<C: Cloud>(cloud: &C) -> Findings {
+    let mut items = Vec::new();
+    let seen = match cloud.discover().await {
+        Ok(seen) => seen,
+        Err(error) => {
+            items.push(CheckItem::failed("resources", &error));
+            return Findings { checks: Some(items), ..Findings::failed(Outcome::NotReady, error) };
+        }
+    };
+    let member = cloud.member(&seen);
+    items.push(CheckItem::ok("identity", format!("this member is {}", member.interface.clone().unwrap_or_default())));
+    let parts = cloud.placement(&seen);
+    let error = match cloud.plan(&seen, Goal::Hold(Write::Always)) {
+        Ok(plan) => {
+            items.push(CheckItem::ok(
+                "resources",
+                format!("{} of {} parts can be moved here", plan.steps.len(), parts.len()),
+            ));
+            for (part, why) in &plan.refused {
+                items.push(CheckItem::failed(format!("resources {part}"), why));
+            }
+            plan.refused.into_iter().next().map(|(_, why)| why)
+        }
+        Err(why) => {
+            items.push(CheckItem::failed("resources", &why));
+            Some(why)
+        }
+    };
+    items.extend(cloud.rehearse(&seen).await);
+    Findings {
+        member: Some(member),
+        before: parts.clone(),
+        after: parts,
+        error,
+        checks: Some(items),
+        ..Findings::new(Outcome::Ready)
+    }
+}
+
+async fn towards<C: Cloud>(cloud: &C, deadline: &Deadline, journal: &Journal, goal: Goal, mode: Mode) -> Findings {
+    let untouched = outcome::untouched(goal);
+    let mut seen = match cloud.discover().await {
+        Ok(seen) => seen,
+        Err(error) => return Findings::failed(untouched, error),
+    };
+    let member = cloud.member(&seen);
+    let before = cloud.placement(&seen);
+    let mut changes = Changes::new(before.clone());
+    let mut goal = goal;
+    let mut round = 0;
+    let stopped = loop {
+        round += 1;
+        let plan = match cloud.plan(&seen, goal) {
+            Ok(plan) => plan,
+            Err(error) => break Some(error),
+        };
+        if mode == Mode::DryRun {
+            for step in &plan.steps {
+                let (call, target) = cloud.describe(&step.change);
+                journal.record(Step { call, target, attempts: 0, ms: 0, result: "planned".into() });
+            }
+            let outcome = outcome::of_dry_run(goal, &before, plan.steps.is_empty());
+            let error = plan.refused.into_iter().next().map(|(_, error)| error);
+            return Findings {
+                member: Some(member),
+                before: before.clone(),
+                after: before,
+                error,
+                ..Findings::new(outcome)
+            };
+        }
+        changes.note_refused(plan.refused);
+        changes.make(cloud, deadline, plan.steps).await;
+        if let Err(stop) = deadline.check() {
+            break Some(stop);
+        }
+        if !changes.want_another_look() || round >= MOST_ROUNDS || !deadline.fits_a_round_trip() {
+            break None;
+        }
+        // A first repeat is a race that is already over; later ones leave the other side some time.
+        if let Err(stop) = deadline.sleep(BETWEEN_ROUNDS * (round - 1)).await {
+            break Some(stop);
+        }
+        seen = match cloud.observe(&seen).await {
+            Ok(seen) => seen,
+            Err(error) => break Some(error),
+        };
+        changes.look_again(&cloud.placement(&seen));
+        goal = match goal {
+            Goal::Hold(_) => Goal::Hold(Write::IfNeeded),
+            Goal::LetGo => Goal::LetGo,
+        };
+    };
+    let verified = match stopped {
+        None => verify::until_settled(cloud, deadline, &seen, goal, &mut changes).await,
+        // Nothing was sent: the first look still says it all.
+        Some(error) if !changes.any_sent() => verify::Verified::unread(before.clone(), error),
+        Some(error) => verify::Verified::unread(changes.last_seen().to_vec(), error),
+    };
+    outcome::conclude(goal, member, before, changes, verified)
+}
+
+/// Whether a part stands where the goal wants it.
+fn reached(goal: Goal, part: &Part) -> bool {
+    match goal {
+        Goal::Hold(_) => part.holder == Holder::ThisMember,
+        Goal::LetGo => !matches!(part.holder, Holder::ThisMember | Holder::ThisMemberBroken(_)),
+    }
+}
+
+/// A conflict is a change that came too late, an ambiguous one may have been made: both want another look.
+fn wants_another_look(error: &Error) -> bool {
+    matches!(error.code, Code::Conflict | Code::Ambiguous)
+}
+
+type Made = Result<()>;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,232 @@
+//! The words for how a call ended, and the rules by which one of them is chosen.
+
+use super::{
+    changes::Changes,
+    reached,
+    verify::{End, Verified},
+};
+use crate::{
+    error::{Code, Error},
+    report::{CheckItem, Verdict},
+    vip::{Goal, Holder, Member, Part},
+};
+use serde::Serialize;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    Moved,
+    AlreadyHeld,
+    WouldMove,
+    Skipped,
+    /// Some parts are here.
+    Partial,
+    /// Nothing was changed.
+    NotMoved,
+    /// Taken off the peer, not yet ours.
+    Stranded,
+    /// Changed, not confirmed in time.
+    Unverified,
+    /// Our change succeeded and then another member took it.
+    Lost,
+    Held,
+    HeldElsewhere,
+    Unheld,
+    Split,
+    Unknown,
+    Ready,
+    ReadyWithWarnings,
+    NotReady,
+    Released,
+    NotHeld,
+    WouldRelease,
+    NotReleased,
+}
+
+impl Outcome {
+    pub fn is_ok(self) -> bool {
+        !matches!(
+            self,
+            Outcome::Partial
+                | Outcome::NotMoved
+                | Outcome::Stranded
+                | Outcome::Unverified
+                | Outcome::Lost
+                | Outcome::Split
+                | Outcome::Unknown
+                | Outcome::NotReady
+                | Outcome::NotReleased
+        )
+    }
+
+    /// 0 done, 1 somebody may look, 2 the VIP is not where it must be.
+    pub fn severity(self) -> u8 {
+        match self {
+            Outcome::Unheld | Outcome::ReadyWithWarnings => 1,
+            outcome if outcome.is_ok() => 0,
+            _ => 2,
+        }
+    }
+
+    /// Not to be repeated, whatever the error: another member holds the VIP after us.
+    pub fn is_final(self) -> bool {
+        self == Outcome::Lost
+    }
+}
+
+/// What the engine found, before anybody words it.
+#[derive(Debug, Clone)]
+pub struct Findings {
+    pub outcome: Outcome,
+    pub member: Option<Member>,
+    pub before: Vec<Part>,
+    pub after: Vec<Part>,
+    pub error: Option<Error>,
+    pub checks: Option<Vec<CheckItem>>,
+}
+
+impl Findings {
+    pub fn new(outcome: Outcome) -> Self {
+        Findings { outcome, member: None, before: Vec::new(), after: Vec::new(), error: None, checks: None }
+    }
+
+    pub fn failed(outcome: Outcome, error: Error) -> Self {
+        Findings { error: Some(error), ..Findings::new(outcome) }
+    }
+
+    /// Puts the findings about the surroundings beside those of the cloud, and lets the verdict follow from all of them.
+    pub fn add_checks(&mut self, items: impl IntoIterator<Item = CheckItem>) {
+        let checks = self.checks.get_or_insert_default();
+        checks.extend(items);
+        let worst = |verdict| checks.iter().any(|item| item.result == verdict);
+        self.outcome = if worst(Verdict::Failed) || self.error.is_some() {
+            Outcome::NotReady
+        } else if worst(Verdict::Warning) {
+            Outcome::ReadyWithWarnings
+        } else {
+            Outcome::Ready
+        };
+    }
+}
+
+/// How a call ends that could not even look.
+pub fn untouched(goal: Goal) -> Outcome {
+    match goal {
+        Goal::Hold(_) => Outcome::NotMoved,
+        Goal::LetGo => Outcome::NotReleased,
+    }
+}
+
+pub fn of_status(parts: &[Part]) -> Outcome {
+    let mine = parts.iter().filter(|part| part.holder == Holder::ThisMember).count();
+    let first = parts.first().map(|part| &part.holder);
+    match first {
+        None => Outcome::Unknown,
+        Some(_) if mine == parts.len() => Outcome::Held,
+        Some(Holder::Nobody) if parts.iter().all(|part| part.holder == Holder::Nobody) => Outcome::Unheld,
+        // Several peers may hold several VIPs: each part with another member is still "elsewhere" when it is one.
+        Some(Holder::Other(name)) if parts.iter().all(|part| part.holder == Holder::Other(name.clone())) => {
+            Outcome::HeldElsewhere
+        }
+        // Here by name, but not working: nobody is reached.
+        Some(Holder::ThisMemberBroken(_))
+            if parts.iter().all(|part| matches!(part.holder, Holder::ThisMemberBroken(_))) =>
+        {
+            Outcome::Unheld
+        }
+        Some(_) => Outcome::Split,
+    }
+}
+
+pub fn of_dry_run(goal: Goal, before: &[Part], nothing_planned: bool) -> Outcome {
+    let there = before.iter().all(|part| reached(goal, part));
+    match (goal, there, nothing_planned) {
+        (Goal::Hold(_), true, _) => Outcome::AlreadyHeld,
+        (Goal::Hold(_), false, true) => Outcome::NotMoved,
+        (Goal::Hold(_), false, false) => Outcome::WouldMove,
+        (Goal::LetGo, true, _) => Outcome::NotHeld,
+        (Goal::LetGo, false, true) => Outcome::NotReleased,
+        (Goal::LetGo, false, false) => Outcome::WouldRelease,
+    }
+}
+
+pub fn conclude(goal: Goal, member: Member, before: Vec<Part>, changes: Changes, verified: Verified) -> Findings {
+    let Verified { parts, end } = verified;
+    let own_error = changes.first_error();
+    let (outcome, error) = match goal {
+        Goal::Hold(_) => of_hold(&before, &parts, &changes, &end),
+        Goal::LetGo => of_letting_go(&before, &parts, &changes, &end),
+    };
+    let ending = match end {
+        End::Unseen(error) => error,
+        End::Settled | End::Lost | End::Stranded => None,
+    };
+    let error = if outcome.is_ok() || outcome == Outcome::Lost {
+        None
+    } else {
+        // That the process is to end outranks everything: it is why nothing else was tried.
+        let interrupted = ending.clone().filter(|error| error.code == Code::Interrupted);
+        interrupted.or(own_error).or(ending).or(error)
+    };
+    Findings { member: Some(member), before, after: parts, error, ..Findings::new(outcome) }
+}
+
+fn of_hold(before: &[Part], after: &[Part], changes: &Changes, end: &End) -> (Outcome, Option<Error>) {
+    let mine = |parts: &[Part]| parts.iter().filter(|part| part.holder == Holder::ThisMember).count();
+    match end {
+        End::Lost => (Outcome::Lost, None),
+        End::Stranded => (Outcome::Stranded, Some(unconfirmed())),
+        End::Unseen(_) if changes.any_sent() => (Outcome::Unverified, Some(unconfirmed())),
+        End::Unseen(_) => {
+            if mine(before) > 0 && mine(before) < before.len() {
+                (Outcome::Partial, None)
+            } else {
+                (Outcome::NotMoved, None)
+            }
+        }
+        End::Settled if after.is_empty() => (Outcome::NotMoved, Some(nothing_to_move())),
+        End::Settled if mine(after) == after.len() && !has_failures(changes) => {
+            if mine(before) == before.len() {
+                (Outcome::AlreadyHeld, None)
+            } else {
+                (Outcome::Moved, None)
+            }
+        }
+        // Everything is seen here, but a write that a hook sends to be sure was refused: the read alone may be too old.
+        End::Settled if mine(after) == after.len() => (Outcome::Unverified, None),
+        End::Settled if mine(after) > 0 => (Outcome::Partial, None),
+        End::Settled => (Outcome::NotMoved, None),
+    }
+}
+
+fn of_letting_go(before: &[Part], after: &[Part], changes: &Changes, end: &End) -> (Outcome, Option<Error>) {
+    let goal = Goal::LetGo;
+    let gone = after.iter().all(|part| reached(goal, part));
+    match end {
+        End::Settled if before.iter().all(|part| reached(goal, part)) && !changes.any_sent() => {
+            (Outcome::NotHeld, None)
+        }
+        End::Settled if gone && !has_failures(changes) => (Outcome::Released, None),
+        _ => (Outcome::NotReleased, Some(unconfirmed())),
+    }
+}
+
+fn has_failures(changes: &Changes) -> bool {
+    changes.first_error().is_some()
+}
+
+fn unconfirmed() -> Error {
+    Error::new(
+        Code::Deadline,
+        "the change was made, but no fresh read showed it before time was out",
+        "call Status to see where the VIP is; call Acquire again if it is not here",
+    )
+}
+
+fn nothing_to_move() -> Error {
+    Error::new(
+        Code::NotFound,
+        "the configuration names nothing that could hold the VIP",
+        "check the names in the configuration",
+    )
+}

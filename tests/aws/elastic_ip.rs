@@ -1,0 +1,99 @@
+//! The Elastic IP that follows the VIP.
+
+use super::{Member, VIP, common::*, table};
+use cloudsim::aws::{ENI_A, ENI_B, MEMBER_B, Simulator, World};
+use serde_json::{Value, json};
+
+const EIP: &str = "eipalloc-00000000000000001";
+
+fn world() -> World {
+    let mut world = World::overlay(1);
+    world.set_route(&table(1), VIP, ENI_A);
+    world.add_address(EIP, "203.0.113.10");
+    world.associate(EIP, ENI_A);
+    world
+}
+
+fn public() -> Value {
+    json!({ "aws": { "publicIp": EIP } })
+}
+
+fn holder(sim: &Simulator) -> Option<String> {
+    sim.world().address(EIP).expect("there").association.as_ref().map(|association| association.interface.clone())
+}
+
+#[test]
+fn it_follows_the_vip_after_the_vip() {
+    let sim = Simulator::start(world());
+    let report = Member::b(&sim).with(public()).hook();
+    assert_outcome(&report, "moved");
+    assert_eq!(holder(&sim).as_deref(), Some(ENI_B));
+    let log = sim.log();
+    let at = |action: &str| log.iter().find(|call| call.action == action).expect("called").clone();
+    assert!(at("AssociateAddress").started >= at("ReplaceRoute").ended.expect("answered"), "private goes first");
+    let part = report["parts"]
+        .as_array()
+        .expect("parts")
+        .iter()
+        .find(|part| part["part"] == format!("public ip {EIP}"))
+        .cloned();
+    assert_eq!(part.expect("a part of its own")["after"], ENI_B);
+}
+
+#[test]
+fn it_is_associated_where_nobody_has_it_and_given_up_on_release() {
+    let mut world = world();
+    world.address_mut(EIP).expect("there").association = None;
+    let sim = Simulator::start(world);
+    assert_outcome(&Member::a(&sim).with(public()).hook(), "moved");
+    assert_eq!(holder(&sim).as_deref(), Some(ENI_A));
+    assert_outcome(&Member::a(&sim).with(public()).release(), "released");
+    assert_eq!(holder(&sim), None);
+}
+
+#[test]
+fn one_that_does_not_exist_does_not_hold_the_private_address_back() {
+    let sim = Simulator::start(world());
+    let report = Member::b(&sim).with(json!({ "aws": { "publicIp": "eipalloc-0ffffffffffffffff" } })).hook();
+    assert_error(&report, "partial", "not_found");
+    assert_eq!(sim.world().holder(&table(1), VIP).as_deref(), Some(ENI_B));
+}
+
+#[test]
+fn one_that_a_stranger_has_is_left_there() {
+    let sim = Simulator::start(world());
+    sim.change(|world| world.remove_route(&table(1), VIP));
+    let overlay = json!({ "aws": { "publicIp": EIP, "members": [MEMBER_B] } });
+    assert_error(&Member::b(&sim).with(overlay).hook(), "partial", "conflict");
+    assert_eq!(holder(&sim).as_deref(), Some(ENI_A));
+}
+
+#[test]
+fn one_on_a_nat_gateway_is_left_there() {
+    let mut world = world();
+    world.interface_mut(ENI_A).expect("there").attachment = None;
+    let sim = Simulator::start(world);
+    assert_error(&Member::b(&sim).with(public()).hook(), "partial", "conflict");
+    assert_eq!(holder(&sim).as_deref(), Some(ENI_A));
+}
+
+#[test]
+fn another_one_in_its_place_is_not_thrown_out() {
+    let mut world = world();
+    world.add_address("eipalloc-00000000000000002", "203.0.113.20");
+    world.associate("eipalloc-00000000000000002", ENI_B);
+    let sim = Simulator::start(world.clone());
+    assert_error(&Member::b(&sim).with(public()).hook(), "partial", "conflict");
+    assert_eq!(sim.world().addresses, world.addresses);
+}
+
+#[test]
+fn a_missing_permission_for_it_leaves_the_private_address_moved() {
+    let mut world = world();
+    world.deny("mirrorvip", "ec2:AssociateAddress");
+    let sim = Simulator::start(world);
+    let report = Member::b(&sim).with(public()).hook();
+    assert_error(&report, "partial", "denied");
+    assert_eq!(report["error"]["call"], "ec2:AssociateAddress");
+    assert_eq!(sim.world().holder(&table(1), VIP).as_deref(), Some(ENI_B));
+}

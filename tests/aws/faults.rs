@@ -1,0 +1,223 @@
+//! Trouble on the way: whatever call fails, however, the report is true and a repeat ends the move.
+
+use super::{Member, VIP, common::*, table, writes};
+use cloudsim::{
+    Fault, Rule,
+    aws::{ENI_A, ENI_B, Simulator, World},
+};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+fn held_by_a(tables: usize) -> World {
+    let mut world = World::overlay(tables);
+    for n in 1..=tables {
+        world.set_route(&table(n), VIP, ENI_A);
+    }
+    world
+}
+
+fn short() -> Value {
+    json!({ "deadlineSeconds": 4, "http": { "requestTimeoutMs": 700, "connectTimeoutMs": 500 } })
+}
+
+/// What a report says must be what the world is.
+#[track_caller]
+fn assert_true(sim: &Simulator, report: &Value, tables: usize) {
+    let here = (1..=tables).filter(|n| sim.world().holder(&table(*n), VIP).as_deref() == Some(ENI_B)).count();
+    match report["outcome"].as_str().expect("text") {
+        "moved" | "already_held" => assert_eq!(here, tables, "{report:#}"),
+        "partial" => assert!(here > 0 && here < tables, "{here}: {report:#}"),
+        "not_moved" => assert_eq!(here, 0, "{report:#}"),
+        "unverified" => {}
+        other => panic!("{other}: {report:#}"),
+    }
+}
+
+#[test]
+fn any_call_may_fail_in_any_way_and_the_repeat_finishes() {
+    let ways: Vec<fn() -> Fault> = vec![
+        || Fault::error(500, "InternalError", "An internal error has occurred"),
+        || Fault::error(503, "RequestLimitExceeded", "Request limit exceeded."),
+        || Fault::error(403, "UnauthorizedOperation", "You are not authorized"),
+        || Fault::DropBefore,
+        || Fault::DropAfter,
+        || Fault::HalfBody,
+        || Fault::HangBefore,
+        || Fault::HangAfter,
+        || Fault::Garbage("<html>a proxy's page</html>".into()),
+        || Fault::Garbage(String::new()),
+    ];
+    // Look, change, look: four EC2 calls with the advice, on two tables.
+    for way in &ways {
+        for n in 0..6 {
+            let sim = Simulator::start(held_by_a(2));
+            sim.faults().on(Rule::nth("ec2", n, way()));
+            let report = Member::b(&sim).with(short()).hook();
+            assert_true(&sim, &report, 2);
+            sim.faults().clear();
+            let again = Member::b(&sim).with(short()).hook();
+            assert_eq!(again["ok"], true, "{:?} on call {n}: {again:#}", way());
+            assert_true(&sim, &again, 2);
+        }
+    }
+}
+
+#[test]
+fn a_passing_fault_does_not_even_show() {
+    for fault in [Fault::error(500, "InternalError", ""), Fault::error(503, "Unavailable", ""), Fault::DropBefore] {
+        let sim = Simulator::start(held_by_a(1));
+        sim.faults().on(Rule::once("ec2", "DescribeRouteTables", fault.clone()));
+        sim.faults().on(Rule::once("ec2", "ReplaceRoute", fault));
+        assert_outcome(&Member::b(&sim).hook(), "moved");
+    }
+}
+
+#[test]
+fn a_change_whose_answer_is_lost_is_looked_at() {
+    for fault in [Fault::DropAfter, Fault::HangAfter, Fault::HalfBody] {
+        let sim = Simulator::start(held_by_a(1));
+        sim.faults().on(Rule::once("ec2", "ReplaceRoute", fault));
+        let report = Member::b(&sim).with(short()).hook();
+        assert_outcome(&report, "moved");
+        assert_eq!(writes(&sim), ["ReplaceRoute"], "it had been made: {report:#}");
+        let step = report["steps"]
+            .as_array()
+            .expect("steps")
+            .iter()
+            .find(|step| step["call"] == "ec2:ReplaceRoute")
+            .expect("a step");
+        assert_eq!(step["result"], "ambiguous");
+    }
+}
+
+#[test]
+fn a_change_that_is_never_answered_ends_unverified_or_as_it_is() {
+    let sim = Simulator::start(held_by_a(1));
+    sim.faults().on(Rule::always("ec2", "ReplaceRoute", Fault::HangBefore));
+    let begun = Instant::now();
+    let report = Member::b(&sim).with(short()).hook();
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert_eq!((&report["ok"], &report["retry"]), (&json!(false), &json!(true)), "{report:#}");
+    assert_ne!(report["holder"], ENI_B);
+}
+
+#[test]
+fn eventual_consistency_is_waited_out() {
+    let sim = Simulator::start(held_by_a(3));
+    sim.faults().stale_for(Duration::from_secs(2));
+    let report = Member::b(&sim).hook();
+    assert_outcome(&report, "moved");
+    assert!(report["elapsedMs"].as_u64() >= Some(1500), "not before a read showed it");
+    assert_eq!(writes(&sim).len(), 3, "each table was written once");
+}
+
+#[test]
+fn a_read_that_never_shows_the_change_is_not_called_moved() {
+    let sim = Simulator::start(held_by_a(1));
+    sim.faults().stale_for(Duration::from_secs(60));
+    assert_error(&Member::b(&sim).with(json!({ "deadlineSeconds": 2 })).hook(), "unverified", "deadline");
+}
+
+#[test]
+fn another_member_that_takes_it_afterwards_keeps_it() {
+    let third = "eni-0c000000000000003";
+    let sim = Simulator::start(held_by_a(1));
+    sim.change(|world| {
+        let a = world.interface(ENI_A).expect("there").clone();
+        world.interfaces.push(cloudsim::aws::world::Interface { id: third.into(), ..a });
+    });
+    sim.faults().after("ReplaceRoute", 1, Box::new(move |world| world.set_route(&table(1), VIP, third)));
+    let report = Member::b(&sim).hook();
+    assert_outcome(&report, "lost");
+    assert_eq!((&report["ok"], &report["retry"], &report["severity"]), (&json!(false), &json!(false), &json!(2)));
+    assert_eq!(report["holder"], third);
+    assert_eq!(writes(&sim).len(), 1, "it does not fight");
+}
+
+#[test]
+fn the_old_holder_that_takes_it_back_keeps_it_once_reads_cannot_be_that_old() {
+    let sim = Simulator::start(held_by_a(1));
+    sim.faults().after("ReplaceRoute", 1, Box::new(move |world| world.set_route(&table(1), VIP, ENI_A)));
+    let report = Member::b(&sim).hook();
+    assert_outcome(&report, "lost");
+    assert_eq!(report["holder"], ENI_A);
+    assert_eq!(writes(&sim).len(), 1, "it does not fight");
+}
+
+#[test]
+fn many_tables_are_changed_through_a_throttle_without_hammering() {
+    let sim = Simulator::start(held_by_a(60));
+    // EC2's own bucket for changes is 50 and then 5 a second; a tenth of it, twice as fast, keeps the test short.
+    sim.faults().throttle(20, 10.0);
+    let report = Member::b(&sim).hook();
+    assert_outcome(&report, "moved");
+    let sent = writes(&sim).len();
+    assert!(sent < 150, "{sent} calls for 60 changes");
+}
+
+#[test]
+fn no_more_than_32_calls_are_under_way_at_once() {
+    let sim = Simulator::start(held_by_a(100));
+    sim.faults().latency("ec2", Duration::from_millis(60));
+    assert_outcome(&Member::b(&sim).with(json!({ "aws": { "routeTables": "all" } })).hook(), "moved");
+    let calls: Vec<_> = sim.log().into_iter().filter(|call| call.action == "ReplaceRoute").collect();
+    let most = calls
+        .iter()
+        .map(|one| calls.iter().filter(|other| other.started <= one.started && other.ended > Some(one.started)).count())
+        .max();
+    assert!(most.is_some_and(|most| (16..=32).contains(&most)), "{most:?}");
+}
+
+#[test]
+fn retry_after_is_obeyed() {
+    let sim = Simulator::start(held_by_a(1));
+    let fault = Fault::Error {
+        status: 503,
+        code: "RequestLimitExceeded".into(),
+        message: "slow down".into(),
+        retry_after: Some(2),
+    };
+    sim.faults().on(Rule::once("ec2", "ReplaceRoute", fault));
+    assert_outcome(&Member::b(&sim).hook(), "moved");
+    let starts: Vec<_> =
+        sim.log().into_iter().filter(|call| call.action == "ReplaceRoute").map(|call| call.started).collect();
+    assert!(starts[1] - starts[0] >= Duration::from_secs(2), "{starts:?}");
+}
+
+#[test]
+fn a_throttle_that_does_not_end_is_throttled() {
+    let sim = Simulator::start(held_by_a(1));
+    sim.faults().on(Rule::always(
+        "ec2",
+        "ReplaceRoute",
+        Fault::error(503, "RequestLimitExceeded", "Request limit exceeded."),
+    ));
+    let report = Member::b(&sim).with(json!({ "deadlineSeconds": 2 })).hook();
+    assert_error(&report, "not_moved", "throttled");
+    assert_eq!(report["retry"], true);
+}
+
+#[test]
+fn a_region_that_does_not_answer_ends_within_the_deadline() {
+    for (fault, code) in [(Fault::HangBefore, "unavailable"), (Fault::DropBefore, "unavailable")] {
+        let sim = Simulator::start(held_by_a(1));
+        sim.faults().on(Rule::always("ec2", "DescribeRouteTables", fault));
+        let begun = Instant::now();
+        let report = Member::b(&sim).with(short()).hook();
+        assert_error(&report, "not_moved", code);
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    }
+    let sim = Simulator::start(held_by_a(1));
+    let nobody = json!({ "aws": { "endpoints": { "ec2": "http://127.0.0.1:1" } } });
+    assert_error(&Member::b(&sim).with(short()).with(nobody).hook(), "not_moved", "unavailable");
+}
+
+#[test]
+fn a_quota_is_told_as_such() {
+    let mut world = World::overlay(1);
+    world.route_quota = 2;
+    let sim = Simulator::start(world);
+    let report = Member::b(&sim).hook();
+    assert_error(&report, "not_moved", "limit_exceeded");
+    assert_eq!(report["error"]["cloudCode"], "RouteLimitExceeded");
+}

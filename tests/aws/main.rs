@@ -1,0 +1,86 @@
+//! The AWS takeover through the built library, against a simulated EC2 that refuses what EC2 refuses.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod credentials;
+mod danger;
+mod elastic_ip;
+mod faults;
+mod metadata;
+mod numbers;
+mod route;
+mod secondary_ip;
+
+use cloudsim::aws::{MEMBER_A, MEMBER_B, Simulator, World};
+use common::{call, merge};
+use serde_json::{Value, json};
+
+pub const VIP: &str = "192.168.255.10/32";
+
+pub fn table(n: usize) -> String {
+    World::table_id(n)
+}
+
+/// A configuration as in the documentation, its endpoints turned to the simulator as `member` sees it.
+pub fn config(sim: &Simulator, member: &str, overlay: &Value) -> Value {
+    let mut config = json!({
+        "cloud": "aws", "vip": VIP,
+        "aws": { "endpoints": { "ec2": sim.ec2_url(), "sts": sim.sts_url(), "metadata": sim.metadata_url(member) } },
+    });
+    merge(&mut config, overlay);
+    config
+}
+
+pub struct Member<'a> {
+    pub sim: &'a Simulator,
+    pub instance: &'a str,
+    pub overlay: Value,
+}
+
+impl<'a> Member<'a> {
+    pub fn a(sim: &'a Simulator) -> Self {
+        Member { sim, instance: MEMBER_A, overlay: json!({}) }
+    }
+
+    pub fn b(sim: &'a Simulator) -> Self {
+        Member { sim, instance: MEMBER_B, overlay: json!({}) }
+    }
+
+    pub fn with(mut self, overlay: Value) -> Self {
+        merge(&mut self.overlay, &overlay);
+        self
+    }
+
+    pub fn call(&self, number: usize, request: Value) -> Value {
+        let mut whole = json!({ "config": config(self.sim, self.instance, &self.overlay) });
+        merge(&mut whole, &request);
+        call(number, &whole)
+    }
+
+    pub fn acquire(&self) -> Value {
+        self.call(common::ACQUIRE, json!({}))
+    }
+
+    pub fn hook(&self) -> Value {
+        self.call(common::ACQUIRE, json!({ "reason": "NotifyBecomePrimary" }))
+    }
+
+    pub fn status(&self) -> Value {
+        self.call(common::STATUS, json!({}))
+    }
+
+    pub fn check(&self) -> Value {
+        self.call(common::CHECK, json!({}))
+    }
+
+    pub fn release(&self) -> Value {
+        self.call(common::RELEASE, json!({}))
+    }
+}
+
+/// All calls that changed or would have changed something, as EC2 saw them.
+pub fn writes(sim: &Simulator) -> Vec<String> {
+    let calls = sim.log().into_iter().filter(|call| call.face == "ec2" && !call.action.starts_with("Describe"));
+    calls.map(|call| call.action).collect()
+}

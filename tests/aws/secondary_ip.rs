@@ -1,0 +1,86 @@
+//! The mechanism `secondaryIp`: members in one subnet.
+
+use super::{Member, common::*, writes};
+use cloudsim::aws::{ENI_A, ENI_B, SUBNET_A, Simulator, World};
+use serde_json::{Value, json};
+
+const ADDRESS: &str = "10.0.1.200";
+
+fn world() -> World {
+    let mut world = World::overlay(1);
+    let b = world.interface_mut(ENI_B).expect("there");
+    b.subnet = SUBNET_A.into();
+    b.primary_private_ip = "10.0.1.11".parse().expect("literal");
+    world.interface_mut(ENI_A).expect("there").secondary_private_ips = vec![ADDRESS.parse().expect("literal")];
+    world
+}
+
+fn secondary() -> Value {
+    json!({ "vip": ADDRESS, "aws": { "mechanism": "secondaryIp" } })
+}
+
+fn holder(sim: &Simulator) -> Option<String> {
+    let world = sim.world();
+    let address = ADDRESS.parse().expect("literal");
+    world
+        .interfaces
+        .iter()
+        .find(|interface| interface.secondary_private_ips.contains(&address))
+        .map(|interface| interface.id.clone())
+}
+
+#[test]
+fn it_moves_in_one_call_and_back() {
+    let sim = Simulator::start(world());
+    let report = Member::b(&sim).with(secondary()).hook();
+    assert_outcome(&report, "moved");
+    assert_eq!((&report["mechanism"], &report["holderBefore"]), (&json!("secondaryIp"), &json!(ENI_A)));
+    assert_eq!(holder(&sim).as_deref(), Some(ENI_B));
+    assert_eq!(writes(&sim), ["AssignPrivateIpAddresses"]);
+    assert_outcome(&Member::b(&sim).with(secondary()).acquire(), "already_held");
+    assert_outcome(&Member::a(&sim).with(secondary()).hook(), "moved");
+    assert_outcome(&Member::b(&sim).with(secondary()).release(), "not_held");
+    assert_outcome(&Member::a(&sim).with(secondary()).release(), "released");
+    assert_eq!(holder(&sim), None);
+    assert_outcome(&Member::b(&sim).with(secondary()).status(), "unheld");
+}
+
+#[test]
+fn a_member_of_another_subnet_cannot() {
+    let sim = Simulator::start(World::overlay(1));
+    assert_error(&Member::b(&sim).with(secondary()).hook(), "not_moved", "unsupported");
+    assert_eq!(writes(&sim), [""; 0]);
+}
+
+#[test]
+fn somebodys_own_address_is_not_taken() {
+    let sim = Simulator::start(world());
+    let own = json!({ "vip": "10.0.1.10", "aws": { "mechanism": "secondaryIp" } });
+    assert_error(&Member::b(&sim).with(own).hook(), "not_moved", "conflict");
+    assert_eq!(writes(&sim), [""; 0]);
+}
+
+#[test]
+fn an_address_of_a_service_or_a_stranger_is_not_taken() {
+    let mut world = world();
+    world.interface_mut(ENI_A).expect("there").requester_managed = true;
+    let sim = Simulator::start(world);
+    assert_error(&Member::b(&sim).with(secondary()).hook(), "not_moved", "conflict");
+    sim.change(|world| world.interface_mut(ENI_A).expect("there").requester_managed = false);
+    let strict = Member::b(&sim).with(secondary()).with(json!({ "aws": { "members": [ENI_B] } }));
+    assert_error(&strict.hook(), "not_moved", "conflict");
+    assert_eq!(holder(&sim).as_deref(), Some(ENI_A));
+}
+
+#[test]
+fn the_elastic_ip_goes_to_the_vip_itself() {
+    let mut world = world();
+    world.add_address("eipalloc-00000000000000001", "203.0.113.10");
+    let sim = Simulator::start(world);
+    let public = json!({ "aws": { "publicIp": "eipalloc-00000000000000001" } });
+    assert_outcome(&Member::b(&sim).with(secondary()).with(public).hook(), "moved");
+    let world = sim.world();
+    let association =
+        world.address("eipalloc-00000000000000001").expect("there").association.clone().expect("associated");
+    assert_eq!((association.interface.as_str(), association.private_ip.to_string().as_str()), (ENI_B, ADDRESS));
+}

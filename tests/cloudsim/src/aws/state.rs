@@ -1,0 +1,106 @@
+//! What the faces share: the world, what reads do not see yet, keys and metadata tokens.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::credentials::KeyRing;
+use super::world::World;
+use crate::faults::Faults;
+
+pub(crate) struct Shared {
+    state: Mutex<State>,
+    pub(crate) faults: Arc<Faults<World>>,
+}
+
+impl Shared {
+    pub(crate) fn new(world: World) -> Self {
+        let state = State { world, hidden: Vec::new(), keys: KeyRing::new(), tokens: Vec::new(), counter: 0 };
+        Self { state: Mutex::new(state), faults: Arc::new(Faults::new()) }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+pub(crate) struct State {
+    pub(crate) world: World,
+    hidden: Vec<HiddenWrite>,
+    pub(crate) keys: KeyRing,
+    tokens: Vec<Token>,
+    counter: u64,
+}
+
+/// A write that reads do not see yet.
+struct HiddenWrite {
+    before: World,
+    reads: usize,
+    until: Instant,
+}
+
+/// A token of the metadata service.
+struct Token {
+    value: String,
+    instance: String,
+    generation: u64,
+    expires: Instant,
+}
+
+impl State {
+    /// A number that was not given out before.
+    pub(crate) fn next(&mut self) -> u64 {
+        self.counter += 1;
+        self.counter
+    }
+
+    /// Changes the world from outside: nothing stays hidden.
+    pub(crate) fn change<T>(&mut self, change: impl FnOnce(&mut World) -> T) -> T {
+        self.hidden.clear();
+        change(&mut self.world)
+    }
+
+    /// Applies a write, or nothing of it; it may stay hidden from reads for a while.
+    pub(crate) fn write<T, E>(
+        &mut self,
+        staleness: (usize, Duration),
+        write: impl FnOnce(&mut World) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let before = self.world.clone();
+        let result = write(&mut self.world);
+        let (reads, time) = staleness;
+        if result.is_err() {
+            self.world = before;
+        } else if reads > 0 || !time.is_zero() {
+            self.hidden.push(HiddenWrite { before, reads, until: Instant::now() + time });
+        }
+        result
+    }
+
+    /// The world as a read sees it.
+    pub(crate) fn read(&mut self) -> &World {
+        let now = Instant::now();
+        let is_hidden = |write: &HiddenWrite| write.reads > 0 || write.until > now;
+        let first = self.hidden.iter().position(is_hidden).unwrap_or(self.hidden.len());
+        self.hidden.drain(..first);
+        for write in &mut self.hidden {
+            write.reads = write.reads.saturating_sub(1);
+        }
+        self.hidden.first().map_or(&self.world, |write| &write.before)
+    }
+
+    pub(crate) fn issue_token(&mut self, instance: &str, generation: u64, ttl: Duration) -> String {
+        let value = format!("AQAEA-{instance}-{:08}==", self.next());
+        let expires = Instant::now() + ttl;
+        self.tokens.push(Token { value: value.clone(), instance: instance.into(), generation, expires });
+        value
+    }
+
+    pub(crate) fn is_valid_token(&self, value: &str, instance: &str, generation: u64) -> bool {
+        self.tokens.iter().any(|token| {
+            token.value == value
+                && token.instance == instance
+                && token.generation == generation
+                && token.expires > Instant::now()
+        })
+    }
+}

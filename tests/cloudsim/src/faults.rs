@@ -1,0 +1,341 @@
+//! What may go wrong, to order. Nothing here belongs to one cloud; `W` is the world of the cloud in question.
+//!
+//! Everything may be changed while the simulator runs. A rule sees every call that matches it, in the order of arrival.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// What happens to a call.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fault {
+    /// Refused with this error, in the shape that errors of the face have; nothing is processed.
+    Error { status: u16, code: String, message: String, retry_after: Option<u64> },
+    /// Never processed, never answered.
+    HangBefore,
+    /// Processed, never answered.
+    HangAfter,
+    /// The connection is closed and nothing is processed.
+    DropBefore,
+    /// Processed, and the connection is closed without an answer.
+    DropAfter,
+    /// Processed; the answer breaks off after half of its body.
+    HalfBody,
+    /// Processed; the answer is status 200 with this body.
+    Garbage(String),
+    /// Processed and answered, this much later than usual.
+    Delay(Duration),
+}
+
+impl Fault {
+    /// An error without a `Retry-After` header.
+    pub fn error(status: u16, code: &str, message: &str) -> Self {
+        Self::Error { status, code: code.into(), message: message.into(), retry_after: None }
+    }
+}
+
+/// Which calls a fault happens to: the first `skip` that match go well, the next `times` do not.
+#[derive(Clone, Debug)]
+pub struct Rule<'a> {
+    /// `ec2`, `sts`, `imds`, or `*` for all of them.
+    pub face: &'a str,
+    /// The action as it appears in the log; `None` matches any.
+    pub action: Option<&'a str>,
+    /// The target as it appears in the log; `None` matches any.
+    pub target: Option<&'a str>,
+    pub skip: usize,
+    pub times: usize,
+    pub fault: Fault,
+}
+
+impl<'a> Rule<'a> {
+    /// The next call of this action fails, once.
+    pub fn once(face: &'a str, action: &'a str, fault: Fault) -> Self {
+        Self { face, action: Some(action), target: None, skip: 0, times: 1, fault }
+    }
+
+    /// Every call of this action fails.
+    pub fn always(face: &'a str, action: &'a str, fault: Fault) -> Self {
+        Self { times: usize::MAX, ..Self::once(face, action, fault) }
+    }
+
+    /// The call number `n` of the face fails, counted from 0, whatever it asks.
+    pub fn nth(face: &'a str, n: usize, fault: Fault) -> Self {
+        Self { face, action: None, target: None, skip: n, times: 1, fault }
+    }
+}
+
+/// A change that the world undergoes beside the calls.
+pub type Hook<W> = Box<dyn FnOnce(&mut W) + Send>;
+
+/// All faults of one simulator.
+pub struct Faults<W> {
+    inner: Mutex<Inner<W>>,
+}
+
+struct Inner<W> {
+    latency: HashMap<String, Duration>,
+    rules: Vec<OwnedRule>,
+    throttle: Option<(f64, f64)>,
+    buckets: HashMap<String, Bucket>,
+    stale_reads: usize,
+    stale_for: Duration,
+    page_size: Option<usize>,
+    token_generation: u64,
+    hang_tokens: bool,
+    imds_disabled: bool,
+    before: Vec<CountedHook<W>>,
+    after: Vec<CountedHook<W>>,
+}
+
+struct OwnedRule {
+    face: String,
+    action: Option<String>,
+    target: Option<String>,
+    skip: usize,
+    times: usize,
+    fault: Fault,
+}
+
+struct Bucket {
+    tokens: f64,
+    filled: Instant,
+}
+
+struct CountedHook<W> {
+    action: String,
+    left: usize,
+    hook: Hook<W>,
+}
+
+impl<W> Default for Inner<W> {
+    fn default() -> Self {
+        Self {
+            latency: HashMap::new(),
+            rules: Vec::new(),
+            throttle: None,
+            buckets: HashMap::new(),
+            stale_reads: 0,
+            stale_for: Duration::ZERO,
+            page_size: None,
+            token_generation: 0,
+            hang_tokens: false,
+            imds_disabled: false,
+            before: Vec::new(),
+            after: Vec::new(),
+        }
+    }
+}
+
+impl<W> Faults<W> {
+    pub(crate) fn new() -> Self {
+        Self { inner: Mutex::default() }
+    }
+
+    /// The round trip time of a face: half of it passes before a call is processed and half after.
+    pub fn latency(&self, face: &str, round_trip: Duration) {
+        self.lock().latency.insert(face.into(), round_trip);
+    }
+
+    /// Adds a rule. Where several are due at once the oldest wins; the others wait for the next call.
+    pub fn on(&self, rule: Rule) {
+        self.lock().rules.push(OwnedRule {
+            face: rule.face.into(),
+            action: rule.action.map(Into::into),
+            target: rule.target.map(Into::into),
+            skip: rule.skip,
+            times: rule.times,
+            fault: rule.fault,
+        });
+    }
+
+    /// A token bucket for each action: `capacity` calls at once, `per_second` more each second, the rest is throttled.
+    pub fn throttle(&self, capacity: u32, per_second: f64) {
+        let mut inner = self.lock();
+        inner.throttle = Some((f64::from(capacity), per_second));
+        inner.buckets.clear();
+    }
+
+    /// After each write the next `n` reads see the state before it. A write that is hidden hides all that came later.
+    pub fn stale_reads(&self, n: usize) {
+        self.lock().stale_reads = n;
+    }
+
+    /// After each write the reads see the state before it for this long.
+    pub fn stale_for(&self, time: Duration) {
+        self.lock().stale_for = time;
+    }
+
+    /// Forces pages of at most `n` entries, asked for or not. A full page always carries a token, so that the last page
+    /// may be an empty one.
+    pub fn page_size(&self, n: usize) {
+        self.lock().page_size = Some(n.max(1));
+    }
+
+    /// All metadata tokens issued so far become invalid.
+    pub fn revoke_tokens(&self) {
+        self.lock().token_generation += 1;
+    }
+
+    /// Requests for a metadata token are never answered, as beyond the hop limit.
+    pub fn hang_tokens(&self, hang: bool) {
+        self.lock().hang_tokens = hang;
+    }
+
+    /// The instance metadata is switched off.
+    pub fn imds_disabled(&self, disabled: bool) {
+        self.lock().imds_disabled = disabled;
+    }
+
+    /// Runs `hook` right after the `nth` processing of `action` from now on (1 = the next), dry runs not counted.
+    /// The hook must not call the simulator.
+    pub fn after(&self, action: &str, nth: usize, hook: Hook<W>) {
+        self.lock().after.push(CountedHook { action: action.into(), left: nth.max(1), hook });
+    }
+
+    /// As [`Faults::after`], right before the processing.
+    pub fn before(&self, action: &str, nth: usize, hook: Hook<W>) {
+        self.lock().before.push(CountedHook { action: action.into(), left: nth.max(1), hook });
+    }
+
+    /// No faults from now on. Revoked tokens stay revoked.
+    pub fn clear(&self) {
+        let mut inner = self.lock();
+        *inner = Inner { token_generation: inner.token_generation, ..Inner::default() };
+    }
+
+    pub(crate) fn round_trip(&self, face: &str) -> Duration {
+        self.lock().latency.get(face).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn due(&self, face: &str, action: &str, target: &str) -> Option<Fault> {
+        let mut inner = self.lock();
+        if inner.hang_tokens && face == "imds" && action.starts_with("PUT ") {
+            return Some(Fault::HangBefore);
+        }
+        let mut due = None;
+        for rule in &mut inner.rules {
+            let matches = (rule.face == "*" || rule.face == face)
+                && rule.action.as_deref().is_none_or(|wanted| wanted == action)
+                && rule.target.as_deref().is_none_or(|wanted| wanted == target);
+            if !matches {
+                continue;
+            }
+            if rule.skip > 0 {
+                rule.skip -= 1;
+            } else if rule.times > 0 && due.is_none() {
+                rule.times -= 1;
+                due = Some(rule.fault.clone());
+            }
+        }
+        inner.rules.retain(|rule| rule.times > 0);
+        due
+    }
+
+    pub(crate) fn throttled(&self, action: &str) -> bool {
+        let mut inner = self.lock();
+        let Some((capacity, per_second)) = inner.throttle else {
+            return false;
+        };
+        let now = Instant::now();
+        let bucket = inner.buckets.entry(action.into()).or_insert(Bucket { tokens: capacity, filled: now });
+        let refill = now.duration_since(bucket.filled).as_secs_f64() * per_second;
+        bucket.tokens = (bucket.tokens + refill).min(capacity);
+        bucket.filled = now;
+        if bucket.tokens < 1.0 {
+            return true;
+        }
+        bucket.tokens -= 1.0;
+        false
+    }
+
+    pub(crate) fn staleness(&self) -> (usize, Duration) {
+        let inner = self.lock();
+        (inner.stale_reads, inner.stale_for)
+    }
+
+    pub(crate) fn forced_page_size(&self) -> Option<usize> {
+        self.lock().page_size
+    }
+
+    pub(crate) fn token_generation(&self) -> u64 {
+        self.lock().token_generation
+    }
+
+    pub(crate) fn is_imds_disabled(&self) -> bool {
+        self.lock().imds_disabled
+    }
+
+    pub(crate) fn run_before(&self, action: &str, world: &mut W) {
+        let hooks = due_hooks(&mut self.lock().before, action);
+        hooks.into_iter().for_each(|hook| hook(world));
+    }
+
+    pub(crate) fn run_after(&self, action: &str, world: &mut W) {
+        let hooks = due_hooks(&mut self.lock().after, action);
+        hooks.into_iter().for_each(|hook| hook(world));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner<W>> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn due_hooks<W>(hooks: &mut Vec<CountedHook<W>>, action: &str) -> Vec<Hook<W>> {
+    let mut due = Vec::new();
+    for mut counted in std::mem::take(hooks) {
+        if counted.action == action {
+            counted.left -= 1;
+        }
+        if counted.left == 0 {
+            due.push(counted.hook);
+        } else {
+            hooks.push(counted);
+        }
+    }
+    due
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_skips_then_fires_then_is_gone() {
+        let faults = Faults::<()>::new();
+        faults.on(Rule { skip: 1, times: 2, ..Rule::once("ec2", "ReplaceRoute", Fault::DropAfter) });
+        let fired: Vec<bool> = (0..5).map(|_| faults.due("ec2", "ReplaceRoute", "rtb-1").is_some()).collect();
+        assert_eq!(fired, [false, true, true, false, false]);
+        assert_eq!(faults.due("sts", "ReplaceRoute", ""), None);
+    }
+
+    #[test]
+    fn a_rule_may_be_bound_to_a_target() {
+        let faults = Faults::<()>::new();
+        faults.on(Rule { target: Some("rtb-2"), ..Rule::always("ec2", "ReplaceRoute", Fault::HangBefore) });
+        assert_eq!(faults.due("ec2", "ReplaceRoute", "rtb-1"), None);
+        assert_eq!(faults.due("ec2", "ReplaceRoute", "rtb-2"), Some(Fault::HangBefore));
+        faults.clear();
+        assert_eq!(faults.due("ec2", "ReplaceRoute", "rtb-2"), None);
+    }
+
+    #[test]
+    fn each_action_has_its_own_bucket() {
+        let faults = Faults::<()>::new();
+        faults.throttle(2, 0.0);
+        let a: Vec<bool> = (0..3).map(|_| faults.throttled("A")).collect();
+        assert_eq!(a, [false, false, true]);
+        assert!(!faults.throttled("B"));
+    }
+
+    #[test]
+    fn hooks_count_their_own_action() {
+        let faults = Faults::<u32>::new();
+        faults.after("A", 2, Box::new(|world| *world += 1));
+        let mut world = 0;
+        for action in ["A", "B", "A", "A"] {
+            faults.run_after(action, &mut world);
+        }
+        assert_eq!(world, 1);
+    }
+}

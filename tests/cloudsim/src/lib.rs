@@ -1,0 +1,21 @@
+//! Simulated clouds over real HTTP on loopback: one world behind them, as strict as the real ones, with latency and
+//! faults to order.
+//!
+//! Reading order:
+//! 1. [`server`]: a server in a thread of its own that puts one or more [`server::Face`]s on `127.0.0.1:0`; it writes
+//!    the call log and applies the faults, so that no face has to know of either.
+//! 2. [`faults`]: what may go wrong, in words that no cloud owns. [`log`]: what was asked, when, and what came of it.
+//! 3. [`aws`]: the world of EC2 and its three faces (EC2, STS, the instance metadata of each instance).
+//!
+//! Another cloud is a folder beside `aws`: a world, and a `Face` for each of its endpoints.
+//! What each simulator refuses, and what it does not know, is in `docs/simulated-cloud.md`.
+
+mod connection;
+
+pub mod aws;
+pub mod faults;
+pub mod log;
+pub mod server;
+
+pub use faults::{Fault, Faults, Rule};
+pub use log::{Call, longest_chain};

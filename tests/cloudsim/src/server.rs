@@ -1,0 +1,321 @@
+//! Puts faces on loopback ports: one thread with a runtime of its own for all faces of a simulator.
+//!
+//! A request goes: into the log, half the latency, faults, throttle, the face, the other half, out. Once it has arrived it
+//! is processed even if the caller hangs up, as by a real service. Dropping the server ends everything, hanging calls too.
+
+use std::future::pending;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::connect_info::ConnectInfo;
+use axum::extract::{Extension, State};
+use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+};
+use tokio::sync::oneshot;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+
+use crate::connection::{Door, Wire};
+use crate::faults::{Fault, Faults};
+use crate::log::{Call, Log};
+
+/// A request that has arrived in full.
+pub struct Request {
+    pub method: String,
+    pub path: String,
+    pub query: String,
+    /// Names are in lower case.
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Request {
+    /// The first header of this name (lower case).
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// An answer, and the error code in it for the log.
+pub struct Answer {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+    pub code: Option<String>,
+}
+
+impl Answer {
+    /// An answer without an error code.
+    pub fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        Self { status, headers: vec![("content-type".into(), content_type.into())], body: body.into(), code: None }
+    }
+}
+
+/// What a request asks for, as far as it shows before it is processed.
+#[derive(Default)]
+pub struct Label {
+    pub face: &'static str,
+    pub action: String,
+    pub target: String,
+    pub params: Vec<(String, String)>,
+    pub principal: Option<String>,
+    pub dry_run: bool,
+}
+
+/// One endpoint of a cloud.
+pub trait Face: Send + Sync + 'static {
+    /// What the request asks for. Must not change anything.
+    fn label(&self, request: &Request) -> Label;
+    /// Processes the request.
+    fn answer(&self, request: &Request, label: &Label) -> Answer;
+    /// An error in the shape that this endpoint gives to errors.
+    fn refusal(&self, status: u16, code: &str, message: &str) -> Answer;
+    /// The answer to a call over the limit; `None` when this endpoint has no limit per action.
+    fn throttled(&self) -> Option<Answer>;
+}
+
+/// The certificates of a server: a fresh authority and a server certificate for `localhost` and `127.0.0.1`.
+#[derive(Clone)]
+pub struct Tls {
+    acceptor: TlsAcceptor,
+    ca_pem: String,
+}
+
+impl Tls {
+    /// Makes an authority that nobody trusts yet.
+    ///
+    /// # Panics
+    /// If keys or certificates cannot be made.
+    pub fn fresh() -> Self {
+        Self::try_fresh().expect("certificates can be made")
+    }
+
+    /// The authority to trust.
+    pub fn ca_pem(&self) -> &str {
+        &self.ca_pem
+    }
+
+    fn try_fresh() -> Result<Self, Box<dyn std::error::Error>> {
+        let mut authority = CertificateParams::default();
+        authority.distinguished_name.push(DnType::CommonName, "cloudsim test authority");
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
+        let authority_key = KeyPair::generate()?;
+        let ca_pem = authority.self_signed(&authority_key)?.pem();
+        let issuer = Issuer::new(authority, authority_key);
+
+        let mut leaf = CertificateParams::new(vec!["localhost".into(), "127.0.0.1".into()])?;
+        leaf.distinguished_name.push(DnType::CommonName, "localhost");
+        leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        let key = KeyPair::generate()?;
+        let certificate = leaf.signed_by(&key, &issuer)?;
+        let private = PrivateKeyDer::try_from(key.serialize_der())?;
+        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], private)?;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self { acceptor: TlsAcceptor::from(Arc::new(config)), ca_pem })
+    }
+}
+
+/// The running server.
+pub struct Server {
+    addresses: Vec<SocketAddr>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Starts one listener per face, each on a free port of `127.0.0.1`.
+    ///
+    /// # Panics
+    /// If there is no port or no thread to be had.
+    pub fn start<W: 'static>(faces: Vec<(Arc<dyn Face>, Option<Tls>)>, faults: Arc<Faults<W>>, log: Log) -> Self {
+        Self::try_start(faces, faults, log).expect("a server on loopback can be started")
+    }
+
+    /// The addresses, in the order of the faces.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    fn try_start<W: 'static>(
+        faces: Vec<(Arc<dyn Face>, Option<Tls>)>,
+        faults: Arc<Faults<W>>,
+        log: Log,
+    ) -> io::Result<Self> {
+        let mut addresses = Vec::new();
+        let mut doors = Vec::new();
+        for (face, tls) in faces {
+            let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+            listener.set_nonblocking(true)?;
+            addresses.push(listener.local_addr()?);
+            doors.push((listener, face, tls));
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (stop, stopped) = oneshot::channel();
+        let thread = std::thread::Builder::new().name("cloudsim".into()).spawn(move || {
+            runtime.block_on(async move {
+                for (listener, face, tls) in doors {
+                    let door = tokio::net::TcpListener::from_std(listener)
+                        .and_then(|listener| Door::open(listener, tls.map(|tls| tls.acceptor)))
+                        .expect("the listener can be used");
+                    let desk = Arc::new(Desk { face, faults: Arc::clone(&faults), log: log.clone() });
+                    let router = Router::new().fallback(attend::<W>).with_state(desk);
+                    let service = router.into_make_service_with_connect_info::<Wire>();
+                    tokio::spawn(async move { axum::serve(door, service).await });
+                }
+                let _ = stopped.await;
+            });
+            runtime.shutdown_background();
+        })?;
+        Ok(Self { addresses, stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Desk<W> {
+    face: Arc<dyn Face>,
+    faults: Arc<Faults<W>>,
+    log: Log,
+}
+
+/// What goes back over the wire.
+enum Reply {
+    Whole(Answer),
+    Half(Answer),
+    Nothing,
+    Never,
+}
+
+async fn attend<W: 'static>(
+    State(desk): State<Arc<Desk<W>>>,
+    Extension(ConnectInfo(wire)): Extension<ConnectInfo<Wire>>,
+    request: axum::extract::Request,
+) -> Response<Body> {
+    let Ok(request) = whole(request).await else {
+        wire.cut_now();
+        return Response::new(Body::empty());
+    };
+    let label = desk.face.label(&request);
+    let entry = desk.log.open(Call {
+        face: label.face.into(),
+        action: label.action.clone(),
+        target: label.target.clone(),
+        params: label.params.clone(),
+        principal: label.principal.clone(),
+        started: Duration::ZERO,
+        ended: None,
+        status: 0,
+        code: None,
+        dry_run: label.dry_run,
+    });
+    let reply = tokio::spawn(async move { desk.process(&request, &label).await }).await;
+    match reply {
+        Ok(Reply::Whole(answer)) => {
+            entry.answered(answer.status, answer.code.clone());
+            response(answer)
+        }
+        Ok(Reply::Half(answer)) => {
+            wire.cut_in_body();
+            response(answer)
+        }
+        Ok(Reply::Never) => pending().await,
+        Ok(Reply::Nothing) | Err(_) => {
+            wire.cut_now();
+            Response::new(Body::empty())
+        }
+    }
+}
+
+impl<W> Desk<W> {
+    async fn process(&self, request: &Request, label: &Label) -> Reply {
+        let half_way = self.faults.round_trip(label.face) / 2;
+        pause(half_way).await;
+        let fault = self.faults.due(label.face, &label.action, &label.target);
+        if let Some(Fault::Delay(time)) = fault {
+            tokio::time::sleep(time).await;
+        }
+        let reply = self.decide(fault, request, label);
+        pause(half_way).await;
+        reply
+    }
+
+    fn decide(&self, fault: Option<Fault>, request: &Request, label: &Label) -> Reply {
+        match fault {
+            Some(Fault::HangBefore) => return Reply::Never,
+            Some(Fault::DropBefore) => return Reply::Nothing,
+            Some(Fault::Error { status, code, message, retry_after }) => {
+                let mut answer = self.face.refusal(status, &code, &message);
+                answer.headers.extend(retry_after.map(|seconds| ("retry-after".into(), seconds.to_string())));
+                return Reply::Whole(answer);
+            }
+            _ => {}
+        }
+        if let Some(refusal) = self.face.throttled()
+            && self.faults.throttled(&label.action)
+        {
+            return Reply::Whole(refusal);
+        }
+        let answer = self.face.answer(request, label);
+        match fault {
+            Some(Fault::HangAfter) => Reply::Never,
+            Some(Fault::DropAfter) => Reply::Nothing,
+            Some(Fault::HalfBody) => Reply::Half(answer),
+            Some(Fault::Garbage(body)) => Reply::Whole(Answer { status: 200, body: body.into(), code: None, ..answer }),
+            _ => Reply::Whole(answer),
+        }
+    }
+}
+
+/// Sleeps; not at all is not the same to a timer as for no time.
+async fn pause(time: Duration) {
+    if !time.is_zero() {
+        tokio::time::sleep(time).await;
+    }
+}
+
+async fn whole(request: axum::extract::Request) -> Result<Request, axum::Error> {
+    let (head, body) = request.into_parts();
+    let body = to_bytes(body, 1 << 20).await?;
+    Ok(Request {
+        method: head.method.as_str().into(),
+        path: head.uri.path().into(),
+        query: head.uri.query().unwrap_or_default().into(),
+        headers: head
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .collect(),
+        body: body.to_vec(),
+    })
+}
+
+fn response(answer: Answer) -> Response<Body> {
+    let mut response = Response::new(Body::from(answer.body));
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in answer.headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}

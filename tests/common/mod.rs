@@ -1,0 +1,66 @@
+//! What the tests against simulated clouds share: the built library, loaded as IRIS loads it, and reports to look into.
+
+#![allow(dead_code)] // Each test binary uses its part.
+
+use irishost::Library;
+use serde_json::Value;
+use std::sync::OnceLock;
+
+/// Function numbers: the order of the table is the contract.
+pub const VERSION: usize = 1;
+pub const ACQUIRE: usize = 2;
+pub const STATUS: usize = 3;
+pub const CHECK: usize = 4;
+pub const RELEASE: usize = 5;
+
+/// The library that was built together with this test, loaded once.
+pub fn library() -> &'static Library {
+    static LIBRARY: OnceLock<Library> = OnceLock::new();
+    LIBRARY.get_or_init(|| Library::load(irishost::library_path()).expect("the built library loads"))
+}
+
+/// Calls a function by its number; it must succeed and answer JSON.
+pub fn call(number: usize, request: &Value) -> Value {
+    let result = library().zf5(number, Some(request.to_string().as_bytes()));
+    assert_eq!(result.status, irishost::ZF_SUCCESS, "ZF_FAILURE for {request}");
+    let report = result.json();
+    assert!(
+        report["summary"].as_str().is_some_and(|summary| !summary.is_empty() && !summary.contains('\n')),
+        "{report}"
+    );
+    report
+}
+
+/// Puts `overlay` over `base`, objects into one another.
+pub fn merge(base: &mut Value, overlay: &Value) {
+    match (base, overlay) {
+        (Value::Object(base), Value::Object(overlay)) => {
+            for (key, value) in overlay {
+                merge(base.entry(key.clone()).or_insert(Value::Null), value);
+            }
+        }
+        (base, overlay) => *base = overlay.clone(),
+    }
+}
+
+#[track_caller]
+pub fn assert_outcome(report: &Value, outcome: &str) {
+    assert_eq!(report["outcome"], outcome, "{report:#}");
+}
+
+/// The outcome and the error's code; a remedy always belongs to it.
+#[track_caller]
+pub fn assert_error(report: &Value, outcome: &str, code: &str) {
+    assert_outcome(report, outcome);
+    assert_eq!(report["error"]["code"], code, "{report:#}");
+    for text in ["message", "remedy"] {
+        assert!(report["error"][text].as_str().is_some_and(|text| text.len() > 5), "no {text}: {report:#}");
+    }
+    assert_eq!(report["ok"], false);
+    assert!(report["severity"].as_u64() >= Some(1));
+}
+
+/// How often a call stands in the report's steps, whatever it ran on.
+pub fn steps(report: &Value, call: &str) -> usize {
+    report["steps"].as_array().expect("steps").iter().filter(|step| step["call"] == call).count()
+}
