@@ -14,6 +14,20 @@
 //! What is deliberately absent: threads, child processes, signal handlers, output, and state between two calls.
 
 #![deny(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::print_stdout,
+        clippy::print_stderr,
+        clippy::disallowed_methods
+    )
+)]
+// A build without any cloud answers `unsupported` to everything: most of what lies behind is then unused.
+#![cfg_attr(not(feature = "aws"), allow(dead_code, unreachable_code, unused_mut, unused_variables))]
 
 #[allow(unsafe_code)]
 pub mod callout;

@@ -8,7 +8,7 @@ use crate::{
     vip::{Holder, Member, Part},
 };
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -141,31 +141,42 @@ impl Report {
     /// The report as JSON of at most `bound` bytes: step details go first, then the steps, then the parts, then the texts
     /// are cut. `None` when not even the smallest report fits.
     pub fn render(&self, bound: usize) -> Option<String> {
-        let mut value = serde_json::to_value(self).ok()?;
-        let fits = |value: &Value| Some(to_ascii(&value.to_string())).filter(|text| text.len() <= bound);
-        if let Some(text) = fits(&value) {
+        let Value::Object(mut whole) = serde_json::to_value(self).ok()? else { return None };
+        let fits = |object: &Map<String, Value>| {
+            let text = serde_json::to_string(object).ok()?;
+            Some(to_ascii(&text)).filter(|text| text.len() <= bound)
+        };
+        if let Some(text) = fits(&whole) {
             return Some(text);
         }
-        value["truncated"] = true.into();
-        for step in value["steps"].as_array_mut().into_iter().flatten() {
-            *step = serde_json::json!({ "call": step["call"], "target": step["target"], "result": step["result"] });
+        whole.insert("truncated".into(), true.into());
+        for step in whole.get_mut("steps").and_then(Value::as_array_mut).into_iter().flatten() {
+            if let Some(step) = step.as_object_mut() {
+                step.retain(|key, _| !matches!(key.as_str(), "attempts" | "ms"));
+            }
         }
-        if let Some(text) = fits(&value) {
+        if let Some(text) = fits(&whole) {
             return Some(text);
         }
         for list in ["steps", "parts", "checks", "warnings"] {
-            if value.get(list).is_some() {
-                value[list] = Value::Array(Vec::new());
+            if let Some(list) = whole.get_mut(list) {
+                *list = Value::Array(Vec::new());
             }
-            if let Some(text) = fits(&value) {
+            if let Some(text) = fits(&whole) {
                 return Some(text);
             }
         }
-        let mut short = serde_json::json!({
-            "ok": self.ok, "outcome": self.outcome, "severity": self.severity, "retry": self.retry, "truncated": true,
-        });
+        let mut short: Map<String, Value> = [
+            ("ok".to_owned(), self.ok.into()),
+            ("outcome".to_owned(), serde_json::to_value(self.outcome).ok()?),
+            ("severity".to_owned(), self.severity.into()),
+            ("retry".to_owned(), self.retry.into()),
+            ("truncated".to_owned(), true.into()),
+        ]
+        .into_iter()
+        .collect();
         let smallest = fits(&short)?;
-        short["summary"] = self.summary.chars().take(bound / 8).collect::<String>().into();
+        short.insert("summary".into(), self.summary.chars().take(bound / 8).collect::<String>().into());
         Some(fits(&short).unwrap_or(smallest))
     }
 }

@@ -54,7 +54,7 @@ fn every_name_in_it_is_documented() {
             while above > 0 && lines[above - 1].trim().ends_with(',') {
                 above -= 1;
             }
-            assert!(above > 0 && lines[above - 1].starts_with("//"), "line {}: {line} has no comment", n + 1);
+            assert!(above > 0 && lines[above - 1].trim().starts_with("//"), "line {}: {line} has no comment", n + 1);
         }
     }
 }

@@ -206,5 +206,5 @@ impl RawHttp {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "aws"))]
 mod tests;

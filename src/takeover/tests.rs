@@ -38,13 +38,14 @@ struct Toy {
     stale: RefCell<VecDeque<BTreeMap<&'static str, Holder>>>,
     refused: RefCell<Vec<(&'static str, Error)>>,
     applied: RefCell<Vec<(&'static str, Duration)>>,
-    after_apply: RefCell<Option<Box<dyn Fn(&Toy)>>>,
+    after_apply: RefCell<Option<Hook>>,
     change_takes: Cell<Duration>,
     plan_error: RefCell<Option<Error>>,
     lets_go_first: Cell<bool>,
     born: Cell<Option<Instant>>,
 }
 
+type Hook = Box<dyn Fn(&Toy)>;
 type Looks = BTreeMap<&'static str, Holder>;
 
 impl Toy {

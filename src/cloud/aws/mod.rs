@@ -15,6 +15,7 @@ mod rehearsal;
 mod route;
 mod secondary_ip;
 mod session;
+mod tables;
 
 use super::{Cloud, Plan, Step};
 use crate::{
@@ -54,7 +55,7 @@ pub struct Seen {
 
 #[derive(Debug, Clone)]
 enum Private {
-    Routes(route::Seen),
+    Routes(tables::Seen),
     Secondary(secondary_ip::Seen),
 }
 
@@ -103,7 +104,7 @@ impl Aws {
         let private = async {
             Ok(match self.config.mechanism {
                 Mechanism::Route => {
-                    Private::Routes(route::look(&self.session, &self.config, &self.vips, identity).await?)
+                    Private::Routes(tables::look(&self.session, &self.config, &self.vips, identity).await?)
                 }
                 Mechanism::SecondaryIp => {
                     Private::Secondary(secondary_ip::look(&self.session, &self.vips, identity).await?)
@@ -177,7 +178,7 @@ impl Cloud for Aws {
         let private = async {
             Ok(match &seen.private {
                 Private::Routes(_) => Private::Routes(
-                    route::look_again(&self.session, &self.config, &seen.identity, &seen.private).await?,
+                    tables::look_again(&self.session, &self.config, &seen.identity, &seen.private).await?,
                 ),
                 Private::Secondary(_) => {
                     Private::Secondary(secondary_ip::look(&self.session, &self.vips, &seen.identity).await?)

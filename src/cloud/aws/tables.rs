@@ -1,0 +1,232 @@
+//! What EC2 says about route tables: their routes, whose targets those are, and the subnets that a VIP could be.
+
+use super::{
+    Private,
+    identity::Identity,
+    interface,
+    session::{As, Session},
+};
+use crate::{
+    config::aws::{Aws as Config, RouteTables},
+    error::Result,
+    net::retry::Kind,
+    vip::Vip,
+};
+use aws_sdk_ec2::types::{Filter, Route, RouteOrigin, RouteState, RouteTable, Subnet};
+use futures_util::future::try_join;
+use ipnet::IpNet;
+
+#[derive(Debug, Clone)]
+pub struct Seen {
+    pub tables: Vec<Table>,
+    /// Configured ids that do not exist in this VPC.
+    pub missing: Vec<String>,
+    /// The subnets that a VIP inside the VPC could be.
+    pub subnets: Vec<OwnRange>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Table {
+    pub id: String,
+    /// The VPC's own ranges: the destinations of the `local` routes.
+    pub ranges: Vec<IpNet>,
+    pub routes: Vec<(IpNet, Target)>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    Interface {
+        id: String,
+        instance: Option<String>,
+        active: bool,
+    },
+    /// Made by AWS: the local route, a propagated one.
+    Provided,
+    Foreign(String),
+    /// Nothing stands behind it any more.
+    Gone,
+}
+
+/// A subnet's range, and whether an interface is in it.
+#[derive(Debug, Clone)]
+pub struct OwnRange {
+    pub id: String,
+    pub range: IpNet,
+    pub empty: bool,
+}
+
+impl Table {
+    fn new(raw: &RouteTable) -> Option<Self> {
+        let (mut ranges, mut routes) = (Vec::new(), Vec::new());
+        for route in raw.routes() {
+            let destination = route.destination_cidr_block().or(route.destination_ipv6_cidr_block());
+            let Some(destination) = destination.and_then(|text| text.parse::<IpNet>().ok()) else { continue };
+            if route.gateway_id() == Some("local") {
+                ranges.push(destination);
+            }
+            routes.push((destination.trunc(), Target::new(route)));
+        }
+        Some(Table { id: raw.route_table_id()?.to_owned(), ranges, routes })
+    }
+
+    pub fn target(&self, destination: IpNet) -> Option<&Target> {
+        self.routes.iter().find(|(known, _)| *known == destination).map(|(_, target)| target)
+    }
+}
+
+impl Target {
+    fn new(route: &Route) -> Self {
+        let provided = matches!(route.origin(), Some(origin) if *origin != RouteOrigin::CreateRoute);
+        if provided || route.gateway_id() == Some("local") {
+            return Target::Provided;
+        }
+        let active = route.state() == Some(&RouteState::Active);
+        let instance = route.instance_id().map(str::to_owned);
+        if let Some(id) = route.network_interface_id() {
+            return Target::Interface { id: id.to_owned(), instance, active };
+        }
+        if let Some(id) = &instance {
+            return Target::Interface { id: id.clone(), instance, active };
+        }
+        let others = [
+            route.gateway_id(),
+            route.nat_gateway_id(),
+            route.transit_gateway_id(),
+            route.vpc_peering_connection_id(),
+            route.local_gateway_id(),
+            route.carrier_gateway_id(),
+            route.egress_only_internet_gateway_id(),
+            route.core_network_arn(),
+            route.odb_network_arn(),
+            route.ip_address(),
+        ];
+        match others.into_iter().flatten().next() {
+            Some(other) => Target::Foreign(other.to_owned()),
+            None if active => Target::Foreign("a target of an unknown kind".into()),
+            None => Target::Gone,
+        }
+    }
+}
+
+/// Tables and, for a VIP inside the VPC, its subnet, side by side.
+pub async fn look(session: &Session, config: &Config, vips: &[Vip], identity: &Identity) -> Result<Seen> {
+    let destinations: Vec<IpNet> = vips.iter().map(Vip::destination).collect();
+    let inside = |ranges: &[IpNet]| {
+        destinations.iter().any(|destination| ranges.iter().any(|range| range.contains(destination)))
+    };
+    // The metadata service tells the VPC's ranges for nothing, so that an overlay address needs no look at subnets.
+    let expected_inside = inside(&identity.vpc_ranges);
+    let (tables, subnets) = try_join(tables(session, config, identity), async {
+        if expected_inside { find_subnets(session, identity, &destinations).await.map(Some) } else { Ok(None) }
+    })
+    .await?;
+    let ranges: Vec<IpNet> = tables.0.iter().flat_map(|table| table.ranges.iter().copied()).collect();
+    let subnets = match subnets {
+        Some(found) => found,
+        None if inside(&ranges) => find_subnets(session, identity, &destinations).await?,
+        None => Vec::new(),
+    };
+    Ok(Seen { tables: tables.0, missing: tables.1, subnets })
+}
+
+/// The tables alone: nothing else can have changed by what this library does.
+pub async fn look_again(session: &Session, config: &Config, identity: &Identity, before: &Private) -> Result<Seen> {
+    let (tables, missing) = tables(session, config, identity).await?;
+    let subnets = match before {
+        Private::Routes(seen) => seen.subnets.clone(),
+        Private::Secondary(_) => Vec::new(),
+    };
+    Ok(Seen { tables, missing, subnets })
+}
+
+/// Every page of the configured tables, and the configured ids that were not among them. Ids go as a filter, because
+/// `RouteTableIds` refuses the whole question for one id that does not exist, and one deleted table must not keep the
+/// VIP from all others.
+async fn tables(session: &Session, config: &Config, identity: &Identity) -> Result<(Vec<Table>, Vec<String>)> {
+    const CALL: &str = "ec2:DescribeRouteTables";
+    let filter = |name: &str, values: Vec<String>| Filter::builder().name(name).set_values(Some(values)).build();
+    let mut filters = vec![filter("vpc-id", vec![identity.vpc.clone()])];
+    match &config.route_tables {
+        RouteTables::All => {}
+        RouteTables::Main => filters.push(filter("association.main", vec!["true".into()])),
+        RouteTables::Ids(ids) => filters.push(filter("route-table-id", ids.clone())),
+        RouteTables::Tag { key, value } => filters.push(filter(&format!("tag:{key}"), vec![value.clone()])),
+    }
+    let mut found = Vec::new();
+    let mut next = None;
+    loop {
+        let page = session
+            .call(As::RouteTableRole, Kind::Read, CALL, &identity.vpc, async |ec2| {
+                // 100 is the largest page (API reference); without a size EC2 need not paginate at all.
+                ec2.describe_route_tables()
+                    .set_filters(Some(filters.clone()))
+                    .max_results(100)
+                    .set_next_token(next.clone())
+                    .send()
+                    .await
+            })
+            .await?;
+        found.extend(
+            page.route_tables().iter().filter(|table| selected(table, config, identity)).filter_map(Table::new),
+        );
+        next = page.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
+        if next.is_none() {
+            break;
+        }
+    }
+    let missing = match &config.route_tables {
+        RouteTables::Ids(ids) => {
+            ids.iter().filter(|id| !found.iter().any(|table: &Table| table.id == **id)).cloned().collect()
+        }
+        _ => Vec::new(),
+    };
+    Ok((found, missing))
+}
+
+/// What the filters asked for, asked again here: a wrong table must never be written, whatever answers.
+fn selected(table: &RouteTable, config: &Config, identity: &Identity) -> bool {
+    let of_gateway = table.associations().iter().any(|association| association.gateway_id().is_some());
+    let in_vpc = table.vpc_id() == Some(&identity.vpc);
+    in_vpc
+        && match &config.route_tables {
+            RouteTables::All => !of_gateway,
+            RouteTables::Main => table.associations().iter().any(|association| association.main() == Some(true)),
+            RouteTables::Ids(ids) => table.route_table_id().is_some_and(|id| ids.iter().any(|wanted| wanted == id)),
+            RouteTables::Tag { key, value } => {
+                table.tags().iter().any(|tag| tag.key() == Some(key) && tag.value() == Some(value))
+            }
+        }
+}
+
+/// The subnets whose range is exactly a VIP's destination.
+async fn find_subnets(session: &Session, identity: &Identity, destinations: &[IpNet]) -> Result<Vec<OwnRange>> {
+    let filter = Filter::builder().name("vpc-id").values(&identity.vpc).build();
+    let answer = session
+        .call(As::Member, Kind::Read, "ec2:DescribeSubnets", &identity.vpc, async |ec2| {
+            ec2.describe_subnets().filters(filter.clone()).send().await
+        })
+        .await?;
+    let mut found = Vec::new();
+    for subnet in answer.subnets() {
+        let Some(id) = subnet.subnet_id() else { continue };
+        let v6 = subnet.ipv6_cidr_block_association_set().iter().filter_map(|set| set.ipv6_cidr_block());
+        let ranges = subnet.cidr_block().into_iter().chain(v6).filter_map(|text| text.parse::<IpNet>().ok());
+        for range in ranges.filter(|range| destinations.contains(&range.trunc())) {
+            let empty = match unused(subnet) {
+                Some(empty) => empty,
+                None => interface::find(session, &identity.vpc, "subnet-id", vec![id.to_owned()]).await?.is_empty(),
+            };
+            found.push(OwnRange { id: id.to_owned(), range: range.trunc(), empty });
+        }
+    }
+    Ok(found)
+}
+
+/// Whether no address of the subnet is taken, as its IPv4 count tells: AWS keeps five of each subnet for itself ("Subnet
+/// CIDR blocks", VPC User Guide), and every interface in a subnet with IPv4 has an IPv4 address.
+fn unused(subnet: &Subnet) -> Option<bool> {
+    let range: IpNet = subnet.cidr_block()?.parse().ok()?;
+    let bits = u32::from(range.max_prefix_len() - range.prefix_len());
+    let all = 2_i32.checked_pow(bits)?.checked_sub(5)?;
+    Some(subnet.available_ip_address_count()? >= all)
+}

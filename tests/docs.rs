@@ -1,0 +1,126 @@
+//! What the documentation says is true: its JSON parses, its configurations are accepted, each code and outcome is
+//! described, its links lead somewhere, and the quick start is what it has to be.
+
+use mirrorvip::{config::Config, error::Code};
+use serde_json::Value;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn pages() -> Vec<(PathBuf, String)> {
+    let mut paths = vec![root().join("README.md")];
+    for folder in ["docs", "docs/decisions"] {
+        let entries = fs::read_dir(root().join(folder)).expect("a folder");
+        paths.extend(entries.map(|entry| entry.expect("an entry").path()));
+    }
+    let pages = paths.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+    pages.map(|path| (path.clone(), fs::read_to_string(path).expect("a page"))).collect()
+}
+
+/// The fenced blocks of a page: language and text.
+fn blocks(page: &str) -> Vec<(String, String)> {
+    let mut blocks = Vec::new();
+    let mut open: Option<(String, String)> = None;
+    for line in page.lines() {
+        let fence = line.trim_start().strip_prefix("```");
+        match (fence, &mut open) {
+            (Some(language), None) => open = Some((language.trim().to_owned(), String::new())),
+            (Some(_), Some(_)) => blocks.extend(open.take()),
+            (None, Some((_, text))) => text.push_str(&format!("{line}\n")),
+            (None, None) => {}
+        }
+    }
+    blocks
+}
+
+#[test]
+fn every_json_parses_and_every_configuration_is_accepted() {
+    let mut configurations = 0;
+    for (path, page) in pages() {
+        for (_, text) in blocks(&page).into_iter().filter(|(language, _)| language == "json") {
+            let value: Value =
+                serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}\n{text}", path.display()));
+            let configuration = match value.get("config") {
+                Some(inner @ Value::Object(_)) => inner.clone(),
+                _ => value,
+            };
+            if configuration.get("cloud").is_some()
+                && configuration.get("vip").is_some()
+                && configuration.get("outcome").is_none()
+            {
+                configurations += 1;
+                // A file that an example names stands on no other machine.
+                let text = configuration.to_string().replace("/etc/ssl/certs/", "/no/such/");
+                if let Err(error) = Config::parse(&text, "the example") {
+                    assert!(error.message.contains("caBundle"), "{}: {error}\n{text}", path.display());
+                }
+            }
+        }
+    }
+    assert!(configurations >= 5, "{configurations} configurations were found");
+}
+
+#[test]
+fn every_code_and_outcome_is_described() {
+    let page = fs::read_to_string(root().join("docs/errors.md")).expect("docs/errors.md");
+    for code in Code::ALL {
+        assert!(page.contains(&format!("`{}`", code.as_str())), "{} is not described", code.as_str());
+    }
+    let outcomes = [
+        "moved",
+        "already_held",
+        "would_move",
+        "skipped",
+        "partial",
+        "not_moved",
+        "stranded",
+        "unverified",
+        "lost",
+        "held",
+        "held_elsewhere",
+        "unheld",
+        "split",
+        "unknown",
+        "ready",
+        "ready_with_warnings",
+        "not_ready",
+        "released",
+        "not_held",
+        "would_release",
+        "not_released",
+    ];
+    for outcome in outcomes.iter().chain(&["sourceDestCheck", "vipNotLocal"]) {
+        assert!(page.contains(&format!("`{outcome}`")), "{outcome} is not described");
+    }
+}
+
+#[test]
+fn the_quick_start_is_two_commands_of_one_line() {
+    let page = fs::read_to_string(root().join("README.md")).expect("README.md");
+    let section = page.split("\n## Quick start\n").nth(1).expect("a section").split("\n## ").next().expect("its text");
+    let commands = blocks(section);
+    assert_eq!(commands.len(), 2, "{commands:?}");
+    for (_, command) in &commands {
+        assert_eq!(command.trim().lines().count(), 1, "{command}");
+    }
+    assert!(commands[0].1.contains("--example failover") && commands[1].1.contains("cargo test"));
+}
+
+#[test]
+fn links_lead_somewhere() {
+    for (path, page) in pages() {
+        for target in page.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let file = target.split('#').next().expect("a first part");
+            if file.is_empty() || file.contains("://") {
+                continue;
+            }
+            let there = path.parent().expect("a folder").join(file);
+            assert!(there.exists(), "{} links to {target}", path.display());
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The ObjectScript routines, held to what can be seen without IRIS: the grammar that InterSystems publishes, and a few
+//! rules that no grammar knows (`objectscript/rules.rs`). Not seen here: a misspelt method or property of an IRIS class,
+//! and whatever only IRIS itself can answer.
+
+#[path = "objectscript/rules.rs"]
+mod rules;
+
+use rules::faults;
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// What each file is for: the routine that it holds, and the labels that others rely on.
+const ROUTINES: &[(&str, &str, &[&str])] = &[
+    ("ZMIRROR.mac", "ZMIRROR", &["CheckBecomePrimaryOK", "NotifyBecomePrimary"]),
+    ("ZMIRRORVIP.mac", "ZMIRRORVIP", &["TakeOver", "AcquireAtStart", "Status", "Check", "Acquire", "Release", "Help"]),
+    ("ZSTART.mac", "%ZSTART", &["SYSTEM"]),
+];
+
+/// Called by IRIS itself, directly or not: they throw nothing, and what they reach has no device to write to.
+const UNATTENDED: &[(&str, &str)] = &[
+    ("ZMIRROR", "CheckBecomePrimaryOK"),
+    ("ZMIRROR", "NotifyBecomePrimary"),
+    ("%ZSTART", "SYSTEM"),
+    ("ZMIRRORVIP", "TakeOver"),
+    ("ZMIRRORVIP", "AcquireAtStart"),
+];
+
+/// The callout table, whose names the library tells apart by their case.
+const FUNCTIONS: &[&str] = &["Version", "Acquire", "Status", "Check", "Release"];
+
+#[test]
+fn every_file_is_known() {
+    let mut found: Vec<String> = fs::read_dir(directory())
+        .expect("objectscript/")
+        .map(|entry| entry.expect("entry").file_name().into_string().expect("UTF-8"))
+        .collect();
+    found.sort();
+    let known: Vec<&str> = ROUTINES.iter().map(|(file, ..)| *file).collect();
+    assert_eq!(found, known, "a new routine is to be named in ROUTINES");
+}
+
+#[test]
+fn the_shipped_routines_have_no_fault() {
+    let faults = faults(&shipped());
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// Each row spoils the shipped text in one place, and names the rule that has to notice: `rule file: from => to`, with
+/// `\n` for a new line.
+const DAMAGE: &str = r#"
+syntax ZMIRROR.mac: CheckBecomePrimaryOK() public { => CheckBecomePrimaryOK public {
+syntax ZMIRROR.mac: ("NotifyBecomePrimary") => ("NotifyBecomePrimary)
+syntax ZMIRROR.mac: try { => try
+syntax ZMIRROR.mac: } catch error { => } cacth error {
+syntax ZMIRROR.mac: ##class(%SYS.System) => ##class(%SYS.System
+syntax ZMIRROR.mac: "_reason_" => "__reason_"
+syntax ZMIRROR.mac:     return 1\n} =>     return 1\n
+syntax ZSTART.mac: job AcquireAtStart^ZMIRRORVIP::10 => job AcquireAtStart^ZMIRRORVIP::
+syntax ZSTART.mac: set problem = "" => set problem == ""
+syntax ZSTART.mac: set problem = "" => sett problem = ""
+syntax ZSTART.mac: if (problem '= "") { => if (problem != "") {
+syntax ZSTART.mac: if ('$test) { => if ('$test {
+syntax ZSTART.mac: ROUTINE %ZSTART [Type=MAC] => %ZSTART [Type=MAC]
+syntax ZMIRRORVIP.mac: {"reason": (reason)} => {"reason" (reason)}
+syntax ZMIRRORVIP.mac: {}.%FromJSON(answer) => {.%FromJSON(answer)
+syntax ZMIRRORVIP.mac: {"ok": false, => {"ok": false
+syntax ZMIRRORVIP.mac: $zf(-4, 2, libraryId) => $zf(-4, 2, libraryId
+syntax ZMIRRORVIP.mac: for column = 1:1:columns { => for (column = 1; column < 9; column++) {
+syntax ZMIRRORVIP.mac: (.index, .item) => (.index, .)
+syntax ZMIRRORVIP.mac: if (standalone) { => if (standalone) then {
+syntax ZMIRRORVIP.mac: $select((holder = ""): "nobody", 1: holder) => $select(holder = "")
+syntax ZMIRRORVIP.mac: new $namespace => new $namespace =
+syntax ZMIRRORVIP.mac: set line = "  " => set line = '  '
+syntax ZMIRRORVIP.mac:         return\n =>         return +\n
+header ZSTART.mac: ROUTINE %ZSTART => ROUTINE ZSTART
+header ZMIRROR.mac: [Type=MAC] => [Type=INT]
+entry ZMIRROR.mac: NotifyBecomePrimary() public => NotifyBecomesPrimary() public
+entry ZSTART.mac: SYSTEM() public => SYSTEM() private
+call ZMIRROR.mac: TakeOver^ZMIRRORVIP => Takeover^ZMIRRORVIP
+call ZMIRROR.mac: TakeOver^ZMIRRORVIP => Log^ZMIRRORVIP
+call ZMIRROR.mac: TakeOver^ZMIRRORVIP(reason) => TakeOver^ZMIRRORVIP(reason, 1)
+call ZSTART.mac: AcquireAtStart^ZMIRRORVIP::10 => AcquireAtStart^ZMIRORVIP::10
+call ZMIRRORVIP.mac: do Log($$Call( => do Log($$Cal(
+call ZMIRRORVIP.mac: $$ManagerDirectory(), "mirrorvip.json" => $$Directory^ZMIRRORVIP()
+function ZMIRRORVIP.mac: $$Call("Acquire", reason) => $$Call("acquire", reason)
+function ZMIRRORVIP.mac: $$CallInSYS("Check") => $$CallInSYS("CHECK")
+function ZMIRRORVIP.mac: $zf(-4, 3, libraryId, function) => $ZF(-4,3,libraryId,"Aquire")
+function ZMIRRORVIP.mac: $zf(-4, 3, libraryId, function) => $zf(-4, 3, libraryId, tried)
+function ZMIRRORVIP.mac: $zf(-4, 3, libraryId, function) => 2
+function ZMIRRORVIP.mac: $zf(-5, libraryId, functionId, => $zf(-5, libraryId, function,
+quit ZMIRRORVIP.mac: set status = $zf(-4, 2, libraryId) => quit $zf(-4, 2, libraryId)
+quit ZMIRRORVIP.mac: write line, item.message, ! => quit 1
+order ZMIRRORVIP.mac: (width - $length(text)) => width - $length(text) + 1
+order ZMIRRORVIP.mac: if (before = after) { => if before = after && part {
+order ZMIRRORVIP.mac: if ('$isobject(items)) { => if ('items = "") {
+variable ZMIRRORVIP.mac: do TakeOver("ZSTART") => do TakeOver(reason)
+variable ZMIRRORVIP.mac: (.index, .part) => (.index, .prat)
+variable ZMIRRORVIP.mac: } catch error { => } catch {
+variable ZMIRRORVIP.mac: set columns =  => set colums = 
+macro ZMIRRORVIP.mac: $$LibraryPath() => $$$LibraryPath()
+device ZMIRRORVIP.mac: set line = "mirrorvip: " => write !  set line = "mirrorvip: "
+device ZSTART.mac: set problem = "" => use 0  set problem = ""
+throw ZMIRROR.mac: do CallZMIRRORVIP("CheckBecomePrimaryOK") => do TakeOver^ZMIRRORVIP("CheckBecomePrimaryOK")
+throw ZMIRROR.mac: } catch error {\n => } catch error {\n        do TakeOver^ZMIRRORVIP(reason)\n
+throw ZSTART.mac: set problem = error.DisplayString() => set problem = $zstrip(error.DisplayString(), "*C")
+throw ZMIRRORVIP.mac: if (standalone) { => if ($$LibraryPath() '= "") {
+throw ZMIRRORVIP.mac:     try {\n        set line = =>     set text = $extract(text, 1, 500)\n    try {\n        set line =
+answer ZMIRROR.mac:     return 1\n =>     return 0\n
+answer ZMIRROR.mac:     return 1\n => \n
+"#;
+
+#[test]
+fn damage_is_refused() {
+    let mut missed = Vec::new();
+    for row in DAMAGE.lines().filter(|row| !row.is_empty()) {
+        let (place, change) = row.split_once(": ").expect(row);
+        let (rule, file) = place.split_once(' ').expect(row);
+        let change = change.replace("\\n", "\n");
+        let (from, to) = change.split_once(" => ").expect(row);
+        let mut sources = shipped();
+        let text = sources.get_mut(file).expect(row);
+        assert!(text.contains(from), "{file} no longer contains {from:?}: bring the table up to date");
+        *text = text.replacen(from, to, 1);
+        let faults = faults(&sources);
+        if !faults.iter().any(|fault| fault.starts_with(rule)) {
+            missed.push(format!("{row}\n  was not noticed; found: {faults:?}"));
+        }
+    }
+    assert!(missed.is_empty(), "{}", missed.join("\n"));
+}
+
+fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("objectscript")
+}
+
+fn shipped() -> BTreeMap<&'static str, String> {
+    ROUTINES.iter().map(|(file, ..)| (*file, fs::read_to_string(directory().join(file)).expect(file))).collect()
+}
