@@ -14,9 +14,9 @@ use crate::{
     vip::{Vip, Write},
 };
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
@@ -101,7 +101,9 @@ impl Reason {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Request {
-    config: Option<Value>,
+    /// Kept as text: a value would have lost the keys that stand twice.
+    config: Option<Box<RawValue>>,
+    #[serde(default, deserialize_with = "config::word")]
     reason: Option<Reason>,
     deadline_seconds: Option<u64>,
     dry_run: Option<bool>,
@@ -154,7 +156,7 @@ impl Call {
         self.subject.reason = reason.as_str().to_owned();
         let (text, origin) = match source {
             Source::File(path) => (source::read_config(&path)?, path.display().to_string()),
-            Source::Inline(value) => (value.to_string(), "the request's `config`".to_owned()),
+            Source::Inline(text) => (text, "the request's `config`".to_owned()),
         };
         let config = Config::parse(&text, &origin)?;
         let total = request.deadline_seconds.map_or(config.deadline, Duration::from_secs);
@@ -249,7 +251,7 @@ async fn beside<T>(work: impl Future<Output = T>, advice: impl Future<Output = V
 
 enum Source {
     File(PathBuf),
-    Inline(Value),
+    Inline(String),
 }
 
 fn read_request(bytes: &[u8], surroundings: &impl Surroundings) -> Result<(Request, Source)> {
@@ -283,14 +285,18 @@ fn read_request(bytes: &[u8], surroundings: &impl Surroundings) -> Result<(Reque
     if let Some(seconds) = request.deadline_seconds.filter(|seconds| !config::DEADLINE_SECONDS.contains(seconds)) {
         return Err(invalid(format!("`deadlineSeconds` is {seconds}, expected 1 to 600"), "correct the request"));
     }
-    let source = match &request.config {
-        None => in_manager_directory(surroundings)?,
-        Some(Value::String(path)) if path.is_empty() => in_manager_directory(surroundings)?,
-        Some(Value::String(path)) => Source::File(Path::new(path).to_owned()),
-        Some(object @ Value::Object(_)) => Source::Inline(object.clone()),
-        Some(other) => {
-            return Err(invalid(format!("`config` is {other}, expected a path or an object"), "correct the request"));
-        }
+    let source = match request.config.as_ref().map(|raw| raw.get()) {
+        None | Some("null" | "\"\"") => in_manager_directory(surroundings)?,
+        Some(object) if object.starts_with('{') => Source::Inline(object.to_owned()),
+        Some(other) => match serde_json::from_str::<String>(other) {
+            Ok(path) => Source::File(PathBuf::from(path)),
+            Err(_) => {
+                return Err(invalid(
+                    format!("`config` is {other}, expected a path or an object"),
+                    "correct the request",
+                ));
+            }
+        },
     };
     Ok((request, source))
 }

@@ -135,7 +135,7 @@ impl Error {
     pub fn new(code: Code, message: impl Into<String>, remedy: impl Into<String>) -> Self {
         Error(Box::new(Details {
             code,
-            message: message.into(),
+            message: one_line(&message.into()),
             remedy: remedy.into(),
             call: None,
             http_status: None,
@@ -149,8 +149,22 @@ impl Error {
     /// Changes the details in place; reads as `Error::new(…).with(|d| d.call = …)`.
     pub fn with(mut self, change: impl FnOnce(&mut Details)) -> Self {
         change(&mut self.0);
+        self.0.message = one_line(&self.0.message);
         self
     }
+}
+
+/// A message may quote what somebody else wrote: a path, a key, a cloud's answer. It goes to a log of lines and into a
+/// report of bounded length, so it is one line of a bounded length itself.
+fn one_line(text: &str) -> String {
+    const MOST: usize = 800;
+    let plain = |character: char| if character.is_control() { ' ' } else { character };
+    if text.chars().count() <= MOST {
+        return text.chars().map(plain).collect();
+    }
+    let (head, tail) = (MOST * 2 / 3, MOST / 3);
+    let end: Vec<char> = text.chars().rev().take(tail).collect();
+    text.chars().take(head).chain(" … ".chars()).chain(end.into_iter().rev()).map(plain).collect()
 }
 
 impl std::ops::Deref for Error {
@@ -182,6 +196,14 @@ mod tests {
     fn every_code_has_its_own_spelling() {
         let spellings: std::collections::HashSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
         assert_eq!(spellings.len(), Code::ALL.len());
+    }
+
+    #[test]
+    fn a_message_is_one_line_and_keeps_both_its_ends() {
+        let long = format!("could not read \n\u{1b}[2J{}: No such file", "x".repeat(30_000));
+        let message = Error::new(Code::InvalidConfig, long, "").message.clone();
+        assert!(message.starts_with("could not read   [2Jx") && message.ends_with("x: No such file"), "{message}");
+        assert!(message.chars().count() < 900);
     }
 
     #[test]

@@ -166,18 +166,30 @@ impl Report {
                 return Some(text);
             }
         }
-        let mut short: Map<String, Value> = [
-            ("ok".to_owned(), self.ok.into()),
-            ("outcome".to_owned(), serde_json::to_value(self.outcome).ok()?),
-            ("severity".to_owned(), self.severity.into()),
-            ("retry".to_owned(), self.retry.into()),
-            ("truncated".to_owned(), true.into()),
-        ]
-        .into_iter()
-        .collect();
-        let smallest = fits(&short)?;
-        short.insert("summary".into(), self.summary.chars().take(bound / 8).collect::<String>().into());
-        Some(fits(&short).unwrap_or(smallest))
+        // What a script needs first; then whatever of the rest still fits.
+        let mut short = Map::new();
+        short.insert("ok".into(), self.ok.into());
+        short.insert("outcome".into(), serde_json::to_value(self.outcome).ok()?);
+        short.insert("severity".into(), self.severity.into());
+        short.insert("retry".into(), self.retry.into());
+        short.insert("truncated".into(), true.into());
+        let mut text = fits(&short)?;
+        let error = self.error.as_ref().map(|error| serde_json::json!({ "code": error.code }));
+        let summary: String = self.summary.chars().take(bound / 8).collect();
+        let more = [
+            ("error", error.into()),
+            ("action", self.action.into()),
+            ("version", self.version.into()),
+            ("summary", summary.into()),
+        ];
+        for (key, value) in more {
+            short.insert(key.into(), value);
+            match fits(&short) {
+                Some(longer) => text = longer,
+                None => break,
+            }
+        }
+        Some(text)
     }
 }
 

@@ -36,6 +36,14 @@ pub struct Member {
     pub zone: Option<String>,
 }
 
+impl fmt::Display for Member {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let known: Vec<_> =
+            [&self.instance, &self.interface, &self.zone].into_iter().flatten().map(String::as_str).collect();
+        f.write_str(&known.join(", "))
+    }
+}
+
 /// Where one part of a VIP stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Holder {

@@ -32,16 +32,14 @@ impl Host {
         Host(unsafe { table.as_ref() })
     }
 
-    /// How many bytes a result may have.
+    /// How many bytes a result may have. A host that says none, or less, gets none; one that says nothing has the
+    /// documented default.
     pub fn bound(self) -> usize {
         let told = self.0.and_then(|table| table.string_size).map(|ask| {
             // SAFETY: the host's own function, called on the host's thread.
             unsafe { ask() }
         });
-        // A host that tells nothing sensible gives at least the documented default.
-        told.and_then(|told| usize::try_from(told).ok())
-            .filter(|told| *told > 0)
-            .map_or(LONGEST_RESULT, |told| told.min(LONGEST_RESULT))
+        told.map_or(LONGEST_RESULT, |told| usize::try_from(told).unwrap_or(0).min(LONGEST_RESULT))
     }
 
     fn begin_wait(self) {

@@ -29,6 +29,9 @@ pub trait Cloud {
     fn name(&self) -> &'static str;
     fn mechanism(&self) -> &'static str;
 
+    /// Finds out who this member is and who speaks for it, without asking for anything else.
+    async fn identify(&self) -> Result<Member>;
+
     /// Looks at everything that a plan needs. Writes nothing; independent reads run side by side.
     async fn discover(&self) -> Result<Self::Seen>;
 

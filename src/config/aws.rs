@@ -73,6 +73,7 @@ pub struct Endpoints {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Raw {
+    #[serde(default, deserialize_with = "super::word")]
     mechanism: Option<Mechanism>,
     route_tables: Option<Value>,
     members: Option<Vec<String>>,

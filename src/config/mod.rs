@@ -9,7 +9,7 @@ mod problem;
 pub mod source;
 mod vip;
 
-pub use problem::Problem;
+pub use problem::{Problem, word};
 pub use vip::{Address, VipSource, possible};
 
 use crate::error::{Code, Error, Result};
@@ -74,12 +74,13 @@ struct Raw {
     vip: Value,
     deadline_seconds: Option<u64>,
     give_up_after_seconds: Option<u64>,
+    #[serde(default, deserialize_with = "problem::word")]
     take_over_in: Option<TakeOverIn>,
     #[serde(rename = "standalone")]
     _standalone: Option<bool>,
     #[serde(rename = "releaseOnStop")]
     _release_on_stop: Option<bool>,
-    #[serde(rename = "repairDrift")]
+    #[serde(rename = "repairDrift", default, deserialize_with = "problem::word")]
     _repair_drift: Option<RepairDrift>,
     #[serde(default)]
     http: Option<RawHttp>,

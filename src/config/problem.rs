@@ -1,7 +1,10 @@
 //! How a mistake in the configuration is told: the place, what stood there, what was expected.
 
 use crate::error::{Code, Error};
-use serde::de::DeserializeOwned;
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, IntoDeserializer},
+};
 use serde_json::Value;
 use std::{fmt, ops::RangeInclusive};
 
@@ -87,13 +90,14 @@ pub fn read_text<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
         found: error.to_string(),
         expected: "one JSON object".into(),
     })?;
-    let shape = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(text));
-    match shape {
-        Ok(shape) => Ok(shape),
-        // An enumeration that meets a number or a boolean is called a syntax error there; the value knows better.
-        Err(error) if error.inner().is_syntax() => read_value(&whole, &Place::root()),
-        Err(error) => Err(Problem::from_serde(&error.path().to_string(), error.inner(), &whole)),
-    }
+    serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(text))
+        .map_err(|error| Problem::from_serde(&error.path().to_string(), error.inner(), &whole))
+}
+
+/// One of an enumeration's words, as a string and in no other form: serde would take `{"word": null}` for it as well.
+pub fn word<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
+    let text: Option<String> = Option::deserialize(deserializer)?;
+    text.map(|text| T::deserialize(text.into_deserializer())).transpose()
 }
 
 /// Reads a shape from a value that stands at `place`.

@@ -66,15 +66,19 @@ pub async fn status<C: Cloud>(cloud: &C) -> Findings {
 /// Goes as far as the plan and asks the cloud whether it would be allowed.
 pub async fn check<C: Cloud>(cloud: &C) -> Findings {
     let mut items = Vec::new();
+    let not_ready = |name: &str, error: Error, mut items: Vec<CheckItem>| {
+        items.push(CheckItem::failed(name, &error));
+        Findings { checks: Some(items), ..Findings::failed(Outcome::NotReady, error) }
+    };
+    let member = match cloud.identify().await {
+        Ok(member) => member,
+        Err(error) => return not_ready("identity", error, items),
+    };
+    items.push(CheckItem::ok("identity", format!("this member is {member}")));
     let seen = match cloud.discover().await {
         Ok(seen) => seen,
-        Err(error) => {
-            items.push(CheckItem::failed("resources", &error));
-            return Findings { checks: Some(items), ..Findings::failed(Outcome::NotReady, error) };
-        }
+        Err(error) => return not_ready("resources", error, items),
     };
-    let member = cloud.member(&seen);
-    items.push(CheckItem::ok("identity", format!("this member is {}", member.interface.clone().unwrap_or_default())));
     let parts = cloud.placement(&seen);
     let error = match cloud.plan(&seen, Goal::Hold(Write::Always)) {
         Ok(plan) => {

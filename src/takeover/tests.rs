@@ -89,6 +89,9 @@ impl Cloud for Toy {
     fn mechanism(&self) -> &'static str {
         "toy"
     }
+    async fn identify(&self) -> Result<Member> {
+        Ok(Member::default())
+    }
     async fn discover(&self) -> Result<Looks> {
         Ok(self.look())
     }

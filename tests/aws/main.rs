@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod check;
 mod credentials;
 mod danger;
 mod elastic_ip;

@@ -169,6 +169,10 @@ impl Cloud for Aws {
         self.config.mechanism.as_str()
     }
 
+    async fn identify(&self) -> Result<Member> {
+        self.session.identity().await.map(as_member)
+    }
+
     async fn discover(&self) -> Result<Seen> {
         let identity = self.session.identity().await?;
         self.look(identity).await
@@ -190,8 +194,7 @@ impl Cloud for Aws {
     }
 
     fn member(&self, seen: &Seen) -> Member {
-        let Identity { instance, interface, zone, .. } = &seen.identity;
-        Member { instance: Some(instance.clone()), interface: Some(interface.clone()), zone: zone.clone() }
+        as_member(&seen.identity)
     }
 
     fn placement(&self, seen: &Seen) -> Vec<Part> {
@@ -278,6 +281,11 @@ impl Aws {
             "add the address for good on every member, for example `ip address add 192.168.255.10/32 dev eth0 label eth0:1`",
         )
     }
+}
+
+fn as_member(identity: &Identity) -> Member {
+    let Identity { instance, interface, zone, .. } = identity;
+    Member { instance: Some(instance.clone()), interface: Some(interface.clone()), zone: zone.clone() }
 }
 
 fn part(vip: &Vip, part: String) -> PartId {

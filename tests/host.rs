@@ -1,0 +1,121 @@
+//! What a call does to the process around it: the C host plays IRIS in a process of its own, a simulated AWS stands in this
+//! one. The host ends itself if a callback comes from a second thread or outside of a call, or if a buffer is overrun.
+
+mod common;
+
+#[path = "host/footprint.rs"]
+mod footprint;
+#[path = "host/network.rs"]
+mod network;
+#[path = "host/time.rs"]
+mod time;
+
+use cloudsim::aws::{ENI_A, MEMBER_B, Simulator, World};
+use common::merge;
+use irishost::c_host::{CallResult, Host};
+use serde_json::{Value, json};
+use std::{
+    env,
+    io::{self, Write},
+    net::{Ipv4Addr, TcpListener},
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+const VIP: &str = "192.168.255.10/32";
+
+/// What a call may take beyond its deadline.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// A host with its library loaded.
+fn start() -> Host {
+    start_with(|_| ())
+}
+
+fn start_with(adjust: impl FnOnce(&mut Command)) -> Host {
+    let mut host = Host::spawn_with(irishost::library_path(), |command| {
+        surroundings(command);
+        adjust(command);
+    });
+    assert_eq!(host.command("load"), "loaded 5 0");
+    host
+}
+
+/// The environment of a database process that nobody has prepared for this library, but that asks loudly for traces.
+fn surroundings(command: &mut Command) {
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy().to_lowercase();
+        if text.ends_with("_proxy") || text.starts_with("aws_") {
+            command.env_remove(name);
+        }
+    }
+    command.env("HOME", "/nonexistent").env("RUST_BACKTRACE", "full").env("RUST_LOG", "trace");
+}
+
+/// Two members and some tables that all point at member A; the calls come from member B.
+fn simulator(tables: usize) -> Simulator {
+    Simulator::start(world(tables))
+}
+
+fn world(tables: usize) -> World {
+    let mut world = World::overlay(tables);
+    for n in 1..=tables {
+        world.set_route(&World::table_id(n), VIP, ENI_A);
+    }
+    world
+}
+
+/// A request with a whole configuration: `overlay` goes over the configuration, `members` over the request.
+fn request(sim: &Simulator, overlay: Value, members: Value) -> Vec<u8> {
+    let endpoints = json!({ "ec2": sim.ec2_url(), "sts": sim.sts_url(), "metadata": sim.metadata_url(MEMBER_B) });
+    let mut config = json!({ "cloud": "aws", "vip": VIP, "aws": { "endpoints": endpoints } });
+    merge(&mut config, &overlay);
+    let mut request = json!({ "config": config });
+    merge(&mut request, &members);
+    request.to_string().into_bytes()
+}
+
+/// A request of a mirror hook: it always writes.
+fn hook(sim: &Simulator, seconds: u64) -> Vec<u8> {
+    request(sim, json!({}), json!({ "reason": "NotifyBecomePrimary", "deadlineSeconds": seconds }))
+}
+
+/// The changes that reached EC2.
+fn writes(sim: &Simulator) -> Vec<String> {
+    let calls = sim.log().into_iter().filter(|call| call.face == "ec2" && !call.action.starts_with("Describe"));
+    calls.map(|call| call.action).collect()
+}
+
+/// Waits until a call of this action is in flight.
+fn wait_for(sim: &Simulator, action: &str) {
+    let until = Instant::now() + Duration::from_secs(20);
+    while !sim.log().iter().any(|call| call.action == action && call.ended.is_none()) {
+        assert!(Instant::now() < until, "no {action} came: {:?}", sim.log());
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// The outcome, and the code of the error or `-`.
+fn outcome(result: &CallResult) -> (String, String) {
+    let report = result.json();
+    let word = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    (word(&report["outcome"]), word(&report["error"]["code"]))
+}
+
+#[track_caller]
+fn assert_ends(result: &CallResult, expected: &str, codes: &[&str]) {
+    let (outcome, code) = outcome(result);
+    assert!(outcome == expected && codes.contains(&code.as_str()), "{:#}", result.json());
+}
+
+/// An address where nobody listens.
+fn unused() -> String {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    format!("http://{}", listener.local_addr().expect("bound"))
+}
+
+/// Tells something that is worth knowing after a success as well; the test's own output would be kept back then.
+fn say(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}

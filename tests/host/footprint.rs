@@ -1,0 +1,197 @@
+//! Nothing is left behind: no thread, descriptor, signal, output, memory, and no state that a fork could break.
+
+use super::*;
+use cloudsim::{Fault, Rule, aws::STATIC_KEY, aws::STATIC_SECRET};
+use common::{ACQUIRE, CHECK, RELEASE, STATUS, VERSION};
+use irishost::c_host::{build_with_header, hex};
+use std::{fs, path::Path};
+
+/// A call, and how it has to end.
+struct Scene {
+    number: usize,
+    request: Vec<u8>,
+    outcome: &'static str,
+    codes: &'static [&'static str],
+}
+
+fn scene(number: usize, request: Vec<u8>, outcome: &'static str, codes: &'static [&'static str]) -> Scene {
+    Scene { number, request, outcome, codes }
+}
+
+/// Plays the scenes in one process that is looked at from outside and inside, before and after each of them.
+fn play(host: &mut Host, scenes: &[Scene]) {
+    let before = host.command("snapshot");
+    assert!(before.starts_with("snapshot threads=1 "), "{before}");
+    for guard in ["on", "off"] {
+        assert_eq!(host.command(&format!("guard {guard}")), "ok");
+        for Scene { number, request, outcome, codes } in scenes {
+            let (answer, threads) = host.max_threads_while(&format!("call {number} {}", hex(request)));
+            let result = CallResult::parse(&answer);
+            assert_ends(&result, outcome, codes);
+            assert_eq!(threads, 1, "{outcome}");
+            assert_eq!(host.command("snapshot"), before, "{outcome}");
+        }
+    }
+    assert_eq!(host.command("threads-created"), "threads-created 0");
+    assert!(host.finish().success());
+    let (stdout, stderr) = host.stdout_and_stderr();
+    assert_eq!((String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr)), ("".into(), "".into()));
+}
+
+#[test]
+fn successful_calls_leave_nothing_behind() {
+    let sim = simulator(3);
+    let plain = || request(&sim, json!({}), json!({}));
+    let scenes = [
+        scene(STATUS, plain(), "held_elsewhere", &["-"]),
+        scene(CHECK, plain(), "ready_with_warnings", &["-"]),
+        scene(ACQUIRE, request(&sim, json!({}), json!({ "dryRun": true })), "would_move", &["-"]),
+        scene(ACQUIRE, hook(&sim, 20), "moved", &["-"]),
+        scene(ACQUIRE, hook(&sim, 20), "already_held", &["-"]),
+        scene(RELEASE, plain(), "released", &["-"]),
+        scene(RELEASE, plain(), "not_held", &["-"]),
+    ];
+    // The second round begins where the first one did.
+    sim.faults().after("DeleteRoute", 3, Box::new(|world| *world = super::world(3)));
+    let mut scenes = Vec::from(scenes);
+    scenes.pop();
+    play(&mut start(), &scenes);
+}
+
+#[test]
+fn tls_and_names_leave_nothing_behind() {
+    // The endpoints are https://localhost: roots from files, a name from /etc/hosts, and handshakes.
+    let sim = Simulator::start_tls(world(2));
+    let bundle = tempfile::NamedTempFile::new().expect("a temporary file");
+    fs::write(bundle.path(), sim.ca_pem()).expect("a file of ours");
+    let trusting = json!({ "http": { "caBundle": bundle.path() }});
+    let distrusting = || request(&sim, json!({}), json!({ "deadlineSeconds": 1 }));
+    let scenes = [
+        scene(ACQUIRE, request(&sim, trusting.clone(), json!({})), "moved", &["-"]),
+        scene(RELEASE, request(&sim, trusting, json!({})), "released", &["-"]),
+        scene(STATUS, distrusting(), "unknown", &["unavailable", "deadline"]),
+    ];
+    sim.faults().after("DeleteRoute", 2, Box::new(|world| *world = super::world(2)));
+    play(&mut start(), &scenes);
+}
+
+#[test]
+fn credentials_from_files_leave_nothing_behind() {
+    let sim = simulator(1);
+    let home = tempfile::tempdir().expect("a temporary directory");
+    fs::create_dir(home.path().join(".aws")).expect("a directory of ours");
+    let text = format!("[default]\naws_access_key_id = {STATIC_KEY}\naws_secret_access_key = {STATIC_SECRET}\n");
+    fs::write(home.path().join(".aws/credentials"), text).expect("a file of ours");
+    let mut host = start_with(|command| _ = command.env("HOME", home.path()));
+    play(&mut host, &[scene(STATUS, request(&sim, json!({}), json!({})), "held_elsewhere", &["-"])]);
+    assert!(!sim.log().iter().any(|call| call.action.contains("iam/")), "the file's credentials were used");
+}
+
+#[test]
+fn failed_calls_leave_nothing_behind() {
+    let sim = simulator(2);
+    for (action, fault) in [
+        ("DescribeNetworkInterfaces", Fault::error(403, "UnauthorizedOperation", "You are not authorized")),
+        ("DescribeRouteTables", Fault::HangBefore),
+    ] {
+        sim.faults().on(Rule::always("ec2", action, fault));
+    }
+    let elsewhere = |endpoints: Value| request(&sim, json!({ "aws": { "endpoints": endpoints }}), json!({}));
+    let hung = || request(&sim, json!({}), json!({ "deadlineSeconds": 1 }));
+    let scenes = [
+        scene(ACQUIRE, b"{".to_vec(), "not_moved", &["invalid_request"]),
+        scene(ACQUIRE, vec![b'x'; 65_535], "not_moved", &["invalid_request"]),
+        scene(ACQUIRE, Vec::new(), "not_moved", &["invalid_config"]),
+        scene(ACQUIRE, elsewhere(json!({ "metadata": unused() })), "not_moved", &["unavailable"]),
+        scene(CHECK, elsewhere(json!({ "metadata": unused() })), "not_ready", &["unavailable"]),
+        scene(ACQUIRE, hung(), "not_moved", &["deadline"]),
+        scene(STATUS, hung(), "unknown", &["deadline"]),
+        scene(RELEASE, hung(), "not_released", &["deadline"]),
+        scene(CHECK, hung(), "not_ready", &["deadline"]),
+    ];
+    play(&mut start(), &scenes);
+    assert_eq!(writes(&sim), [""; 0]);
+}
+
+#[test]
+fn a_fork_between_two_calls_is_not_noticed() {
+    let sim = simulator(2);
+    let status = request(&sim, json!({}), json!({}));
+    let mut host = start();
+    // Before any call, and after one: whatever the first call has set up is in the child as well.
+    for _ in 0..2 {
+        let (child, parent) = host.fork(STATUS, &status);
+        assert_ends(&child, "held_elsewhere", &["-"]);
+        assert_ends(&parent, "held_elsewhere", &["-"]);
+        assert_ends(&host.call(STATUS, &status), "held_elsewhere", &["-"]);
+    }
+    let (child, parent) = host.fork(ACQUIRE, &hook(&sim, 20));
+    assert_ends(&child, "moved", &["-"]);
+    assert_ends(&parent, "already_held", &["-"]);
+    assert_ends(&host.call(RELEASE, &status), "released", &["-"]);
+    assert_eq!(host.command("threads-created"), "threads-created 0");
+}
+
+#[test]
+fn it_is_loaded_and_unloaded_again_and_again() {
+    let sim = simulator(1);
+    let status = request(&sim, json!({}), json!({}));
+    let mut host = start();
+    let before = host.command("snapshot");
+    let mut small = 0;
+    for round in 0..20 {
+        assert_ends(&host.call(STATUS, &status), "held_elsewhere", &["-"]);
+        // Thread-local values may keep the library in memory until the thread ends; both are fine.
+        let answer = host.command("unload");
+        assert!(answer.starts_with("unloaded 0 "), "{answer}");
+        assert_eq!(host.command("load"), "loaded 5 0");
+        assert_eq!(host.command("zfinit"), "zfinit 0");
+        if round == 1 {
+            small = resident(&mut host);
+            say(&format!("after unloading, the library is {}", answer.trim_start_matches("unloaded 0 ")));
+        }
+    }
+    let large = resident(&mut host);
+    assert!(large < small + 6 * 1024, "18 loads: from {small} KiB to {large} KiB");
+    assert_eq!(host.command("snapshot"), before);
+    assert!(host.finish().success());
+}
+
+#[test]
+fn memory_does_not_grow_with_the_calls() {
+    let sim = simulator(1);
+    let status = hex(&request(&sim, json!({}), json!({})));
+    let mut host = start();
+    host.command(&format!("repeat 20 {STATUS} {status}"));
+    let small = resident(&mut host);
+    let result = CallResult::parse(&host.command(&format!("repeat 200 {STATUS} {status}")));
+    let large = resident(&mut host);
+    let CallResult { cpu, elapsed, .. } = result;
+    say(&format!("one status: {cpu:?} of processor time, {elapsed:?} in all; {large} KiB resident"));
+    assert!(large < small + 4 * 1024, "200 calls: from {small} KiB to {large} KiB");
+}
+
+fn resident(host: &mut Host) -> u64 {
+    let answer = host.command("rss");
+    answer.strip_prefix("rss ").and_then(|kib| kib.parse().ok()).expect(&answer)
+}
+
+#[test]
+fn the_header_is_what_a_c_program_needs() {
+    // Compiled against the committed header: it fails where the header does not say what the host relies on.
+    let program = build_with_header(&Path::new(env!("CARGO_MANIFEST_DIR")).join("include"));
+    let mut shell = Command::new("sh");
+    // The host answers on descriptor 3.
+    shell.args(["-c", r#""$0" "$@" 3>&1 >/dev/null"#]).arg(program).arg(irishost::library_path());
+    surroundings(&mut shell);
+    let bad = format!("call {ACQUIRE} {}", hex(b"{"));
+    let output = shell.args(["load", &format!("call {VERSION}"), &bad, "unload"]).output().expect("a shell");
+    let text = String::from_utf8(output.stdout).expect("text");
+    let lines: Vec<_> = text.lines().collect();
+    assert!(output.status.success() && lines.len() == 4, "{text}");
+    assert_eq!(lines[0], "loaded 5 0");
+    assert_eq!(CallResult::parse(lines[1]).json()["name"], "mirrorvip");
+    assert_ends(&CallResult::parse(lines[2]), "not_moved", &["invalid_request"]);
+    assert!(lines[3].starts_with("unloaded 0 "), "{text}");
+    assert_eq!(output.stderr, b"");
+}
