@@ -87,7 +87,10 @@ fn on_aws(options: &Options) -> bool {
     println!("  event   {MEMBER_B} becomes primary: NotifyBecomePrimary^ZMIRROR calls Acquire by $ZF");
     for step in report["steps"].as_array().into_iter().flatten() {
         let text = |key: &str| step[key].as_str().unwrap_or_default().to_owned();
-        println!("          {:>4} ms  {:<28} {:<12} {}", step["ms"], text("call"), text("result"), text("target"));
+        // The hardware address in the middle of a metadata path says nothing here.
+        let target = text("target");
+        let target = target.rsplit_once('/').map_or(target.as_str(), |(_, last)| last);
+        println!("          {:>5} ms  {:<30} {:<8} {target}", step["ms"], text("call"), text("result"));
     }
     println!("  after   {} on {ENI_B} ({MEMBER_B}, the new primary)\n", counted(&after, ENI_B));
     println!("  messages.log, severity {}: {}", report["severity"], report["summary"].as_str().unwrap_or_default());

@@ -71,10 +71,23 @@ fn one_that_a_stranger_has_is_left_there() {
 #[test]
 fn one_on_a_nat_gateway_is_left_there() {
     let mut world = world();
-    world.interface_mut(ENI_A).expect("there").attachment = None;
+    let gateway = world.interface_mut(ENI_A).expect("there");
+    (gateway.attachment, gateway.requester_managed) = (None, true);
     let sim = Simulator::start(world);
     assert_error(&Member::b(&sim).with(public()).hook(), "partial", "conflict");
     assert_eq!(holder(&sim).as_deref(), Some(ENI_A));
+}
+
+#[test]
+fn one_on_the_interface_that_a_lost_member_left_behind_is_taken() {
+    for members in [json!(null), json!([ENI_A, ENI_B]), json!([ENI_B])] {
+        let mut world = world();
+        world.interface_mut(ENI_A).expect("there").attachment = None;
+        let sim = Simulator::start(world);
+        let overlay = json!({ "aws": { "publicIp": EIP, "members": members } });
+        assert_outcome(&Member::b(&sim).with(overlay).hook(), "moved");
+        assert_eq!(holder(&sim).as_deref(), Some(ENI_B));
+    }
 }
 
 #[test]

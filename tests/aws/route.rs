@@ -268,6 +268,16 @@ fn a_blackhole_is_no_holder_and_is_taken() {
 }
 
 #[test]
+fn a_route_that_points_here_but_does_not_work_is_not_called_moved() {
+    let sim = Simulator::start(held_by_a(1));
+    // The interface is taken off this machine just after the change: the route is a blackhole.
+    sim.faults().after("ReplaceRoute", 1, Box::new(|world| world.detach(ENI_B)));
+    let report = Member::b(&sim).with(json!({ "deadlineSeconds": 2 })).hook();
+    assert_error(&report, "unverified", "deadline");
+    assert_eq!(sim.world().holder(&table(1), VIP).as_deref(), Some(ENI_B));
+}
+
+#[test]
 fn the_warnings_cost_no_round_trip_and_say_what_to_do() {
     let mut world = held_by_a(1);
     world.interface_mut(ENI_B).expect("there").source_dest_check = true;

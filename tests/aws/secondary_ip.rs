@@ -84,3 +84,13 @@ fn the_elastic_ip_goes_to_the_vip_itself() {
         world.address("eipalloc-00000000000000001").expect("there").association.clone().expect("associated");
     assert_eq!((association.interface.as_str(), association.private_ip.to_string().as_str()), (ENI_B, ADDRESS));
 }
+
+#[test]
+fn an_address_that_two_are_seen_to_have_is_not_called_held() {
+    let mut world = world();
+    world.interface_mut(ENI_B).expect("there").secondary_private_ips = vec![ADDRESS.parse().expect("literal")];
+    let sim = Simulator::start(world);
+    for member in [Member::a(&sim), Member::b(&sim)] {
+        assert_outcome(&member.with(secondary()).status(), "held_elsewhere");
+    }
+}

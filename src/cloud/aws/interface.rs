@@ -72,17 +72,18 @@ pub async fn describe(session: &Session, id: &str) -> Result<Interface> {
     })
 }
 
-/// All interfaces of a VPC that match one filter.
+/// All interfaces that match each of the filters.
 ///
 /// # Errors
 /// EC2's.
-pub async fn find(session: &Session, vpc: &str, filter: &str, values: Vec<String>) -> Result<Vec<Interface>> {
-    let target = values.join(",");
-    let by_value = Filter::builder().name(filter).set_values(Some(values)).build();
-    let in_vpc = Filter::builder().name("vpc-id").values(vpc).build();
+pub async fn find(session: &Session, filters: &[(&str, Vec<String>)]) -> Result<Vec<Interface>> {
+    let target = filters.last().map(|(_, values)| values.join(",")).unwrap_or_default();
+    let filter =
+        |(name, values): &(&str, Vec<String>)| Filter::builder().name(*name).set_values(Some(values.clone())).build();
+    let filters: Vec<_> = filters.iter().map(filter).collect();
     let answer = session
         .call(As::Member, Kind::Read, CALL, &target, async |ec2| {
-            ec2.describe_network_interfaces().filters(in_vpc.clone()).filters(by_value.clone()).send().await
+            ec2.describe_network_interfaces().set_filters(Some(filters.clone())).send().await
         })
         .await?;
     Ok(answer.network_interfaces().iter().filter_map(Interface::new).collect())

@@ -4,7 +4,7 @@
 //! Source: AssociateAddress in the EC2 API reference (reassociation is automatic in a VPC).
 
 use super::{
-    Aws, Change, Seen, part,
+    Aws, Change, Seen, interface, part,
     session::{As, Session},
     wants_write,
 };
@@ -24,6 +24,8 @@ pub struct Address {
     pub interface: Option<String>,
     pub instance: Option<String>,
     pub private: Option<String>,
+    /// On an interface that an AWS service made: a NAT gateway, a load balancer.
+    pub service_managed: bool,
 }
 
 /// The configured Elastic IPs; an allocation id that does not exist is simply absent.
@@ -40,16 +42,34 @@ pub async fn look(session: &Session, vips: &[Vip]) -> Result<Vec<Address>> {
         })
         .await?;
     let text = |value: Option<&str>| value.filter(|value| !value.is_empty()).map(str::to_owned);
-    let found = answer.addresses().iter().filter_map(|raw| {
-        Some(Address {
-            allocation: raw.allocation_id()?.to_owned(),
+    let mut found: Vec<Address> = Vec::new();
+    for raw in answer.addresses() {
+        let Some(allocation) = raw.allocation_id().filter(|id| wanted.iter().any(|wanted| wanted == id)) else {
+            continue;
+        };
+        found.push(Address {
+            allocation: allocation.to_owned(),
             association: text(raw.association_id()),
             interface: text(raw.network_interface_id()),
             instance: text(raw.instance_id()),
             private: text(raw.private_ip_address()),
-        })
-    });
-    Ok(found.filter(|address| wanted.contains(&address.allocation)).collect())
+            service_managed: false,
+        });
+    }
+    // An address of no instance is a service's, or on the interface that a lost member left behind: the interface tells.
+    let doubtful: Vec<String> = found
+        .iter()
+        .filter(|address| address.instance.is_none())
+        .filter_map(|address| address.interface.clone())
+        .collect();
+    if !doubtful.is_empty() {
+        let interfaces = interface::find(session, &[("network-interface-id", doubtful)]).await?;
+        let managed = |id: &String| interfaces.iter().any(|known| known.id == *id && known.service_managed);
+        for address in &mut found {
+            address.service_managed = address.interface.as_ref().is_some_and(managed);
+        }
+    }
+    Ok(found)
 }
 
 fn with_public(vips: &[Vip]) -> impl Iterator<Item = (&Vip, &String)> {
@@ -125,16 +145,16 @@ fn may_be_taken(aws: &Aws, seen: &Seen, vip: &Vip, allocation: &str, known: Opti
     };
     let known = known.ok_or_else(missing)?;
     if let Some(holder) = known.interface.as_ref().filter(|holder| **holder != seen.identity.interface) {
-        if known.instance.is_none() {
+        if known.service_managed {
             return Err(Error::new(
                 Code::Conflict,
                 format!(
-                    "the Elastic IP {allocation} is on {holder}, which belongs to no instance (a NAT gateway or a load balancer)"
+                    "the Elastic IP {allocation} is on {holder}, which an AWS service manages (a NAT gateway, a load balancer)"
                 ),
                 "choose another Elastic IP",
             ));
         }
-        if !aws.is_member(holder, known.instance.as_deref(), true) {
+        if !aws.is_member(holder, known.instance.as_deref(), known.instance.is_some()) {
             return Err(aws.stranger(&format!("the Elastic IP {allocation}"), holder));
         }
     }

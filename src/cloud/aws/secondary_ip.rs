@@ -27,21 +27,25 @@ pub struct Seen {
 
 pub async fn look(session: &Session, vips: &[Vip], identity: &Identity) -> Result<Seen> {
     let addresses = vips.iter().map(|vip| vip.address.addr().to_string()).collect();
-    let holders = interface::find(session, &identity.vpc, "addresses.private-ip-address", addresses).await?;
+    let in_vpc = ("vpc-id", vec![identity.vpc.clone()]);
+    let holders = interface::find(session, &[in_vpc, ("addresses.private-ip-address", addresses)]).await?;
     Ok(Seen { holders })
 }
 
 impl Seen {
-    fn holder(&self, address: IpAddr) -> Option<(&Interface, &interface::Address)> {
-        self.holders
-            .iter()
-            .find_map(|holder| Some((holder, holder.addresses.iter().find(|known| known.private == address)?)))
+    /// Who has the address. A read in the middle of a move may show two; then the other one counts, because nothing may be
+    /// called moved that somebody else is still seen to hold.
+    fn holder(&self, address: IpAddr, own: &str) -> Option<(&Interface, &interface::Address)> {
+        let carries = |holder: &'_ Interface| holder.addresses.iter().position(|known| known.private == address);
+        let holders = self.holders.iter().filter(|holder| carries(holder).is_some());
+        let found = holders.max_by_key(|holder| holder.id != own)?;
+        Some((found, found.addresses.get(carries(found)?)?))
     }
 }
 
 pub fn placement(seen: &Seen, vips: &[Vip], identity: &Identity) -> Vec<Part> {
     let of_one = |vip: &Vip| {
-        let holder = match seen.holder(vip.address.addr()) {
+        let holder = match seen.holder(vip.address.addr(), &identity.interface) {
             None => Holder::Nobody,
             Some((holder, _)) if holder.id == identity.interface => Holder::ThisMember,
             Some((holder, _)) => Holder::Other(holder.id.clone()),
@@ -68,7 +72,7 @@ pub fn plan(aws: &Aws, seen: &Seen, all: &super::Seen, goal: Goal) -> Result<Pla
             }
             Goal::LetGo if current.holder == Holder::ThisMember => {
                 // The primary address is the interface's own and stays.
-                if seen.holder(address).is_some_and(|(_, known)| !known.primary) {
+                if seen.holder(address, &all.identity.interface).is_some_and(|(_, known)| !known.primary) {
                     plan.steps.push(step(current.id, Change::UnassignAddress { address }));
                 }
             }
@@ -89,7 +93,7 @@ fn may_be_taken(aws: &Aws, seen: &Seen, vip: &Vip, identity: &Identity) -> Resul
             "use an address of the subnet that all members share, or the mechanism `route` for members in several zones",
         ));
     }
-    let Some((holder, known)) = seen.holder(address) else { return Ok(()) };
+    let Some((holder, known)) = seen.holder(address, &identity.interface) else { return Ok(()) };
     if known.primary {
         return Err(Error::new(
             Code::Conflict,

@@ -214,7 +214,7 @@ async fn find_subnets(session: &Session, identity: &Identity, destinations: &[Ip
         for range in ranges.filter(|range| destinations.contains(&range.trunc())) {
             let empty = match unused(subnet) {
                 Some(empty) => empty,
-                None => interface::find(session, &identity.vpc, "subnet-id", vec![id.to_owned()]).await?.is_empty(),
+                None => interface::find(session, &[("subnet-id", vec![id.to_owned()])]).await?.is_empty(),
             };
             found.push(OwnRange { id: id.to_owned(), range: range.trunc(), empty });
         }
