@@ -89,7 +89,7 @@ fn on_aws(options: &Options) -> bool {
         let text = |key: &str| step[key].as_str().unwrap_or_default().to_owned();
         // The hardware address in the middle of a metadata path says nothing here.
         let target = text("target");
-        let target = target.rsplit_once('/').map_or(target.as_str(), |(_, last)| last);
+        let target = target.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
         println!("          {:>5} ms  {:<30} {:<8} {target}", step["ms"], text("call"), text("result"));
     }
     println!("  after   {} on {ENI_B} ({MEMBER_B}, the new primary)\n", counted(&after, ENI_B));
