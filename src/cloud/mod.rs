@@ -71,8 +71,45 @@ pub struct Plan<C> {
 
 #[derive(Debug)]
 pub struct Step<C> {
-    pub part: PartId,
+    /// What it moves; one change may move several parts at once.
+    pub parts: Vec<PartId>,
     pub change: C,
-    /// Steps, by their index, that have to be over first, however they ended.
-    pub after: Vec<usize>,
+    pub effect: Effect,
+    pub after: Vec<After>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// The parts are where the goal wants them.
+    Reaches,
+    /// The parts are off their holder and with nobody: only the first half of a move.
+    Frees,
+}
+
+/// A step, by its index, that has to be over first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct After {
+    pub step: usize,
+    pub need: Need,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// However it ended.
+    Over,
+    /// Only if it succeeded; otherwise this step is not made.
+    Success,
+}
+
+impl<C> Step<C> {
+    /// A change that reaches the goal for one part and waits for nothing.
+    pub fn new(part: PartId, change: C) -> Self {
+        Step { parts: vec![part], change, effect: Effect::Reaches, after: Vec::new() }
+    }
+
+    /// After all of these are over, however they ended.
+    pub fn after_all(mut self, steps: impl IntoIterator<Item = usize>) -> Self {
+        self.after.extend(steps.into_iter().map(|step| After { step, need: Need::Over }));
+        self
+    }
 }

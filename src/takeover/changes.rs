@@ -3,13 +3,13 @@
 
 use super::{Made, wants_another_look};
 use crate::{
-    cloud::{Cloud, Step},
+    cloud::{Cloud, Effect, Need, Step},
     deadline::Deadline,
     error::{Code, Error},
-    vip::{Part, PartId},
+    vip::{Holder, Part, PartId},
 };
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tokio::time::Instant;
 
 /// What became of a part's change.
@@ -27,13 +27,16 @@ pub enum Progress {
 /// All that this call did so far.
 pub struct Changes {
     by_part: BTreeMap<PartId, Progress>,
+    /// Parts that a change of ours took off their holder.
+    freed: BTreeSet<PartId>,
+    before: Vec<Part>,
     last_seen: Vec<Part>,
     sent: bool,
 }
 
 impl Changes {
     pub fn new(before: Vec<Part>) -> Self {
-        Changes { by_part: BTreeMap::new(), last_seen: before, sent: false }
+        Changes { by_part: BTreeMap::new(), freed: BTreeSet::new(), last_seen: before.clone(), before, sent: false }
     }
 
     pub fn of(&self, part: &PartId) -> Option<&Progress> {
@@ -57,6 +60,22 @@ impl Changes {
 
     pub fn any_sent(&self) -> bool {
         self.sent
+    }
+
+    /// Whether a change of ours took this part off another member, or may have.
+    pub fn freed(&self, part: &PartId) -> bool {
+        self.freed.contains(part)
+    }
+
+    /// Whether the VIP is with nobody because of us: then nothing but time ends the call.
+    pub fn must_go_on(&self) -> bool {
+        let with_nobody = |part: &&Part| part.holder == Holder::Nobody && self.freed(&part.id);
+        self.last_seen.iter().any(|part| with_nobody(&part))
+    }
+
+    /// Where everything stood before this call.
+    pub fn before(&self) -> &[Part] {
+        &self.before
     }
 
     pub fn last_seen(&self) -> &[Part] {
@@ -86,7 +105,7 @@ impl Changes {
         for part in parts {
             if let Some(progress) = self.by_part.get_mut(&part.id)
                 && matches!(progress, Progress::Maybe(_))
-                && part.holder == crate::vip::Holder::ThisMember
+                && part.holder == Holder::ThisMember
             {
                 *progress = Progress::Done { at: Instant::now() };
             }
@@ -99,41 +118,82 @@ impl Changes {
         }
     }
 
-    /// Makes all steps. Each starts as soon as those it waits for are over; none starts without time for its answer.
+    /// Makes all steps. Each starts as soon as those it waits for are over; none starts without time for its answer, and
+    /// none for a part that this call has moved already: who has it now took it after us.
     pub async fn make<C: Cloud>(&mut self, cloud: &C, deadline: &Deadline, steps: Vec<Step<C::Change>>) {
-        let mut over = vec![false; steps.len()];
-        let mut started = vec![false; steps.len()];
+        let done = |part: &PartId| matches!(self.by_part.get(part), Some(Progress::Done { .. }));
+        let mut ends: Vec<Option<End>> =
+            steps.iter().map(|step| step.parts.iter().all(done).then_some(End::Success)).collect();
+        let mut started: Vec<bool> = ends.iter().map(Option::is_some).collect();
         let mut running = FuturesUnordered::new();
         loop {
             for (n, step) in steps.iter().enumerate() {
-                let ready = step.after.iter().all(|earlier| over.get(*earlier).copied().unwrap_or(true));
-                if let (true, Some(begun @ false)) = (ready, started.get_mut(n)) {
-                    *begun = true;
-                    running.push(async move { (n, make_one(cloud, deadline, &step.change).await) });
+                let Some(begun @ false) = started.get_mut(n) else { continue };
+                match readiness(step, &ends) {
+                    Readiness::Ready => {
+                        *begun = true;
+                        running.push(async move { (n, make_one(cloud, deadline, &step.change).await) });
+                    }
+                    Readiness::Never => {
+                        *begun = true;
+                        if let Some(end) = ends.get_mut(n) {
+                            *end = Some(End::Failure);
+                        }
+                    }
+                    Readiness::NotYet => {}
                 }
             }
             let Some((n, made)) = running.next().await else { break };
-            if let Some(flag) = over.get_mut(n) {
-                *flag = true;
+            if let Some(end) = ends.get_mut(n) {
+                *end = Some(if made.is_ok() { End::Success } else { End::Failure });
             }
             if let Some(step) = steps.get(n) {
-                self.note(&step.part, made);
+                self.note(step, &made);
             }
         }
     }
 
-    fn note(&mut self, part: &PartId, made: Made) {
-        let progress = match made {
-            Ok(()) => Progress::Done { at: Instant::now() },
-            Err(error) if error.maybe_done => Progress::Maybe(error),
-            Err(error) => Progress::Failed(error),
-        };
-        self.sent |= !matches!(progress, Progress::Failed(_));
-        // What was certainly done in an earlier round stays done, whatever a later attempt says.
-        if !(matches!(self.by_part.get(part), Some(Progress::Done { .. })) && matches!(progress, Progress::Failed(_))) {
-            self.by_part.insert(part.clone(), progress);
+    fn note<C>(&mut self, step: &Step<C>, made: &Made) {
+        let maybe = made.as_ref().is_err_and(|error| error.maybe_done);
+        self.sent |= made.is_ok() || maybe;
+        if step.effect == Effect::Frees && (made.is_ok() || maybe) {
+            self.freed.extend(step.parts.iter().cloned());
+        }
+        for part in &step.parts {
+            let progress = match made {
+                Ok(()) if step.effect == Effect::Frees => continue,
+                Ok(()) => Progress::Done { at: Instant::now() },
+                Err(error) if maybe => Progress::Maybe(error.clone()),
+                Err(error) => Progress::Failed(error.clone()),
+            };
+            // What was certainly done in an earlier round stays done, whatever a later attempt says.
+            let done = matches!(self.by_part.get(part), Some(Progress::Done { .. }));
+            if !(done && matches!(progress, Progress::Failed(_))) {
+                self.by_part.insert(part.clone(), progress);
+            }
         }
     }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Success,
+    Failure,
+}
+
+enum Readiness {
+    Ready,
+    NotYet,
+    /// What it needs has failed.
+    Never,
+}
+
+fn readiness<C>(step: &Step<C>, ends: &[Option<End>]) -> Readiness {
+    let end = |step: usize| ends.get(step).copied().unwrap_or(Some(End::Success));
+    if step.after.iter().any(|after| after.need == Need::Success && end(after.step) == Some(End::Failure)) {
+        return Readiness::Never;
+    }
+    if step.after.iter().all(|after| end(after.step).is_some()) { Readiness::Ready } else { Readiness::NotYet }
 }
 
 async fn make_one<C: Cloud>(cloud: &C, deadline: &Deadline, change: &C::Change) -> Made {

@@ -24,6 +24,7 @@ use std::time::Duration;
 /// How often a conflict or a lost answer leads to a new look and a new plan.
 const MOST_ROUNDS: u32 = 6;
 const BETWEEN_ROUNDS: Duration = Duration::from_millis(200);
+const LONGEST_BETWEEN_ROUNDS: Duration = Duration::from_secs(2);
 
 /// Whether changes are made or only listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,11 +145,12 @@ async fn towards<C: Cloud>(cloud: &C, deadline: &Deadline, journal: &Journal, go
         if let Err(stop) = deadline.check() {
             break Some(stop);
         }
-        if !changes.want_another_look() || round >= MOST_ROUNDS || !deadline.fits_a_round_trip() {
+        let enough = round >= MOST_ROUNDS && !changes.must_go_on();
+        if !changes.want_another_look() || enough || !deadline.fits_a_round_trip() {
             break None;
         }
         // A first repeat is a race that is already over; later ones leave the other side some time.
-        if let Err(stop) = deadline.sleep(BETWEEN_ROUNDS * (round - 1)).await {
+        if let Err(stop) = deadline.sleep((BETWEEN_ROUNDS * (round - 1)).min(LONGEST_BETWEEN_ROUNDS)).await {
             break Some(stop);
         }
         seen = match cloud.observe(&seen).await {

@@ -175,7 +175,7 @@ fn of_hold(before: &[Part], after: &[Part], changes: &Changes, end: &End) -> (Ou
     let mine = |parts: &[Part]| parts.iter().filter(|part| part.holder == Holder::ThisMember).count();
     match end {
         End::Lost => (Outcome::Lost, None),
-        End::Stranded => (Outcome::Stranded, Some(unconfirmed())),
+        End::Stranded => (Outcome::Stranded, Some(stranded())),
         End::Unseen(_) if changes.any_sent() => (Outcome::Unverified, Some(unconfirmed())),
         End::Unseen(_) => {
             if mine(before) > 0 && mine(before) < before.len() {
@@ -221,6 +221,10 @@ fn unconfirmed() -> Error {
         "the change was made, but no fresh read showed it before time was out",
         "call Status to see where the VIP is; call Acquire again if it is not here",
     )
+}
+
+fn stranded() -> Error {
+    Error::new(Code::Unexpected, "the VIP was taken off its holder and is with nobody", "call Acquire again at once: a repeat finishes the move")
 }
 
 fn nothing_to_move() -> Error {

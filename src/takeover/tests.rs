@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    cloud::Plan,
+    cloud::{After, Effect, Need, Plan, Step},
     deadline::Watch,
     vip::{Member, PartId},
 };
@@ -42,6 +42,8 @@ struct Toy {
     change_takes: Cell<Duration>,
     plan_error: RefCell<Option<Error>>,
     lets_go_first: Cell<bool>,
+    /// A move is two changes: "free" takes the part off its holder, the part's own name takes it here.
+    two_steps: Cell<bool>,
     born: Cell<Option<Instant>>,
 }
 
@@ -119,13 +121,21 @@ impl Cloud for Toy {
             wanted && !refused.iter().any(|(part, _)| *part == id(name))
         };
         let steps = seen.iter().filter(|(name, holder)| wanted(name, holder));
-        let steps = steps.enumerate().map(|(n, (name, _))| crate::cloud::Step {
-            part: id(name),
-            change: *name,
+        let steps = steps.enumerate().map(|(n, (name, _))| {
             // "z…" stands for the public address: after all others.
-            after: if name.starts_with('z') { (0..n).collect() } else { Vec::new() },
+            let after = if name.starts_with('z') { 0..n } else { 0..0 };
+            Step::new(id(name), *name).after_all(after)
         });
-        Ok(Plan { steps: steps.collect(), refused: refused.clone() })
+        let mut steps: Vec<_> = steps.collect();
+        if self.two_steps.get() && seen.values().any(|holder| matches!(holder, Holder::Other(_))) {
+            let parts = steps.iter().flat_map(|step| step.parts.clone()).collect();
+            let free = Step { parts, change: "free", effect: Effect::Frees, after: Vec::new() };
+            for step in &mut steps {
+                step.after = vec![After { step: 0, need: Need::Success }];
+            }
+            steps.insert(0, free);
+        }
+        Ok(Plan { steps, refused: refused.clone() })
     }
     async fn apply(&self, change: &&'static str) -> Result<()> {
         tokio::time::sleep(self.change_takes.get()).await;
@@ -135,6 +145,10 @@ impl Cloud for Toy {
         let made = answer.as_ref().map_or_else(|error| error.maybe_done, |()| true);
         if made {
             let mut parts = self.parts.borrow_mut();
+            if *change == "free" {
+                parts.values_mut().for_each(|holder| *holder = Holder::Nobody);
+                return answer;
+            }
             let holder = if self.lets_go_first.get() { Holder::Nobody } else { Holder::ThisMember };
             parts.insert(change, holder);
         }
@@ -298,6 +312,22 @@ async fn another_member_that_takes_it_after_us_keeps_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_another_member_took_after_us_is_not_written_again_in_a_later_round() {
+    let toy = Toy::new(&[("a", Toy::peer()), ("b", Toy::peer())]);
+    // "b" wants another look; by then a third member has "a".
+    toy.answer("b", Err(failure(Code::Conflict)));
+    *toy.after_apply.borrow_mut() = Some(Box::new(|toy| {
+        let both_tried = toy.applied.borrow().len() == 2;
+        if both_tried {
+            toy.parts.borrow_mut().insert("a", Holder::Other("third".into()));
+        }
+    }));
+    let found = hold(&toy, Write::IfNeeded).await;
+    assert_eq!(found.outcome, Outcome::Lost);
+    assert_eq!(toy.applied(), ["a", "b", "b"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn taken_off_the_peer_and_seen_with_nobody_is_stranded() {
     for (seconds, expected) in [(30, Outcome::Stranded), (5, Outcome::Unverified)] {
         let toy = Toy::new(&[("a", Toy::peer())]);
@@ -364,4 +394,41 @@ async fn status_names_what_it_sees() {
     for (parts, expected) in table {
         assert_eq!(status(&Toy::new(&parts)).await.outcome, expected, "{parts:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_move_in_two_changes_takes_only_what_was_freed() {
+    let toy = Toy::new(&[("a", Toy::peer()), ("b", Toy::peer())]);
+    toy.two_steps.set(true);
+    assert_eq!(hold(&toy, Write::IfNeeded).await.outcome, Outcome::Moved);
+    assert_eq!(toy.applied(), ["free", "a", "b"]);
+    let toy = Toy::new(&[("a", Toy::peer())]);
+    toy.two_steps.set(true);
+    toy.answer("free", Err(failure(Code::Denied)));
+    let found = hold(&toy, Write::IfNeeded).await;
+    assert_eq!((found.outcome, found.error.expect("an error").code), (Outcome::NotMoved, Code::Denied));
+    assert_eq!(toy.applied(), ["free"], "what was not freed is not taken");
+}
+
+#[tokio::test(start_paused = true)]
+async fn freed_and_not_taken_is_stranded_and_the_repeat_finishes_it() {
+    let toy = Toy::new(&[("a", Toy::peer())]);
+    toy.two_steps.set(true);
+    toy.answer("a", Err(failure(Code::Denied)));
+    let begun = Instant::now();
+    let found = hold(&toy, Write::IfNeeded).await;
+    assert_eq!((found.outcome, found.error.expect("an error").code), (Outcome::Stranded, Code::Denied));
+    assert!(begun.elapsed() < Duration::from_secs(1), "nothing was left to wait for");
+    assert_eq!(hold(&toy, Write::IfNeeded).await.outcome, Outcome::Moved);
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_the_vip_on_nobody_only_time_ends_the_call() {
+    let toy = Toy::new(&[("a", Toy::peer())]);
+    toy.two_steps.set(true);
+    for _ in 0..9 {
+        toy.answer("a", Err(failure(Code::Conflict)));
+    }
+    assert_eq!(hold(&toy, Write::IfNeeded).await.outcome, Outcome::Moved);
+    assert_eq!(toy.applied().len(), 11);
 }

@@ -54,7 +54,7 @@ pub async fn until_settled<C: Cloud>(
         .without_max_times()
         .build();
     let mut confirmed = BTreeSet::new();
-    let before = changes.last_seen().to_vec();
+    let before = changes.before().to_vec();
     loop {
         let parts = match cloud.observe(seen).await {
             Ok(seen) => cloud.placement(&seen),
@@ -67,7 +67,9 @@ pub async fn until_settled<C: Cloud>(
             return Verified { parts, end: End::Lost };
         }
         if parts.iter().all(|part| reached(goal, part) || !was_sent(changes, &part.id)) {
-            return Verified { parts, end: End::Settled };
+            // What was freed and then could not be taken is not waited for: nothing is under way any more.
+            let stranded = parts.iter().any(|part| left_on_nobody::<C>(part, &before, changes));
+            return Verified { parts, end: if stranded { End::Stranded } else { End::Settled } };
         }
         let delay = delays.next().unwrap_or(Duration::from_secs(1));
         if delay >= deadline.remaining() {
@@ -86,9 +88,12 @@ fn was_sent(changes: &Changes, part: &PartId) -> bool {
 
 /// Whether a change of ours took a part off another member and nobody has it, by a look that cannot be that old.
 fn left_on_nobody<C: Cloud>(part: &Part, before: &[Part], changes: &Changes) -> bool {
-    let Some(Progress::Done { at }) = changes.of(&part.id) else { return false };
+    let old_enough = match changes.of(&part.id) {
+        Some(Progress::Done { at }) => at.elapsed() >= C::READS_LAG,
+        _ => changes.freed(&part.id),
+    };
     let had = before.iter().any(|earlier| earlier.id == part.id && matches!(earlier.holder, Holder::Other(_)));
-    had && part.holder == Holder::Nobody && at.elapsed() >= C::READS_LAG
+    old_enough && had && part.holder == Holder::Nobody
 }
 
 /// Whether another member took a part after our change of it had succeeded. A read may lag behind the change and still

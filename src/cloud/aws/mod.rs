@@ -17,7 +17,7 @@ mod secondary_ip;
 mod session;
 mod tables;
 
-use super::{Cloud, Plan, Step};
+use super::{Cloud, Plan};
 use crate::{
     config::{
         Http,
@@ -295,8 +295,4 @@ fn part(vip: &Vip, part: String) -> PartId {
 /// Whether a part needs a change to reach the goal of holding.
 fn wants_write(holder: &Holder, write: crate::vip::Write) -> bool {
     write == crate::vip::Write::Always || *holder != Holder::ThisMember
-}
-
-fn step(part: PartId, change: Change) -> Step<Change> {
-    Step { part, change, after: Vec::new() }
 }

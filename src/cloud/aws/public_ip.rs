@@ -121,13 +121,13 @@ pub fn plan(aws: &Aws, seen: &Seen, goal: Goal, after: &[usize], plan: &mut Plan
                 };
                 if wants_write(&current.holder, write) {
                     let change = Change::AssociateAddress { allocation: allocation.clone(), private };
-                    plan.steps.push(Step { part: current.id, change, after: after.to_vec() });
+                    plan.steps.push(Step::new(current.id, change).after_all(after.iter().copied()));
                 }
             }
             Goal::LetGo if matches!(current.holder, Holder::ThisMember | Holder::ThisMemberBroken(_)) => {
                 if let Some(association) = known.and_then(|address| address.association.clone()) {
                     let change = Change::DisassociateAddress { allocation: allocation.clone(), association };
-                    plan.steps.push(Step { part: current.id, change, after: after.to_vec() });
+                    plan.steps.push(Step::new(current.id, change).after_all(after.iter().copied()));
                 }
             }
             Goal::LetGo => {}

@@ -8,12 +8,11 @@ use super::{
     identity::Identity,
     part,
     session::{As, Session},
-    step,
     tables::{Seen, Table, Target},
     wants_write,
 };
 use crate::{
-    cloud::Plan,
+    cloud::{Plan, Step},
     error::{Code, Error, Result},
     net::retry::Kind,
     vip::{Goal, Holder, Part, Vip},
@@ -69,7 +68,7 @@ pub fn plan(aws: &Aws, seen: &Seen, all: &super::Seen, goal: Goal) -> Result<Pla
                 Goal::Hold(write) => {
                     may_be_taken(aws, seen, table, vip, identity, target)?;
                     if wants_write(&holder, write) {
-                        plan.steps.push(step(
+                        plan.steps.push(Step::new(
                             id,
                             Change::PointRoute { table: table_id, destination, exists: target.is_some() },
                         ));
@@ -77,7 +76,7 @@ pub fn plan(aws: &Aws, seen: &Seen, all: &super::Seen, goal: Goal) -> Result<Pla
                 }
                 Goal::LetGo => {
                     if matches!(holder, Holder::ThisMember | Holder::ThisMemberBroken(_)) {
-                        plan.steps.push(step(id, Change::DeleteRoute { table: table_id, destination }));
+                        plan.steps.push(Step::new(id, Change::DeleteRoute { table: table_id, destination }));
                     }
                 }
             }

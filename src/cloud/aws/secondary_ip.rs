@@ -9,10 +9,10 @@ use super::{
     interface::{self, Interface},
     part,
     session::{As, Session},
-    step, wants_write,
+    wants_write,
 };
 use crate::{
-    cloud::Plan,
+    cloud::{Plan, Step},
     error::{Code, Error, Result},
     net::retry::Kind,
     vip::{Goal, Holder, Part, Vip},
@@ -67,13 +67,13 @@ pub fn plan(aws: &Aws, seen: &Seen, all: &super::Seen, goal: Goal) -> Result<Pla
             Goal::Hold(write) => {
                 may_be_taken(aws, seen, vip, &all.identity)?;
                 if wants_write(&current.holder, write) {
-                    plan.steps.push(step(current.id, Change::AssignAddress { address }));
+                    plan.steps.push(Step::new(current.id, Change::AssignAddress { address }));
                 }
             }
             Goal::LetGo if current.holder == Holder::ThisMember => {
                 // The primary address is the interface's own and stays.
                 if seen.holder(address, &all.identity.interface).is_some_and(|(_, known)| !known.primary) {
-                    plan.steps.push(step(current.id, Change::UnassignAddress { address }));
+                    plan.steps.push(Step::new(current.id, Change::UnassignAddress { address }));
                 }
             }
             Goal::LetGo => {}
