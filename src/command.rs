@@ -190,6 +190,16 @@ impl Call {
                     Err(error) => self.report(Findings::failed(self.action.unable(), error), &[]),
                 }
             }
+            #[cfg(feature = "azure")]
+            config::Cloud::Azure(block) => {
+                self.subject.cloud = Some("azure");
+                self.subject.mechanism = Some(block.mechanism.as_str());
+                let (vips, local) = (prepared.vips.clone(), prepared.local.clone());
+                match crate::cloud::azure::Azure::new(block, http, vips, local, caller) {
+                    Ok(cloud) => self.in_cloud(&cloud, &prepared).await,
+                    Err(error) => self.report(Findings::failed(self.action.unable(), error), &[]),
+                }
+            }
             #[allow(unreachable_patterns)] // without any cloud there is nothing to match
             _ => {
                 drop(caller);
@@ -360,6 +370,8 @@ pub fn version() -> Value {
     let mut clouds = serde_json::Map::new();
     #[cfg(feature = "aws")]
     clouds.insert("aws".into(), serde_json::json!(["route", "secondaryIp"]));
+    #[cfg(feature = "azure")]
+    clouds.insert("azure".into(), serde_json::json!(["ipConfig", "route"]));
     let names: Vec<_> = clouds.keys().cloned().collect();
     let (version, commit) = (env!("CARGO_PKG_VERSION"), env!("MIRRORVIP_COMMIT"));
     serde_json::json!({

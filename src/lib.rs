@@ -27,7 +27,10 @@
     )
 )]
 // A build without any cloud answers `unsupported` to everything: most of what lies behind is then unused.
-#![cfg_attr(not(feature = "aws"), allow(dead_code, unreachable_code, unused_mut, unused_variables))]
+#![cfg_attr(
+    not(any(feature = "aws", feature = "azure")),
+    allow(dead_code, unreachable_code, unused_mut, unused_variables)
+)]
 
 #[allow(unsafe_code)]
 pub mod callout;

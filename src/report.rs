@@ -108,7 +108,7 @@ pub struct Subject {
 
 impl Report {
     pub fn new(subject: &Subject, findings: Findings, advice: &[CheckItem], steps: Vec<Step>, elapsed_ms: u64) -> Self {
-        let warnings: Vec<_> = advice.iter().filter_map(CheckItem::as_warning).collect();
+        let warnings: Vec<_> = findings.remarks.iter().chain(advice).filter_map(CheckItem::as_warning).collect();
         let interface = findings.member.as_ref().and_then(|member| member.interface.clone());
         let name_of = |parts: &[Part]| common_holder(parts, interface.as_deref());
         let holder_before = name_of(&findings.before);

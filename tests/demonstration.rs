@@ -26,9 +26,21 @@ fn it_shows_the_holder_before_and_after_each_step_and_the_total() {
     let text = String::from_utf8(done.stdout).expect("text");
     assert!(done.status.success(), "{text}\n{}", String::from_utf8_lossy(&done.stderr));
     for wanted in
-        ["before", "3 of 3 routes on eni-0a", "ec2:ReplaceRoute", "after", "3 of 3 routes on eni-0b", " ms in all"]
+        ["before", "3 of 3 parts on eni-0a", "ec2:ReplaceRoute", "after", "3 of 3 parts on eni-0b", " ms in all"]
     {
         assert!(text.contains(wanted), "no {wanted:?} in\n{text}");
+    }
+}
+
+#[test]
+fn azure_is_played_with_and_without_the_public_address() {
+    for (extra, parts) in [(None, 1), (Some("--public-ip"), 2)] {
+        let mut arguments = vec!["--cloud", "azure", "--latency-ms", "5", "--operation-ms", "200"];
+        arguments.extend(extra);
+        let done = run(&arguments, None);
+        let text = String::from_utf8(done.stdout).expect("text");
+        assert!(done.status.success(), "{text}\n{}", String::from_utf8_lossy(&done.stderr));
+        assert!(text.contains(&format!("{parts} of {parts} parts on mirrorb280_z2")), "{text}");
     }
 }
 

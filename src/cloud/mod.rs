@@ -5,11 +5,14 @@
 
 #[cfg(feature = "aws")]
 pub mod aws;
+#[cfg(feature = "azure")]
+pub mod azure;
 
 use crate::{
     error::{Error, Result},
-    report::CheckItem,
-    vip::{Goal, Member, Part, PartId},
+    host::LocalNetwork,
+    report::{CheckItem, Verdict},
+    vip::{Goal, Member, Part, PartId, Vip},
 };
 use std::time::Duration;
 
@@ -54,6 +57,9 @@ pub trait Cloud {
 
     /// The call and the target of a change, for a dry run.
     fn describe(&self, change: &Self::Change) -> (String, String);
+
+    /// What a look showed beside the holder: nothing that keeps the VIP from moving. Pure.
+    fn remarks(&self, seen: &Self::Seen) -> Vec<CheckItem>;
 
     /// Looks at what does not decide the move but would keep traffic away. Runs beside the move and never delays it.
     async fn advice(&self) -> Vec<CheckItem>;
@@ -112,4 +118,26 @@ impl<C> Step<C> {
         self.after.extend(steps.into_iter().map(|step| After { step, need: Need::Over }));
         self
     }
+}
+
+/// A packet that arrives for an address that the operating system does not carry is dropped.
+pub fn local_address(vips: &[Vip], local: &LocalNetwork) -> CheckItem {
+    const NAME: &str = "vipNotLocal";
+    let carried = |vip: &&Vip| {
+        local.addresses.iter().any(|known| {
+            let address = known.address.addr();
+            address == vip.address.addr() || vip.address.contains(&address)
+        })
+    };
+    let missing: Vec<_> = vips.iter().filter(|vip| !carried(vip)).map(ToString::to_string).collect();
+    if missing.is_empty() {
+        return CheckItem::ok(NAME, "the operating system carries the VIP");
+    }
+    let missing = missing.join(", ");
+    CheckItem::new(
+        NAME,
+        Verdict::Warning,
+        format!("no interface of this machine carries {missing}: packets for it will be dropped"),
+        "add the address for good on every member, for example `ip address add 192.168.255.10/32 dev eth0 label eth0:1`",
+    )
 }

@@ -5,6 +5,8 @@
 
 #[cfg(feature = "aws")]
 pub mod aws;
+#[cfg(feature = "azure")]
+pub mod azure;
 mod problem;
 pub mod source;
 mod vip;
@@ -33,6 +35,8 @@ pub struct Config {
 pub enum Cloud {
     #[cfg(feature = "aws")]
     Aws(Box<aws::Aws>),
+    #[cfg(feature = "azure")]
+    Azure(Box<azure::Azure>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -109,14 +113,15 @@ impl Config {
         // The shape first, from the text itself: a key that stands twice would be lost in a map.
         let raw: Raw = problem::read_text(text).map_err(|problem| problem.into_error(origin))?;
         let block = raw.block().map_err(|problem| problem.into_error(origin))?;
-        let cloud = match (raw.cloud.as_str(), block) {
+        let refused = |problem: Problem| problem.into_error(origin);
+        let cloud = match raw.cloud.as_str() {
             #[cfg(feature = "aws")]
-            ("aws", Some(block)) => Cloud::Aws(Box::new(aws::Aws::read(block).map_err(|p| p.into_error(origin))?)),
-            #[cfg(feature = "aws")]
-            ("aws", None) => {
-                return Err(Problem::missing("aws", "a block with the settings for AWS").into_error(origin));
+            "aws" => Cloud::Aws(Box::new(aws::Aws::read(required(block, "aws").map_err(refused)?).map_err(refused)?)),
+            #[cfg(feature = "azure")]
+            "azure" => {
+                Cloud::Azure(Box::new(azure::Azure::read(required(block, "azure").map_err(refused)?).map_err(refused)?))
             }
-            (other, _) => {
+            other => {
                 return Err(Error::new(
                     Code::Unsupported,
                     format!("{origin}: `cloud` is {other:?}, which this build does not contain"),
@@ -133,10 +138,16 @@ impl Config {
         match &self.cloud {
             #[cfg(feature = "aws")]
             Cloud::Aws(block) => block.check_vips(&self.vips),
+            #[cfg(feature = "azure")]
+            Cloud::Azure(block) => block.check_vips(&self.vips),
             #[allow(unreachable_patterns)] // without any cloud there is nothing to match
             _ => Ok(()),
         }
     }
+}
+
+fn required<'a>(block: Option<&'a Value>, cloud: &str) -> std::result::Result<&'a Value, Problem> {
+    block.ok_or_else(|| Problem::missing(cloud, format!("a block with the settings for {cloud}")))
 }
 
 impl Raw {

@@ -17,7 +17,7 @@ fn defaults_are_those_of_the_contract() {
     assert_eq!(config.take_over_in, TakeOverIn::NotifyBecomePrimary);
     assert_eq!(config.http.connect_timeout, Duration::from_secs(2));
     assert_eq!(config.http.request_timeout, Duration::from_secs(10));
-    let Cloud::Aws(aws) = config.cloud;
+    let Cloud::Aws(aws) = config.cloud else { panic!("another cloud") };
     assert_eq!(aws.mechanism, aws::Mechanism::Route);
     assert_eq!(aws.route_tables, aws::RouteTables::All);
     assert_eq!(aws.network_interface, aws::NetworkInterface::Primary);

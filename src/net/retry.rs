@@ -61,6 +61,11 @@ impl Caller {
         Caller::new(self.deadline.clone(), self.journal.clone(), policy)
     }
 
+    /// The same caller, noting its calls elsewhere; at the same pace.
+    pub fn with_journal(&self, journal: Journal) -> Self {
+        Caller { journal, ..self.clone() }
+    }
+
     /// Calls until it succeeds, fails for good, or time runs out, and notes the whole as one step.
     ///
     /// # Errors

@@ -22,6 +22,8 @@ pub enum Progress {
     Maybe(Error),
     /// Not made.
     Failed(Error),
+    /// Not even planned.
+    Refused(Error),
 }
 
 /// All that this call did so far.
@@ -47,7 +49,7 @@ impl Changes {
     pub fn first_error(&self) -> Option<Error> {
         // A part that will not move says more than one whose answer was lost.
         let failed = self.by_part.values().find_map(|progress| match progress {
-            Progress::Failed(error) => Some(error.clone()),
+            Progress::Failed(error) | Progress::Refused(error) => Some(error.clone()),
             _ => None,
         });
         failed.or_else(|| {
@@ -89,8 +91,8 @@ impl Changes {
     pub fn want_another_look(&self) -> bool {
         self.by_part.values().any(|progress| match progress {
             Progress::Maybe(_) => true,
-            Progress::Failed(error) => wants_another_look(error) && error.call.is_some(),
-            Progress::Done { .. } => false,
+            Progress::Failed(error) => wants_another_look(error),
+            Progress::Done { .. } | Progress::Refused(_) => false,
         })
     }
 
@@ -100,6 +102,7 @@ impl Changes {
         self.by_part.retain(|_, progress| match progress {
             Progress::Done { .. } | Progress::Maybe(_) => true,
             Progress::Failed(error) => !wants_another_look(error),
+            Progress::Refused(_) => false,
         });
         // A change whose answer was lost, and that the fresh look shows in place, was made.
         for part in parts {
@@ -114,7 +117,7 @@ impl Changes {
 
     pub fn note_refused(&mut self, refused: Vec<(PartId, Error)>) {
         for (part, error) in refused {
-            self.by_part.insert(part, Progress::Failed(error));
+            self.by_part.insert(part, Progress::Refused(error));
         }
     }
 

@@ -97,6 +97,7 @@ pub async fn check<C: Cloud>(cloud: &C) -> Findings {
             Some(why)
         }
     };
+    items.extend(cloud.remarks(&seen));
     items.extend(cloud.rehearse(&seen).await);
     Findings {
         member: Some(member),
@@ -115,6 +116,7 @@ async fn towards<C: Cloud>(cloud: &C, deadline: &Deadline, journal: &Journal, go
         Err(error) => return Findings::failed(untouched, error),
     };
     let member = cloud.member(&seen);
+    let remarks = cloud.remarks(&seen);
     let before = cloud.placement(&seen);
     let mut changes = Changes::new(before.clone());
     let mut goal = goal;
@@ -137,6 +139,7 @@ async fn towards<C: Cloud>(cloud: &C, deadline: &Deadline, journal: &Journal, go
                 before: before.clone(),
                 after: before,
                 error,
+                remarks,
                 ..Findings::new(outcome)
             };
         }
@@ -169,7 +172,7 @@ async fn towards<C: Cloud>(cloud: &C, deadline: &Deadline, journal: &Journal, go
         Some(error) if !changes.any_sent() => verify::Verified::unread(before.clone(), error),
         Some(error) => verify::Verified::unread(changes.last_seen().to_vec(), error),
     };
-    outcome::conclude(goal, member, before, changes, verified)
+    Findings { remarks, ..outcome::conclude(goal, member, before, changes, verified) }
 }
 
 /// Whether a part stands where the goal wants it.

@@ -83,11 +83,21 @@ pub struct Findings {
     pub after: Vec<Part>,
     pub error: Option<Error>,
     pub checks: Option<Vec<CheckItem>>,
+    /// What was seen beside the holder.
+    pub remarks: Vec<CheckItem>,
 }
 
 impl Findings {
     pub fn new(outcome: Outcome) -> Self {
-        Findings { outcome, member: None, before: Vec::new(), after: Vec::new(), error: None, checks: None }
+        Findings {
+            outcome,
+            member: None,
+            before: Vec::new(),
+            after: Vec::new(),
+            error: None,
+            checks: None,
+            remarks: Vec::new(),
+        }
     }
 
     pub fn failed(outcome: Outcome, error: Error) -> Self {
@@ -175,6 +185,7 @@ fn of_hold(before: &[Part], after: &[Part], changes: &Changes, end: &End) -> (Ou
     let mine = |parts: &[Part]| parts.iter().filter(|part| part.holder == Holder::ThisMember).count();
     match end {
         End::Lost => (Outcome::Lost, None),
+        End::Stranded if mine(after) > 0 => (Outcome::Partial, Some(stranded())),
         End::Stranded => (Outcome::Stranded, Some(stranded())),
         End::Unseen(_) if changes.any_sent() => (Outcome::Unverified, Some(unconfirmed())),
         End::Unseen(_) => {
@@ -224,7 +235,11 @@ fn unconfirmed() -> Error {
 }
 
 fn stranded() -> Error {
-    Error::new(Code::Unexpected, "the VIP was taken off its holder and is with nobody", "call Acquire again at once: a repeat finishes the move")
+    Error::new(
+        Code::Unexpected,
+        "the VIP was taken off its holder and is with nobody",
+        "call Acquire again at once: a repeat finishes the move",
+    )
 }
 
 fn nothing_to_move() -> Error {

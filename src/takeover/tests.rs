@@ -160,6 +160,9 @@ impl Cloud for Toy {
     fn describe(&self, change: &&'static str) -> (String, String) {
         ("toy:Move".into(), (*change).to_owned())
     }
+    fn remarks(&self, _: &Looks) -> Vec<CheckItem> {
+        Vec::new()
+    }
     async fn advice(&self) -> Vec<CheckItem> {
         Vec::new()
     }

@@ -17,7 +17,7 @@ mod secondary_ip;
 mod session;
 mod tables;
 
-use super::{Cloud, Plan};
+use super::{Cloud, Plan, local_address};
 use crate::{
     config::{
         Http,
@@ -26,7 +26,7 @@ use crate::{
     error::{Code, Error, Result},
     host::LocalNetwork,
     net::retry::Caller,
-    report::{CheckItem, Verdict},
+    report::CheckItem,
     vip::{Goal, Holder, Member, Part, PartId, Vip},
 };
 use futures_util::future::try_join;
@@ -248,38 +248,19 @@ impl Cloud for Aws {
         (call.to_owned(), target)
     }
 
+    fn remarks(&self, _: &Seen) -> Vec<CheckItem> {
+        vec![local_address(&self.vips, &self.local)]
+    }
+
     async fn advice(&self) -> Vec<CheckItem> {
-        let mut items = vec![self.local_address()];
-        if self.config.mechanism == Mechanism::Route {
-            items.push(interface::source_dest_check(&self.session).await);
+        match self.config.mechanism {
+            Mechanism::Route => vec![interface::source_dest_check(&self.session).await],
+            Mechanism::SecondaryIp => Vec::new(),
         }
-        items
     }
 
     async fn rehearse(&self, seen: &Seen) -> Vec<CheckItem> {
         rehearsal::all(self, seen).await
-    }
-}
-
-impl Aws {
-    /// A packet that arrives for an address that the operating system does not carry is dropped.
-    fn local_address(&self) -> CheckItem {
-        let carried = |vip: &Vip| {
-            self.local
-                .addresses
-                .iter()
-                .any(|local| local.address.addr() == vip.address.addr() || vip.address.contains(&local.address.addr()))
-        };
-        let missing: Vec<_> = self.vips.iter().filter(|vip| !carried(vip)).map(ToString::to_string).collect();
-        if missing.is_empty() {
-            return CheckItem::ok("vipNotLocal", "the operating system carries the VIP");
-        }
-        CheckItem::new(
-            "vipNotLocal",
-            Verdict::Warning,
-            format!("no interface of this machine carries {}: packets for it will be dropped", missing.join(", ")),
-            "add the address for good on every member, for example `ip address add 192.168.255.10/32 dev eth0 label eth0:1`",
-        )
     }
 }
 

@@ -37,7 +37,7 @@ impl Fault {
 /// Which calls a fault happens to: the first `skip` that match go well, the next `times` do not.
 #[derive(Clone, Debug)]
 pub struct Rule<'a> {
-    /// `ec2`, `sts`, `imds`, or `*` for all of them.
+    /// `ec2`, `sts`, `arm`, `imds`, or `*` for all of them.
     pub face: &'a str,
     /// The action as it appears in the log; `None` matches any.
     pub action: Option<&'a str>,
@@ -78,6 +78,8 @@ struct Inner<W> {
     rules: Vec<OwnedRule>,
     throttle: Option<(f64, f64)>,
     buckets: HashMap<String, Bucket>,
+    rates: HashMap<String, (f64, f64)>,
+    face_buckets: HashMap<String, Bucket>,
     stale_reads: usize,
     stale_for: Duration,
     page_size: Option<usize>,
@@ -102,6 +104,25 @@ struct Bucket {
     filled: Instant,
 }
 
+impl Bucket {
+    fn of<'b>(buckets: &'b mut HashMap<String, Self>, name: &str, (capacity, _): (f64, f64)) -> &'b mut Self {
+        buckets.entry(name.into()).or_insert(Self { tokens: capacity, filled: Instant::now() })
+    }
+
+    /// Fills up, and takes one token if there is one.
+    fn is_empty(&mut self, (capacity, per_second): (f64, f64)) -> bool {
+        let now = Instant::now();
+        let refill = now.duration_since(self.filled).as_secs_f64() * per_second;
+        self.tokens = (self.tokens + refill).min(capacity);
+        self.filled = now;
+        if self.tokens < 1.0 {
+            return true;
+        }
+        self.tokens -= 1.0;
+        false
+    }
+}
+
 struct CountedHook<W> {
     action: String,
     left: usize,
@@ -115,6 +136,8 @@ impl<W> Default for Inner<W> {
             rules: Vec::new(),
             throttle: None,
             buckets: HashMap::new(),
+            rates: HashMap::new(),
+            face_buckets: HashMap::new(),
             stale_reads: 0,
             stale_for: Duration::ZERO,
             page_size: None,
@@ -156,6 +179,14 @@ impl<W> Faults<W> {
         inner.buckets.clear();
     }
 
+    /// One token bucket for all calls of a face that has a rate of its own (`arm`, and `imds` of Azure, where each
+    /// machine counts for itself).
+    pub fn rate(&self, face: &str, capacity: u32, per_second: f64) {
+        let mut inner = self.lock();
+        inner.rates.insert(face.into(), (f64::from(capacity), per_second));
+        inner.face_buckets.clear();
+    }
+
     /// After each write the next `n` reads see the state before it. A write that is hidden hides all that came later.
     pub fn stale_reads(&self, n: usize) {
         self.lock().stale_reads = n;
@@ -172,12 +203,12 @@ impl<W> Faults<W> {
         self.lock().page_size = Some(n.max(1));
     }
 
-    /// All metadata tokens issued so far become invalid.
+    /// All tokens that the metadata issued so far become invalid.
     pub fn revoke_tokens(&self) {
         self.lock().token_generation += 1;
     }
 
-    /// Requests for a metadata token are never answered, as beyond the hop limit.
+    /// Requests for a token of the metadata are never answered, as beyond the hop limit.
     pub fn hang_tokens(&self, hang: bool) {
         self.lock().hang_tokens = hang;
     }
@@ -210,7 +241,7 @@ impl<W> Faults<W> {
 
     pub(crate) fn due(&self, face: &str, action: &str, target: &str) -> Option<Fault> {
         let mut inner = self.lock();
-        if inner.hang_tokens && face == "imds" && action.starts_with("PUT ") {
+        if inner.hang_tokens && face == "imds" && (action.starts_with("PUT ") || action.ends_with("/token")) {
             return Some(Fault::HangBefore);
         }
         let mut due = None;
@@ -234,19 +265,16 @@ impl<W> Faults<W> {
 
     pub(crate) fn throttled(&self, action: &str) -> bool {
         let mut inner = self.lock();
-        let Some((capacity, per_second)) = inner.throttle else {
-            return false;
-        };
-        let now = Instant::now();
-        let bucket = inner.buckets.entry(action.into()).or_insert(Bucket { tokens: capacity, filled: now });
-        let refill = now.duration_since(bucket.filled).as_secs_f64() * per_second;
-        bucket.tokens = (bucket.tokens + refill).min(capacity);
-        bucket.filled = now;
-        if bucket.tokens < 1.0 {
-            return true;
-        }
-        bucket.tokens -= 1.0;
-        false
+        let limit = inner.throttle;
+        limit.is_some_and(|limit| Bucket::of(&mut inner.buckets, action, limit).is_empty(limit))
+    }
+
+    /// Whether a call to this face, by this caller, is over the rate of the face.
+    pub(crate) fn crowded(&self, face: &str, caller: &str) -> bool {
+        let mut inner = self.lock();
+        let limit = inner.rates.get(face).copied();
+        let bucket = format!("{face} {caller}");
+        limit.is_some_and(|limit| Bucket::of(&mut inner.face_buckets, &bucket, limit).is_empty(limit))
     }
 
     pub(crate) fn staleness(&self) -> (usize, Duration) {
@@ -326,6 +354,14 @@ mod tests {
         let a: Vec<bool> = (0..3).map(|_| faults.throttled("A")).collect();
         assert_eq!(a, [false, false, true]);
         assert!(!faults.throttled("B"));
+    }
+
+    #[test]
+    fn a_face_has_a_rate_for_each_caller() {
+        let faults = Faults::<()>::new();
+        faults.rate("imds", 1, 0.0);
+        assert_eq!([faults.crowded("imds", "a"), faults.crowded("imds", "a")], [false, true]);
+        assert!(!faults.crowded("imds", "b") && !faults.crowded("arm", "a"));
     }
 
     #[test]

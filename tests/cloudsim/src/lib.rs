@@ -6,13 +6,17 @@
 //!    the call log and applies the faults, so that no face has to know of either.
 //! 2. [`faults`]: what may go wrong, in words that no cloud owns. [`log`]: what was asked, when, and what came of it.
 //! 3. [`aws`]: the world of EC2 and its three faces (EC2, STS, the instance metadata of each instance).
+//! 4. [`azure`]: the world of a subscription and its two faces (Resource Manager, the instance metadata of each machine).
 //!
-//! Another cloud is a folder beside `aws`: a world, and a `Face` for each of its endpoints.
+//! Another cloud is a folder beside these: a world, and a `Face` for each of its endpoints.
 //! What each simulator refuses, and what it does not know, is in `docs/simulated-cloud.md`.
 
+mod clock;
 mod connection;
+mod stale;
 
 pub mod aws;
+pub mod azure;
 pub mod faults;
 pub mod log;
 pub mod server;

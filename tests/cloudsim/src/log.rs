@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 /// One request as the simulated cloud saw it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Call {
-    /// The endpoint that was called: `ec2`, `sts` or `imds`.
+    /// The endpoint that was called: `ec2`, `sts`, `arm` or `imds`.
     pub face: String,
     /// The action of the API; for instance metadata the method and the path.
     pub action: String,
-    /// What the call acts upon (route table, network interface, allocation; the instance for `imds`), or empty.
+    /// What the call acts upon (route table, network interface, allocation; the machine for `imds`), or empty.
     pub target: String,
     /// The parameters as they were sent, without the ones that only frame the request.
     pub params: Vec<(String, String)>,
-    /// Whose access key was presented; the signature may still have been refused.
+    /// Whose access key or token was presented; it may still have been refused.
     pub principal: Option<String>,
     /// When the request had arrived in full, counted from the start of the simulator.
     pub started: Duration,

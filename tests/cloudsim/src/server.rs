@@ -71,6 +71,13 @@ pub struct Label {
     pub dry_run: bool,
 }
 
+impl Label {
+    /// By whom the calls are counted: by the machine at its metadata, by the principal elsewhere.
+    fn caller(&self) -> &str {
+        if self.face == "imds" { &self.target } else { self.principal.as_deref().unwrap_or_default() }
+    }
+}
+
 /// One endpoint of a cloud.
 pub trait Face: Send + Sync + 'static {
     /// What the request asks for. Must not change anything.
@@ -81,6 +88,10 @@ pub trait Face: Send + Sync + 'static {
     fn refusal(&self, status: u16, code: &str, message: &str) -> Answer;
     /// The answer to a call over the limit; `None` when this endpoint has no limit per action.
     fn throttled(&self) -> Option<Answer>;
+    /// The answer to a call over the rate of the whole endpoint; `None` when this endpoint has no such rate.
+    fn crowded(&self) -> Option<Answer> {
+        None
+    }
 }
 
 /// The certificates of a server: a fresh authority and a server certificate for `localhost` and `127.0.0.1`.
@@ -272,6 +283,11 @@ impl<W> Desk<W> {
         }
         if let Some(refusal) = self.face.throttled()
             && self.faults.throttled(&label.action)
+        {
+            return Reply::Whole(refusal);
+        }
+        if let Some(refusal) = self.face.crowded()
+            && self.faults.crowded(label.face, label.caller())
         {
             return Reply::Whole(refusal);
         }

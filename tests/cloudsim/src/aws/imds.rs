@@ -7,10 +7,10 @@ use std::time::{Duration, SystemTime};
 use ipnet::{IpNet, Ipv4Net};
 use serde_json::json;
 
-use super::clock;
 use super::credentials::Credentials;
 use super::state::{Shared, State};
 use super::world::{Attachment, Instance, InstanceState, Interface, MissingRoute, Role, Subnet, Vpc, World};
+use crate::clock;
 use crate::faults::Faults;
 use crate::log::{Call, Log};
 use crate::server::{Answer, Face, Label, Request, Server};

@@ -2,7 +2,6 @@
 //!
 //! [`world`] is the state, `scenery` the layouts to begin with, `ec2`, `sts` and `imds` the faces, `sigv4` who may speak.
 
-mod clock;
 mod credentials;
 mod ec2;
 mod error;

@@ -8,9 +8,9 @@ use aws_credential_types::Credentials as SigningCredentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 
-use super::clock;
 use super::credentials::{Credentials, Key, KeyRing};
 use super::error::{AwsError, Result};
+use crate::clock;
 use crate::server::Request;
 
 const MAX_SKEW: Duration = Duration::from_secs(15 * 60);

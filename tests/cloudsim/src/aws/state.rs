@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::credentials::KeyRing;
 use super::world::World;
 use crate::faults::Faults;
+use crate::stale::Stale;
 
 pub(crate) struct Shared {
     state: Mutex<State>,
@@ -14,7 +15,7 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(world: World) -> Self {
-        let state = State { world, hidden: Vec::new(), keys: KeyRing::new(), tokens: Vec::new(), counter: 0 };
+        let state = State { world, stale: Stale::new(), keys: KeyRing::new(), tokens: Vec::new(), counter: 0 };
         Self { state: Mutex::new(state), faults: Arc::new(Faults::new()) }
     }
 
@@ -25,17 +26,10 @@ impl Shared {
 
 pub(crate) struct State {
     pub(crate) world: World,
-    hidden: Vec<HiddenWrite>,
+    stale: Stale<World>,
     pub(crate) keys: KeyRing,
     tokens: Vec<Token>,
     counter: u64,
-}
-
-/// A write that reads do not see yet.
-struct HiddenWrite {
-    before: World,
-    reads: usize,
-    until: Instant,
 }
 
 /// A token of the metadata service.
@@ -55,7 +49,7 @@ impl State {
 
     /// Changes the world from outside: nothing stays hidden.
     pub(crate) fn change<T>(&mut self, change: impl FnOnce(&mut World) -> T) -> T {
-        self.hidden.clear();
+        self.stale.clear();
         change(&mut self.world)
     }
 
@@ -67,25 +61,17 @@ impl State {
     ) -> Result<T, E> {
         let before = self.world.clone();
         let result = write(&mut self.world);
-        let (reads, time) = staleness;
         if result.is_err() {
             self.world = before;
-        } else if reads > 0 || !time.is_zero() {
-            self.hidden.push(HiddenWrite { before, reads, until: Instant::now() + time });
+        } else {
+            self.stale.hide(before, staleness);
         }
         result
     }
 
     /// The world as a read sees it.
     pub(crate) fn read(&mut self) -> &World {
-        let now = Instant::now();
-        let is_hidden = |write: &HiddenWrite| write.reads > 0 || write.until > now;
-        let first = self.hidden.iter().position(is_hidden).unwrap_or(self.hidden.len());
-        self.hidden.drain(..first);
-        for write in &mut self.hidden {
-            write.reads = write.reads.saturating_sub(1);
-        }
-        self.hidden.first().map_or(&self.world, |write| &write.before)
+        self.stale.read(&self.world)
     }
 
     pub(crate) fn issue_token(&mut self, instance: &str, generation: u64, ttl: Duration) -> String {

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::clock;
 use super::error::{AwsError, Result};
 use super::params::{Params, Schema, pairs, peek};
 use super::sigv4::{self, Service};
 use super::state::Shared;
 use super::xml::Xml;
+use crate::clock;
 use crate::server::{Answer, Face, Label, Request};
 
 const VERSION: &str = "2011-06-15";

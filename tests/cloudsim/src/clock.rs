@@ -1,4 +1,4 @@
-//! Timestamps as AWS writes them.
+//! Timestamps as clouds write them.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -1,0 +1,405 @@
+//! Azure Resource Manager: authenticated GET, PUT and DELETE of whole resources as untyped JSON, and the operations that a
+//! change becomes. A body goes back as it came but for what was changed in it: a field that is left out of a PUT is reset.
+//!
+//! Source: "Track asynchronous Azure operations" (Microsoft Learn): `Azure-AsyncOperation` first, else `Location` (202 while
+//! it runs), else `properties.provisioningState`; `Retry-After` is the pace where it is sent.
+
+use super::{error::explain, token};
+use crate::{
+    deadline::Deadline,
+    error::{Code, Error, Result},
+    journal::{Journal, Step},
+    net::{
+        client::{Client, Sent, Trouble, read_body},
+        retry::{Caller, Kind},
+    },
+};
+use reqwest::{Method, Response, header::HeaderMap};
+use serde_json::Value;
+use std::time::Duration;
+use tokio::{sync::Mutex, time::Instant};
+
+/// "Network interfaces", REST API reference, version 2024-05-01.
+const API_VERSION: &str = "2024-05-01";
+
+pub struct Arm {
+    http: Client,
+    metadata_http: Client,
+    metadata: Option<String>,
+    client_id: Option<String>,
+    /// Where requests go, without a slash at the end.
+    endpoint: String,
+    /// What a token has to be for.
+    audience: String,
+    caller: Caller,
+    token: Mutex<Option<String>>,
+}
+
+/// Where and as whom; found out before the first call.
+pub struct Door {
+    pub http: Client,
+    pub metadata_http: Client,
+    pub metadata: Option<String>,
+    pub client_id: Option<String>,
+    pub endpoint: String,
+    pub audience: String,
+}
+
+/// A resource by its full id.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Id(String);
+
+impl Id {
+    pub fn new(subscription: &str, group: &str, kind: &str, name: &str) -> Self {
+        Id(format!("/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Network/{kind}/{name}"))
+    }
+
+    pub fn from_text(text: &str) -> Self {
+        Id(text.trim_end_matches('/').to_owned())
+    }
+
+    pub fn child(&self, kind: &str, name: &str) -> Self {
+        Id(format!("{}/{kind}/{name}", self.0))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub fn name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// The type's last part, for example `networkInterfaces`.
+    pub fn kind(&self) -> &str {
+        self.0.rsplit('/').nth(1).unwrap_or_default()
+    }
+
+    /// Resource Manager treats ids without regard to case.
+    pub fn same(&self, other: &str) -> bool {
+        self.0.eq_ignore_ascii_case(other.trim_end_matches('/'))
+    }
+}
+
+/// What a change became: done already, or an operation to wait for.
+pub struct Accepted {
+    watched: Watched,
+    retry_after: Option<Duration>,
+    id: Id,
+    kind: &'static str,
+}
+
+enum Watched {
+    Nothing,
+    Operation(String),
+    Location(String),
+    Resource,
+}
+
+enum State {
+    Running,
+    Done,
+    /// It ended, and not well.
+    Failed(Error),
+}
+
+impl Arm {
+    pub fn new(door: Door, caller: Caller) -> Self {
+        let Door { http, metadata_http, metadata, client_id, endpoint, audience } = door;
+        Arm { http, metadata_http, metadata, client_id, endpoint, audience, caller, token: Mutex::new(None) }
+    }
+
+    pub fn deadline(&self) -> &Deadline {
+        self.caller.deadline()
+    }
+
+    /// A token before it is needed, so that the first call does not wait for it.
+    pub async fn prepare(&self) -> Result<()> {
+        self.token().await.map(drop)
+    }
+
+    pub async fn get(&self, id: &Id) -> Result<Value> {
+        let call = format!("arm:GET {}", id.kind());
+        self.authorized(Kind::Read, &call, id.name(), async |token| {
+            let (status, headers, body) = self.send(Kind::Read, Method::GET, &self.url(id), token, None).await?;
+            read_json(Kind::Read, status, &headers, &body)
+        })
+        .await
+    }
+
+    /// Replaces a resource. With `version` only if nobody has changed it since.
+    pub async fn put(&self, id: &Id, body: &Value, version: Option<&str>) -> Result<Accepted> {
+        let call = format!("arm:PUT {}", id.kind());
+        let answer = self.authorized(Kind::Change, &call, id.name(), async |token| {
+            let change = Some((body, version));
+            let (status, headers, body) = self.send(Kind::Change, Method::PUT, &self.url(id), token, change).await?;
+            let body = read_json(Kind::Change, status, &headers, &body)?;
+            Ok(Accepted::new(status, &headers, &body, id, "PUT"))
+        });
+        answer.await
+    }
+
+    pub async fn delete(&self, id: &Id) -> Result<Accepted> {
+        let call = format!("arm:DELETE {}", id.kind());
+        let answer = self.authorized(Kind::Change, &call, id.name(), async |token| {
+            let (status, headers, body) = self.send(Kind::Change, Method::DELETE, &self.url(id), token, None).await?;
+            if status != 204 && status != 404 {
+                read_json(Kind::Change, status, &headers, &body)?;
+            }
+            Ok(Accepted::new(status, &headers, &Value::Null, id, "DELETE"))
+        });
+        answer.await
+    }
+
+    /// Waits until an operation is over, but not longer than `bound`. Looks at once and then the more seldom the longer
+    /// it takes: a fourteenth of the time so far, between a tenth of a second and two.
+    ///
+    /// # Errors
+    /// The operation's own code and message when it failed; `ambiguous` when time ran out over it.
+    pub async fn finish(&self, mut accepted: Accepted, bound: Option<Duration>) -> Result<()> {
+        let begun = Instant::now();
+        let mut looks = 0;
+        let result = self.watch(&mut accepted, begun, bound, &mut looks).await;
+        if looks > 0 {
+            self.caller.journal().record(Step {
+                call: format!("arm:{} operation", accepted.kind),
+                target: accepted.id.name().to_owned(),
+                attempts: looks,
+                ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+                result: match &result {
+                    Ok(()) => "ok".into(),
+                    Err(error) if error.maybe_done => Code::Ambiguous.as_str().into(),
+                    Err(error) => error.code.as_str().into(),
+                },
+            });
+        }
+        result
+    }
+
+    async fn watch(
+        &self,
+        accepted: &mut Accepted,
+        begun: Instant,
+        bound: Option<Duration>,
+        looks: &mut u32,
+    ) -> Result<()> {
+        let what = format!("the operation of {} {}", accepted.kind, accepted.id.name());
+        let mut wait = accepted.retry_after.unwrap_or_default();
+        loop {
+            let left = bound.map_or(Duration::MAX, |bound| bound.saturating_sub(begun.elapsed()));
+            if let Watched::Nothing = accepted.watched {
+                return Ok(());
+            }
+            if wait >= left {
+                return Err(still_running(&what, begun.elapsed()));
+            }
+            self.deadline().sleep(wait).await.map_err(|stop| stop.with(|details| details.maybe_done = true))?;
+            *looks += 1;
+            let look = match self.look(accepted).await {
+                // A role that is given on resources alone may not read operations; the resource itself tells as well.
+                Err(error) if error.code == Code::Denied && !matches!(accepted.watched, Watched::Resource) => {
+                    accepted.watched = Watched::Resource;
+                    self.look(accepted).await
+                }
+                look => look,
+            };
+            // A look that failed says nothing of the change, which was accepted.
+            let (state, retry_after) = look.map_err(|error| {
+                error.with(|details| {
+                    details.maybe_done = true;
+                    if !matches!(details.code, Code::Deadline | Code::Interrupted) {
+                        details.code = Code::Ambiguous;
+                    }
+                })
+            })?;
+            match state {
+                State::Done => return Ok(()),
+                State::Failed(error) => {
+                    return Err(error.with(|details| {
+                        details.message = format!("{what}: {}", details.message);
+                        details.call = Some(format!("arm:{} {}", accepted.kind, accepted.id.kind()));
+                    }));
+                }
+                State::Running => {}
+            }
+            let pace = (begun.elapsed() / 14).clamp(Duration::from_millis(100), Duration::from_secs(2));
+            wait = retry_after.unwrap_or(pace);
+        }
+    }
+
+    async fn look(&self, accepted: &Accepted) -> Result<(State, Option<Duration>)> {
+        // The single looks are told as one step.
+        let caller = self.caller.with_journal(Journal::default());
+        let url = match &accepted.watched {
+            Watched::Operation(url) | Watched::Location(url) => self.at_home(url)?,
+            Watched::Resource | Watched::Nothing => self.url(&accepted.id),
+        };
+        let call = format!("arm:{} operation", accepted.kind);
+        let attempt = async |token: &str| {
+            let (status, headers, body) = self.send(Kind::Read, Method::GET, &url, token, None).await?;
+            let retry_after = seconds(&headers);
+            if let (Watched::Location(_), 202) = (&accepted.watched, status) {
+                return Ok((State::Running, retry_after));
+            }
+            if status == 204 {
+                return Ok((State::Done, None));
+            }
+            let body = read_json(Kind::Read, status, &headers, &body)?;
+            let state = match &accepted.watched {
+                Watched::Operation(_) => body.get("status"),
+                _ => body.pointer("/properties/provisioningState"),
+            };
+            match state.and_then(Value::as_str) {
+                Some("Succeeded") => Ok((State::Done, None)),
+                Some("Failed" | "Canceled") => Ok((State::Failed(super::error::of_operation(&body)), None)),
+                None if matches!(accepted.watched, Watched::Location(_)) => Ok((State::Done, None)),
+                _ => Ok((State::Running, retry_after)),
+            }
+        };
+        self.authorized_by(&caller, Kind::Read, &call, accepted.id.name(), attempt).await
+    }
+
+    fn url(&self, id: &Id) -> String {
+        format!("{}{}?api-version={API_VERSION}", self.endpoint, id.as_str())
+    }
+
+    /// An operation's URL, at the endpoint that is configured: the token goes to no other host, whatever an answer says.
+    fn at_home(&self, url: &str) -> Result<String> {
+        let parsed = reqwest::Url::parse(url).map_err(|_| {
+            Error::new(Code::Unexpected, "an operation's URL could not be read", "report this with the request's id")
+        })?;
+        let query = parsed.query().map(|query| format!("?{query}")).unwrap_or_default();
+        Ok(format!("{}{}{query}", self.endpoint, parsed.path()))
+    }
+
+    async fn authorized<T>(
+        &self,
+        kind: Kind,
+        call: &str,
+        target: &str,
+        attempt: impl AsyncFn(&str) -> Result<T>,
+    ) -> Result<T> {
+        self.authorized_by(&self.caller, kind, call, target, attempt).await
+    }
+
+    /// With a token; one that is refused is renewed once.
+    async fn authorized_by<T>(
+        &self,
+        caller: &Caller,
+        kind: Kind,
+        call: &str,
+        target: &str,
+        attempt: impl AsyncFn(&str) -> Result<T>,
+    ) -> Result<T> {
+        let mut renewed = false;
+        loop {
+            let token = self.token().await?;
+            match caller.call(kind, call, target, async || attempt(&token).await).await {
+                Err(error) if error.http_status == Some(401) && !renewed => {
+                    renewed = true;
+                    let mut place = self.token.lock().await;
+                    if place.as_ref() == Some(&token) {
+                        *place = None;
+                    }
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    async fn token(&self) -> Result<String> {
+        let mut place = self.deadline().guard(self.token.lock()).await?;
+        if let Some(token) = &*place {
+            return Ok(token.clone());
+        }
+        let token = token::get(
+            &self.metadata_http,
+            self.metadata.as_deref(),
+            self.client_id.as_deref(),
+            &self.audience,
+            &self.caller,
+        )
+        .await?;
+        *place = Some(token.clone());
+        Ok(token)
+    }
+
+    async fn send(
+        &self,
+        kind: Kind,
+        method: Method,
+        url: &str,
+        token: &str,
+        change: Option<(&Value, Option<&str>)>,
+    ) -> Result<(u16, HeaderMap, Vec<u8>)> {
+        let mut call = self.http.request(method, url).bearer_auth(token);
+        if let Some((body, version)) = change {
+            call = call.json(body);
+            if let Some(version) = version {
+                call = call.header("If-Match", version);
+            }
+        }
+        let lost = |trouble: Trouble| match (kind, trouble.sent) {
+            (Kind::Change, Sent::Maybe) => {
+                Error::new(Code::Ambiguous, format!("the answer was lost: {trouble}"), trouble.remedy)
+                    .with(|details| details.maybe_done = true)
+            }
+            _ => trouble.unavailable(),
+        };
+        let response: Response = call.send().await.map_err(Trouble::from_reqwest).map_err(lost)?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let body = read_body(response).await.map_err(lost)?;
+        Ok((status, headers, body))
+    }
+}
+
+impl Accepted {
+    fn new(status: u16, headers: &HeaderMap, body: &Value, id: &Id, kind: &'static str) -> Self {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let state = body.pointer("/properties/provisioningState").and_then(Value::as_str);
+        // The network provider answers 200 or 201 while its operation runs, so the headers count whatever the status.
+        let watched = match (text("azure-asyncoperation"), text("location")) {
+            (Some(url), _) => Watched::Operation(url),
+            (None, Some(url)) if status == 202 => Watched::Location(url),
+            _ if state.is_some_and(|state| state != "Succeeded") => Watched::Resource,
+            _ => Watched::Nothing,
+        };
+        Accepted { watched, retry_after: seconds(headers), id: id.clone(), kind }
+    }
+
+    /// The operation that an earlier call began and that shows in the resource itself.
+    pub fn running(id: &Id) -> Self {
+        Accepted { watched: Watched::Resource, retry_after: None, id: id.clone(), kind: "earlier" }
+    }
+}
+
+fn seconds(headers: &HeaderMap) -> Option<Duration> {
+    headers.get("retry-after")?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+}
+
+fn read_json(kind: Kind, status: u16, headers: &HeaderMap, body: &[u8]) -> Result<Value> {
+    if !(200..300).contains(&status) {
+        let request = headers.get("x-ms-request-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        return Err(explain(status, body, seconds(headers), request));
+    }
+    if body.is_empty() {
+        return Ok(Value::Null);
+    }
+    serde_json::from_slice(body).map_err(|_| {
+        let remedy = "something between this machine and Resource Manager answers in its place; look for a proxy";
+        let code = if kind == Kind::Change { Code::Ambiguous } else { Code::Unexpected };
+        Error::new(code, format!("the answer ({status}) is no JSON"), remedy).with(|details| {
+            details.http_status = Some(status);
+            details.maybe_done = kind == Kind::Change;
+        })
+    })
+}
+
+fn still_running(what: &str, elapsed: Duration) -> Error {
+    Error::new(
+        Code::Ambiguous,
+        format!("{what} still runs after {:.1} s", elapsed.as_secs_f64()),
+        "the zone of that member may be lost; call again, and consider the mechanism `route`, which does not touch the other member",
+    )
+    .with(|details| details.maybe_done = true)
+}

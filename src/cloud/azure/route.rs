@@ -1,0 +1,210 @@
+//! The mechanism `route`: the VIP is a user-defined route whose next hop is this VM's address. One idempotent call per
+//! table; the other member's zone does not have to answer.
+//!
+//! Source: "Routes - Create Or Update" (REST API reference).
+
+use super::{
+    Azure, Change, Here, Seen as All,
+    arm::{Arm, Id},
+    part,
+};
+use crate::{
+    cloud::{Plan, Step},
+    error::{Code, Error, Result},
+    vip::{Goal, Holder, Part, PartId, Vip},
+};
+use futures_util::future::join_all;
+use ipnet::IpNet;
+use serde_json::{Value, json};
+use std::net::IpAddr;
+
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// Each configured table, as it was read or as the error that came instead.
+    tables: Vec<(Id, Result<Value>)>,
+}
+
+/// All tables side by side. One that cannot be read does not keep the others back.
+pub async fn look(azure: &Azure, arm: &Arm, here: &Here) -> Result<Seen> {
+    let ids = azure.config.route_tables.iter().map(|table| here.id(table, "routeTables"));
+    let tables: Vec<_> = join_all(ids.map(|id| async move {
+        let read = arm.get(&id).await;
+        (id, read)
+    }))
+    .await;
+    let errors: Vec<_> = tables.iter().filter_map(|(_, read)| read.as_ref().err()).collect();
+    let stop = errors.iter().find(|error| matches!(error.code, Code::Deadline | Code::Interrupted));
+    match stop.or(errors.first().filter(|_| errors.len() == tables.len())) {
+        Some(error) => Err((*error).clone()),
+        None => Ok(Seen { tables }),
+    }
+}
+
+fn routes(table: &Value) -> impl Iterator<Item = &Value> {
+    table.pointer("/properties/routes").and_then(Value::as_array).into_iter().flatten()
+}
+
+fn text<'a>(route: &'a Value, key: &str) -> &'a str {
+    route.get("properties").and_then(|properties| properties.get(key)).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn prefix(route: &Value) -> Option<IpNet> {
+    text(route, "addressPrefix").parse().ok()
+}
+
+fn name(route: &Value) -> &str {
+    route.get("name").and_then(Value::as_str).unwrap_or_default()
+}
+
+fn next_hop(route: &Value) -> Option<IpAddr> {
+    text(route, "nextHopIpAddress").parse().ok()
+}
+
+fn to_destination(table: &Value, destination: IpNet) -> Option<&Value> {
+    routes(table).find(|route| prefix(route).is_some_and(|known| known.trunc() == destination))
+}
+
+/// The own address of the VIP's family, which is the next hop.
+fn own_address(here: &Here, vip: &Vip) -> Option<IpAddr> {
+    here.addresses.iter().copied().find(|address| address.is_ipv4() == vip.address.addr().is_ipv4())
+}
+
+pub fn placement(azure: &Azure, all: &All, seen: &Seen) -> Vec<Part> {
+    let mut parts = Vec::new();
+    for vip in &azure.vips {
+        for (id, read) in &seen.tables {
+            let route = read.as_ref().ok().and_then(|table| to_destination(table, vip.destination()));
+            let holder = match route {
+                None => Holder::Nobody,
+                Some(route) => match next_hop(route) {
+                    Some(hop) if all.here.addresses.contains(&hop) => match text(route, "provisioningState") {
+                        "Succeeded" | "" => Holder::ThisMember,
+                        state => Holder::ThisMemberBroken(state.to_owned()),
+                    },
+                    Some(hop) => Holder::Other(hop.to_string()),
+                    None => Holder::Other(text(route, "nextHopType").to_owned()),
+                },
+            };
+            parts.push(Part { id: route_part(vip, id), holder });
+        }
+    }
+    parts
+}
+
+fn route_part(vip: &Vip, table: &Id) -> PartId {
+    part(vip, format!("route {}", table.name()))
+}
+
+pub fn plan(azure: &Azure, all: &All, seen: &Seen, goal: Goal) -> Result<Plan<Change>> {
+    let mut plan = Plan { steps: Vec::new(), refused: Vec::new() };
+    let current = placement(azure, all, seen);
+    for vip in &azure.vips {
+        may_be_routed(all, vip)?;
+        for (id, read) in &seen.tables {
+            let part = route_part(vip, id);
+            let table = match read {
+                Ok(table) => table,
+                Err(error) => {
+                    plan.refused.push((part, error.clone()));
+                    continue;
+                }
+            };
+            let existing = to_destination(table, vip.destination());
+            let holder = current.iter().find(|known| known.id == part).map(|known| &known.holder);
+            match goal {
+                Goal::Hold(_) => {
+                    may_be_taken(azure, id, table, vip, existing)?;
+                    if holder == Some(&Holder::ThisMember) {
+                        continue;
+                    }
+                    let hop = own_address(&all.here, vip).ok_or_else(|| {
+                        Error::new(
+                            Code::Unsupported,
+                            format!("this VM has no address of the family of {vip}"),
+                            "give the VM's interface such an address, or choose another VIP",
+                        )
+                    })?;
+                    let name =
+                        existing.map_or_else(|| azure.route_name(vip).to_owned(), |route| name(route).to_owned());
+                    let (body, version) = route_body(existing, vip, hop);
+                    plan.steps.push(Step::new(part, Change::PutRoute { id: id.child("routes", &name), body, version }));
+                }
+                Goal::LetGo => {
+                    if let (Some(route), Some(Holder::ThisMember | Holder::ThisMemberBroken(_))) = (existing, holder) {
+                        plan.steps.push(Step::new(part, Change::DeleteRoute { id: id.child("routes", name(route)) }));
+                    }
+                }
+            }
+        }
+    }
+    Ok(plan)
+}
+
+/// The route as it is, but for its next hop; or a new one.
+fn route_body(existing: Option<&Value>, vip: &Vip, hop: IpAddr) -> (Value, Option<String>) {
+    let mut body = existing.cloned().unwrap_or_else(|| json!({ "properties": {} }));
+    let version = body.get("etag").and_then(Value::as_str).map(str::to_owned);
+    if let Some(properties) = body.get_mut("properties").and_then(Value::as_object_mut) {
+        properties.insert("addressPrefix".into(), vip.destination().to_string().into());
+        properties.insert("nextHopType".into(), "VirtualAppliance".into());
+        properties.insert("nextHopIpAddress".into(), hop.to_string().into());
+    }
+    (body, version)
+}
+
+/// Refuses what would hijack this member's own network.
+fn may_be_routed(all: &All, vip: &Vip) -> Result<()> {
+    let destination = vip.destination();
+    let swallowed = all.here.subnets.iter().find(|subnet| destination.contains(*subnet));
+    let own = all.here.addresses.iter().find(|address| destination.contains(*address));
+    if let Some(what) = swallowed.map(ToString::to_string).or(own.map(ToString::to_string)) {
+        return Err(Error::new(
+            Code::InvalidConfig,
+            format!("the VIP's destination {destination} covers {what} of this member itself"),
+            "use an address outside the virtual network with /32",
+        ));
+    }
+    Ok(())
+}
+
+fn may_be_taken(azure: &Azure, id: &Id, table: &Value, vip: &Vip, existing: Option<&Value>) -> Result<()> {
+    if let Some(route) = existing {
+        if text(route, "nextHopType") == "VirtualAppliance" {
+            return Ok(());
+        }
+        return Err(Error::new(
+            Code::Conflict,
+            format!(
+                "{} routes {} to {}, which is no virtual appliance",
+                id.name(),
+                vip.destination(),
+                text(route, "nextHopType")
+            ),
+            "this address serves something else; choose another VIP, or leave this table out of `azure.routeTables`",
+        ));
+    }
+    let wanted = azure.route_name(vip);
+    match routes(table).find(|route| name(route).eq_ignore_ascii_case(wanted)) {
+        None => Ok(()),
+        Some(route) => Err(Error::new(
+            Code::Conflict,
+            format!(
+                "the route {wanted} of {} stands for {}, not for {}",
+                id.name(),
+                text(route, "addressPrefix"),
+                vip.destination()
+            ),
+            "give the VIP's route a name of its own (`azure.routeName`, or `name` in the VIP's item)",
+        )),
+    }
+}
+
+pub async fn put(arm: &Arm, id: &Id, body: &Value, version: Option<&str>) -> Result<()> {
+    let accepted = arm.put(id, body, version).await?;
+    arm.finish(accepted, None).await
+}
+
+pub async fn delete(arm: &Arm, id: &Id) -> Result<()> {
+    let accepted = arm.delete(id).await?;
+    arm.finish(accepted, None).await
+}

@@ -1,0 +1,93 @@
+//! The mechanism `ipConfig`.
+
+use super::{Member, common::*, writes};
+use cloudsim::azure::{NIC_A, NIC_B, RESOURCE_GROUP, Simulator, VIP, VIP_CONFIG, World};
+use serde_json::json;
+
+#[test]
+fn the_vip_leaves_the_peer_and_appears_here_and_nothing_else_changes() {
+    let sim = Simulator::start(World::article());
+    let before = sim.world();
+    let report = Member::b(&sim).hook();
+    assert_outcome(&report, "moved");
+    assert_eq!((&report["holderBefore"], &report["holder"]), (&json!(NIC_A), &json!(NIC_B)));
+    assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_B));
+    assert_eq!(writes(&sim), [format!("PUT networkInterfaces {NIC_A}"), format!("PUT networkInterfaces {NIC_B}")]);
+    for nic in [NIC_A, NIC_B] {
+        let rest = |world: &World| {
+            let mut body = world.without_vip(nic);
+            body.as_object_mut().expect("an object").remove("etag");
+            body
+        };
+        assert_eq!(rest(&sim.world()), rest(&before), "{nic}");
+    }
+    assert_outcome(&Member::b(&sim).hook(), "already_held");
+    assert_outcome(&Member::a(&sim).hook(), "moved");
+}
+
+#[test]
+fn status_release_and_dry_run() {
+    let sim = Simulator::start(World::article());
+    assert_outcome(&Member::a(&sim).status(), "held");
+    assert_outcome(&Member::b(&sim).status(), "held_elsewhere");
+    let planned = Member::b(&sim).call(ACQUIRE, json!({ "dryRun": true }));
+    assert_outcome(&planned, "would_move");
+    assert_eq!(steps(&planned, "arm:PUT networkInterfaces"), 2);
+    assert_outcome(&Member::b(&sim).release(), "not_held");
+    assert!(writes(&sim).is_empty());
+    assert_outcome(&Member::a(&sim).release(), "released");
+    assert_outcome(&Member::a(&sim).status(), "unheld");
+    assert_outcome(&Member::b(&sim).hook(), "moved");
+}
+
+#[test]
+fn a_listed_interface_that_is_gone_is_a_warning() {
+    let sim = Simulator::start(World::article());
+    let report = Member::b(&sim).with(json!({ "azure": { "nics": [NIC_A, NIC_B, "gone_z3"] } })).hook();
+    assert_outcome(&report, "moved");
+    assert!(report["warnings"].as_array().is_some_and(|list| list.iter().any(|one| one["code"] == "memberMissing")));
+}
+
+#[test]
+fn a_change_in_between_leads_to_a_new_look() {
+    let sim = Simulator::start(World::article());
+    // Somebody tags the peer's interface between our look and our write: the version no longer matches.
+    sim.faults().before(
+        "PUT networkInterfaces",
+        1,
+        Box::new(|world| {
+            let nic = world.nic_mut(NIC_A).expect("there");
+            nic["etag"] = json!("W/\"00000000-0000-0000-0000-0000000000ff\"");
+            nic["tags"] = json!({ "somebody": "else" });
+        }),
+    );
+    let report = Member::b(&sim).hook();
+    assert_outcome(&report, "moved");
+    assert_eq!(sim.world().nic(NIC_A).expect("there")["tags"]["somebody"], "else", "kept");
+}
+
+#[test]
+fn a_name_that_stands_for_another_address_is_a_conflict() {
+    let sim = Simulator::start(World::article());
+    let report = Member::b(&sim).with(json!({ "vip": "10.0.0.200" })).hook();
+    assert_error(&report, "not_moved", "conflict");
+    assert!(writes(&sim).is_empty());
+}
+
+#[test]
+fn a_holder_that_is_not_listed_is_a_conflict_that_names_it() {
+    let mut world = World::article();
+    world.unplace(NIC_A, VIP_CONFIG);
+    let mut stranger = world.nic(NIC_A).expect("there").clone();
+    stranger["id"] = json!(world.id(RESOURCE_GROUP, "Microsoft.Network/networkInterfaces", "stranger"));
+    stranger["name"] = json!("stranger");
+    stranger["properties"]["macAddress"] = json!("00-0D-3A-00-00-99");
+    world.nics.push(stranger);
+    world.place(VIP_CONFIG, VIP, "stranger");
+    let sim = Simulator::start(world);
+    let before = sim.world();
+    let report = Member::b(&sim).hook();
+    assert_error(&report, "not_moved", "conflict");
+    assert!(report["error"]["message"].as_str().is_some_and(|message| message.contains("stranger")), "{report:#}");
+    assert_eq!(sim.world(), before);
+}

@@ -1,0 +1,126 @@
+//! Operations: what an answer only begins.
+
+use super::{Member, common::*, writes};
+use cloudsim::azure::{NIC_A, NIC_B, Overlap, PUBLIC_IP, Simulator, Style, VIP, VM_B, World};
+use serde_json::json;
+use std::time::{Duration, Instant};
+
+#[test]
+fn every_way_of_saying_that_it_goes_on_is_understood() {
+    for style in [Style::AzureAsyncOperation, Style::LocationOnly, Style::BodyOnly, Style::Finished] {
+        for time in [0, 700] {
+            let sim = Simulator::start(World::article_with_public_ip());
+            sim.operations().style(style);
+            sim.operations().duration(Duration::from_millis(time));
+            let report = Member::b(&sim).with(json!({ "azure": { "publicIp": PUBLIC_IP } })).hook();
+            assert_outcome(&report, "moved");
+            assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_B), "{style:?} {time}");
+        }
+    }
+}
+
+#[test]
+fn without_a_pace_of_azures_the_end_is_seen_soon_after_it_came() {
+    let sim = Simulator::start(World::article());
+    sim.operations().duration(Duration::from_secs(3));
+    let begun = Instant::now();
+    assert_outcome(&Member::b(&sim).hook(), "moved");
+    let over = begun.elapsed().saturating_sub(Duration::from_secs(6));
+    assert!(over < Duration::from_millis(1200), "{over:?} more than the two operations");
+    let looks = sim.log().iter().filter(|call| call.action == "GET operations").count();
+    assert!(looks < 90, "{looks} looks");
+}
+
+#[test]
+fn a_pace_of_azures_is_obeyed() {
+    let sim = Simulator::start(World::article());
+    sim.operations().duration(Duration::from_millis(500));
+    sim.operations().retry_after(Some(1));
+    assert_outcome(&Member::b(&sim).hook(), "moved");
+    let looks = sim.log().iter().filter(|call| call.action == "GET operations").count();
+    assert_eq!(looks, 2, "one look for each operation, a second after it began");
+}
+
+#[test]
+fn a_failed_operation_carries_its_code_and_message() {
+    let sim = Simulator::start(World::article());
+    sim.operations().rolls_back(true);
+    sim.operations().fail_next(NIC_A, "SubnetIsFull", "the subnet is full");
+    let report = Member::b(&sim).hook();
+    assert_error(&report, "not_moved", "limit_exceeded");
+    assert_eq!(report["error"]["cloudCode"], "SubnetIsFull");
+    assert!(report["error"]["message"].as_str().is_some_and(|message| message.contains("the subnet is full")));
+}
+
+#[test]
+fn taken_off_the_peer_and_refused_here_is_stranded_and_the_repeat_finishes() {
+    let sim = Simulator::start(World::article());
+    sim.operations().rolls_back(true);
+    sim.operations().fail_next(NIC_B, "SubnetIsFull", "the subnet is full");
+    let report = Member::b(&sim).hook();
+    assert_error(&report, "stranded", "limit_exceeded");
+    assert_eq!(report["holder"], json!(null));
+    assert_outcome(&Member::b(&sim).hook(), "moved");
+}
+
+#[test]
+fn a_canceled_operation_is_looked_at_and_not_repeated_blindly() {
+    let sim = Simulator::start(World::article());
+    sim.operations().cancel_next(NIC_A);
+    assert_outcome(&Member::b(&sim).hook(), "moved");
+    assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_B));
+}
+
+#[test]
+fn another_ones_operation_is_waited_out() {
+    for overlap in [Overlap::Retryable, Overlap::Conflict] {
+        let sim = Simulator::start(World::article());
+        sim.operations().overlap(overlap);
+        sim.operations().duration_of(NIC_A, Duration::from_millis(1500));
+        // Member B begins; A's own release collides with it and waits.
+        let (first, second) = std::thread::scope(|scope| {
+            let first = scope.spawn(|| Member::b(&sim).hook());
+            let second = scope.spawn(|| Member::b(&sim).with(json!({ "deadlineSeconds": 15 })).hook());
+            (first.join().expect("no panic"), second.join().expect("no panic"))
+        });
+        for report in [first, second] {
+            assert_eq!(report["ok"], true, "{overlap:?}: {report:#}");
+        }
+        assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_B));
+    }
+}
+
+#[test]
+fn a_role_on_resources_alone_cannot_read_operations_and_needs_not() {
+    let mut world = World::article();
+    world.deny(VM_B, "Microsoft.Network/locations/operations/read", None);
+    let sim = Simulator::start(world);
+    sim.operations().duration(Duration::from_millis(300));
+    assert_outcome(&Member::b(&sim).hook(), "moved");
+}
+
+#[test]
+fn a_dead_zone_is_bounded_and_told_and_the_next_call_carries_on() {
+    let sim = Simulator::start(World::article());
+    sim.operations().hang(NIC_A);
+    let begun = Instant::now();
+    let report = Member::b(&sim).with(json!({ "deadlineSeconds": 4 })).hook();
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert_eq!((&report["ok"], &report["retry"]), (&json!(false), &json!(true)), "{report:#}");
+    assert_ne!(report["holder"], NIC_B);
+    sim.operations().let_go(NIC_A);
+    let report = Member::b(&sim).hook();
+    assert_eq!(report["ok"], true, "{report:#}");
+    assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_B));
+}
+
+#[test]
+fn a_dead_zone_that_frees_the_address_early_does_not_keep_it() {
+    let sim = Simulator::start(World::article());
+    sim.operations().early_release(true);
+    sim.operations().hang(NIC_A);
+    let report = Member::b(&sim).with(json!({ "deadlineSeconds": 8 })).hook();
+    assert_outcome(&report, "moved");
+    assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_B));
+    assert!(writes(&sim).len() >= 2);
+}

@@ -1,0 +1,57 @@
+//! The public address that goes with the VIP, in the same writes.
+
+use super::{Member, common::*, writes};
+use cloudsim::azure::{NIC_A, NIC_B, PUBLIC_IP, Simulator, VIP, VIP_CONFIG, VM_B, World};
+use serde_json::{Value, json};
+
+fn public() -> Value {
+    json!({ "azure": { "publicIp": PUBLIC_IP } })
+}
+
+#[test]
+fn it_moves_with_the_vip_in_one_write_for_each_interface() {
+    let sim = Simulator::start(World::article_with_public_ip());
+    let report = Member::b(&sim).with(public()).hook();
+    assert_outcome(&report, "moved");
+    let world = sim.world();
+    assert_eq!(
+        (world.holder_of(VIP).as_deref(), world.public_holder_of(PUBLIC_IP).as_deref()),
+        (Some(NIC_B), Some(NIC_B))
+    );
+    assert_eq!(writes(&sim).len(), 2);
+    assert_eq!(report["parts"].as_array().map(Vec::len), Some(2));
+    assert_outcome(&Member::a(&sim).with(public()).hook(), "moved");
+    assert_outcome(&Member::a(&sim).with(public()).release(), "released");
+    assert_eq!(sim.world().public_holder_of(PUBLIC_IP), None);
+}
+
+#[test]
+fn it_is_put_on_a_vip_that_is_here_without_it() {
+    let mut world = World::article();
+    world.unplace(NIC_A, VIP_CONFIG);
+    world.place(VIP_CONFIG, VIP, NIC_B);
+    let sim = Simulator::start(world);
+    assert_outcome(&Member::b(&sim).with(public()).hook(), "moved");
+    assert_eq!(sim.world().public_holder_of(PUBLIC_IP).as_deref(), Some(NIC_B));
+    assert_eq!(writes(&sim), [format!("PUT networkInterfaces {NIC_B}")]);
+}
+
+#[test]
+fn one_that_cannot_come_does_not_hold_the_private_address_back() {
+    // It does not exist; it may not be joined; somebody else has it.
+    let sim = Simulator::start(World::article());
+    let report = Member::b(&sim).with(json!({ "azure": { "publicIp": "no_such_ip" } })).hook();
+    assert_error(&report, "partial", "not_found");
+    assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_B));
+
+    let mut world = World::article_with_public_ip();
+    world.deny(VM_B, "Microsoft.Network/publicIPAddresses/join/action", None);
+    let sim = Simulator::start(world);
+    let report = Member::b(&sim).with(public()).hook();
+    assert_error(&report, "partial", "denied");
+    assert!(
+        report["error"]["message"].as_str().is_some_and(|message| message.contains("publicIPAddresses/join")),
+        "{report:#}"
+    );
+    assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_B));
+}

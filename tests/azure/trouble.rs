@@ -1,0 +1,134 @@
+//! Identity, permissions, bad input and faults.
+
+use super::{Member, common::*, writes};
+use cloudsim::{
+    Fault, Rule,
+    azure::{NIC_A, NIC_B, Simulator, VIP, VM_B, World},
+};
+use serde_json::json;
+use std::time::{Duration, Instant};
+
+#[test]
+fn a_vm_without_an_identity_is_unauthenticated() {
+    let mut world = World::article();
+    world.vm_mut(VM_B).expect("there").identities.system = false;
+    let sim = Simulator::start(world);
+    assert_error(&Member::b(&sim).hook(), "not_moved", "unauthenticated");
+    assert!(writes(&sim).is_empty());
+}
+
+#[test]
+fn a_user_assigned_identity_is_used_when_named() {
+    let client = "aaaaaaaa-0000-0000-0000-000000000001";
+    let mut world = World::article();
+    let vm = world.vm_mut(VM_B).expect("there");
+    vm.identities.system = false;
+    vm.identities.user = vec![client.into(), "aaaaaaaa-0000-0000-0000-000000000002".into()];
+    let sim = Simulator::start(world);
+    assert_error(&Member::b(&sim).hook(), "not_moved", "unauthenticated");
+    assert_outcome(&Member::b(&sim).with(json!({ "azure": { "clientId": client } })).hook(), "moved");
+}
+
+#[test]
+fn a_token_that_is_refused_mid_way_is_renewed_once() {
+    let sim = Simulator::start(World::article());
+    let expired = Fault::error(401, "ExpiredAuthenticationToken", "The access token expiry is in the past.");
+    sim.faults().on(Rule::once("arm", "PUT networkInterfaces", expired.clone()));
+    assert_outcome(&Member::b(&sim).hook(), "moved");
+    sim.faults().on(Rule::always("arm", "GET networkInterfaces", expired));
+    assert_error(&Member::b(&sim).hook(), "not_moved", "unauthenticated");
+}
+
+#[test]
+fn a_missing_permission_is_named_and_nothing_changes() {
+    for action in [
+        "networkInterfaces/read",
+        "networkInterfaces/write",
+        "networkSecurityGroups/join/action",
+        "virtualNetworks/subnets/join/action",
+    ] {
+        let mut world = World::article();
+        world.deny(VM_B, &format!("Microsoft.Network/{action}"), None);
+        let sim = Simulator::start(world);
+        let report = Member::b(&sim).hook();
+        assert_error(&report, "not_moved", "denied");
+        assert!(report["error"]["message"].as_str().is_some_and(|message| message.contains(action)), "{report:#}");
+        assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_A));
+    }
+}
+
+#[test]
+fn wrong_names_and_addresses_are_told_as_such() {
+    let cases = [
+        (json!({ "azure": { "resourceGroup": "no_such_group" } }), "unsupported"),
+        (json!({ "azure": { "nics": [NIC_A, "somebody_elses"] } }), "unsupported"),
+        (json!({ "vip": "10.9.9.9", "azure": { "ipConfig": "vip9" } }), "invalid_config"),
+        (json!({ "vip": "10.0.0.1", "azure": { "ipConfig": "vip9" } }), "invalid_config"),
+    ];
+    for (overlay, code) in cases {
+        let sim = Simulator::start(World::article());
+        let before = sim.world();
+        let report = Member::b(&sim).with(overlay).hook();
+        assert_error(&report, "not_moved", code);
+        assert_eq!(sim.world(), before);
+    }
+}
+
+#[test]
+fn any_call_may_fail_in_any_way_and_the_repeat_finishes() {
+    let ways: Vec<fn() -> Fault> = vec![
+        || Fault::error(500, "InternalServerError", "An internal error occurred."),
+        || Fault::error(429, "TooManyRequests", "slow down"),
+        || Fault::DropBefore,
+        || Fault::DropAfter,
+        || Fault::HalfBody,
+        || Fault::HangAfter,
+        || Fault::Garbage("<html>a proxy's page</html>".into()),
+    ];
+    for way in &ways {
+        for n in 0..8 {
+            let sim = Simulator::start(World::article());
+            sim.faults().on(Rule::nth("arm", n, way()));
+            let short = json!({ "deadlineSeconds": 5, "http": { "requestTimeoutMs": 600 } });
+            let report = Member::b(&sim).with(short).hook();
+            let here = sim.world().holder_of(VIP).as_deref() == Some(NIC_B);
+            match report["outcome"].as_str() {
+                Some("moved" | "already_held") => assert!(here, "{report:#}"),
+                Some("not_moved") => {
+                    assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_A), "{:?} {n} {report:#}", way())
+                }
+                _ => {}
+            }
+            sim.faults().clear();
+            let again = Member::b(&sim).hook();
+            assert_eq!(again["ok"], true, "{:?} on call {n}: {again:#}", way());
+            assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_B));
+        }
+    }
+}
+
+#[test]
+fn the_metadata_service_may_be_slow_absent_or_new() {
+    let sim = Simulator::start(World::article());
+    sim.faults().on(Rule::once("imds", "GET /metadata/identity/oauth2/token", Fault::error(404, "", "")));
+    sim.faults().on(Rule::once("imds", "GET /metadata/instance", Fault::error(429, "", "")));
+    assert_outcome(&Member::b(&sim).hook(), "moved");
+    let begun = Instant::now();
+    let nobody = json!({ "azure": { "endpoints": { "metadata": "http://127.0.0.1:1" } } });
+    assert_error(&Member::b(&sim).with(nobody).hook(), "not_moved", "unavailable");
+    sim.faults().on(Rule::always("imds", "GET /metadata/identity/oauth2/token", Fault::HangBefore));
+    let report = Member::b(&sim).with(json!({ "deadlineSeconds": 3 })).hook();
+    assert_eq!(report["outcome"], "not_moved");
+    assert!(begun.elapsed() < Duration::from_secs(12), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn look_change_change_look_stays_within_nine_round_trips() {
+    let sim = Simulator::start(World::article_with_public_ip());
+    sim.faults().latency("arm", Duration::from_millis(100));
+    sim.faults().latency("imds", Duration::from_millis(100));
+    let public = json!({ "azure": { "publicIp": cloudsim::azure::PUBLIC_IP } });
+    assert_outcome(&Member::b(&sim).with(public).hook(), "moved");
+    let chain = cloudsim::longest_chain(&sim.log());
+    assert!(chain <= 9, "{chain}");
+}

@@ -1,0 +1,68 @@
+//! What a network interface refers to: the caller must be allowed to join each of it, and it must exist.
+
+use serde_json::Value;
+
+use super::super::error::{ArmError, Result};
+use super::super::world::{World, ip_configs};
+use super::{Asked, access};
+
+/// A reference, and the action that whoever makes it needs there.
+/// <https://learn.microsoft.com/azure/role-based-access-control/permissions/networking>
+struct Link {
+    id: String,
+    action: &'static str,
+}
+
+/// References of an IP configuration that come in lists.
+const LISTS: [(&str, &str); 4] = [
+    ("applicationSecurityGroups", "Microsoft.Network/applicationSecurityGroups/joinIpConfiguration/action"),
+    ("loadBalancerBackendAddressPools", "Microsoft.Network/loadBalancers/backendAddressPools/join/action"),
+    ("loadBalancerInboundNatRules", "Microsoft.Network/loadBalancers/inboundNatRules/join/action"),
+    ("applicationGatewayBackendAddressPools", "Microsoft.Network/applicationGateways/backendAddressPools/join/action"),
+];
+
+fn links(body: &Value) -> Vec<Link> {
+    let mut links = Vec::new();
+    let mut add = |reference: Option<&Value>, action: &'static str| {
+        let id = reference.and_then(|reference| reference["id"].as_str());
+        links.extend(id.map(|id| Link { id: id.into(), action }));
+    };
+    add(body["properties"].get("networkSecurityGroup"), "Microsoft.Network/networkSecurityGroups/join/action");
+    for config in ip_configs(body) {
+        let properties = &config["properties"];
+        add(properties.get("subnet"), "Microsoft.Network/virtualNetworks/subnets/join/action");
+        add(properties.get("publicIPAddress"), "Microsoft.Network/publicIPAddresses/join/action");
+        for (field, action) in LISTS {
+            properties[field].as_array().into_iter().flatten().for_each(|entry| add(Some(entry), action));
+        }
+    }
+    links
+}
+
+/// Every reference is asked about, also one that was there before.
+pub(super) fn permit(world: &World, asked: &Asked, write: (&str, &str), body: &Value) -> Result<()> {
+    links(body)
+        .iter()
+        .try_for_each(|link| access::permit_linked(world, &asked.identity, write, (link.action, &link.id)))
+}
+
+pub(super) fn must_exist(world: &World, id: &str, body: &Value) -> Result<()> {
+    links(body).iter().try_for_each(|link| {
+        let same = |known: &str| known.eq_ignore_ascii_case(&link.id);
+        let is_public_ip = |address: &&Value| address["id"].as_str().is_some_and(same);
+        let exists = match world.public_ips.iter().find(is_public_ip) {
+            Some(address) => address["location"] == world.location.as_str(),
+            None => world.subnet(&link.id).is_some() || world.others.iter().any(|known| same(known)),
+        };
+        if exists { Ok(()) } else { Err(dangling(&link.id, id)) }
+    })
+}
+
+/// As in <https://github.com/MicrosoftDocs/azure-docs/issues/81734>.
+fn dangling(link: &str, id: &str) -> ArmError {
+    let message = format!(
+        "Resource {link} referenced by resource {id} was not found. Please make sure that the referenced resource exists, \
+         and that both resources are in the same region."
+    );
+    ArmError::bad("InvalidResourceReference", message)
+}

@@ -1,0 +1,44 @@
+//! Reads that lag behind writes: for a number of reads or for a time they see the world as it was before a write.
+
+use std::time::{Duration, Instant};
+
+/// The writes that reads do not see yet, oldest first.
+pub(crate) struct Stale<W> {
+    hidden: Vec<HiddenWrite<W>>,
+}
+
+struct HiddenWrite<W> {
+    before: W,
+    reads: usize,
+    until: Instant,
+}
+
+impl<W> Stale<W> {
+    pub(crate) fn new() -> Self {
+        Self { hidden: Vec::new() }
+    }
+
+    /// From now on nothing is hidden.
+    pub(crate) fn clear(&mut self) {
+        self.hidden.clear();
+    }
+
+    /// Hides a write that was made to `before`, for so many reads or for so long.
+    pub(crate) fn hide(&mut self, before: W, (reads, time): (usize, Duration)) {
+        if reads > 0 || !time.is_zero() {
+            self.hidden.push(HiddenWrite { before, reads, until: Instant::now() + time });
+        }
+    }
+
+    /// The world as a read sees it; a write that is hidden hides all that came later.
+    pub(crate) fn read<'w>(&'w mut self, world: &'w W) -> &'w W {
+        let now = Instant::now();
+        let is_hidden = |write: &HiddenWrite<W>| write.reads > 0 || write.until > now;
+        let first = self.hidden.iter().position(is_hidden).unwrap_or(self.hidden.len());
+        self.hidden.drain(..first);
+        for write in &mut self.hidden {
+            write.reads = write.reads.saturating_sub(1);
+        }
+        self.hidden.first().map_or(world, |write| &write.before)
+    }
+}
