@@ -176,7 +176,7 @@ impl Call {
 
     async fn carry_out(mut self, prepared: Prepared) -> Report {
         let http = &prepared.config.http;
-        let policy = Policy { attempt_timeout: http.request_timeout, most_attempts: None };
+        let policy = Policy { attempt_timeout: http.request_timeout, most_attempts: None, longest_silence: None };
         let caller = Caller::new(prepared.deadline.clone(), self.journal.clone(), policy);
         match &prepared.config.cloud {
             #[cfg(feature = "aws")]
@@ -281,6 +281,14 @@ fn read_request(bytes: &[u8], surroundings: &impl Surroundings) -> Result<(Reque
     if text.contains('\0') {
         return Err(invalid("the request contains a NUL character".into(), "name a path, or give a JSON object"));
     }
+    let text = text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']);
+    if !text.starts_with('{') && text.contains('{') {
+        // Not shown: a request that was meant as JSON may hold a proxy's password.
+        return Err(invalid(
+            "the request is neither a path nor a JSON object".into(),
+            "name a path, or give a JSON object",
+        ));
+    }
     if !text.starts_with('{') {
         let source =
             if text.is_empty() { in_manager_directory(surroundings)? } else { Source::File(PathBuf::from(text)) };
@@ -301,8 +309,9 @@ fn read_request(bytes: &[u8], surroundings: &impl Surroundings) -> Result<(Reque
         Some(other) => match serde_json::from_str::<String>(other) {
             Ok(path) => Source::File(PathBuf::from(path)),
             Err(_) => {
+                let kind = if other.starts_with('[') { "a list" } else { "a number or a word" };
                 return Err(invalid(
-                    format!("`config` is {other}, expected a path or an object"),
+                    format!("`config` is {kind}, expected a path or an object"),
                     "correct the request",
                 ));
             }

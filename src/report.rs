@@ -57,6 +57,9 @@ pub struct CheckItem {
     pub result: Verdict,
     pub message: String,
     pub remedy: String,
+    /// What made it fail, for the report's own `error`.
+    #[serde(skip)]
+    pub error: Option<Error>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -70,7 +73,13 @@ pub enum Verdict {
 
 impl CheckItem {
     pub fn ok(name: impl Into<String>, message: impl Into<String>) -> Self {
-        CheckItem { name: name.into(), result: Verdict::Ok, message: message.into(), remedy: String::new() }
+        CheckItem {
+            name: name.into(),
+            result: Verdict::Ok,
+            message: message.into(),
+            remedy: String::new(),
+            error: None,
+        }
     }
 
     pub fn new(
@@ -79,11 +88,12 @@ impl CheckItem {
         message: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Self {
-        CheckItem { name: name.into(), result, message: message.into(), remedy: remedy.into() }
+        CheckItem { name: name.into(), result, message: message.into(), remedy: remedy.into(), error: None }
     }
 
     pub fn failed(name: impl Into<String>, error: &Error) -> Self {
-        CheckItem::new(name, Verdict::Failed, error.message.clone(), error.remedy.clone())
+        let item = CheckItem::new(name, Verdict::Failed, error.message.clone(), error.remedy.clone());
+        CheckItem { error: Some(error.clone()), ..item }
     }
 
     fn as_warning(&self) -> Option<Warning> {
@@ -113,8 +123,12 @@ impl Report {
         let name_of = |parts: &[Part]| common_holder(parts, interface.as_deref());
         let holder_before = name_of(&findings.before);
         let holder = name_of(&findings.after);
-        let summary = summary(subject, &findings, holder_before.as_deref(), interface.as_deref(), elapsed_ms);
+        let mut summary = summary(subject, &findings, holder_before.as_deref(), interface.as_deref(), elapsed_ms);
         let outcome = findings.outcome;
+        // A line of severity 1 has to say why it is not 0.
+        if let (0, Some(first)) = (outcome.severity(), warnings.first()) {
+            summary = format!("{summary}; but {}", first.message);
+        }
         Report {
             ok: outcome.is_ok(),
             action: subject.action,
@@ -219,7 +233,7 @@ fn holder_name(holder: &Holder, own: Option<&str>) -> Option<String> {
     match holder {
         Holder::ThisMember | Holder::ThisMemberBroken(_) => Some(own.unwrap_or("this member").to_owned()),
         Holder::Other(name) => Some(name.clone()),
-        Holder::Nobody => None,
+        Holder::Nobody | Holder::Unknown => None,
     }
 }
 
@@ -238,11 +252,10 @@ fn summary(subject: &Subject, findings: &Findings, before: Option<&str>, own: Op
     let vips = if subject.vips.is_empty() { "VIP".to_owned() } else { format!("VIP {}", subject.vips) };
     let here = own.map_or_else(|| "this member".to_owned(), |own| format!("this member ({own})"));
     let why = findings.error.as_ref().map(|error| format!(": {}", error.message)).unwrap_or_default();
-    let after: Vec<_> = findings.after.iter().map(|part| holder_name(&part.holder, own)).collect();
     let mine = findings.after.iter().filter(|part| part.holder == Holder::ThisMember).count();
     let elsewhere = match common_holder(&findings.after, own) {
         Some(name) => name,
-        None if after.iter().all(Option::is_none) => "nobody".to_owned(),
+        None if findings.after.iter().all(|part| part.holder == Holder::Nobody) => "nobody".to_owned(),
         None => "several holders".to_owned(),
     };
     let nobody_before = !findings.before.is_empty() && findings.before.iter().all(|part| part.holder == Holder::Nobody);

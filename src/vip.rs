@@ -53,6 +53,8 @@ pub enum Holder {
     ThisMemberBroken(String),
     Other(String),
     Nobody,
+    /// It could not be read.
+    Unknown,
 }
 
 /// One thing in the cloud that has to point at the holder: a route in one table, an address on an interface.

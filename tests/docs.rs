@@ -94,7 +94,14 @@ fn every_code_and_outcome_is_described() {
         "would_release",
         "not_released",
     ];
-    for outcome in outcomes.iter().chain(&["sourceDestCheck", "vipNotLocal"]) {
+    for outcome in outcomes.iter().chain(&[
+        "sourceDestCheck",
+        "vipNotLocal",
+        "ipForwarding",
+        "memberMissing",
+        "blackhole",
+        "partRefused",
+    ]) {
         assert!(page.contains(&format!("`{outcome}`")), "{outcome} is not described");
     }
 }

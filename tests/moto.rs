@@ -12,6 +12,8 @@
 
 #[path = "common/mod.rs"]
 mod common;
+#[path = "common/python.rs"]
+mod python;
 #[path = "moto/scene.rs"]
 mod scene;
 #[path = "moto/server.rs"]

@@ -29,6 +29,10 @@ pub trait Cloud {
     /// For how long a read may still show the state before a change. Zero where reads are consistent.
     const READS_LAG: Duration;
 
+    /// How long to wait between the two looks that have to agree before the VIP is given up, where a change has no
+    /// condition: an old read must not delete what another member has taken since.
+    const LOOK_TWICE_AFTER: Duration;
+
     fn name(&self) -> &'static str;
     fn mechanism(&self) -> &'static str;
 
@@ -130,14 +134,14 @@ pub fn local_address(vips: &[Vip], local: &LocalNetwork) -> CheckItem {
         })
     };
     let missing: Vec<_> = vips.iter().filter(|vip| !carried(vip)).map(ToString::to_string).collect();
-    if missing.is_empty() {
+    let Some(first) = missing.first().cloned() else {
         return CheckItem::ok(NAME, "the operating system carries the VIP");
-    }
+    };
     let missing = missing.join(", ");
     CheckItem::new(
         NAME,
         Verdict::Warning,
         format!("no interface of this machine carries {missing}: packets for it will be dropped"),
-        "add the address for good on every member, for example `ip address add 192.168.255.10/32 dev eth0 label eth0:1`",
+        format!("add the address for good on every member, for example `ip address add {first} dev eth0 label eth0:1`"),
     )
 }

@@ -92,6 +92,11 @@ impl Aws {
     pub fn read(block: &Value) -> Result<Aws, Problem> {
         let at = Place::root().key("aws");
         let raw: Raw = read_value(block, &at)?;
+        if raw.members.as_ref().is_some_and(Vec::is_empty) {
+            return Err(at
+                .key("members")
+                .problem("an empty list", "the ids of all members, or null for whoever holds the VIP"));
+        }
         for (n, member) in raw.members.iter().flatten().enumerate() {
             if !member.starts_with("i-") && !member.starts_with("eni-") {
                 let expected = "an instance id (`i-…`) or an interface id (`eni-…`)";

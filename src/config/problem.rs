@@ -24,7 +24,12 @@ impl Problem {
         let place = place.into();
         // A proxy's URL may carry a password.
         let found = match found {
-            Value::String(text) if place.ends_with("proxy") && text.contains('@') => "(not shown)".to_owned(),
+            found
+                if found.to_string().contains('@')
+                    && (place.contains("proxy") || found.to_string().contains("://")) =>
+            {
+                "(not shown)".to_owned()
+            }
             found => shorten(&found.to_string()),
         };
         Problem { place, found, expected: expected.into() }

@@ -27,6 +27,9 @@ pub struct Policy {
     pub attempt_timeout: Duration,
     /// `None`: as often as the deadline allows.
     pub most_attempts: Option<u32>,
+    /// How long nothing at all may answer before it is given up; `None`: as long as the deadline allows. An answer that
+    /// says "try later" is an answer.
+    pub longest_silence: Option<Duration>,
 }
 
 /// Makes calls for one cloud within one callout.
@@ -111,24 +114,30 @@ impl Caller {
             .without_max_times()
             .build();
         let mut last: Option<Error> = None;
+        let mut heard = Instant::now();
         loop {
             let turn = match self.turn().await {
                 Ok(turn) => turn,
                 Err(stop) => return Err(out_of_time(last, stop)),
             };
             *attempts += 1;
-            let answer = self.deadline.guard(timeout(self.policy.attempt_timeout, attempt())).await;
+            let longest = self.longest_attempt(kind);
+            let answer = self.deadline.guard(timeout(longest, attempt())).await;
             drop(turn);
             let error = match answer {
                 Ok(Ok(Ok(value))) => return Ok(value),
                 Ok(Ok(Err(error))) => error,
-                Ok(Err(_elapsed)) => self.no_answer(kind),
+                Ok(Err(_elapsed)) => no_answer(kind, longest),
                 // Cut off while the request was on its way.
                 Err(stop) => {
                     return Err(out_of_time(last, stop).with(|details| details.maybe_done = kind == Kind::Change));
                 }
             };
-            let enough = self.policy.most_attempts.is_some_and(|most| *attempts >= most);
+            if error.http_status.is_some() {
+                heard = Instant::now();
+            }
+            let silent = self.policy.longest_silence.is_some_and(|longest| heard.elapsed() >= longest);
+            let enough = silent || self.policy.most_attempts.is_some_and(|most| *attempts >= most);
             if !error.code.try_again_now() || enough {
                 return Err(error);
             }
@@ -155,13 +164,22 @@ impl Caller {
         place.map_err(|_| Error::new(Code::Internal, "the request queue was closed", "report this"))
     }
 
-    fn no_answer(&self, kind: Kind) -> Error {
-        let message = format!("no answer within {} ms", self.policy.attempt_timeout.as_millis());
-        let remedy = "check the way to the endpoint; if it is only slow, raise `http.requestTimeoutMs`";
+    /// A change that is never answered must leave time to look whether it was made.
+    fn longest_attempt(&self, kind: Kind) -> Duration {
+        let left = self.deadline.remaining();
         match kind {
-            Kind::Read => Error::new(Code::Unavailable, message, remedy),
-            Kind::Change => Error::new(Code::Ambiguous, message, remedy).with(|details| details.maybe_done = true),
+            Kind::Read => self.policy.attempt_timeout,
+            Kind::Change => self.policy.attempt_timeout.min(left - (left / 4).min(Duration::from_secs(2))),
         }
+    }
+}
+
+fn no_answer(kind: Kind, waited: Duration) -> Error {
+    let message = format!("no answer within {} ms", waited.as_millis());
+    let remedy = "check the way to the endpoint; if it is only slow, raise `http.requestTimeoutMs`";
+    match kind {
+        Kind::Read => Error::new(Code::Unavailable, message, remedy),
+        Kind::Change => Error::new(Code::Ambiguous, message, remedy).with(|details| details.maybe_done = true),
     }
 }
 
@@ -242,7 +260,7 @@ mod tests {
         Caller::new(
             deadline,
             Journal::default(),
-            Policy { attempt_timeout: Duration::from_secs(5), most_attempts: None },
+            Policy { attempt_timeout: Duration::from_secs(5), most_attempts: None, longest_silence: None },
         )
     }
 

@@ -75,6 +75,21 @@ impl Changes {
         self.last_seen.iter().any(|part| with_nobody(&part))
     }
 
+    /// Whether a change was sent whose answer was lost.
+    pub fn any_in_doubt(&self) -> bool {
+        self.by_part.values().any(|progress| matches!(progress, Progress::Maybe(_)))
+    }
+
+    /// The last look, without what was changed since: nobody has read where that is.
+    pub fn as_far_as_known(&self) -> Vec<Part> {
+        let known = |part: &Part| match self.by_part.get(&part.id) {
+            Some(Progress::Done { .. } | Progress::Maybe(_)) => Part { holder: Holder::Unknown, ..part.clone() },
+            _ if self.freed.contains(&part.id) => Part { holder: Holder::Unknown, ..part.clone() },
+            _ => part.clone(),
+        };
+        self.last_seen.iter().map(known).collect()
+    }
+
     /// Where everything stood before this call.
     pub fn before(&self) -> &[Part] {
         &self.before

@@ -15,13 +15,13 @@ use crate::{
     deadline::Deadline,
     error::{Code, Error, Result},
     journal::{Journal, Step},
-    report::CheckItem,
+    report::{CheckItem, Verdict},
     vip::{Goal, Holder, Part, Write},
 };
 use changes::Changes;
 use std::time::Duration;
 
-/// How often a conflict or a lost answer leads to a new look and a new plan.
+/// How often a conflict leads to a new look and a new plan. A lost answer does until time is out.
 const MOST_ROUNDS: u32 = 6;
 const BETWEEN_ROUNDS: Duration = Duration::from_millis(200);
 const LONGEST_BETWEEN_ROUNDS: Duration = Duration::from_secs(2);
@@ -60,6 +60,7 @@ pub async fn status<C: Cloud>(cloud: &C) -> Findings {
         member: Some(cloud.member(&seen)),
         before: parts.clone(),
         after: parts.clone(),
+        remarks: cloud.remarks(&seen),
         ..Findings::new(outcome::of_status(&parts))
     }
 }
@@ -115,8 +116,22 @@ async fn towards<C: Cloud>(cloud: &C, deadline: &Deadline, journal: &Journal, go
         Ok(seen) => seen,
         Err(error) => return Findings::failed(untouched, error),
     };
+    if goal == Goal::LetGo && mode == Mode::Real && !C::LOOK_TWICE_AFTER.is_zero() {
+        let held = |seen: &C::Seen| cloud.placement(seen).iter().any(|part| !reached(goal, part));
+        if held(&seen) {
+            let wait = C::LOOK_TWICE_AFTER.min(deadline.remaining() / 2);
+            let again = match deadline.sleep(wait).await {
+                Ok(()) => cloud.observe(&seen).await,
+                Err(stop) => Err(stop),
+            };
+            seen = match again {
+                Ok(seen) => seen,
+                Err(error) => return Findings::failed(untouched, error),
+            };
+        }
+    }
     let member = cloud.member(&seen);
-    let remarks = cloud.remarks(&seen);
+    let remarks_of_look = cloud.remarks(&seen);
     let before = cloud.placement(&seen);
     let mut changes = Changes::new(before.clone());
     let mut goal = goal;
@@ -133,7 +148,17 @@ async fn towards<C: Cloud>(cloud: &C, deadline: &Deadline, journal: &Journal, go
                 journal.record(Step { call, target, attempts: 0, ms: 0, result: "planned".into() });
             }
             let outcome = outcome::of_dry_run(goal, &before, plan.steps.is_empty());
-            let error = plan.refused.into_iter().next().map(|(_, error)| error);
+            // The parts that a real call would leave behind are told beside the plan.
+            let remarks = plan.refused.iter().map(|(part, error)| {
+                CheckItem::new(
+                    "partRefused",
+                    Verdict::Warning,
+                    format!("{part}: {}", error.message),
+                    error.remedy.clone(),
+                )
+            });
+            let remarks = remarks.chain(remarks_of_look).collect();
+            let error = (!outcome.is_ok()).then(|| plan.refused.into_iter().next().map(|(_, error)| error)).flatten();
             return Findings {
                 member: Some(member),
                 before: before.clone(),
@@ -148,7 +173,7 @@ async fn towards<C: Cloud>(cloud: &C, deadline: &Deadline, journal: &Journal, go
         if let Err(stop) = deadline.check() {
             break Some(stop);
         }
-        let enough = round >= MOST_ROUNDS && !changes.must_go_on();
+        let enough = round >= MOST_ROUNDS && !changes.must_go_on() && !changes.any_in_doubt();
         if !changes.want_another_look() || enough || !deadline.fits_a_round_trip() {
             break None;
         }
@@ -170,9 +195,9 @@ async fn towards<C: Cloud>(cloud: &C, deadline: &Deadline, journal: &Journal, go
         None => verify::until_settled(cloud, deadline, &seen, goal, &mut changes).await,
         // Nothing was sent: the first look still says it all.
         Some(error) if !changes.any_sent() => verify::Verified::unread(before.clone(), error),
-        Some(error) => verify::Verified::unread(changes.last_seen().to_vec(), error),
+        Some(error) => verify::Verified::unread(changes.as_far_as_known(), error),
     };
-    Findings { remarks, ..outcome::conclude(goal, member, before, changes, verified) }
+    Findings { remarks: remarks_of_look, ..outcome::conclude(goal, member, before, changes, verified) }
 }
 
 /// Whether a part stands where the goal wants it.

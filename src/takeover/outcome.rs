@@ -108,6 +108,9 @@ impl Findings {
     pub fn add_checks(&mut self, items: impl IntoIterator<Item = CheckItem>) {
         let checks = self.checks.get_or_insert_default();
         checks.extend(items);
+        if self.error.is_none() {
+            self.error = checks.iter().find_map(|item| item.error.clone());
+        }
         let worst = |verdict| checks.iter().any(|item| item.result == verdict);
         self.outcome = if worst(Verdict::Failed) || self.error.is_some() {
             Outcome::NotReady
@@ -133,6 +136,7 @@ pub fn of_status(parts: &[Part]) -> Outcome {
     match first {
         None => Outcome::Unknown,
         Some(_) if mine == parts.len() => Outcome::Held,
+        Some(_) if parts.iter().any(|part| part.holder == Holder::Unknown) => Outcome::Unknown,
         Some(Holder::Nobody) if parts.iter().all(|part| part.holder == Holder::Nobody) => Outcome::Unheld,
         // Several peers may hold several VIPs: each part with another member is still "elsewhere" when it is one.
         Some(Holder::Other(name)) if parts.iter().all(|part| part.holder == Holder::Other(name.clone())) => {
@@ -171,8 +175,10 @@ pub fn conclude(goal: Goal, member: Member, before: Vec<Part>, changes: Changes,
         End::Unseen(error) => error,
         End::Settled | End::Lost | End::Stranded => None,
     };
-    let error = if outcome.is_ok() || outcome == Outcome::Lost {
+    let error = if outcome.is_ok() {
         None
+    } else if outcome == Outcome::Lost {
+        Some(taken_by_another())
     } else {
         // That the process is to end outranks everything: it is why nothing else was tried.
         let interrupted = ending.clone().filter(|error| error.code == Code::Interrupted);
@@ -218,7 +224,7 @@ fn of_letting_go(before: &[Part], after: &[Part], changes: &Changes, end: &End) 
             (Outcome::NotHeld, None)
         }
         End::Settled if gone && !has_failures(changes) => (Outcome::Released, None),
-        _ => (Outcome::NotReleased, Some(unconfirmed())),
+        _ => (Outcome::NotReleased, Some(not_seen_gone())),
     }
 }
 
@@ -231,6 +237,22 @@ fn unconfirmed() -> Error {
         Code::Deadline,
         "the change was made, but no fresh read showed it before time was out",
         "call Status to see where the VIP is; call Acquire again if it is not here",
+    )
+}
+
+fn taken_by_another() -> Error {
+    Error::new(
+        Code::Conflict,
+        "another member took the VIP after this one had taken it",
+        "ask IRIS which member is the primary, and call Acquire there",
+    )
+}
+
+fn not_seen_gone() -> Error {
+    Error::new(
+        Code::Deadline,
+        "no fresh read showed before time was out that the VIP is gone from here",
+        "call Status to see where the VIP is; call Release again if it is still here",
     )
 }
 

@@ -84,6 +84,7 @@ impl Cloud for Toy {
     type Seen = Looks;
     type Change = &'static str;
     const READS_LAG: Duration = Duration::from_secs(10);
+    const LOOK_TWICE_AFTER: Duration = Duration::from_secs(3);
 
     fn name(&self) -> &'static str {
         "toy"
@@ -309,7 +310,7 @@ async fn another_member_that_takes_it_after_us_keeps_it() {
     }));
     let begun = Instant::now();
     let found = hold(&toy, Write::IfNeeded).await;
-    assert_eq!((found.outcome, found.error.is_none()), (Outcome::Lost, true));
+    assert_eq!((found.outcome, found.error.expect("an error").code), (Outcome::Lost, Code::Conflict));
     assert!(begun.elapsed() < Duration::from_secs(1));
     assert_eq!(toy.applied(), ["a"]);
 }

@@ -58,7 +58,7 @@ pub async fn until_settled<C: Cloud>(
     loop {
         let parts = match cloud.observe(seen).await {
             Ok(seen) => cloud.placement(&seen),
-            Err(error) => return Verified::unread(changes.last_seen().to_vec(), error),
+            Err(error) => return Verified::unread(changes.as_far_as_known(), error),
         };
         changes.saw(&parts);
         confirmed.extend(parts.iter().filter(|part| reached(goal, part)).map(|part| part.id.clone()));

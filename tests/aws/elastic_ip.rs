@@ -110,3 +110,18 @@ fn a_missing_permission_for_it_leaves_the_private_address_moved() {
     assert_eq!(report["error"]["call"], "ec2:AssociateAddress");
     assert_eq!(sim.world().holder(&table(1), VIP).as_deref(), Some(ENI_B));
 }
+
+#[test]
+fn one_that_cannot_even_be_read_does_not_hold_the_private_address_back() {
+    for hang in [false, true] {
+        let sim = Simulator::start(world());
+        if hang {
+            sim.faults().on(cloudsim::Rule::always("ec2", "DescribeAddresses", cloudsim::Fault::HangBefore));
+        } else {
+            sim.change(|world| world.deny("mirrorvip", "ec2:DescribeAddresses"));
+        }
+        let report = Member::b(&sim).with(public()).hook();
+        assert_error(&report, "partial", if hang { "unavailable" } else { "denied" });
+        assert_eq!(sim.world().holder(&table(1), VIP).as_deref(), Some(ENI_B));
+    }
+}

@@ -221,3 +221,47 @@ fn a_quota_is_told_as_such() {
     assert_error(&report, "not_moved", "limit_exceeded");
     assert_eq!(report["error"]["cloudCode"], "RouteLimitExceeded");
 }
+
+#[test]
+fn a_document_that_was_cut_off_is_no_answer() {
+    // Of three tables the cut document shows one; taken for whole, the two others would be forgotten.
+    let sim = Simulator::start(held_by_a(3));
+    let item = |n: usize| {
+        format!("<item><routeTableId>{}</routeTableId><vpcId>{}</vpcId></item>", table(n), cloudsim::aws::VPC)
+    };
+    let cut = format!("<DescribeRouteTablesResponse><routeTableSet>{}<item>", item(1));
+    sim.faults().on(Rule::once("ec2", "DescribeRouteTables", Fault::Garbage(cut)));
+    let report = Member::b(&sim).hook();
+    assert_outcome(&report, "moved");
+    assert_eq!(report["parts"].as_array().map(Vec::len), Some(3));
+}
+
+#[test]
+fn what_was_sent_and_not_read_again_is_not_told_as_where_it_was() {
+    let sim = Simulator::start(held_by_a(2));
+    sim.faults().on(Rule { skip: 1, ..Rule::always("ec2", "DescribeRouteTables", Fault::HangBefore) });
+    let report = Member::b(&sim).with(json!({ "deadlineSeconds": 2 })).hook();
+    assert_outcome(&report, "unverified");
+    assert_eq!(report["holder"], json!(null), "nobody has read it: {report:#}");
+    assert!(report["parts"].as_array().expect("parts").iter().all(|part| part["after"].is_null()));
+}
+
+#[test]
+fn one_table_that_never_answers_leaves_time_to_look_at_the_others() {
+    let sim = Simulator::start(held_by_a(3));
+    let hang = Rule { target: Some("rtb-00000000000000001"), ..Rule::always("ec2", "ReplaceRoute", Fault::HangBefore) };
+    sim.faults().on(hang);
+    let report = Member::b(&sim).with(json!({ "deadlineSeconds": 4 })).hook();
+    let after: Vec<_> = report["parts"].as_array().expect("parts").iter().map(|part| part["after"].clone()).collect();
+    assert_eq!(after, [json!(ENI_A), json!(ENI_B), json!(ENI_B)], "{report:#}");
+}
+
+#[test]
+fn a_lost_answer_is_followed_up_until_time_is_out() {
+    let sim = Simulator::start(held_by_a(1));
+    for _ in 0..9 {
+        sim.faults().on(Rule::once("ec2", "ReplaceRoute", Fault::DropBefore));
+    }
+    let report = Member::b(&sim).hook();
+    assert_outcome(&report, "moved");
+}

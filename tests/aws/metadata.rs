@@ -93,3 +93,22 @@ fn a_garbled_answer_is_no_identity() {
         assert_eq!(writes(&sim), [""; 0]);
     }
 }
+
+#[test]
+fn a_service_that_says_try_later_is_asked_on() {
+    let sim = sim();
+    for _ in 0..6 {
+        sim.faults().on(Rule::once("imds", "GET /latest/meta-data/mac", Fault::error(503, "", "")));
+    }
+    assert_outcome(&Member::b(&sim).hook(), "moved");
+}
+
+#[test]
+fn what_only_saves_time_is_not_needed() {
+    let sim = sim();
+    for path in ["placement/availability-zone", "network/interfaces/macs/02:00:00:00:00:02/vpc-ipv6-cidr-blocks"] {
+        let action = format!("GET /latest/meta-data/{path}");
+        sim.faults().on(Rule::always("imds", &action, Fault::error(500, "", "")));
+    }
+    assert_outcome(&Member::b(&sim).hook(), "moved");
+}

@@ -319,3 +319,32 @@ fn a_label_that_names_no_single_address_is_refused_with_what_there_is() {
     assert!(message.contains("eth9:7") && message.contains("lo"), "{message}");
     assert!(sim.log().is_empty());
 }
+
+#[test]
+fn an_old_read_does_not_make_a_release_delete_what_another_member_has() {
+    let sim = Simulator::start(held_by_a(1));
+    sim.faults().stale_for(Duration::from_secs(2));
+    // B takes it; reads go on showing A for two seconds, and A is asked to let go of it.
+    std::thread::scope(|scope| {
+        let taken = scope.spawn(|| Member::b(&sim).hook());
+        while writes(&sim).is_empty() {
+            std::thread::yield_now();
+        }
+        assert_outcome(&Member::a(&sim).release(), "not_held");
+        assert_outcome(&taken.join().expect("no panic"), "moved");
+    });
+    assert_eq!(sim.world().holder(&table(1), VIP).as_deref(), Some(ENI_B));
+}
+
+#[test]
+fn a_holder_that_does_not_work_is_named_and_so_is_a_member_that_is_not_listed() {
+    let mut world = held_by_a(1);
+    world.stop_instance(cloudsim::aws::MEMBER_A);
+    let sim = Simulator::start(world);
+    let report = Member::b(&sim).with(json!({ "aws": { "members": [ENI_A] } })).status();
+    assert_outcome(&report, "held_elsewhere");
+    let codes: Vec<_> =
+        report["warnings"].as_array().expect("warnings").iter().map(|one| one["code"].clone()).collect();
+    assert!(codes.contains(&json!("blackhole")) && codes.contains(&json!("memberMissing")), "{codes:?}");
+    assert_eq!(report["severity"], 1);
+}

@@ -72,3 +72,12 @@ fn forwarding_that_is_off_is_a_warning() {
     let warnings = report["warnings"].as_array().expect("warnings");
     assert!(warnings.iter().any(|one| one["code"] == "ipForwarding"), "{report:#}");
 }
+
+#[test]
+fn a_route_that_another_member_took_since_the_look_is_not_deleted() {
+    let sim = Simulator::start(World::routes());
+    let overlay = route(&sim.world());
+    sim.faults().before("DELETE routes", 1, Box::new(|world| world.set_route(ROUTE_TABLE, VIP_CONFIG, VIP, ADDRESS_B)));
+    let report = Member::a(&sim).with(overlay).release();
+    assert_eq!(hops(&sim).iter().flatten().collect::<Vec<_>>(), [ADDRESS_B], "{report:#}");
+}

@@ -35,6 +35,11 @@ impl HttpConnector for Connector {
                 .map_err(|error| ConnectorError::other(error.into(), None))?;
             let headers = response.headers().clone();
             let body = read_body(response).await.map_err(to_connector_error)?;
+            if status.is_success() && !is_whole(&body) {
+                let message = "the answer is no whole document of this API".to_owned();
+                let remedy = "something between this machine and AWS cuts answers or gives its own; look for a proxy";
+                return Err(to_connector_error(Trouble { sent: Sent::Maybe, message, remedy }));
+            }
             let mut answer = HttpResponse::new(status, SdkBody::from(body));
             for (name, value) in &headers {
                 if let Ok(value) = value.to_str() {
@@ -46,8 +51,57 @@ impl HttpConnector for Connector {
     }
 }
 
+/// Whether a successful answer begins and ends as one. The SDK reads what it finds in an XML document and does not miss
+/// the rest: of three route tables in a document that was cut off it would show one.
+fn is_whole(body: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(body);
+    let text = text.trim();
+    if text.starts_with('{') {
+        return true; // Credentials of a container are JSON, which cannot be cut unnoticed.
+    }
+    let root = match text.strip_prefix("<?") {
+        Some(declared) => declared.split_once("?>").map(|(_, rest)| rest.trim_start()),
+        None => Some(text),
+    };
+    let name = root
+        .and_then(|root| root.strip_prefix('<'))
+        .and_then(|root| root.split([' ', '>', '/', '\n', '\t', '\r']).next());
+    let Some(name) = name.filter(|name| name.ends_with("Response") && !matches!(*name, "Response" | "ErrorResponse"))
+    else {
+        return false;
+    };
+    text.ends_with(&format!("</{name}>"))
+        || (text.ends_with("/>") && root.is_some_and(|root| root.matches('<').count() == 1))
+}
+
 fn to_connector_error(trouble: Trouble) -> ConnectorError {
     let sent = trouble.sent;
     let error = ConnectorError::io(Box::new(trouble));
     if sent == Sent::No { error.never_connected() } else { error }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_whole;
+
+    #[test]
+    fn what_was_cut_or_is_somebody_elses_is_no_answer() {
+        for whole in [
+            "<ReplaceRouteResponse xmlns=\"x\"><return>true</return></ReplaceRouteResponse>",
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<DescribeAddressesResponse>\n</DescribeAddressesResponse>\n",
+            "{\"AccessKeyId\":\"x\"}",
+            "<DescribeSubnetsResponse/>",
+        ] {
+            assert!(is_whole(whole.as_bytes()), "{whole}");
+        }
+        for other in [
+            "",
+            "<html></html>",
+            "<DescribeRouteTablesResponse><routeTableSet><item></item>",
+            "<Response><Errors/></Response>",
+            "<DescribeRouteTablesResponse><item/>",
+        ] {
+            assert!(!is_whole(other.as_bytes()), "{other}");
+        }
+    }
 }

@@ -15,49 +15,50 @@ use aws_credential_types::{
 use serde::Deserialize;
 use std::time::{Duration, SystemTime};
 
+/// Where credentials came from when they are the instance's own.
+pub const INSTANCE_ROLE: &str = "instance role";
 const REMEDY: &str = "attach an instance profile with the role of docs/install-aws.md to this instance";
 
-/// The first source that has any.
+/// The first source that has any. One that is set up wrongly is passed over, since the instance's role may be all that is
+/// needed; it is told when no other has any.
 ///
 /// # Errors
-/// `unauthenticated` when none has, or when one is set up wrongly.
-pub async fn load(metadata: &Metadata, sdk: &ProviderConfig) -> Result<Credentials> {
-    if let Some(found) = from("environment", &EnvironmentVariableCredentialsProvider::new()).await? {
-        return Ok(found);
+/// `unauthenticated` when none has.
+pub async fn load(metadata: &Metadata, sdk: &ProviderConfig) -> Result<(&'static str, Credentials)> {
+    let mut broken = Vec::new();
+    let sources: [(&'static str, &dyn ProvideCredentials); 4] = [
+        ("environment", &EnvironmentVariableCredentialsProvider::new()),
+        ("profile", &ProfileFileCredentialsProvider::builder().configure(sdk).build()),
+        ("web identity", &WebIdentityTokenCredentialsProvider::builder().configure(sdk).build()),
+        ("container", &EcsCredentialsProvider::builder().configure(sdk).build()),
+    ];
+    for (source, provider) in sources {
+        match provider.provide_credentials().await {
+            Ok(found) => return Ok((source, found)),
+            Err(CredentialsError::CredentialsNotLoaded(_)) => {}
+            // The SDK's own words are dumps of its structures; the name of the source is what helps.
+            Err(_) => broken.push(source),
+        }
     }
-    if let Some(found) = from("profile", &ProfileFileCredentialsProvider::builder().configure(sdk).build()).await? {
-        return Ok(found);
-    }
-    if let Some(found) =
-        from("web identity", &WebIdentityTokenCredentialsProvider::builder().configure(sdk).build()).await?
-    {
-        return Ok(found);
-    }
-    if let Some(found) = from("container", &EcsCredentialsProvider::builder().configure(sdk).build()).await? {
-        return Ok(found);
-    }
-    from_instance(metadata).await
-}
-
-async fn from(source: &str, provider: &impl ProvideCredentials) -> Result<Option<Credentials>> {
-    match provider.provide_credentials().await {
-        Ok(found) => Ok(Some(found)),
-        Err(CredentialsError::CredentialsNotLoaded(_)) => Ok(None),
-        Err(error) => Err(Error::new(
-            Code::Unauthenticated,
-            format!("credentials from the {source}: {}", aws_smithy_types::error::display::DisplayErrorContext(&error)),
-            "correct or remove these credentials of the user that IRIS runs as; the instance's role needs none",
-        )),
-    }
+    from_instance(metadata).await.map(|found| (INSTANCE_ROLE, found)).map_err(|error| match broken.as_slice() {
+        [] => error,
+        names => error.with(|details| {
+            let names = names.join(" and ");
+            details.message = format!(
+                "{}; the credentials of the {names} of the user that IRIS runs as could not be used either",
+                details.message
+            );
+        }),
+    })
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct OfInstance {
     code: Option<String>,
-    access_key_id: String,
-    secret_access_key: String,
-    token: String,
+    access_key_id: Option<String>,
+    secret_access_key: Option<String>,
+    token: Option<String>,
     expiration: Option<String>,
 }
 
@@ -88,7 +89,14 @@ async fn from_instance(metadata: &Metadata) -> Result<Credentials> {
         ));
     }
     let expiry = found.expiration.and_then(|text| expiry(&text));
-    Ok(Credentials::new(found.access_key_id, found.secret_access_key, Some(found.token), expiry, "instance role"))
+    let (Some(key), Some(secret), Some(token)) = (found.access_key_id, found.secret_access_key, found.token) else {
+        return Err(Error::new(
+            Code::Unauthenticated,
+            format!("the metadata service answered no credentials for the role {role}"),
+            REMEDY,
+        ));
+    };
+    Ok(Credentials::new(key, secret, Some(token), expiry, INSTANCE_ROLE))
 }
 
 fn expiry(text: &str) -> Option<SystemTime> {

@@ -143,6 +143,11 @@ fn remedy(code: Code, call: &str) -> String {
 /// EC2's messages may carry an encoded authorization message of kilobytes.
 fn shorten(message: &str) -> String {
     const MOST: usize = 400;
+    // A refused signature is answered with the whole request as AWS understood it, the session token included.
+    let quotes = ["x-amz-security-token", "X-Amz-Security-Token", "Credential=", "AWS4-HMAC-SHA256", "Authorization"];
+    if quotes.iter().any(|quote| message.contains(quote)) {
+        return "(the message is not shown, because it quotes the signed request)".into();
+    }
     if message.chars().count() <= MOST {
         return message.to_owned();
     }
@@ -152,6 +157,12 @@ fn shorten(message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_that_quotes_the_signed_request_is_not_shown() {
+        let text = "The Canonical String should have been 'POST\n/\nx-amz-security-token:IQoJb3JpZ2luX2VjE'";
+        assert!(!shorten(text).contains("IQoJb3JpZ2luX2VjE"));
+    }
 
     #[test]
     fn ec2_codes_mean_what_the_documentation_says() {

@@ -32,7 +32,7 @@ pub async fn read(metadata: &Metadata, config: &Config, local: &LocalNetwork) ->
     let (instance, region, zone, mac) = try_join4(
         metadata.get_required("meta-data/instance-id"),
         region,
-        metadata.find("meta-data/placement/availability-zone"),
+        metadata.find_optional("meta-data/placement/availability-zone"),
         mac(metadata, config, local),
     )
     .await?;
@@ -45,9 +45,9 @@ pub async fn read(metadata: &Metadata, config: &Config, local: &LocalNetwork) ->
             try_join5(
                 metadata.get_required(&interface),
                 metadata.get_required(&vpc),
-                metadata.find(&v4),
-                metadata.find(&v6),
-                metadata.find(&subnet),
+                metadata.find_optional(&v4),
+                metadata.find_optional(&v6),
+                metadata.find_optional(&subnet),
             )
             .await?
         }
@@ -57,6 +57,18 @@ pub async fn read(metadata: &Metadata, config: &Config, local: &LocalNetwork) ->
             (id.clone(), metadata.get_required(&vpc).await?, None, None, None)
         }
     };
+    for (what, found, prefix) in
+        [("instance-id", &instance, "i-"), ("interface-id", &interface, "eni-"), ("vpc-id", &vpc, "vpc-")]
+    {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        if !found.starts_with(prefix) || !found.bytes().all(plain) {
+            return Err(Error::new(
+                Code::Unexpected,
+                format!("the metadata service's {what} is no id that begins with {prefix}"),
+                "something between this process and 169.254.169.254 answers in its place; look for a proxy",
+            ));
+        }
+    }
     if let Some(wanted) = config.vpc.as_ref().filter(|wanted| **wanted != vpc) {
         return Err(Error::new(
             Code::Unsupported,

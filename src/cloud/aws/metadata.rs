@@ -19,9 +19,13 @@ const TOKEN: &str = "x-aws-ec2-metadata-token";
 /// Longer than any call; the service accepts 1 to 21600.
 const TTL_SECONDS: u32 = 900;
 
-/// The service answers from the host below the instance. A second without an answer means that none will come, most
+/// The service answers from the host below the instance. Seconds without an answer mean that none will come, most
 /// often because the answer's hop limit is used up on the way into a container.
-const POLICY: Policy = Policy { attempt_timeout: Duration::from_secs(1), most_attempts: Some(3) };
+const POLICY: Policy = Policy {
+    attempt_timeout: Duration::from_millis(1_500),
+    most_attempts: None,
+    longest_silence: Some(Duration::from_secs(3)),
+};
 
 const REMEDY: &str = "see that the instance metadata service is enabled on this instance; in a container set \
     HttpPutResponseHopLimit to 2 (aws ec2 modify-instance-metadata-options)";
@@ -72,6 +76,21 @@ impl Metadata {
                     ));
                 }
             }
+        }
+    }
+
+    /// One value that only saves time or adorns the report: asked for once, and absent if that fails.
+    ///
+    /// # Errors
+    /// Only when the call has to end.
+    pub async fn find_optional(&self, path: &str) -> Result<Option<String>> {
+        let token = self.token().await?;
+        let once = self.caller.with_policy(Policy { most_attempts: Some(1), ..POLICY });
+        match once.call(Kind::Read, "imds:GET", path, async || self.get(path, &token).await).await {
+            Ok(Answer::Text(text)) => Ok(Some(text)),
+            Ok(Answer::Absent | Answer::TokenRefused) => Ok(None),
+            Err(error) if matches!(error.code, Code::Deadline | Code::Interrupted) => Err(error),
+            Err(_) => Ok(None),
         }
     }
 

@@ -26,7 +26,7 @@ use crate::{
     error::{Code, Error, Result},
     host::LocalNetwork,
     net::retry::Caller,
-    report::CheckItem,
+    report::{CheckItem, Verdict},
     vip::{Goal, Holder, Member, Part, PartId, Vip},
 };
 use futures_util::future::try_join;
@@ -50,7 +50,8 @@ pub struct Seen {
     /// This member's interface; read only where a plan needs more than its id.
     interface: Option<Interface>,
     private: Private,
-    addresses: Vec<public_ip::Address>,
+    /// Or why the Elastic IPs could not be read, which does not keep the private addresses back.
+    addresses: Result<Vec<public_ip::Address>>,
 }
 
 #[derive(Debug, Clone)]
@@ -111,9 +112,11 @@ impl Aws {
                 }
             })
         };
-        let (private, (interface, addresses)) =
-            try_join(private, try_join(self.own_interface(identity), public_ip::look(&self.session, &self.vips)))
-                .await?;
+        let (private, (interface, addresses)) = try_join(
+            private,
+            try_join(self.own_interface(identity), public_ip::look_bounded(&self.session, &self.vips)),
+        )
+        .await?;
         Ok(Seen { identity: identity.clone(), interface, private, addresses })
     }
 
@@ -161,6 +164,9 @@ impl Cloud for Aws {
     /// holder after this long is taken for the truth.
     const READS_LAG: Duration = Duration::from_secs(10);
 
+    /// DeleteRoute and UnassignPrivateIpAddresses take no condition.
+    const LOOK_TWICE_AFTER: Duration = Duration::from_secs(3);
+
     fn name(&self) -> &'static str {
         "aws"
     }
@@ -189,7 +195,7 @@ impl Cloud for Aws {
                 }
             })
         };
-        let (private, addresses) = try_join(private, public_ip::look(&self.session, &self.vips)).await?;
+        let (private, addresses) = try_join(private, public_ip::look_bounded(&self.session, &self.vips)).await?;
         Ok(Seen { private, addresses, ..seen.clone() })
     }
 
@@ -248,8 +254,22 @@ impl Cloud for Aws {
         (call.to_owned(), target)
     }
 
-    fn remarks(&self, _: &Seen) -> Vec<CheckItem> {
-        vec![local_address(&self.vips, &self.local)]
+    fn remarks(&self, seen: &Seen) -> Vec<CheckItem> {
+        let mut items = vec![local_address(&self.vips, &self.local)];
+        let Identity { instance, interface, .. } = &seen.identity;
+        let members = &self.config.members;
+        if !members.is_empty() && !members.iter().any(|member| member == instance || member == interface) {
+            items.push(CheckItem::new(
+                "memberMissing",
+                Verdict::Warning,
+                format!("this member ({instance}, {interface}) is not in `aws.members`: no other member could take the VIP from it"),
+                "add it to `aws.members` on every member",
+            ));
+        }
+        if let Private::Routes(routes) = &seen.private {
+            items.extend(route::blackholes(routes, &self.vips));
+        }
+        items
     }
 
     async fn advice(&self) -> Vec<CheckItem> {

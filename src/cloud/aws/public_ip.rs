@@ -16,6 +16,7 @@ use crate::{
     vip::{Goal, Holder, Part, Vip},
 };
 use aws_sdk_ec2::types::Filter;
+use std::time::Duration;
 
 #[derive(Debug, Clone)]
 pub struct Address {
@@ -27,6 +28,24 @@ pub struct Address {
     /// On an interface that an AWS service made: a NAT gateway, a load balancer.
     pub service_managed: bool,
 }
+
+/// The configured Elastic IPs, or why they could not be read. Bounded, because the private addresses wait for this look.
+///
+/// # Errors
+/// Only when the call has to end.
+pub async fn look_bounded(session: &Session, vips: &[Vip]) -> Result<Result<Vec<Address>>> {
+    match tokio::time::timeout(LONGEST_LOOK, look(session, vips)).await {
+        Ok(Err(error)) if matches!(error.code, Code::Deadline | Code::Interrupted) => Err(error),
+        Ok(read) => Ok(read),
+        Err(_elapsed) => Ok(Err(Error::new(
+            Code::Unavailable,
+            format!("ec2:DescribeAddresses: no answer within {} ms", LONGEST_LOOK.as_millis()),
+            "call again: the private address has been seen to, the Elastic IP has not",
+        ))),
+    }
+}
+
+const LONGEST_LOOK: Duration = Duration::from_secs(3);
 
 /// The configured Elastic IPs; an allocation id that does not exist is simply absent.
 pub async fn look(session: &Session, vips: &[Vip]) -> Result<Vec<Address>> {
@@ -78,7 +97,11 @@ fn with_public(vips: &[Vip]) -> impl Iterator<Item = (&Vip, &String)> {
 
 pub fn placement(aws: &Aws, seen: &Seen) -> Vec<Part> {
     let of_one = |(vip, allocation): (&Vip, &String)| {
-        let holder = match seen.addresses.iter().find(|address| address.allocation == *allocation) {
+        let known = seen.addresses.as_ref().map(|list| list.iter().find(|address| address.allocation == *allocation));
+        let Ok(known) = known else {
+            return Part { id: part(vip, name(allocation)), holder: Holder::Unknown };
+        };
+        let holder = match known {
             Some(Address { interface: Some(interface), private, .. }) if *interface == seen.identity.interface => {
                 if private.is_some() && *private == private_address(aws, seen, vip) {
                     Holder::ThisMember
@@ -109,7 +132,13 @@ fn private_address(aws: &Aws, seen: &Seen, vip: &Vip) -> Option<String> {
 
 pub fn plan(aws: &Aws, seen: &Seen, goal: Goal, after: &[usize], plan: &mut Plan<Change>) {
     for ((vip, allocation), current) in with_public(&aws.vips).zip(placement(aws, seen)) {
-        let known = seen.addresses.iter().find(|address| address.allocation == *allocation);
+        let known = match &seen.addresses {
+            Ok(list) => list.iter().find(|address| address.allocation == *allocation),
+            Err(error) => {
+                plan.refused.push((current.id, error.clone()));
+                continue;
+            }
+        };
         match goal {
             Goal::Hold(write) => {
                 let private = match may_be_taken(aws, seen, vip, allocation, known) {

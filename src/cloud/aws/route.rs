@@ -15,6 +15,7 @@ use crate::{
     cloud::{Plan, Step},
     error::{Code, Error, Result},
     net::retry::Kind,
+    report::{CheckItem, Verdict},
     vip::{Goal, Holder, Part, Vip},
 };
 use ipnet::IpNet;
@@ -44,6 +45,22 @@ pub fn placement(seen: &Seen, vips: &[Vip], identity: &Identity) -> Vec<Part> {
         );
     }
     parts
+}
+
+/// Routes whose interface is gone or whose instance does not run: by their target they look like a holder.
+pub fn blackholes(seen: &Seen, vips: &[Vip]) -> Vec<CheckItem> {
+    let mut items = Vec::new();
+    for (vip, table) in vips.iter().flat_map(|vip| seen.tables.iter().map(move |table| (vip, table))) {
+        if let Some(Target::Interface { id, active: false, .. }) = table.target(vip.destination()) {
+            items.push(CheckItem::new(
+                "blackhole",
+                Verdict::Warning,
+                format!("the route of {vip} in {} leads to {id}, which does not work (blackhole)", table.id),
+                "call Acquire on the primary",
+            ));
+        }
+    }
+    items
 }
 
 pub fn plan(aws: &Aws, seen: &Seen, all: &super::Seen, goal: Goal) -> Result<Plan<Change>> {

@@ -47,6 +47,8 @@ pub fn placement(seen: &Seen, vips: &[Vip], identity: &Identity) -> Vec<Part> {
     let of_one = |vip: &Vip| {
         let holder = match seen.holder(vip.address.addr(), &identity.interface) {
             None => Holder::Nobody,
+            // As the interface's own address it is no VIP, whoever has it.
+            Some((holder, known)) if known.primary => Holder::Other(format!("{} (its primary address)", holder.id)),
             Some((holder, _)) if holder.id == identity.interface => Holder::ThisMember,
             Some((holder, _)) => Holder::Other(holder.id.clone()),
         };
@@ -71,10 +73,7 @@ pub fn plan(aws: &Aws, seen: &Seen, all: &super::Seen, goal: Goal) -> Result<Pla
                 }
             }
             Goal::LetGo if current.holder == Holder::ThisMember => {
-                // The primary address is the interface's own and stays.
-                if seen.holder(address, &all.identity.interface).is_some_and(|(_, known)| !known.primary) {
-                    plan.steps.push(Step::new(current.id, Change::UnassignAddress { address }));
-                }
+                plan.steps.push(Step::new(current.id, Change::UnassignAddress { address }));
             }
             Goal::LetGo => {}
         }

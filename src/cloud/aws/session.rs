@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     config::{Http, aws::Aws as Config},
-    error::Result,
+    error::{Code, Error, Result},
     host::LocalNetwork,
     net::{
         client,
@@ -25,7 +25,10 @@ use aws_sdk_ec2::{Client as Ec2, config::StalledStreamProtectionConfig, error::S
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_runtime_api::client::{http::SharedHttpClient, orchestrator::HttpResponse};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use std::{cell::RefCell, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    time::Duration,
+};
 use tokio::sync::OnceCell;
 
 pub struct Session {
@@ -36,6 +39,8 @@ pub struct Session {
     connector: Connector,
     start: OnceCell<Identity>,
     clients: RefCell<Option<Clients>>,
+    /// Where the credentials came from, for messages.
+    source: Cell<&'static str>,
 }
 
 /// The SDK's clients, each with its credentials.
@@ -73,6 +78,7 @@ impl Session {
             connector: Connector(api),
             start: OnceCell::new(),
             clients: RefCell::new(None),
+            source: Cell::new(credentials::INSTANCE_ROLE),
         })
     }
 
@@ -123,7 +129,11 @@ impl Session {
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
-        let once = self.caller.with_policy(Policy { attempt_timeout: Duration::from_secs(3), most_attempts: Some(1) });
+        let once = self.caller.with_policy(Policy {
+            attempt_timeout: Duration::from_secs(3),
+            most_attempts: Some(1),
+            longest_silence: None,
+        });
         self.call_by(&once, As::Member, Kind::Read, call, target, send).await
     }
 
@@ -145,7 +155,7 @@ impl Session {
             let client = self.client(who);
             let attempt = async || match &client {
                 Some(client) => send(client.clone()).await.map_err(|error| explain(kind, call, error)),
-                None => Err(crate::error::Error::new(crate::error::Code::Internal, "no EC2 client", "report this")),
+                None => Err(Error::new(Code::Internal, "no EC2 client", "report this")),
             };
             // Boxed: the SDK's futures are large, and they lie deep in ours.
             match Box::pin(caller.call(kind, call, target, attempt)).await {
@@ -154,9 +164,19 @@ impl Session {
                     let base = self.base_credentials(Some(identity.region.clone())).await?;
                     self.use_credentials(identity, base).await?;
                 }
-                answer => return answer,
+                answer => return answer.map_err(|error| self.name_source(error)),
             }
         }
+    }
+
+    /// Credentials that an administrator forgot somewhere go before the instance's role: whose were refused has to be told.
+    fn name_source(&self, error: Error) -> Error {
+        let source = self.source.get();
+        let refused = matches!(error.code, Code::Unauthenticated | Code::Denied);
+        if !refused || source == credentials::INSTANCE_ROLE {
+            return error;
+        }
+        error.with(|details| details.message = format!("{} (credentials from: {source})", details.message))
     }
 
     fn client(&self, who: As) -> Option<Ec2> {
@@ -172,7 +192,9 @@ impl Session {
             .with_http_client(self.connector.clone())
             .with_sleep_impl(TokioSleep::new())
             .with_region(region.map(Region::new));
-        self.caller.deadline().guard(credentials::load(&self.metadata, &sdk)).await?
+        let (source, found) = self.caller.deadline().guard(credentials::load(&self.metadata, &sdk)).await??;
+        self.source.set(source);
+        Ok(found)
     }
 
     async fn use_credentials(&self, identity: &Identity, base: Credentials) -> Result<()> {
@@ -200,11 +222,7 @@ impl Session {
         };
         let answer = Box::pin(self.caller.call(Kind::Read, CALL, role, attempt)).await?;
         let found = answer.credentials.ok_or_else(|| {
-            crate::error::Error::new(
-                crate::error::Code::Unexpected,
-                format!("{CALL} on {role}: the answer holds no credentials"),
-                "report this",
-            )
+            Error::new(Code::Unexpected, format!("{CALL} on {role}: the answer holds no credentials"), "report this")
         })?;
         Ok(Credentials::new(
             found.access_key_id,

@@ -22,6 +22,9 @@ use tokio::{sync::Mutex, time::Instant};
 /// "Network interfaces", REST API reference, version 2024-05-01.
 const API_VERSION: &str = "2024-05-01";
 
+/// Between two looks at an operation, whatever the cloud says.
+const SHORTEST_WAIT: Duration = Duration::from_millis(100);
+
 pub struct Arm {
     http: Client,
     metadata_http: Client,
@@ -68,6 +71,14 @@ impl Id {
 
     pub fn name(&self) -> &str {
         self.0.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// What a report calls it: a child together with its parent.
+    pub fn shown(&self) -> String {
+        match (self.kind(), self.0.rsplit('/').nth(2)) {
+            ("routes", Some(table)) => format!("{table}/{}", self.name()),
+            _ => self.name().to_owned(),
+        }
     }
 
     /// The type's last part, for example `networkInterfaces`.
@@ -120,8 +131,8 @@ impl Arm {
 
     pub async fn get(&self, id: &Id) -> Result<Value> {
         let call = format!("arm:GET {}", id.kind());
-        self.authorized(Kind::Read, &call, id.name(), async |token| {
-            let (status, headers, body) = self.send(Kind::Read, Method::GET, &self.url(id), token, None).await?;
+        self.authorized(Kind::Read, &call, &id.shown(), async |token| {
+            let (status, headers, body) = self.send(Kind::Read, Method::GET, &self.url(id), token, None, None).await?;
             read_json(Kind::Read, status, &headers, &body)
         })
         .await
@@ -130,19 +141,23 @@ impl Arm {
     /// Replaces a resource. With `version` only if nobody has changed it since.
     pub async fn put(&self, id: &Id, body: &Value, version: Option<&str>) -> Result<Accepted> {
         let call = format!("arm:PUT {}", id.kind());
-        let answer = self.authorized(Kind::Change, &call, id.name(), async |token| {
-            let change = Some((body, version));
-            let (status, headers, body) = self.send(Kind::Change, Method::PUT, &self.url(id), token, change).await?;
+        let target = id.shown();
+        let answer = self.authorized(Kind::Change, &call, &target, async |token| {
+            let (status, headers, body) =
+                self.send(Kind::Change, Method::PUT, &self.url(id), token, Some(body), version).await?;
             let body = read_json(Kind::Change, status, &headers, &body)?;
             Ok(Accepted::new(status, &headers, &body, id, "PUT"))
         });
         answer.await
     }
 
-    pub async fn delete(&self, id: &Id) -> Result<Accepted> {
+    /// Deletes a resource. With `version` only if nobody has changed it since.
+    pub async fn delete(&self, id: &Id, version: Option<&str>) -> Result<Accepted> {
         let call = format!("arm:DELETE {}", id.kind());
-        let answer = self.authorized(Kind::Change, &call, id.name(), async |token| {
-            let (status, headers, body) = self.send(Kind::Change, Method::DELETE, &self.url(id), token, None).await?;
+        let target = id.shown();
+        let answer = self.authorized(Kind::Change, &call, &target, async |token| {
+            let (status, headers, body) =
+                self.send(Kind::Change, Method::DELETE, &self.url(id), token, None, version).await?;
             if status != 204 && status != 404 {
                 read_json(Kind::Change, status, &headers, &body)?;
             }
@@ -163,7 +178,7 @@ impl Arm {
         if looks > 0 {
             self.caller.journal().record(Step {
                 call: format!("arm:{} operation", accepted.kind),
-                target: accepted.id.name().to_owned(),
+                target: accepted.id.shown(),
                 attempts: looks,
                 ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
                 result: match &result {
@@ -183,7 +198,7 @@ impl Arm {
         bound: Option<Duration>,
         looks: &mut u32,
     ) -> Result<()> {
-        let what = format!("the operation of {} {}", accepted.kind, accepted.id.name());
+        let what = format!("the operation of {} {}", accepted.kind, accepted.id.shown());
         let mut wait = accepted.retry_after.unwrap_or_default();
         loop {
             let left = bound.map_or(Duration::MAX, |bound| bound.saturating_sub(begun.elapsed()));
@@ -222,8 +237,8 @@ impl Arm {
                 }
                 State::Running => {}
             }
-            let pace = (begun.elapsed() / 14).clamp(Duration::from_millis(100), Duration::from_secs(2));
-            wait = retry_after.unwrap_or(pace);
+            let pace = (begun.elapsed() / 14).clamp(SHORTEST_WAIT, Duration::from_secs(2));
+            wait = retry_after.unwrap_or(pace).max(SHORTEST_WAIT);
         }
     }
 
@@ -236,7 +251,7 @@ impl Arm {
         };
         let call = format!("arm:{} operation", accepted.kind);
         let attempt = async |token: &str| {
-            let (status, headers, body) = self.send(Kind::Read, Method::GET, &url, token, None).await?;
+            let (status, headers, body) = self.send(Kind::Read, Method::GET, &url, token, None, None).await?;
             let retry_after = seconds(&headers);
             if let (Watched::Location(_), 202) = (&accepted.watched, status) {
                 return Ok((State::Running, retry_after));
@@ -256,7 +271,7 @@ impl Arm {
                 _ => Ok((State::Running, retry_after)),
             }
         };
-        self.authorized_by(&caller, Kind::Read, &call, accepted.id.name(), attempt).await
+        self.authorized_by(&caller, Kind::Read, &call, &accepted.id.shown(), attempt).await
     }
 
     fn url(&self, id: &Id) -> String {
@@ -330,14 +345,15 @@ impl Arm {
         method: Method,
         url: &str,
         token: &str,
-        change: Option<(&Value, Option<&str>)>,
+        body: Option<&Value>,
+        version: Option<&str>,
     ) -> Result<(u16, HeaderMap, Vec<u8>)> {
         let mut call = self.http.request(method, url).bearer_auth(token);
-        if let Some((body, version)) = change {
+        if let Some(body) = body {
             call = call.json(body);
-            if let Some(version) = version {
-                call = call.header("If-Match", version);
-            }
+        }
+        if let Some(version) = version {
+            call = call.header("If-Match", version);
         }
         let lost = |trouble: Trouble| match (kind, trouble.sent) {
             (Kind::Change, Sent::Maybe) => {

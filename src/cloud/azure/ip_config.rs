@@ -67,7 +67,9 @@ impl Nic {
 }
 
 fn address_of(entry: &Value) -> Option<IpAddr> {
-    entry.pointer("/properties/privateIPAddress")?.as_str()?.parse().ok()
+    // A block is written with its prefix; its first address stands for it.
+    let text = entry.pointer("/properties/privateIPAddress")?.as_str()?;
+    text.split('/').next()?.parse().ok()
 }
 
 fn name_of(entry: &Value) -> &str {

@@ -16,8 +16,12 @@ use std::time::Duration;
 pub const ADDRESS: &str = "http://169.254.169.254";
 const INSTANCE: &str = "metadata/instance?api-version=2021-02-01";
 
-/// A second without an answer means that none will come.
-const POLICY: Policy = Policy { attempt_timeout: Duration::from_secs(1), most_attempts: Some(4) };
+/// Seconds without an answer mean that none will come.
+const POLICY: Policy = Policy {
+    attempt_timeout: Duration::from_millis(1_500),
+    most_attempts: None,
+    longest_silence: Some(Duration::from_secs(3)),
+};
 
 pub const REMEDY: &str = "see that this is an Azure VM and that the user IRIS runs as reaches 169.254.169.254 (containers, \
     hardened images and proxies often prevent it)";

@@ -84,6 +84,7 @@ pub enum Change {
     },
     DeleteRoute {
         id: Id,
+        version: Option<String>,
     },
 }
 
@@ -219,6 +220,7 @@ impl Cloud for Azure {
 
     /// Resource Manager reads what it has accepted.
     const READS_LAG: Duration = Duration::ZERO;
+    const LOOK_TWICE_AFTER: Duration = Duration::ZERO;
 
     fn name(&self) -> &'static str {
         "azure"
@@ -272,16 +274,14 @@ impl Cloud for Azure {
                 made.map_err(|error| if *with_public { self.without_public(error) } else { error })
             }
             Change::PutRoute { id, body, version } => route::put(arm, id, body, version.as_deref()).await,
-            Change::DeleteRoute { id } => route::delete(arm, id).await,
+            Change::DeleteRoute { id, version } => route::delete(arm, id, version.as_deref()).await,
         }
     }
 
     fn describe(&self, change: &Change) -> (String, String) {
         match change {
-            Change::WriteNic { id, .. } | Change::PutRoute { id, .. } => {
-                (format!("arm:PUT {}", id.kind()), id.name().to_owned())
-            }
-            Change::DeleteRoute { id } => (format!("arm:DELETE {}", id.kind()), id.name().to_owned()),
+            Change::WriteNic { id, .. } | Change::PutRoute { id, .. } => (format!("arm:PUT {}", id.kind()), id.shown()),
+            Change::DeleteRoute { id, .. } => (format!("arm:DELETE {}", id.kind()), id.shown()),
         }
     }
 

@@ -56,6 +56,10 @@ fn name(route: &Value) -> &str {
     route.get("name").and_then(Value::as_str).unwrap_or_default()
 }
 
+fn version(route: &Value) -> Option<String> {
+    route.get("etag").and_then(Value::as_str).map(str::to_owned)
+}
+
 fn next_hop(route: &Value) -> Option<IpAddr> {
     text(route, "nextHopIpAddress").parse().ok()
 }
@@ -131,7 +135,10 @@ pub fn plan(azure: &Azure, all: &All, seen: &Seen, goal: Goal) -> Result<Plan<Ch
                 }
                 Goal::LetGo => {
                     if let (Some(route), Some(Holder::ThisMember | Holder::ThisMemberBroken(_))) = (existing, holder) {
-                        plan.steps.push(Step::new(part, Change::DeleteRoute { id: id.child("routes", name(route)) }));
+                        plan.steps.push(Step::new(
+                            part,
+                            Change::DeleteRoute { id: id.child("routes", name(route)), version: version(route) },
+                        ));
                     }
                 }
             }
@@ -143,7 +150,7 @@ pub fn plan(azure: &Azure, all: &All, seen: &Seen, goal: Goal) -> Result<Plan<Ch
 /// The route as it is, but for its next hop; or a new one.
 fn route_body(existing: Option<&Value>, vip: &Vip, hop: IpAddr) -> (Value, Option<String>) {
     let mut body = existing.cloned().unwrap_or_else(|| json!({ "properties": {} }));
-    let version = body.get("etag").and_then(Value::as_str).map(str::to_owned);
+    let version = version(&body);
     if let Some(properties) = body.get_mut("properties").and_then(Value::as_object_mut) {
         properties.insert("addressPrefix".into(), vip.destination().to_string().into());
         properties.insert("nextHopType".into(), "VirtualAppliance".into());
@@ -204,7 +211,8 @@ pub async fn put(arm: &Arm, id: &Id, body: &Value, version: Option<&str>) -> Res
     arm.finish(accepted, None).await
 }
 
-pub async fn delete(arm: &Arm, id: &Id) -> Result<()> {
-    let accepted = arm.delete(id).await?;
+/// A route that another member has pointed at itself since the look stays.
+pub async fn delete(arm: &Arm, id: &Id, version: Option<&str>) -> Result<()> {
+    let accepted = arm.delete(id, version).await?;
     arm.finish(accepted, None).await
 }

@@ -19,7 +19,11 @@ use std::{sync::Arc, time::Duration};
 
 const CALL: &str = "imds:token";
 /// The identity service answers in some ten milliseconds; a fresh or busy one is asked again.
-const POLICY: Policy = Policy { attempt_timeout: Duration::from_secs(4), most_attempts: Some(4) };
+const POLICY: Policy = Policy {
+    attempt_timeout: Duration::from_secs(4),
+    most_attempts: None,
+    longest_silence: Some(Duration::from_secs(6)),
+};
 
 /// A token for `resource`, which is the management endpoint of the VM's cloud.
 ///
