@@ -47,9 +47,9 @@ fn a_silent_ec2_does_not_hold_the_call() {
 
 #[test]
 fn a_silent_write_does_not_hold_the_call() {
-    // EC2 has made the change; this member does not know.
+    // Whether EC2 will make the change, this member cannot know. (One that was made is seen in the time that is kept for it.)
     let sim = simulator(1);
-    sim.faults().on(Rule::always("ec2", "ReplaceRoute", Fault::HangAfter));
+    sim.faults().on(Rule::always("ec2", "ReplaceRoute", Fault::HangBefore));
     for seconds in [1, 2] {
         let codes = ["deadline", "ambiguous"];
         ends_in_time("replace", ACQUIRE, seconds, &hook(&sim, seconds), "unverified", &codes);
