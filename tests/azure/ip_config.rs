@@ -91,3 +91,54 @@ fn a_holder_that_is_not_listed_is_a_conflict_that_names_it() {
     assert!(report["error"]["message"].as_str().is_some_and(|message| message.contains("stranger")), "{report:#}");
     assert_eq!(sim.world(), before);
 }
+
+#[test]
+fn several_vips_of_both_families_move_in_one_write_for_each_interface() {
+    const SECOND: &str = "10.0.0.250";
+    const SIXTH: &str = "fd00:db8::fe";
+    let mut world = World::article();
+    world.vnets[0].prefixes.push("fd00:db8::/64".parse().expect("literal"));
+    world.vnets[0].subnets[0].prefixes.push("fd00:db8::/64".parse().expect("literal"));
+    world.place("vip2", SECOND, NIC_A);
+    world.place("vip6", SIXTH, NIC_A);
+    let sim = Simulator::start(world);
+    let vips = json!({ "vip": [VIP, { "address": SECOND, "name": "vip2" }, { "address": SIXTH, "name": "vip6" }] });
+    assert_outcome(&Member::b(&sim).with(vips.clone()).hook(), "moved");
+    for vip in [VIP, SECOND, SIXTH] {
+        assert_eq!(sim.world().holder_of(vip).as_deref(), Some(NIC_B), "{vip}");
+    }
+    assert_eq!(writes(&sim).len(), 2);
+    // One of them alone is fetched back without disturbing the others.
+    assert_outcome(&Member::a(&sim).hook(), "moved");
+    assert_eq!(sim.world().holder_of(SECOND).as_deref(), Some(NIC_B));
+    assert_outcome(&Member::a(&sim).with(vips).hook(), "moved");
+}
+
+#[test]
+fn a_third_member_takes_part_by_being_listed() {
+    let mut world = World::article();
+    let mut third = world.nic(NIC_A).expect("there").clone();
+    third["id"] = json!(world.id(RESOURCE_GROUP, "Microsoft.Network/networkInterfaces", "mirrorc_z3"));
+    third["name"] = json!("mirrorc_z3");
+    third["properties"]["macAddress"] = json!("00-0D-3A-00-00-33");
+    third["properties"]["ipConfigurations"][0]["properties"]["privateIPAddress"] = json!("10.0.0.6");
+    world.unplace(NIC_A, VIP_CONFIG);
+    world.nics.push(third);
+    world.unplace("mirrorc_z3", VIP_CONFIG);
+    world.place(VIP_CONFIG, VIP, "mirrorc_z3");
+    let sim = Simulator::start(world);
+    let report = Member::b(&sim).with(json!({ "azure": { "nics": [NIC_A, NIC_B, "mirrorc_z3"] } })).hook();
+    assert_outcome(&report, "moved");
+    assert_eq!(report["holderBefore"], "mirrorc_z3");
+    assert_eq!(writes(&sim), ["PUT networkInterfaces mirrorc_z3".to_owned(), format!("PUT networkInterfaces {NIC_B}")]);
+}
+
+#[test]
+fn check_and_version_know_azure() {
+    let sim = Simulator::start(World::article());
+    let report = Member::b(&sim).check();
+    assert_outcome(&report, "ready_with_warnings");
+    assert!(writes(&sim).is_empty());
+    let version = library().zf5(VERSION, None).json();
+    assert_eq!(version["clouds"]["azure"], json!(["ipConfig", "route"]));
+}

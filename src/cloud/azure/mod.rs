@@ -365,3 +365,21 @@ impl Azure {
 fn part(vip: &Vip, part: String) -> PartId {
     PartId { vip: vip.to_string(), part }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::management_of;
+
+    #[test]
+    fn each_azure_has_its_own_management_endpoint() {
+        for (environment, host) in [
+            ("AzurePublicCloud", Some("https://management.azure.com")),
+            ("AzureUSGovernmentCloud", Some("https://management.usgovcloudapi.net")),
+            ("AzureChinaCloud", Some("https://management.chinacloudapi.cn")),
+            ("", Some("https://management.azure.com")),
+            ("AzureStackCloud", None),
+        ] {
+            assert_eq!(management_of(environment), host, "{environment}");
+        }
+    }
+}
