@@ -7,7 +7,7 @@
 mod common;
 
 use cloudsim::aws::{ENI_A, ENI_B, MEMBER_B, Simulator, World};
-use common::{ACQUIRE, assert_outcome, call};
+use common::{ACQUIRE, assert_outcome, call, is_installed, say_not_tested};
 use serde_json::{Value, json};
 use std::process::Command;
 
@@ -17,6 +17,16 @@ const INSIDE: &str = "MIRRORVIP_TEST_IN_OWN_NETWORK";
 fn the_address_under_a_label_is_the_vip() {
     if std::env::var_os(INSIDE).is_some() {
         return inside();
+    }
+    for (program, package) in [("unshare", "util-linux"), ("ip", "iproute2")] {
+        if !is_installed(program) {
+            return say_not_tested(&format!("the address under a label needs `{program}` ({package})"));
+        }
+    }
+    let possible = Command::new("unshare").args(["--net", "--map-root-user", "true"]).output().expect("unshare");
+    if !possible.status.success() {
+        let why = String::from_utf8_lossy(&possible.stderr).into_owned();
+        return say_not_tested(&format!("the address under a label needs a network of its own: {why}"));
     }
     let own = std::env::current_exe().expect("this test");
     let again = ["--exact", "the_address_under_a_label_is_the_vip", "--nocapture"];

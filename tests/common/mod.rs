@@ -43,6 +43,17 @@ pub fn merge(base: &mut Value, overlay: &Value) {
     }
 }
 
+/// Says that a part was not tested, past the capture of cargo, which shows what it captured only of tests that fail.
+pub fn say_not_tested(why: &str) {
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("\nNOT TESTED: {why}\n\n").as_bytes());
+}
+
+/// Whether a program is there at all.
+pub fn is_installed(program: &str) -> bool {
+    let asked = std::process::Command::new(program).arg("--version").output();
+    !matches!(asked, Err(error) if error.kind() == std::io::ErrorKind::NotFound)
+}
+
 #[track_caller]
 pub fn assert_outcome(report: &Value, outcome: &str) {
     assert_eq!(report["outcome"], outcome, "{report:#}");

@@ -130,7 +130,12 @@ pub fn spawn(mut command: Command) -> Result<Child, String> {
 /// Why there is no Python, if there is none. A Python that is there and does not work is a failure instead.
 fn python_is_missing() -> Result<Option<String>, String> {
     match Command::new("python3").arg("--version").output() {
-        Ok(done) if done.status.success() => Ok(None),
+        // Debian keeps in python3-venv what `venv` needs to put pip into an environment.
+        Ok(done) if done.status.success() => {
+            let whole = Command::new("python3").args(["-c", "import ensurepip, venv"]).output();
+            let whole = whole.is_ok_and(|done| done.status.success());
+            Ok((!whole).then(|| "this python3 has no venv".into()))
+        }
         Ok(done) => Err(format!("python3 --version: {}\n{}", done.status, String::from_utf8_lossy(&done.stderr))),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Some("there is no python3 in PATH".into())),
         Err(error) => Err(format!("python3: {error}")),
