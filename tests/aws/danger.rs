@@ -119,3 +119,20 @@ fn another_cloud_than_those_built_in() {
     let report = call(ACQUIRE, &json!({ "config": { "cloud": "gcp", "vip": "10.0.0.250/32", "gcp": {} } }));
     assert_error(&report, "not_moved", "unsupported");
 }
+
+#[test]
+fn an_empty_list_of_members_is_a_mistake() {
+    refused(World::overlay(1), json!({ "aws": { "members": [] } }), "invalid_config", "`aws.members`");
+}
+
+#[test]
+fn a_request_that_was_meant_as_json_is_not_shown() {
+    // White space or a byte-order mark before the brace is passed over; anything else is no path either.
+    let secret = r#"{"config":{"cloud":"aws","http":{"proxy":["http://me:secret@proxy"]}}}"#;
+    for before in ["\n", "\u{feff}", "  ", "x"] {
+        let result = library().zf5(ACQUIRE, Some(format!("{before}{secret}").as_bytes()));
+        let report = result.json();
+        assert_eq!(report["ok"], false);
+        assert!(!report.to_string().contains("secret"), "{report:#}");
+    }
+}

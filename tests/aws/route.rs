@@ -348,3 +348,13 @@ fn a_holder_that_does_not_work_is_named_and_so_is_a_member_that_is_not_listed() 
     assert!(codes.contains(&json!("blackhole")) && codes.contains(&json!("memberMissing")), "{codes:?}");
     assert_eq!(report["severity"], 1);
 }
+
+#[test]
+fn a_dry_run_tells_what_a_real_call_would_leave_behind() {
+    let sim = Simulator::start(held_by_a(1));
+    let gone = json!({ "aws": { "routeTables": [table(1), "rtb-0ffffffffffffffff"] } });
+    let report = Member::b(&sim).with(gone).call(ACQUIRE, json!({ "dryRun": true }));
+    assert_outcome(&report, "would_move");
+    assert_eq!((&report["error"], &report["severity"]), (&json!(null), &json!(1)));
+    assert!(report["warnings"].as_array().is_some_and(|list| list.iter().any(|one| one["code"] == "partRefused")));
+}

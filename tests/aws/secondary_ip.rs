@@ -94,3 +94,11 @@ fn an_address_that_two_are_seen_to_have_is_not_called_held() {
         assert_outcome(&member.with(secondary()).status(), "held_elsewhere");
     }
 }
+
+#[test]
+fn an_interfaces_own_address_is_nothing_to_release() {
+    let sim = Simulator::start(world());
+    let own = json!({ "vip": "10.0.1.11", "aws": { "mechanism": "secondaryIp" } });
+    assert_outcome(&Member::b(&sim).with(own).release(), "not_held");
+    assert_eq!(writes(&sim), [""; 0]);
+}

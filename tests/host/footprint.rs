@@ -88,6 +88,33 @@ fn credentials_from_files_leave_nothing_behind() {
 }
 
 #[test]
+fn credentials_that_are_set_up_wrongly_do_not_keep_the_instances_role_from_being_used() {
+    let sim = simulator(1);
+    let home = tempfile::tempdir().expect("a temporary directory");
+    fs::create_dir(home.path().join(".aws")).expect("a directory of ours");
+    let text = "[default]\nrole_arn = arn:aws:iam::123456789012:role/x\nsource_profile = nobody\n";
+    fs::write(home.path().join(".aws/config"), text).expect("a file of ours");
+    let mut host = start_with(|command| _ = command.env("HOME", home.path()));
+    play(&mut host, &[scene(STATUS, request(&sim, json!({}), json!({})), "held_elsewhere", &["-"])]);
+}
+
+#[test]
+fn credentials_of_the_environment_that_are_refused_are_named() {
+    let sim = simulator(1);
+    let mut host = start_with(|command| {
+        command.env("AWS_ACCESS_KEY_ID", "AKIAFORGOTTEN").env("AWS_SECRET_ACCESS_KEY", "stale");
+    });
+    let result = host.call(STATUS, &request(&sim, json!({}), json!({})));
+    let report = result.json();
+    assert_eq!(report["error"]["code"], "unauthenticated", "{report:#}");
+    assert!(
+        report["error"]["message"].as_str().is_some_and(|text| text.contains("credentials from: environment")),
+        "{report:#}"
+    );
+    assert!(!report.to_string().contains("AKIAFORGOTTEN"), "{report:#}");
+}
+
+#[test]
 fn failed_calls_leave_nothing_behind() {
     let sim = simulator(2);
     for (action, fault) in [
