@@ -29,8 +29,8 @@ pub trait Cloud {
     /// For how long a read may still show the state before a change. Zero where reads are consistent.
     const READS_LAG: Duration;
 
-    /// How long to wait between the two looks that have to agree before the VIP is given up, where a change has no
-    /// condition: an old read must not delete what another member has taken since.
+    /// How long to wait before a VIP that a look showed here is looked at again and only then given up, where a change has
+    /// no condition: an old read must not delete what another member has taken since.
     const LOOK_TWICE_AFTER: Duration;
 
     fn name(&self) -> &'static str;

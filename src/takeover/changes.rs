@@ -71,8 +71,7 @@ impl Changes {
 
     /// Whether the VIP is with nobody because of us: then nothing but time ends the call.
     pub fn must_go_on(&self) -> bool {
-        let with_nobody = |part: &&Part| part.holder == Holder::Nobody && self.freed(&part.id);
-        self.last_seen.iter().any(|part| with_nobody(&part))
+        self.last_seen.iter().any(|part| part.holder == Holder::Nobody && self.freed(&part.id))
     }
 
     /// Whether a change was sent whose answer was lost.

@@ -1,20 +1,12 @@
 //! Trouble on the way: whatever call fails, however, the report is true and a repeat ends the move.
 
-use super::{Member, VIP, common::*, table, writes};
+use super::{Member, VIP, common::*, held_by_a, table, writes};
 use cloudsim::{
     Fault, Rule,
     aws::{ENI_A, ENI_B, Simulator, World},
 };
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
-
-fn held_by_a(tables: usize) -> World {
-    let mut world = World::overlay(tables);
-    for n in 1..=tables {
-        world.set_route(&table(n), VIP, ENI_A);
-    }
-    world
-}
 
 fn short() -> Value {
     json!({ "deadlineSeconds": 4, "http": { "requestTimeoutMs": 700, "connectTimeoutMs": 500 } })

@@ -13,8 +13,8 @@ mod numbers;
 mod route;
 mod secondary_ip;
 
-use cloudsim::aws::{MEMBER_A, MEMBER_B, Simulator, World};
-use common::{call, merge};
+use cloudsim::aws::{ENI_A, MEMBER_A, MEMBER_B, Simulator, World};
+use common::{Calls, call, merge};
 use serde_json::{Value, json};
 
 pub const VIP: &str = "192.168.255.10/32";
@@ -52,32 +52,23 @@ impl<'a> Member<'a> {
         merge(&mut self.overlay, &overlay);
         self
     }
+}
 
-    pub fn call(&self, number: usize, request: Value) -> Value {
+impl Calls for Member<'_> {
+    fn call(&self, number: usize, request: Value) -> Value {
         let mut whole = json!({ "config": config(self.sim, self.instance, &self.overlay) });
         merge(&mut whole, &request);
         call(number, &whole)
     }
+}
 
-    pub fn acquire(&self) -> Value {
-        self.call(common::ACQUIRE, json!({}))
+/// A world in which the first member holds the VIP in every table.
+pub fn held_by_a(tables: usize) -> World {
+    let mut world = World::overlay(tables);
+    for n in 1..=tables {
+        world.set_route(&table(n), VIP, ENI_A);
     }
-
-    pub fn hook(&self) -> Value {
-        self.call(common::ACQUIRE, json!({ "reason": "NotifyBecomePrimary" }))
-    }
-
-    pub fn status(&self) -> Value {
-        self.call(common::STATUS, json!({}))
-    }
-
-    pub fn check(&self) -> Value {
-        self.call(common::CHECK, json!({}))
-    }
-
-    pub fn release(&self) -> Value {
-        self.call(common::RELEASE, json!({}))
-    }
+    world
 }
 
 /// All calls that changed or would have changed something, as EC2 saw them.

@@ -1,6 +1,6 @@
 //! Round trips are counted, not timed: how many calls stand in sequence does not depend on the machine.
 
-use super::{Member, VIP, common::*, table};
+use super::{Member, common::*, held_by_a, table};
 use cloudsim::aws::{ENI_A, Simulator, World};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -16,14 +16,6 @@ fn chains(world: World, overlay: Value, tables: usize) -> (usize, usize) {
     assert!(report["parts"].as_array().is_some_and(|parts| parts.len() >= tables));
     let of = |face: &str| sim.log().into_iter().filter(|call| call.face == face).collect::<Vec<_>>();
     (cloudsim::longest_chain(&of("ec2")), cloudsim::longest_chain(&of("imds")))
-}
-
-fn held_by_a(tables: usize) -> World {
-    let mut world = World::overlay(tables);
-    for n in 1..=tables {
-        world.set_route(&table(n), VIP, ENI_A);
-    }
-    world
 }
 
 #[test]

@@ -1,17 +1,9 @@
 //! The mechanism `route`.
 
-use super::{Member, VIP, common::*, table, writes};
+use super::{Member, VIP, common::*, held_by_a, table, writes};
 use cloudsim::aws::{ENI_A, ENI_B, Simulator, World, world::MissingRoute};
 use serde_json::json;
 use std::time::Duration;
-
-fn held_by_a(tables: usize) -> World {
-    let mut world = World::overlay(tables);
-    for n in 1..=tables {
-        world.set_route(&table(n), VIP, ENI_A);
-    }
-    world
-}
 
 #[test]
 fn a_failover_moves_every_table_and_nothing_else() {

@@ -10,7 +10,7 @@ mod route;
 mod trouble;
 
 use cloudsim::azure::{NIC_A, NIC_B, RESOURCE_GROUP, Simulator, VIP, VM_A, VM_B};
-use common::{call, merge};
+use common::{Calls, call, merge};
 use serde_json::{Value, json};
 
 pub struct Member<'a> {
@@ -32,8 +32,10 @@ impl<'a> Member<'a> {
         merge(&mut self.overlay, &overlay);
         self
     }
+}
 
-    pub fn call(&self, number: usize, request: Value) -> Value {
+impl Calls for Member<'_> {
+    fn call(&self, number: usize, request: Value) -> Value {
         let endpoints = json!({ "management": self.sim.management_url(), "metadata": self.sim.metadata_url(self.vm) });
         let mut config = json!({
             "cloud": "azure", "vip": VIP,
@@ -43,22 +45,6 @@ impl<'a> Member<'a> {
         let mut whole = json!({ "config": config });
         merge(&mut whole, &request);
         call(number, &whole)
-    }
-
-    pub fn hook(&self) -> Value {
-        self.call(common::ACQUIRE, json!({ "reason": "NotifyBecomePrimary" }))
-    }
-
-    pub fn status(&self) -> Value {
-        self.call(common::STATUS, json!({}))
-    }
-
-    pub fn check(&self) -> Value {
-        self.call(common::CHECK, json!({}))
-    }
-
-    pub fn release(&self) -> Value {
-        self.call(common::RELEASE, json!({}))
     }
 }
 

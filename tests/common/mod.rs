@@ -3,7 +3,7 @@
 #![allow(dead_code)] // Each test binary uses its part.
 
 use irishost::Library;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::sync::OnceLock;
 
 /// Function numbers: the order of the table is the contract.
@@ -29,6 +29,32 @@ pub fn call(number: usize, request: &Value) -> Value {
         "{report}"
     );
     report
+}
+
+/// What a member is asked, whatever its cloud.
+pub trait Calls {
+    /// Calls a function with this request and the member's configuration.
+    fn call(&self, number: usize, request: Value) -> Value;
+
+    fn acquire(&self) -> Value {
+        self.call(ACQUIRE, json!({}))
+    }
+
+    fn hook(&self) -> Value {
+        self.call(ACQUIRE, json!({ "reason": "NotifyBecomePrimary" }))
+    }
+
+    fn status(&self) -> Value {
+        self.call(STATUS, json!({}))
+    }
+
+    fn check(&self) -> Value {
+        self.call(CHECK, json!({}))
+    }
+
+    fn release(&self) -> Value {
+        self.call(RELEASE, json!({}))
+    }
 }
 
 /// Puts `overlay` over `base`, objects into one another.
