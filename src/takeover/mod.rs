@@ -191,13 +191,15 @@ async fn towards<C: Cloud>(cloud: &C, deadline: &Deadline, journal: &Journal, go
             Goal::LetGo => Goal::LetGo,
         };
     };
-    let verified = match stopped {
+    let mut verified = match stopped {
         None => verify::until_settled(cloud, deadline, &seen, goal, &mut changes).await,
         // Nothing was sent: the first look still says it all.
         Some(error) if !changes.any_sent() => verify::Verified::unread(before.clone(), error),
         Some(error) => verify::Verified::unread(changes.as_far_as_known(), error),
     };
-    Findings { remarks: remarks_of_look, ..outcome::conclude(goal, member, before, changes, verified) }
+    // What was amiss before the changes may be mended by them: the last look tells.
+    let remarks = verified.remarks.take().unwrap_or(remarks_of_look);
+    Findings { remarks, ..outcome::conclude(goal, member, before, changes, verified) }
 }
 
 /// Whether a part stands where the goal wants it.

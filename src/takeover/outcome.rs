@@ -165,7 +165,7 @@ pub fn of_dry_run(goal: Goal, before: &[Part], nothing_planned: bool) -> Outcome
 }
 
 pub fn conclude(goal: Goal, member: Member, before: Vec<Part>, changes: Changes, verified: Verified) -> Findings {
-    let Verified { parts, end } = verified;
+    let Verified { parts, end, .. } = verified;
     let own_error = changes.first_error();
     let (outcome, error) = match goal {
         Goal::Hold(_) => of_hold(&before, &parts, &changes, &end),

@@ -9,6 +9,7 @@ use crate::{
     cloud::Cloud,
     deadline::Deadline,
     error::Error,
+    report::CheckItem,
     vip::{Goal, Holder, Part, PartId},
 };
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -18,6 +19,8 @@ use std::{collections::BTreeSet, time::Duration};
 pub struct Verified {
     pub parts: Vec<Part>,
     pub end: End,
+    /// What the last look showed beside the holder; `None` when there was none after the changes.
+    pub remarks: Option<Vec<CheckItem>>,
 }
 
 pub enum End {
@@ -33,7 +36,7 @@ pub enum End {
 
 impl Verified {
     pub fn unread(parts: Vec<Part>, error: Error) -> Self {
-        Verified { parts, end: End::Unseen(Some(error)) }
+        Verified { parts, end: End::Unseen(Some(error)), remarks: None }
     }
 }
 
@@ -46,7 +49,7 @@ pub async fn until_settled<C: Cloud>(
 ) -> Verified {
     // Without any change the first look is the fresh one.
     if !changes.any_sent() {
-        return Verified { parts: changes.last_seen().to_vec(), end: End::Settled };
+        return Verified { parts: changes.last_seen().to_vec(), end: End::Settled, remarks: None };
     }
     let mut delays = ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(50))
@@ -56,28 +59,30 @@ pub async fn until_settled<C: Cloud>(
     let mut confirmed = BTreeSet::new();
     let before = changes.before().to_vec();
     loop {
-        let parts = match cloud.observe(seen).await {
-            Ok(seen) => cloud.placement(&seen),
+        let looked = match cloud.observe(seen).await {
+            Ok(looked) => looked,
             Err(error) => return Verified::unread(changes.as_far_as_known(), error),
         };
+        let parts = cloud.placement(&looked);
+        let remarks = Some(cloud.remarks(&looked));
         changes.saw(&parts);
         confirmed.extend(parts.iter().filter(|part| reached(goal, part)).map(|part| part.id.clone()));
         if matches!(goal, Goal::Hold(_)) && parts.iter().any(|part| taken_away::<C>(part, &before, &confirmed, changes))
         {
-            return Verified { parts, end: End::Lost };
+            return Verified { parts, end: End::Lost, remarks };
         }
         if parts.iter().all(|part| reached(goal, part) || !was_sent(changes, &part.id)) {
             // What was freed and then could not be taken is not waited for: nothing is under way any more.
             let stranded = parts.iter().any(|part| left_on_nobody::<C>(part, &before, changes));
-            return Verified { parts, end: if stranded { End::Stranded } else { End::Settled } };
+            return Verified { parts, end: if stranded { End::Stranded } else { End::Settled }, remarks };
         }
         let delay = delays.next().unwrap_or(Duration::from_secs(1));
         if delay >= deadline.remaining() {
             let stranded = parts.iter().any(|part| left_on_nobody::<C>(part, &before, changes));
-            return Verified { parts, end: if stranded { End::Stranded } else { End::Unseen(None) } };
+            return Verified { parts, end: if stranded { End::Stranded } else { End::Unseen(None) }, remarks };
         }
         if let Err(error) = deadline.sleep(delay).await {
-            return Verified { parts, end: End::Unseen(Some(error)) };
+            return Verified { parts, end: End::Unseen(Some(error)), remarks };
         }
     }
 }

@@ -339,6 +339,10 @@ fn a_holder_that_does_not_work_is_named_and_so_is_a_member_that_is_not_listed() 
         report["warnings"].as_array().expect("warnings").iter().map(|one| one["code"].clone()).collect();
     assert!(codes.contains(&json!("blackhole")) && codes.contains(&json!("memberMissing")), "{codes:?}");
     assert_eq!(report["severity"], 1);
+    // Once moved, the route works: what was amiss before is not told as if it still were.
+    let moved = Member::b(&sim).with(json!({ "aws": { "members": [ENI_A, ENI_B] } })).hook();
+    assert_outcome(&moved, "moved");
+    assert!(!moved["warnings"].as_array().expect("warnings").iter().any(|one| one["code"] == "blackhole"), "{moved:#}");
 }
 
 #[test]
