@@ -135,7 +135,7 @@ impl Report {
             outcome,
             summary,
             severity: outcome.severity().max(u8::from(!warnings.is_empty())),
-            retry: findings.error.as_ref().is_some_and(|error| error.code.repeat_may_help() && !outcome.is_final()),
+            retry: may_be_repeated(outcome, findings.error.as_ref()),
             cloud: subject.cloud,
             mechanism: subject.mechanism,
             reason: subject.reason.clone(),
@@ -298,6 +298,15 @@ fn first_failure(findings: &Findings) -> Option<String> {
     Some(format!(": {}", failed.message))
 }
 
+/// Whether the same call, made again, may end better.
+fn may_be_repeated(outcome: Outcome, error: Option<&Error>) -> bool {
+    match outcome {
+        Outcome::Stranded => true,
+        outcome if outcome.is_final() => false,
+        _ => error.is_some_and(|error| error.code.repeat_may_help()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -387,5 +396,8 @@ mod tests {
         };
         assert!(!failed(Code::Denied).retry);
         assert!(failed(Code::Throttled).retry);
+        // With nobody, the VIP is out of reach whatever the cause: the next call carries on.
+        assert!(may_be_repeated(Outcome::Stranded, Some(&Error::new(Code::Denied, "x", "y"))));
+        assert!(!may_be_repeated(Outcome::Lost, Some(&Error::new(Code::Throttled, "x", "y"))));
     }
 }

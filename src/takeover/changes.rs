@@ -31,6 +31,8 @@ pub struct Changes {
     by_part: BTreeMap<PartId, Progress>,
     /// Parts that a change of ours took off their holder.
     freed: BTreeSet<PartId>,
+    /// Why it is not known whether the holder has given a part up, as when its zone does not answer.
+    held_back: Option<Error>,
     before: Vec<Part>,
     last_seen: Vec<Part>,
     sent: bool,
@@ -38,7 +40,14 @@ pub struct Changes {
 
 impl Changes {
     pub fn new(before: Vec<Part>) -> Self {
-        Changes { by_part: BTreeMap::new(), freed: BTreeSet::new(), last_seen: before.clone(), before, sent: false }
+        Changes {
+            by_part: BTreeMap::new(),
+            freed: BTreeSet::new(),
+            held_back: None,
+            last_seen: before.clone(),
+            before,
+            sent: false,
+        }
     }
 
     pub fn of(&self, part: &PartId) -> Option<&Progress> {
@@ -58,6 +67,14 @@ impl Changes {
                 _ => None,
             })
         })
+    }
+
+    /// The cause of a part that is with nobody: a holder that was never heard to let go says more than the refusals and the
+    /// end of time that follow from it.
+    pub fn why_stranded(&self) -> Option<Error> {
+        let own = self.first_error();
+        let follows = own.as_ref().is_none_or(|error| wants_another_look(error) || error.code == Code::Deadline);
+        self.held_back.clone().filter(|_| follows).or(own)
     }
 
     pub fn any_sent(&self) -> bool {
@@ -175,6 +192,7 @@ impl Changes {
         self.sent |= made.is_ok() || maybe;
         if step.effect == Effect::Frees && (made.is_ok() || maybe) {
             self.freed.extend(step.parts.iter().cloned());
+            self.held_back = made.as_ref().err().cloned();
         }
         for part in &step.parts {
             let progress = match made {

@@ -78,12 +78,7 @@ fn a_name_that_stands_for_another_address_is_a_conflict() {
 fn a_holder_that_is_not_listed_is_a_conflict_that_names_it() {
     let mut world = World::article();
     world.unplace(NIC_A, VIP_CONFIG);
-    let mut stranger = world.nic(NIC_A).expect("there").clone();
-    stranger["id"] = json!(world.id(RESOURCE_GROUP, "Microsoft.Network/networkInterfaces", "stranger"));
-    stranger["name"] = json!("stranger");
-    stranger["properties"]["macAddress"] = json!("00-0D-3A-00-00-99");
-    world.nics.push(stranger);
-    world.place(VIP_CONFIG, VIP, "stranger");
+    world.add_stranger(VIP);
     let sim = Simulator::start(world);
     let before = sim.world();
     let report = Member::b(&sim).hook();
@@ -134,11 +129,40 @@ fn a_third_member_takes_part_by_being_listed() {
 }
 
 #[test]
-fn check_and_version_know_azure() {
-    let sim = Simulator::start(World::article());
-    let report = Member::b(&sim).check();
-    assert_outcome(&report, "ready_with_warnings");
+fn a_vip_that_cannot_come_does_not_hold_the_others_back() {
+    const SECOND: &str = "10.0.0.250";
+    let other = |address: &str| json!({ "vip": [VIP, { "address": address, "name": "vip2" }] });
+    // A stranger has it, which shows only when it is asked for; it fits no subnet; its name stands for something else.
+    let mut world = World::article();
+    world.add_stranger(SECOND);
+    let sim = Simulator::start(world);
+    let report = Member::b(&sim).with(other(SECOND)).hook();
+    assert_error(&report, "partial", "conflict");
+    assert!(report["error"]["message"].as_str().is_some_and(|message| message.contains("stranger")), "{report:#}");
+    assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_B));
+    assert_eq!(sim.world().holder_of(SECOND).as_deref(), Some("stranger"));
+    assert_error(&Member::b(&sim).with(other(SECOND)).hook(), "partial", "conflict");
+
+    for (address, code) in [("10.9.9.9", "invalid_config"), ("10.0.0.3", "invalid_config"), ("10.0.0.4", "conflict")] {
+        let sim = Simulator::start(World::article());
+        let report = Member::b(&sim).with(other(address)).hook();
+        assert_error(&report, "partial", code);
+        assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_B));
+        assert_eq!(writes(&sim).len(), 2, "{report:#}");
+    }
+}
+
+#[test]
+fn a_member_of_another_subnet_cannot_hold_it_and_touches_nothing() {
+    let mut world = World::article();
+    world.move_to_another_subnet(NIC_B, "10.0.1.5", "10.0.1.0/24");
+    let sim = Simulator::start(world);
+    let before = sim.world();
+    assert_error(&Member::b(&sim).hook(), "not_moved", "unsupported");
+    // Also while nobody holds it.
+    sim.change(|world| world.unplace(NIC_A, VIP_CONFIG));
+    assert_error(&Member::b(&sim).hook(), "not_moved", "unsupported");
     assert!(writes(&sim).is_empty());
-    let version = library().zf5(VERSION, None).json();
-    assert_eq!(version["clouds"]["azure"], json!(["ipConfig", "route"]));
+    sim.change(|world| *world = before.clone());
+    assert_outcome(&Member::a(&sim).status(), "held");
 }

@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod check;
 mod ip_config;
 mod operations;
 mod public_ip;

@@ -55,3 +55,38 @@ fn one_that_cannot_come_does_not_hold_the_private_address_back() {
     );
     assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_B));
 }
+
+#[test]
+fn one_of_two_that_cannot_come_does_not_hold_the_other_back() {
+    let mut world = World::article_with_public_ip();
+    world.add_public_ip("second_ip", "203.0.113.11");
+    world.place("vip2", "10.0.0.250", NIC_A);
+    world.attach_public_ip(NIC_A, "vip2", "second_ip");
+    let denied = world.public_ip(PUBLIC_IP).expect("there")["id"].as_str().expect("an id").to_owned();
+    world.deny(VM_B, "Microsoft.Network/publicIPAddresses/join/action", Some(&denied));
+    let sim = Simulator::start(world);
+    let vips = json!({ "vip": [
+        { "address": VIP, "publicIp": PUBLIC_IP, "name": VIP_CONFIG },
+        { "address": "10.0.0.250", "publicIp": "second_ip", "name": "vip2" },
+    ] });
+    let report = Member::b(&sim).with(vips).hook();
+    assert_error(&report, "partial", "denied");
+    let world = sim.world();
+    for address in [VIP, "10.0.0.250"] {
+        assert_eq!(world.holder_of(address).as_deref(), Some(NIC_B), "{report:#}");
+    }
+    assert_eq!(world.public_holder_of("second_ip").as_deref(), Some(NIC_B));
+    assert_eq!(world.public_holder_of(PUBLIC_IP), None);
+}
+
+#[test]
+fn one_of_another_region_does_not_hold_the_private_address_back() {
+    let mut world = World::article();
+    let address = world.public_ips.iter_mut().find(|address| address["name"] == PUBLIC_IP).expect("there");
+    address["location"] = json!("northeurope");
+    let sim = Simulator::start(world);
+    let report = Member::b(&sim).with(public()).hook();
+    assert_error(&report, "partial", "invalid_config");
+    assert!(report["error"]["message"].as_str().is_some_and(|text| text.contains("same region")), "{report:#}");
+    assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_B));
+}

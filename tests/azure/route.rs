@@ -3,6 +3,7 @@
 use super::{Member, common::*, writes};
 use cloudsim::azure::{
     ADDRESS_A, ADDRESS_B, OTHER_RESOURCE_GROUP, ROUTE_TABLE, ROUTE_TABLE_2, Simulator, VIP_CONFIG, VM_B, World,
+    world::Subnet,
 };
 use serde_json::{Value, json};
 
@@ -62,15 +63,71 @@ fn what_would_hijack_a_network_is_refused() {
     assert_eq!(sim.world(), before);
 }
 
+/// A destination that covers other subnets of a network that a table serves is refused; where that cannot be read, a wide
+/// one is not risked. One address covers no subnet, so nothing is read for it.
+#[test]
+fn a_wide_destination_covers_no_network_that_a_table_serves() {
+    let mut world = World::routes();
+    world.vnets[0].prefixes.push("10.2.0.0/16".parse().expect("a range"));
+    world.vnets[0]
+        .subnets
+        .push(Subnet { name: "used".into(), prefixes: vec!["10.2.1.0/24".parse().expect("a range")] });
+    world.vnets[0]
+        .subnets
+        .push(Subnet { name: "empty".into(), prefixes: vec!["10.2.2.0/27".parse().expect("a range")] });
+    let sim = Simulator::start(world);
+    let before = sim.world();
+    let ask = |vip: &str| {
+        let own_name = json!({ "vip": vip, "azure": { "routeName": "wide" } });
+        Member::b(&sim).with(route(&sim.world())).with(own_name)
+    };
+    for vip in ["10.2.0.0/16", "10.2.0.0/15", "10.2.2.0/26", "10.2.0.0/20"] {
+        let report = ask(vip).hook();
+        assert_error(&report, "not_moved", "invalid_config");
+        assert!(report["error"]["message"].as_str().is_some_and(|text| text.contains("10.2.")), "{report:#}");
+    }
+    assert_eq!(sim.world(), before);
+    // Exactly one subnet that has no interface takes nobody's traffic; a range elsewhere neither.
+    for vip in ["10.2.2.0/27", "10.50.0.0/24"] {
+        assert_outcome(&ask(vip).hook(), "moved");
+        assert_outcome(&ask(vip).release(), "released");
+    }
+    sim.change(|world| world.deny(VM_B, "Microsoft.Network/virtualNetworks/read", None));
+    sim.clear_log();
+    assert_error(&ask("10.50.0.0/24").hook(), "not_moved", "denied");
+    assert_outcome(&Member::b(&sim).with(route(&sim.world())).hook(), "moved");
+    let reads = sim.log().into_iter().filter(|call| call.action == "GET virtualNetworks").count();
+    assert_eq!(reads, 1, "for the wide one alone");
+}
+
 #[test]
 fn forwarding_that_is_off_is_a_warning() {
     let mut world = World::routes();
     world.nic_mut(cloudsim::azure::NIC_B).expect("there")["properties"]["enableIPForwarding"] = json!(false);
     let sim = Simulator::start(world);
+    let warned = |report: &Value| {
+        let warnings = report["warnings"].as_array().expect("warnings");
+        warnings.iter().any(|one| one["code"] == "ipForwarding")
+    };
     let report = Member::b(&sim).with(route(&sim.world())).hook();
     assert_outcome(&report, "moved");
-    let warnings = report["warnings"].as_array().expect("warnings");
-    assert!(warnings.iter().any(|one| one["code"] == "ipForwarding"), "{report:#}");
+    assert!(warned(&report), "{report:#}");
+    // Without a list the VM names its interfaces.
+    let unlisted = json!({ "azure": { "nics": null } });
+    let report = Member::a(&sim).with(route(&sim.world())).with(unlisted.clone()).check();
+    assert!(!warned(&report), "{report:#}");
+    sim.change(|world| {
+        world.nic_mut(cloudsim::azure::NIC_A).expect("there")["properties"]["enableIPForwarding"] = json!(false)
+    });
+    let report = Member::a(&sim).with(route(&sim.world())).with(unlisted).check();
+    assert!(
+        report["checks"]
+            .as_array()
+            .expect("checks")
+            .iter()
+            .any(|one| one["name"] == "ipForwarding" && one["result"] == "warning"),
+        "{report:#}"
+    );
 }
 
 #[test]

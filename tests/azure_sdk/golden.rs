@@ -4,9 +4,9 @@
 //! as `<version>`. To accept new ones, run the tests with `GOLDEN=accept` and look at the difference; a body that is
 //! accepted must still pass the models.
 
-use crate::{A, B, Way, sdk, start};
+use crate::{A, B, Way, common::merge, sdk, start};
 use cloudsim::{
-    azure::{NIC_A, Simulator, VIP_CONFIG, World},
+    azure::{NIC_A, NIC_B, Simulator, VIP_CONFIG, World},
     log::Call,
 };
 use serde_json::{Map, Value, json};
@@ -63,6 +63,52 @@ fn routes_are_written_as_the_golden_requests_say() {
     sim.clear_log();
     A.library_takes(&sim, Way::Route);
     assert_golden(&sim, &["route_created", "route_created_2"]);
+}
+
+/// The interface of the vendor's own example (azure-rest-api-specs, `NetworkInterfaceCreate.json` of version 2024-05-01,
+/// answer 200), with a block of addresses and a setting that the library does not know: it goes to the place that the
+/// example names and comes back as it is, with one entry more of the form of the example's request.
+#[test]
+fn the_interface_of_the_vendors_example_goes_back_with_one_entry_more() {
+    let mut world = World::article();
+    let own = world.nic(NIC_B).expect("there").clone();
+    let id = own["id"].as_str().expect("an id");
+    let subnet = own["properties"]["ipConfigurations"][0]["properties"]["subnet"].clone();
+    let entry = |name: &str, address: &str, primary: bool, more: Value| {
+        let mut entry = json!({ "name": name, "id": format!("{id}/ipConfigurations/{name}"), "properties": {
+            "provisioningState": "Succeeded", "privateIPAddress": address, "privateIPAllocationMethod": "Dynamic",
+            "subnet": subnet, "primary": primary, "privateIPAddressVersion": "IPv4",
+        } });
+        merge(&mut entry["properties"], &more);
+        entry
+    };
+    let example = json!({ "name": NIC_B, "id": id, "location": own["location"], "etag": own["etag"], "properties": {
+        "provisioningState": "Succeeded",
+        "ipConfigurations": [
+            entry("ipconfig1", "10.0.0.5", true, json!({})),
+            entry("ipconfig2", "10.0.0.16/28", false, json!({ "privateIPAddressPrefixLength": 28 })),
+        ],
+        "dnsSettings": { "dnsServers": [], "appliedDnsServers": [] },
+        "enableAcceleratedNetworking": true, "disableTcpStateTracking": true, "enableIPForwarding": false,
+        "vnetEncryptionSupported": false, "macAddress": own["properties"]["macAddress"],
+        "virtualMachine": own["properties"]["virtualMachine"],
+    }, "type": "Microsoft.Network/networkInterfaces" });
+    *world.nic_mut(NIC_B).expect("there") = example.clone();
+    world.unplace(NIC_A, VIP_CONFIG);
+    let sim = start(world);
+    B.library_takes(&sim, Way::IpConfig { public_ip: true });
+    let [write] = requests(&sim).try_into().expect("one write");
+    let mut wanted = example;
+    wanted["etag"] = json!("<version>");
+    wanted["properties"]["ipConfigurations"].as_array_mut().expect("a list").push(json!({
+        "name": "vip", "properties": {
+            "privateIPAddress": "10.0.0.254", "privateIPAllocationMethod": "Static", "privateIPAddressVersion": "IPv4",
+            "primary": false, "subnet": subnet,
+            "publicIPAddress": { "id": id.replace("networkInterfaces/mirrorb280_z2", "publicIPAddresses/my_vip_ip") },
+        },
+    }));
+    assert_eq!(write["body"], wanted);
+    assert_eq!(write["parameters"], json!({ "api-version": "2024-05-01", "If-Match": "<version>" }));
 }
 
 /// Whatever the SDK sends for the same move, the library sends with the same value; and what it sends beyond that are

@@ -19,8 +19,10 @@ use serde_json::Value;
 use std::time::Duration;
 use tokio::{sync::Mutex, time::Instant};
 
-/// "Network interfaces", REST API reference, version 2024-05-01.
-const API_VERSION: &str = "2024-05-01";
+/// "Network interfaces", "Virtual Machines" and "Permissions" of the REST API reference.
+const NETWORK_VERSION: &str = "2024-05-01";
+const COMPUTE_VERSION: &str = "2024-07-01";
+const AUTHORIZATION_VERSION: &str = "2022-04-01";
 
 /// Between two looks at an operation, whatever the cloud says.
 const SHORTEST_WAIT: Duration = Duration::from_millis(100);
@@ -49,7 +51,7 @@ pub struct Door {
 }
 
 /// A resource by its full id.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Id(String);
 
 impl Id {
@@ -130,9 +132,29 @@ impl Arm {
     }
 
     pub async fn get(&self, id: &Id) -> Result<Value> {
-        let call = format!("arm:GET {}", id.kind());
-        self.authorized(Kind::Read, &call, &id.shown(), async |token| {
-            let (status, headers, body) = self.send(Kind::Read, Method::GET, &self.url(id), token, None, None).await?;
+        self.read(&format!("arm:GET {}", id.kind()), &id.shown(), &self.url(id)).await
+    }
+
+    /// What this identity may do with a resource, an entry for each of its roles ("Permissions - List For Resource").
+    pub async fn permissions(&self, id: &Id) -> Result<Vec<Value>> {
+        let place = format!("{}/providers/Microsoft.Authorization/permissions", id.as_str());
+        let mut url = format!("{}{place}?api-version={AUTHORIZATION_VERSION}", self.endpoint);
+        let mut roles = Vec::new();
+        loop {
+            let mut page = self.read("arm:GET permissions", &id.shown(), &url).await?;
+            if let Some(entries) = page.get_mut("value").and_then(Value::as_array_mut) {
+                roles.append(entries);
+            }
+            match page.get("nextLink").and_then(Value::as_str) {
+                Some(next) => url = self.at_home(next)?,
+                None => return Ok(roles),
+            }
+        }
+    }
+
+    async fn read(&self, call: &str, target: &str, url: &str) -> Result<Value> {
+        self.authorized(Kind::Read, call, target, async |token| {
+            let (status, headers, body) = self.send(Kind::Read, Method::GET, url, token, None, None).await?;
             read_json(Kind::Read, status, &headers, &body)
         })
         .await
@@ -166,8 +188,7 @@ impl Arm {
         answer.await
     }
 
-    /// Waits until an operation is over, but not longer than `bound`. Looks at once and then the more seldom the longer
-    /// it takes: a fourteenth of the time so far, between a tenth of a second and two.
+    /// Waits until an operation is over, but not longer than `bound`: looks at once, then at the cloud's pace or ours.
     ///
     /// # Errors
     /// The operation's own code and message when it failed; `ambiguous` when time ran out over it.
@@ -237,8 +258,7 @@ impl Arm {
                 }
                 State::Running => {}
             }
-            let pace = (begun.elapsed() / 14).clamp(SHORTEST_WAIT, Duration::from_secs(2));
-            wait = retry_after.unwrap_or(pace).max(SHORTEST_WAIT);
+            wait = retry_after.unwrap_or(pace(begun.elapsed())).max(SHORTEST_WAIT);
         }
     }
 
@@ -275,7 +295,8 @@ impl Arm {
     }
 
     fn url(&self, id: &Id) -> String {
-        format!("{}{}?api-version={API_VERSION}", self.endpoint, id.as_str())
+        let version = if id.kind() == "virtualMachines" { COMPUTE_VERSION } else { NETWORK_VERSION };
+        format!("{}{}?api-version={version}", self.endpoint, id.as_str())
     }
 
     /// An operation's URL, at the endpoint that is configured: the token goes to no other host, whatever an answer says.
@@ -389,6 +410,12 @@ impl Accepted {
     }
 }
 
+/// Until the next look, where the cloud names no pace: the more seldom the longer it takes, so that the end of an
+/// operation is seen within a tenth of its duration.
+fn pace(elapsed: Duration) -> Duration {
+    (elapsed / 14).clamp(SHORTEST_WAIT, Duration::from_secs(2))
+}
+
 fn seconds(headers: &HeaderMap) -> Option<Duration> {
     headers.get("retry-after")?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
@@ -418,4 +445,24 @@ fn still_running(what: &str, elapsed: Duration) -> Error {
         "the zone of that member may be lost; call again, and consider the mechanism `route`, which does not touch the other member",
     )
     .with(|details| details.maybe_done = true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_an_operation_is_seen_within_a_tenth_of_its_duration() {
+        const LOOK: Duration = Duration::from_millis(20);
+        for duration in (0..600).map(|tenths| Duration::from_millis(tenths * 100 + 1)) {
+            let (mut now, mut looks) = (LOOK, 1);
+            while now < duration {
+                now += pace(now) + LOOK;
+                looks += 1;
+            }
+            let longest = (duration / 10).max(SHORTEST_WAIT + LOOK);
+            assert!(now - duration <= longest + LOOK, "{duration:?} was seen after {now:?}");
+            assert!(looks <= 80, "{looks} looks for {duration:?}");
+        }
+    }
 }

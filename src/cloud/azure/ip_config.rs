@@ -5,9 +5,9 @@
 //! come to this one. Source: "Network Interfaces - Create Or Update" (REST API reference).
 
 use super::{
-    Azure, Change, Seen as All,
+    Azure, Change, Here, Seen as All, Write,
     arm::{Accepted, Arm, Id},
-    metadata::same_mac,
+    nic::{Nic, address_of, is_primary, name_of, subnet_of},
     part,
 };
 use crate::{
@@ -16,7 +16,8 @@ use crate::{
     vip::{Goal, Holder, Part, PartId, Vip},
 };
 use futures_util::future::{join_all, try_join, try_join_all};
-use serde_json::{Value, json};
+use ipnet::IpNet;
+use serde_json::Value;
 use std::{net::IpAddr, time::Duration};
 
 #[derive(Debug, Clone)]
@@ -28,56 +29,8 @@ pub struct Seen {
     pub public: Vec<(Id, Result<Value>)>,
 }
 
-#[derive(Debug, Clone)]
-pub struct Nic {
-    pub id: Id,
-    pub body: Value,
-    /// This VM's.
-    pub own: bool,
-}
-
-impl Nic {
-    fn state(&self) -> &str {
-        self.body.pointer("/properties/provisioningState").and_then(Value::as_str).unwrap_or("Succeeded")
-    }
-
-    fn version(&self) -> Option<&str> {
-        self.body.get("etag").and_then(Value::as_str)
-    }
-
-    fn entries(&self) -> impl Iterator<Item = &Value> {
-        self.body.pointer("/properties/ipConfigurations").and_then(Value::as_array).into_iter().flatten()
-    }
-
-    fn entry_with(&self, address: IpAddr) -> Option<&Value> {
-        self.entries().find(|entry| address_of(entry) == Some(address))
-    }
-
-    fn primary(&self) -> Option<&Value> {
-        self.entries().find(|entry| entry.pointer("/properties/primary") == Some(&Value::Bool(true)))
-    }
-
-    fn subnet(&self) -> Option<&str> {
-        self.primary()?.pointer("/properties/subnet/id")?.as_str()
-    }
-
-    pub fn forwards(&self) -> bool {
-        self.body.pointer("/properties/enableIPForwarding") == Some(&Value::Bool(true))
-    }
-}
-
-fn address_of(entry: &Value) -> Option<IpAddr> {
-    // A block is written with its prefix; its first address stands for it.
-    let text = entry.pointer("/properties/privateIPAddress")?.as_str()?;
-    text.split('/').next()?.parse().ok()
-}
-
-fn name_of(entry: &Value) -> &str {
-    entry.get("name").and_then(Value::as_str).unwrap_or_default()
-}
-
 /// Both interfaces and the public addresses, side by side.
-pub async fn look(azure: &Azure, arm: &Arm, here: &super::Here) -> Result<Seen> {
+pub async fn look(azure: &Azure, arm: &Arm, here: &Here) -> Result<Seen> {
     let nics = azure.config.nics.iter().map(|nic| async {
         let id = here.id(nic, "networkInterfaces");
         match arm.get(&id).await {
@@ -99,9 +52,9 @@ pub async fn look(azure: &Azure, arm: &Arm, here: &super::Here) -> Result<Seen> 
     for (id, body) in nics {
         match body {
             Some(body) => {
-                let mac = body.pointer("/properties/macAddress").and_then(Value::as_str).unwrap_or_default();
-                let own = here.macs.iter().any(|known| same_mac(known, mac));
-                seen.nics.push(Nic { id, body, own });
+                let mut nic = Nic { id, body, own: false };
+                nic.own = here.interface_of(&nic).is_some();
+                seen.nics.push(nic);
             }
             None => seen.missing.push(id),
         }
@@ -161,9 +114,7 @@ pub fn placement(azure: &Azure, all: &All, seen: &Seen) -> Vec<Part> {
         let user = read.and_then(|body| body.pointer("/properties/ipConfiguration/id")).and_then(Value::as_str);
         let holder = match user {
             None => Holder::Nobody,
-            Some(user) => match seen.nics.iter().find(|nic| {
-                user.to_ascii_lowercase().starts_with(&format!("{}/", nic.id.as_str()).to_ascii_lowercase())
-            }) {
+            Some(user) => match seen.nics.iter().find(|nic| nic.owns(user)) {
                 Some(nic)
                     if nic.own
                         && nic
@@ -211,79 +162,81 @@ pub fn plan(azure: &Azure, all: &All, seen: &Seen, goal: Goal) -> Result<Plan<Ch
     if goal == Goal::LetGo {
         let here: Vec<&Vip> = azure.vips.iter().filter(|vip| own.entry_with(vip.address.addr()).is_some()).collect();
         if !here.is_empty() {
-            let body = without(own, &here)?;
             let parts =
                 current.iter().filter(|part| matches!(part.holder, Holder::ThisMember | Holder::ThisMemberBroken(_)));
             let parts = parts.map(|part| part.id.clone()).collect();
-            let change = Change::WriteNic {
-                id: own.id.clone(),
-                body,
-                version: own.version().map(str::to_owned),
-                peer: false,
-                with_public: false,
-            };
+            let change = change(own, own.without(&here)?, Write::LetsGo);
             plan.steps.push(Step { parts, change, effect: Effect::Reaches, after: Vec::new() });
         }
         return Ok(plan);
     }
     let mut wanted: Vec<PartId> = Vec::new();
+    let mut coming: Vec<&Vip> = Vec::new();
     let mut body = own.body.clone();
     let mut with_public = false;
     for vip in &azure.vips {
-        may_be_taken(azure, seen, own, vip)?;
         let missing = |id: &PartId| current.iter().any(|part| part.id == *id && part.holder != Holder::ThisMember);
         let private = private_part(azure, vip);
-        let mut public = None;
-        if let Some(id) = azure.public_id(&all.here, vip) {
-            let id_of_part = public_part(vip, &id);
-            match public_may_be_taken(azure, seen, &id, &id_of_part) {
-                Ok(()) => {
-                    if missing(&id_of_part) {
-                        wanted.push(id_of_part);
-                        with_public = true;
-                    }
-                    public = Some(id);
-                }
-                Err(error) => plan.refused.push((id_of_part, error)),
-            }
+        let public = azure.public_id(&all.here, vip);
+        if let Err(error) = may_be_taken(azure, &all.here, seen, own, vip) {
+            plan.refused.extend(public.map(|id| (public_part(vip, &id), error.clone())));
+            plan.refused.push((private, error));
+            continue;
         }
+        let public = match public {
+            None => None,
+            Some(id) => {
+                let part = public_part(vip, &id);
+                match public_may_be_taken(azure, seen, &id, &part) {
+                    Ok(()) => {
+                        if missing(&part) {
+                            wanted.push(part);
+                            with_public = true;
+                        }
+                        Some(id)
+                    }
+                    Err(error) => {
+                        plan.refused.push((part, error));
+                        None
+                    }
+                }
+            }
+        };
         if missing(&private) {
             wanted.push(private);
         }
-        put_entry(azure, own, &mut body, vip, public.as_ref())?;
+        own.put_entry(&mut body, azure.entry_name(vip), vip.address.addr(), public.as_ref())?;
+        coming.push(vip);
     }
     if wanted.is_empty() {
         return Ok(plan);
     }
     for peer in seen.nics.iter().filter(|nic| !nic.own) {
-        let there: Vec<&Vip> = azure.vips.iter().filter(|vip| peer.entry_with(vip.address.addr()).is_some()).collect();
+        let there: Vec<&Vip> =
+            coming.iter().copied().filter(|vip| peer.entry_with(vip.address.addr()).is_some()).collect();
         if there.is_empty() {
             continue;
         }
         let moves = |part: &&Part| part.holder == Holder::Other(peer.id.name().to_owned()) && wanted.contains(&part.id);
         let parts = current.iter().filter(moves).map(|part| part.id.clone()).collect();
-        let change = Change::WriteNic {
-            id: peer.id.clone(),
-            body: without(peer, &there)?,
-            version: peer.version().map(str::to_owned),
-            peer: true,
-            with_public: false,
-        };
+        let change = change(peer, peer.without(&there)?, Write::Frees);
         plan.steps.push(Step { parts, change, effect: Effect::Frees, after: Vec::new() });
     }
     let after = (0..plan.steps.len()).map(|step| After { step, need: Need::Success }).collect();
-    let change = Change::WriteNic {
-        id: own.id.clone(),
-        body,
-        version: own.version().map(str::to_owned),
-        peer: false,
-        with_public,
-    };
+    let change = change(own, body, Write::Takes { with_public });
     plan.steps.push(Step { parts: wanted, change, effect: Effect::Reaches, after });
     Ok(plan)
 }
 
-fn may_be_taken(azure: &Azure, seen: &Seen, own: &Nic, vip: &Vip) -> Result<()> {
+fn change(nic: &Nic, body: Value, write: Write) -> Change {
+    Change::WriteNic { id: nic.id.clone(), body, version: nic.version(), write }
+}
+
+/// Whether this one VIP may come here. What stands in its way does not hold the others up.
+fn may_be_taken(azure: &Azure, here: &Here, seen: &Seen, own: &Nic, vip: &Vip) -> Result<()> {
+    if let Some(error) = azure.trouble_of(&private_part(azure, vip)) {
+        return Err(error);
+    }
     let address = vip.address.addr();
     let name = azure.entry_name(vip);
     for nic in &seen.nics {
@@ -297,30 +250,73 @@ fn may_be_taken(azure: &Azure, seen: &Seen, own: &Nic, vip: &Vip) -> Result<()> 
             ));
         }
         let Some(entry) = nic.entry_with(address) else { continue };
-        if entry.pointer("/properties/primary") == Some(&Value::Bool(true)) {
+        if is_primary(entry) {
             return Err(Error::new(
                 Code::Conflict,
                 format!("{address} is the primary address of {}", nic.id.name()),
                 "choose an address that no interface has as its own",
             ));
         }
-        let (there, here) = (entry.pointer("/properties/subnet/id").and_then(Value::as_str), own.subnet());
-        if let (Some(there), Some(here)) = (there, here)
+        if let (Some(there), Some(here)) = (subnet_of(entry), own.subnet())
             && !there.eq_ignore_ascii_case(here)
         {
-            return Err(Error::new(
-                Code::Unsupported,
-                format!("{address} is in the subnet {there}, this member in {here}"),
-                "a member elsewhere (disaster recovery) cannot hold this VIP",
-            ));
+            return Err(elsewhere(address, there, here));
         }
+    }
+    fits_the_subnet(here, seen, own, address)
+}
+
+fn elsewhere(address: IpAddr, there: &str, here: &str) -> Error {
+    Error::new(
+        Code::Unsupported,
+        format!("{address} is in the subnet {there}, this member in {here}"),
+        "a member elsewhere (disaster recovery) cannot hold this VIP",
+    )
+}
+
+/// Azure would refuse an address that does not fit, but only after the peer has given it up.
+fn fits_the_subnet(here: &Here, seen: &Seen, own: &Nic, address: IpAddr) -> Result<()> {
+    let ranges: Vec<&IpNet> = here
+        .interface_of(own)
+        .into_iter()
+        .flat_map(|interface| &interface.subnets)
+        .filter(|subnet| subnet.addr().is_ipv4() == address.is_ipv4())
+        .collect();
+    // The metadata tells no IPv6 ranges.
+    let Some(first) = ranges.first() else { return Ok(()) };
+    let Some(range) = ranges.iter().find(|range| range.contains(&address)) else {
+        let peers = seen.nics.iter().filter(|nic| !nic.own).filter_map(Nic::subnet);
+        if let (Some(mine), Some(other)) = (
+            own.subnet(),
+            peers.into_iter().find(|subnet| own.subnet().is_some_and(|own| !own.eq_ignore_ascii_case(subnet))),
+        ) {
+            return Err(elsewhere(address, other, mine));
+        }
+        return Err(Error::new(
+            Code::InvalidConfig,
+            format!("{address} is not in {first}, the subnet of {}", own.id.name()),
+            "choose an unused address of the members' subnet, or the mechanism `route`",
+        ));
+    };
+    if is_reserved(range, address) {
+        return Err(Error::new(
+            Code::InvalidConfig,
+            format!("{address} is one of the five addresses of {range} that Azure keeps for itself"),
+            "choose an unused address of the subnet: not one of its first four, nor its last",
+        ));
     }
     Ok(())
 }
 
+/// "Azure Virtual Network FAQ": the first four addresses of a subnet and the last one.
+fn is_reserved(range: &IpNet, address: IpAddr) -> bool {
+    let (IpNet::V4(range), IpAddr::V4(address)) = (range, address) else { return false };
+    address == range.broadcast() || u32::from(address) - u32::from(range.network()) < 4
+}
+
 fn public_may_be_taken(azure: &Azure, seen: &Seen, id: &Id, part: &PartId) -> Result<()> {
-    if let Some(error) = azure.public_trouble.borrow().get(part) {
-        return Err(error.clone());
+    if let Some(error) = azure.trouble_of(part) {
+        return Err(error);
     }
     let read = seen.public.iter().find(|(known, _)| known == id).map(|(_, read)| read);
     let body = match read {
@@ -329,9 +325,7 @@ fn public_may_be_taken(azure: &Azure, seen: &Seen, id: &Id, part: &PartId) -> Re
         None => return Ok(()),
     };
     let Some(user) = body.pointer("/properties/ipConfiguration/id").and_then(Value::as_str) else { return Ok(()) };
-    let listed =
-        |nic: &Nic| user.to_ascii_lowercase().starts_with(&format!("{}/", nic.id.as_str()).to_ascii_lowercase());
-    if seen.nics.iter().any(listed) {
+    if seen.nics.iter().any(|nic| nic.owns(user)) {
         return Ok(());
     }
     Err(Error::new(
@@ -341,80 +335,88 @@ fn public_may_be_taken(azure: &Azure, seen: &Seen, id: &Id, part: &PartId) -> Re
     ))
 }
 
-/// The interface's body without these VIPs. Everything else goes back as it came.
-fn without(nic: &Nic, vips: &[&Vip]) -> Result<Value> {
-    let mut body = nic.body.clone();
-    let entries = entries_mut(&mut body, nic)?;
-    entries.retain(|entry| !vips.iter().any(|vip| address_of(entry) == Some(vip.address.addr())));
-    one_primary(nic, entries)?;
-    Ok(body)
-}
-
-/// Puts the VIP's entry into this member's body, or its public address on the entry that is there.
-fn put_entry(azure: &Azure, own: &Nic, body: &mut Value, vip: &Vip, public: Option<&Id>) -> Result<()> {
-    let address = vip.address.addr();
-    let subnet = own.subnet().ok_or_else(|| {
-        Error::new(
-            Code::Unexpected,
-            format!("the interface {} has no primary ip-configuration with a subnet", own.id.name()),
-            "look at the interface in Azure",
-        )
-    })?;
-    let entries = entries_mut(body, own)?;
-    let public = public.map(|id| json!({ "id": id.as_str() }));
-    match entries.iter_mut().find(|entry| address_of(entry) == Some(address)) {
-        Some(entry) => {
-            if let (Some(public), Some(properties)) =
-                (public, entry.get_mut("properties").and_then(Value::as_object_mut))
-            {
-                properties.insert("publicIPAddress".into(), public);
-            }
-        }
-        None => {
-            let version = if address.is_ipv4() { "IPv4" } else { "IPv6" };
-            let mut properties = json!({
-                "privateIPAddress": address.to_string(),
-                "privateIPAllocationMethod": "Static",
-                "privateIPAddressVersion": version,
-                "primary": false,
-                "subnet": { "id": subnet },
-            });
-            if let (Some(public), Some(properties)) = (public, properties.as_object_mut()) {
-                properties.insert("publicIPAddress".into(), public);
-            }
-            entries.push(json!({ "name": azure.entry_name(vip), "properties": properties }));
-        }
-    }
-    one_primary(own, entries)
-}
-
-fn entries_mut<'a>(body: &'a mut Value, nic: &Nic) -> Result<&'a mut Vec<Value>> {
-    body.pointer_mut("/properties/ipConfigurations").and_then(Value::as_array_mut).ok_or_else(|| {
-        Error::new(
-            Code::Unexpected,
-            format!("the interface {} came without ip-configurations", nic.id.name()),
-            "look at the interface in Azure",
-        )
-    })
-}
-
-/// An interface without exactly one primary entry would lose its machine.
-fn one_primary(nic: &Nic, entries: &[Value]) -> Result<()> {
-    let primary =
-        entries.iter().filter(|entry| entry.pointer("/properties/primary") == Some(&Value::Bool(true))).count();
-    if primary == 1 {
-        return Ok(());
-    }
-    Err(Error::new(
-        Code::Unexpected,
-        format!("the interface {} would have {primary} primary ip-configurations", nic.id.name()),
-        "look at the interface in Azure: exactly one of its ip-configurations has to be primary",
-    ))
-}
-
 /// Writes one interface and waits for the operation; a peer's not longer than its share of the time.
-pub async fn write(arm: &Arm, id: &Id, body: &Value, version: Option<&str>, peer: bool) -> Result<()> {
+pub async fn write(arm: &Arm, id: &Id, body: &Value, version: Option<&str>, write: Write) -> Result<()> {
     let accepted = arm.put(id, body, version).await?;
-    let bound = peer.then(|| share_of(arm));
+    let bound = (write == Write::Frees).then(|| share_of(arm));
     arm.finish(accepted, bound).await
+}
+
+/// The parts that a refused write of the own interface is to be planned again without, so that the others get here.
+pub fn parts_at_fault(azure: &Azure, here: &Here, own: &Id, error: &Error, with_public: bool) -> Vec<PartId> {
+    if is_taken_by_a_stranger(azure, here, own, error) {
+        let vips = azure.vips.iter().filter(|vip| names_address(&error.message, vip.address.addr()));
+        return vips.map(|vip| private_part(azure, vip)).collect();
+    }
+    if !with_public || !for_good(error) {
+        return Vec::new();
+    }
+    // Which of several public addresses it is, the message says by its name; where it does not, it may be any.
+    let public: Vec<_> =
+        azure.vips.iter().filter_map(|vip| Some((public_part(vip, &azure.public_id(here, vip)?), vip))).collect();
+    let is_named = |vip: &Vip| azure.public_id(here, vip).is_some_and(|id| names_resource(&error.message, &id));
+    let any = public.iter().any(|(_, vip)| is_named(vip));
+    public.into_iter().filter(|(_, vip)| !any || is_named(vip)).map(|(part, _)| part).collect()
+}
+
+fn for_good(error: &Error) -> bool {
+    let final_code = matches!(
+        error.code,
+        Code::Denied | Code::NotFound | Code::InvalidConfig | Code::LimitExceeded | Code::Unexpected
+    );
+    final_code || error.cloud_code.as_deref().is_some_and(|code| code.starts_with("PublicIPAddress"))
+}
+
+/// The address is in use, and not by a listed peer that may be giving it up just now. The message names the own entry and
+/// the one that has the address.
+fn is_taken_by_a_stranger(azure: &Azure, here: &Here, own: &Id, error: &Error) -> bool {
+    let allocated = error.cloud_code.as_deref().is_some_and(|code| code.starts_with("PrivateIPAddressI"));
+    let ids = error.message.match_indices("/subscriptions/").filter_map(|(at, _)| error.message.get(at..));
+    let others: Vec<&str> = ids.filter(|id| !begins_with(id, own)).collect();
+    let mut peers = azure.config.nics.iter().map(|reference| here.id(reference, "networkInterfaces"));
+    allocated && !others.is_empty() && !peers.any(|peer| others.iter().any(|id| begins_with(id, &peer)))
+}
+
+fn names_resource(message: &str, id: &Id) -> bool {
+    message.match_indices("/subscriptions/").any(|(at, _)| message.get(at..).is_some_and(|rest| begins_with(rest, id)))
+}
+
+fn begins_with(text: &str, id: &Id) -> bool {
+    let Some((head, rest)) = text.split_at_checked(id.as_str().len()) else { return false };
+    id.same(head) && !rest.starts_with(|next: char| next.is_alphanumeric() || matches!(next, '_' | '-'))
+}
+
+fn names_address(message: &str, address: IpAddr) -> bool {
+    let outside = |character: char| !(character.is_ascii_hexdigit() || matches!(character, '.' | ':'));
+    message.split(outside).any(|word| word.trim_matches(['.', ':']).parse() == Ok(address))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_four_addresses_and_the_last_are_azures() {
+        let range: IpNet = "10.0.0.64/26".parse().expect("a range");
+        for (address, reserved) in [
+            ("10.0.0.64", true),
+            ("10.0.0.67", true),
+            ("10.0.0.68", false),
+            ("10.0.0.126", false),
+            ("10.0.0.127", true),
+        ] {
+            assert_eq!(is_reserved(&range, address.parse().expect("an address")), reserved, "{address}");
+        }
+    }
+
+    #[test]
+    fn an_address_or_a_resource_is_named_as_a_whole_or_not_at_all() {
+        let message = "IP configuration /subscriptions/s/resourceGroups/rg/providers/Microsoft.Network/networkInterfaces/\
+            nic-1/ipConfigurations/x is using the private IP address 10.0.0.25 which is already allocated.";
+        let id = |name: &str| Id::new("s", "RG", "networkInterfaces", name);
+        assert!(names_address(message, "10.0.0.25".parse().expect("an address")));
+        assert!(!names_address(message, "10.0.0.2".parse().expect("an address")));
+        assert!(names_resource(message, &id("nic-1")) && !names_resource(message, &id("nic")));
+        assert!(!names_resource(id("nic-10").as_str(), &id("nic-1")));
+    }
 }

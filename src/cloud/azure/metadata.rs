@@ -39,6 +39,8 @@ pub struct Compute {
     pub subscription_id: String,
     pub resource_group_name: String,
     #[serde(default)]
+    pub resource_id: String,
+    #[serde(default)]
     pub zone: String,
     #[serde(default)]
     pub az_environment: String,

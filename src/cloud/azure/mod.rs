@@ -7,6 +7,9 @@ mod arm;
 mod error;
 mod ip_config;
 mod metadata;
+mod nic;
+mod ranges;
+mod rehearsal;
 mod route;
 mod token;
 
@@ -27,6 +30,7 @@ use crate::{
 };
 use arm::{Arm, Door, Id};
 use ipnet::IpNet;
+use nic::Nic;
 use serde_json::Value;
 use std::{cell::RefCell, collections::BTreeMap, net::IpAddr, time::Duration};
 use tokio::sync::OnceCell;
@@ -39,19 +43,27 @@ pub struct Azure {
     http: Client,
     metadata_http: Client,
     start: OnceCell<(Here, Arm)>,
-    /// Public addresses that a write was refused for: the private ones go without them.
-    public_trouble: RefCell<BTreeMap<PartId, Error>>,
+    /// Parts that a write was refused for: the others go without them.
+    trouble: RefCell<BTreeMap<PartId, Error>>,
 }
 
 /// This VM, from its metadata.
 #[derive(Debug, Clone)]
 pub struct Here {
     vm: String,
+    vm_id: String,
     zone: Option<String>,
     subscription: String,
     group: String,
-    macs: Vec<String>,
+    interfaces: Vec<Interface>,
+}
+
+/// An interface as the metadata tells it.
+#[derive(Debug, Clone)]
+struct Interface {
+    mac: String,
     addresses: Vec<IpAddr>,
+    /// IPv4 alone: the metadata tells no ranges of IPv6.
     subnets: Vec<IpNet>,
 }
 
@@ -74,8 +86,7 @@ pub enum Change {
         id: Id,
         body: Value,
         version: Option<String>,
-        peer: bool,
-        with_public: bool,
+        write: Write,
     },
     PutRoute {
         id: Id,
@@ -86,6 +97,17 @@ pub enum Change {
         id: Id,
         version: Option<String>,
     },
+}
+
+/// What the write of an interface is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Write {
+    /// A peer's, without the VIP.
+    Frees,
+    /// The own, with the VIP.
+    Takes { with_public: bool },
+    /// The own, without the VIP.
+    LetsGo,
 }
 
 impl Azure {
@@ -101,7 +123,7 @@ impl Azure {
             local,
             caller,
             start: OnceCell::new(),
-            public_trouble: RefCell::default(),
+            trouble: RefCell::default(),
         })
     }
 
@@ -188,28 +210,48 @@ fn management_of(environment: &str) -> Option<&'static str> {
 impl Here {
     fn new(instance: &metadata::Instance, config: &Config) -> Self {
         let metadata::Instance { compute, network } = instance;
-        let families = || network.interface.iter().flat_map(|interface| [&interface.ipv4, &interface.ipv6]).flatten();
-        let addresses = families()
-            .flat_map(|family| &family.ip_address)
-            .filter_map(|address| address.private_ip_address.parse().ok());
-        let subnets = families()
-            .flat_map(|family| &family.subnet)
-            .filter_map(|subnet| format!("{}/{}", subnet.address, subnet.prefix).parse().ok());
         Here {
             vm: compute.name.clone(),
+            vm_id: compute.resource_id.clone(),
             zone: Some(compute.zone.clone()).filter(|zone| !zone.is_empty()),
             subscription: config.subscription.clone().unwrap_or_else(|| compute.subscription_id.clone()),
             group: config.resource_group.clone().unwrap_or_else(|| compute.resource_group_name.clone()),
-            macs: network.interface.iter().map(|interface| interface.mac_address.clone()).collect(),
-            addresses: addresses.collect(),
-            subnets: subnets.collect(),
+            interfaces: network.interface.iter().map(Interface::new).collect(),
         }
+    }
+
+    fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        self.interfaces.iter().flat_map(|interface| interface.addresses.iter().copied())
+    }
+
+    fn subnets(&self) -> impl Iterator<Item = IpNet> {
+        self.interfaces.iter().flat_map(|interface| interface.subnets.iter().copied())
+    }
+
+    /// Which of this VM's interfaces it is, if it is one of them.
+    fn interface_of(&self, nic: &Nic) -> Option<&Interface> {
+        self.interfaces.iter().find(|interface| metadata::same_mac(&interface.mac, nic.mac()))
     }
 
     fn id(&self, reference: &Reference, kind: &str) -> Id {
         match reference {
             Reference::Id(text) => Id::from_text(text),
             Reference::Name(name) => Id::new(&self.subscription, &self.group, kind, name),
+        }
+    }
+}
+
+impl Interface {
+    fn new(told: &metadata::Interface) -> Self {
+        let families = || [&told.ipv4, &told.ipv6].into_iter().flatten();
+        let addresses = families().flat_map(|family| &family.ip_address);
+        let subnets = families().flat_map(|family| &family.subnet);
+        Interface {
+            mac: told.mac_address.clone(),
+            addresses: addresses.filter_map(|address| address.private_ip_address.parse().ok()).collect(),
+            subnets: subnets
+                .filter_map(|subnet| format!("{}/{}", subnet.address, subnet.prefix).parse().ok())
+                .collect(),
         }
     }
 }
@@ -247,7 +289,7 @@ impl Cloud for Azure {
     fn member(&self, seen: &Seen) -> Member {
         let interface = match &seen.body {
             Body::IpConfig(body) => body.nics.iter().find(|nic| nic.own).map(|nic| nic.id.name().to_owned()),
-            Body::Routes(_) => seen.here.addresses.first().map(ToString::to_string),
+            Body::Routes(_) => seen.here.addresses().next().map(|address| address.to_string()),
         };
         Member { instance: Some(seen.here.vm.clone()), interface, zone: seen.here.zone.clone() }
     }
@@ -269,9 +311,12 @@ impl Cloud for Azure {
     async fn apply(&self, change: &Change) -> Result<()> {
         let (_, arm) = self.start().await?;
         match change {
-            Change::WriteNic { id, body, version, peer, with_public } => {
-                let made = ip_config::write(arm, id, body, version.as_deref(), *peer).await;
-                made.map_err(|error| if *with_public { self.without_public(error) } else { error })
+            Change::WriteNic { id, body, version, write } => {
+                let made = ip_config::write(arm, id, body, version.as_deref(), *write).await;
+                made.map_err(|error| match write {
+                    Write::Takes { with_public } => self.note_trouble(id, error, *with_public),
+                    Write::Frees | Write::LetsGo => error,
+                })
             }
             Change::PutRoute { id, body, version } => route::put(arm, id, body, version.as_deref()).await,
             Change::DeleteRoute { id, version } => route::delete(arm, id, version.as_deref()).await,
@@ -301,63 +346,37 @@ impl Cloud for Azure {
     }
 
     async fn advice(&self) -> Vec<CheckItem> {
-        if self.config.mechanism == Mechanism::IpConfig || self.config.nics.is_empty() {
+        if self.config.mechanism == Mechanism::IpConfig {
             return Vec::new();
         }
-        const NAME: &str = "ipForwarding";
         let look = async {
             let (here, arm) = self.start().await?;
-            ip_config::look(self, arm, here).await
+            route::own_nics(self, arm, here).await
         };
-        match look.await {
-            Ok(seen) => match seen.nics.iter().find(|nic| nic.own) {
-                Some(nic) if !nic.forwards() => vec![CheckItem::new(
-                    NAME,
-                    Verdict::Warning,
-                    format!(
-                        "IP forwarding of {} is off: Azure drops packets for the VIP before they arrive",
-                        nic.id.name()
-                    ),
-                    format!("az network nic update --ids {} --ip-forwarding true", nic.id.as_str()),
-                )],
-                _ => vec![CheckItem::ok(NAME, "IP forwarding is on")],
-            },
-            Err(error) => vec![CheckItem::new(
-                NAME,
-                Verdict::Skipped,
-                format!("not looked at: {}", error.message),
-                error.remedy.clone(),
-            )],
-        }
+        vec![route::forwarding(look.await)]
     }
 
-    async fn rehearse(&self, _: &Seen) -> Vec<CheckItem> {
-        vec![CheckItem::new(
-            "permission arm:PUT",
-            Verdict::Skipped,
-            "Resource Manager offers no dry run of these calls",
-            "compare the identity's role with docs/install-azure.md, and move the VIP once on purpose",
-        )]
+    async fn rehearse(&self, seen: &Seen) -> Vec<CheckItem> {
+        match self.start().await {
+            Ok((_, arm)) => rehearsal::all(self, arm, seen).await,
+            Err(error) => vec![CheckItem::failed("permissions", &error)],
+        }
     }
 }
 
 impl Azure {
-    /// A write that was refused for good with public addresses in it is planned again without them, so that the private
-    /// ones do not wait for them.
-    fn without_public(&self, error: Error) -> Error {
-        let for_good = matches!(
-            error.code,
-            Code::Denied | Code::NotFound | Code::InvalidConfig | Code::LimitExceeded | Code::Unexpected
-        ) || error.cloud_code.as_deref().is_some_and(|code| code.starts_with("PublicIPAddress"));
-        if !for_good {
+    fn trouble_of(&self, part: &PartId) -> Option<Error> {
+        self.trouble.borrow().get(part).cloned()
+    }
+
+    /// A write that was refused because of some parts is planned again without them.
+    fn note_trouble(&self, own: &Id, error: Error, with_public: bool) -> Error {
+        let Some((here, _)) = self.start.get() else { return error };
+        let parts = ip_config::parts_at_fault(self, here, own, &error, with_public);
+        if parts.is_empty() {
             return error;
         }
-        let Some((here, _)) = self.start.get() else { return error };
-        for vip in &self.vips {
-            if let Some(id) = self.public_id(here, vip) {
-                self.public_trouble.borrow_mut().insert(part(vip, format!("public ip {}", id.name())), error.clone());
-            }
-        }
+        self.trouble.borrow_mut().extend(parts.into_iter().map(|part| (part, error.clone())));
         error.with(|details| details.code = Code::Conflict)
     }
 }

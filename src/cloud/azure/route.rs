@@ -6,14 +6,17 @@
 use super::{
     Azure, Change, Here, Seen as All,
     arm::{Arm, Id},
-    part,
+    nic::Nic,
+    part, ranges,
+    ranges::Range,
 };
 use crate::{
     cloud::{Plan, Step},
     error::{Code, Error, Result},
+    report::{CheckItem, Verdict},
     vip::{Goal, Holder, Part, PartId, Vip},
 };
-use futures_util::future::join_all;
+use futures_util::future::{join_all, try_join_all};
 use ipnet::IpNet;
 use serde_json::{Value, json};
 use std::net::IpAddr;
@@ -21,7 +24,9 @@ use std::net::IpAddr;
 #[derive(Debug, Clone)]
 pub struct Seen {
     /// Each configured table, as it was read or as the error that came instead.
-    tables: Vec<(Id, Result<Value>)>,
+    pub tables: Vec<(Id, Result<Value>)>,
+    /// Of the networks that the tables serve; not read for a VIP that is too small to cover any.
+    ranges: Result<Vec<Range>>,
 }
 
 /// All tables side by side. One that cannot be read does not keep the others back.
@@ -36,7 +41,15 @@ pub async fn look(azure: &Azure, arm: &Arm, here: &Here) -> Result<Seen> {
     let stop = errors.iter().find(|error| matches!(error.code, Code::Deadline | Code::Interrupted));
     match stop.or(errors.first().filter(|_| errors.len() == tables.len())) {
         Some(error) => Err((*error).clone()),
-        None => Ok(Seen { tables }),
+        None => {
+            let wide = azure.vips.iter().any(|vip| ranges::may_cover_a_subnet(vip.destination()));
+            let ranges = if wide {
+                ranges::look(arm, tables.iter().filter_map(|(_, read)| read.as_ref().ok())).await
+            } else {
+                Ok(Vec::new())
+            };
+            Ok(Seen { tables, ranges })
+        }
     }
 }
 
@@ -70,7 +83,7 @@ fn to_destination(table: &Value, destination: IpNet) -> Option<&Value> {
 
 /// The own address of the VIP's family, which is the next hop.
 fn own_address(here: &Here, vip: &Vip) -> Option<IpAddr> {
-    here.addresses.iter().copied().find(|address| address.is_ipv4() == vip.address.addr().is_ipv4())
+    here.addresses().find(|address| address.is_ipv4() == vip.address.addr().is_ipv4())
 }
 
 pub fn placement(azure: &Azure, all: &All, seen: &Seen) -> Vec<Part> {
@@ -81,7 +94,7 @@ pub fn placement(azure: &Azure, all: &All, seen: &Seen) -> Vec<Part> {
             let holder = match route {
                 None => Holder::Nobody,
                 Some(route) => match next_hop(route) {
-                    Some(hop) if all.here.addresses.contains(&hop) => match text(route, "provisioningState") {
+                    Some(hop) if all.here.addresses().any(|own| own == hop) => match text(route, "provisioningState") {
                         "Succeeded" | "" => Holder::ThisMember,
                         state => Holder::ThisMemberBroken(state.to_owned()),
                     },
@@ -103,7 +116,7 @@ pub fn plan(azure: &Azure, all: &All, seen: &Seen, goal: Goal) -> Result<Plan<Ch
     let mut plan = Plan { steps: Vec::new(), refused: Vec::new() };
     let current = placement(azure, all, seen);
     for vip in &azure.vips {
-        may_be_routed(all, vip)?;
+        may_be_routed(all, seen, vip)?;
         for (id, read) in &seen.tables {
             let part = route_part(vip, id);
             let table = match read {
@@ -159,19 +172,69 @@ fn route_body(existing: Option<&Value>, vip: &Vip, hop: IpAddr) -> (Value, Optio
     (body, version)
 }
 
-/// Refuses what would hijack this member's own network.
-fn may_be_routed(all: &All, vip: &Vip) -> Result<()> {
+/// Refuses what would hijack a network: this member's own, or one that a table serves.
+fn may_be_routed(all: &All, seen: &Seen, vip: &Vip) -> Result<()> {
     let destination = vip.destination();
-    let swallowed = all.here.subnets.iter().find(|subnet| destination.contains(*subnet));
-    let own = all.here.addresses.iter().find(|address| destination.contains(*address));
-    if let Some(what) = swallowed.map(ToString::to_string).or(own.map(ToString::to_string)) {
+    let swallowed = all.here.subnets().find(|subnet| destination.contains(subnet)).map(|subnet| subnet.to_string());
+    let own = all.here.addresses().find(|address| destination.contains(address)).map(|address| address.to_string());
+    if let Some(what) = swallowed.or(own) {
         return Err(Error::new(
             Code::InvalidConfig,
             format!("the VIP's destination {destination} covers {what} of this member itself"),
             "use an address outside the virtual network with /32",
         ));
     }
-    Ok(())
+    match &seen.ranges {
+        Ok(ranges) => ranges::must_not_cover(ranges, destination),
+        Err(_) if !ranges::may_cover_a_subnet(destination) => Ok(()),
+        Err(error) => Err(error.clone().with(|details| {
+            details.message = format!("whether {destination} covers a network is not known: {}", details.message);
+            details.remedy = format!("{}; or use one address (/32)", details.remedy);
+        })),
+    }
+}
+
+/// This VM's interfaces: those of `azure.nics`, or else those that the VM itself names.
+pub async fn own_nics(azure: &Azure, arm: &Arm, here: &Here) -> Result<Vec<Nic>> {
+    let ids: Vec<Id> = if azure.config.nics.is_empty() {
+        let vm = arm.get(&Id::from_text(&here.vm_id)).await?;
+        let named = vm.pointer("/properties/networkProfile/networkInterfaces").and_then(Value::as_array);
+        named.into_iter().flatten().filter_map(|nic| nic.get("id")?.as_str()).map(Id::from_text).collect()
+    } else {
+        azure.config.nics.iter().map(|nic| here.id(nic, "networkInterfaces")).collect()
+    };
+    let nics = try_join_all(ids.into_iter().map(|id| async move {
+        let body = arm.get(&id).await?;
+        Ok(Nic { id, body, own: false })
+    }));
+    Ok(nics.await?.into_iter().filter(|nic| here.interface_of(nic).is_some()).collect())
+}
+
+/// Without IP forwarding Azure drops what is not for one of the interface's own addresses ("Virtual network traffic
+/// routing").
+pub fn forwarding(nics: Result<Vec<Nic>>) -> CheckItem {
+    const NAME: &str = "ipForwarding";
+    let skipped =
+        |why: &str, remedy: &str| CheckItem::new(NAME, Verdict::Skipped, format!("not looked at: {why}"), remedy);
+    let nics = match nics {
+        Ok(nics) if nics.is_empty() => {
+            return skipped(
+                "none of the interfaces in `azure.nics` is one of this VM",
+                "add this member's interface to `azure.nics`, or leave `azure.nics` out",
+            );
+        }
+        Ok(nics) => nics,
+        Err(error) => return skipped(&error.message, &error.remedy),
+    };
+    match nics.iter().find(|nic| !nic.forwards()) {
+        None => CheckItem::ok(NAME, "IP forwarding is on"),
+        Some(nic) => CheckItem::new(
+            NAME,
+            Verdict::Warning,
+            format!("IP forwarding of {} is off: Azure drops packets for the VIP before they arrive", nic.id.name()),
+            format!("az network nic update --ids {} --ip-forwarding true", nic.id.as_str()),
+        ),
+    }
 }
 
 fn may_be_taken(azure: &Azure, id: &Id, table: &Value, vip: &Vip, existing: Option<&Value>) -> Result<()> {

@@ -124,6 +124,32 @@ impl World {
         set_state(nic, "Succeeded");
     }
 
+    /// Adds a network interface of nobody here, `stranger`, that has this address.
+    pub fn add_stranger(&mut self, address: &str) {
+        let mut stranger = self.known_nic(NIC_A).clone();
+        stranger["id"] = json!(self.id(RESOURCE_GROUP, NIC, "stranger"));
+        stranger["name"] = json!("stranger");
+        stranger["properties"]["macAddress"] = json!("00-0D-3A-00-00-99");
+        stranger["properties"]["ipConfigurations"] = json!([]);
+        self.nics.push(stranger);
+        self.place(PRIMARY, address, "stranger");
+        let nic = self.nic_mut("stranger").expect("it was added");
+        nic["properties"]["ipConfigurations"][0]["properties"]["primary"] = true.into();
+    }
+
+    /// Puts a network interface with its only address into a subnet of its own, `elsewhere`.
+    pub fn move_to_another_subnet(&mut self, nic: &str, address: &str, prefix: &str) {
+        let range = prefix.parse().expect("a CIDR");
+        self.vnets[0].prefixes.push(range);
+        self.vnets[0].subnets.push(Subnet { name: "elsewhere".into(), prefixes: vec![range] });
+        let subnet = self.subnet_id(&self.vnets[0], &self.vnets[0].subnets[self.vnets[0].subnets.len() - 1]);
+        let nic = self.nic_mut(nic).unwrap_or_else(|| panic!("no network interface {nic}"));
+        let properties = &mut nic["properties"]["ipConfigurations"][0]["properties"];
+        properties["privateIPAddress"] = address.into();
+        properties["subnet"] = json!({ "id": subnet });
+        set_state(nic, "Succeeded");
+    }
+
     /// Takes an IP configuration off a network interface, if it is there, as another writer would.
     pub fn unplace(&mut self, nic: &str, config: &str) {
         let nic = self.nic_mut(nic).unwrap_or_else(|| panic!("no network interface {nic}"));

@@ -71,9 +71,18 @@ fn vnet_body(world: &World, group: &str, name: &str) -> Option<Value> {
                 [one] => properties["addressPrefix"] = one.as_str().into(),
                 several => properties["addressPrefixes"] = several.into(),
             }
+            let id = world.subnet_id(vnet, subnet);
+            let used = world.nics.iter().flat_map(ip_configs).filter(|config| {
+                config["properties"]["subnet"]["id"].as_str().is_some_and(|known| known.eq_ignore_ascii_case(&id))
+            });
+            let used: Vec<Value> = used.map(|config| json!({ "id": config["id"] })).collect();
+            // A subnet that nobody uses has no such list.
+            if !used.is_empty() {
+                properties["ipConfigurations"] = used.into();
+            }
             json!({
                 "name": subnet.name,
-                "id": world.subnet_id(vnet, subnet),
+                "id": id,
                 "etag": etag,
                 "type": "Microsoft.Network/virtualNetworks/subnets",
                 "properties": properties,

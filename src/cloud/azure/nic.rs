@@ -1,0 +1,141 @@
+//! A network interface as Resource Manager hands it out: what is read from its body, and the two edits that a move makes
+//! in it. Everything else in the body stays as it came.
+
+use super::arm::Id;
+use crate::{
+    error::{Code, Error, Result},
+    vip::Vip,
+};
+use serde_json::{Value, json};
+use std::net::IpAddr;
+
+#[derive(Debug, Clone)]
+pub struct Nic {
+    pub id: Id,
+    pub body: Value,
+    /// This VM's.
+    pub own: bool,
+}
+
+impl Nic {
+    pub fn state(&self) -> &str {
+        self.body.pointer("/properties/provisioningState").and_then(Value::as_str).unwrap_or("Succeeded")
+    }
+
+    pub fn version(&self) -> Option<String> {
+        self.body.get("etag").and_then(Value::as_str).map(str::to_owned)
+    }
+
+    pub fn mac(&self) -> &str {
+        self.body.pointer("/properties/macAddress").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    pub fn entries(&self) -> impl Iterator<Item = &Value> {
+        self.body.pointer("/properties/ipConfigurations").and_then(Value::as_array).into_iter().flatten()
+    }
+
+    pub fn entry_with(&self, address: IpAddr) -> Option<&Value> {
+        self.entries().find(|entry| address_of(entry) == Some(address))
+    }
+
+    /// The subnet of the primary entry.
+    pub fn subnet(&self) -> Option<&str> {
+        subnet_of(self.entries().find(|entry| is_primary(entry))?)
+    }
+
+    pub fn forwards(&self) -> bool {
+        self.body.pointer("/properties/enableIPForwarding") == Some(&Value::Bool(true))
+    }
+
+    /// Whether an id is that of an ip-configuration of this interface.
+    pub fn owns(&self, entry_id: &str) -> bool {
+        entry_id.to_ascii_lowercase().starts_with(&format!("{}/", self.id.as_str()).to_ascii_lowercase())
+    }
+
+    /// The body without the entries of these VIPs.
+    ///
+    /// # Errors
+    /// `unexpected` when the interface would be left without exactly one primary entry.
+    pub fn without(&self, vips: &[&Vip]) -> Result<Value> {
+        let mut body = self.body.clone();
+        let entries = self.entries_of(&mut body)?;
+        entries.retain(|entry| !vips.iter().any(|vip| address_of(entry) == Some(vip.address.addr())));
+        self.one_primary(entries)?;
+        Ok(body)
+    }
+
+    /// Puts the VIP's entry into `body`, which is this interface's, or its public address on the entry that is there.
+    ///
+    /// # Errors
+    /// `unexpected` when the interface has not exactly one primary entry with a subnet.
+    pub fn put_entry(&self, body: &mut Value, name: &str, address: IpAddr, public: Option<&Id>) -> Result<()> {
+        let subnet = self.subnet().ok_or_else(|| {
+            Error::new(
+                Code::Unexpected,
+                format!("the interface {} has no primary ip-configuration with a subnet", self.id.name()),
+                "look at the interface in Azure",
+            )
+        })?;
+        let entries = self.entries_of(body)?;
+        let at = match entries.iter().position(|entry| address_of(entry) == Some(address)) {
+            Some(at) => at,
+            None => {
+                entries.push(json!({ "name": name, "properties": {
+                    "privateIPAddress": address.to_string(),
+                    "privateIPAllocationMethod": "Static",
+                    "privateIPAddressVersion": if address.is_ipv4() { "IPv4" } else { "IPv6" },
+                    "primary": false,
+                    "subnet": { "id": subnet },
+                } }));
+                entries.len() - 1
+            }
+        };
+        if let (Some(public), Some(properties)) =
+            (public, entries.get_mut(at).and_then(|entry| entry.get_mut("properties")?.as_object_mut()))
+        {
+            properties.insert("publicIPAddress".into(), json!({ "id": public.as_str() }));
+        }
+        self.one_primary(entries)
+    }
+
+    fn entries_of<'a>(&self, body: &'a mut Value) -> Result<&'a mut Vec<Value>> {
+        body.pointer_mut("/properties/ipConfigurations").and_then(Value::as_array_mut).ok_or_else(|| {
+            Error::new(
+                Code::Unexpected,
+                format!("the interface {} came without ip-configurations", self.id.name()),
+                "look at the interface in Azure",
+            )
+        })
+    }
+
+    /// An interface without exactly one primary entry would lose its machine.
+    fn one_primary(&self, entries: &[Value]) -> Result<()> {
+        let primary = entries.iter().filter(|entry| is_primary(entry)).count();
+        if primary == 1 {
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::Unexpected,
+            format!("the interface {} would have {primary} primary ip-configurations", self.id.name()),
+            "look at the interface in Azure: exactly one of its ip-configurations has to be primary",
+        ))
+    }
+}
+
+pub fn address_of(entry: &Value) -> Option<IpAddr> {
+    // A block is written with its prefix; its first address stands for it.
+    let text = entry.pointer("/properties/privateIPAddress")?.as_str()?;
+    text.split('/').next()?.parse().ok()
+}
+
+pub fn name_of(entry: &Value) -> &str {
+    entry.get("name").and_then(Value::as_str).unwrap_or_default()
+}
+
+pub fn subnet_of(entry: &Value) -> Option<&str> {
+    entry.pointer("/properties/subnet/id")?.as_str()
+}
+
+pub fn is_primary(entry: &Value) -> bool {
+    entry.pointer("/properties/primary") == Some(&Value::Bool(true))
+}

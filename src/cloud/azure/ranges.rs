@@ -1,0 +1,80 @@
+//! The ranges of the virtual networks that route tables serve, so that a route is not laid over one of them.
+
+use super::arm::{Arm, Id};
+use crate::error::{Code, Error, Result};
+use futures_util::future::try_join_all;
+use ipnet::IpNet;
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// A virtual network's address space, or a subnet's part of it.
+#[derive(Debug, Clone)]
+pub struct Range {
+    net: IpNet,
+    /// What it belongs to, for people.
+    of: String,
+    /// A subnet without any interface: a VIP that is exactly this subnet takes nobody's traffic.
+    empty_subnet: bool,
+}
+
+/// The smallest subnet is a /29, and a /64 in IPv6 ("Azure Virtual Network FAQ"): a smaller VIP covers none.
+pub fn may_cover_a_subnet(destination: IpNet) -> bool {
+    match destination {
+        IpNet::V4(net) => net.prefix_len() <= 29,
+        IpNet::V6(net) => net.prefix_len() <= 64,
+    }
+}
+
+/// The networks of all subnets that the tables are bound to, side by side.
+pub async fn look(arm: &Arm, tables: impl Iterator<Item = &Value>) -> Result<Vec<Range>> {
+    let subnets = tables.flat_map(|table| {
+        let bound = table.pointer("/properties/subnets").and_then(Value::as_array);
+        bound.into_iter().flatten().filter_map(|subnet| subnet.get("id")?.as_str())
+    });
+    let networks: BTreeSet<&str> = subnets.filter_map(|subnet| Some(subnet.rsplit_once("/subnets/")?.0)).collect();
+    let read = networks.into_iter().map(|network| async move {
+        let id = Id::from_text(network);
+        Ok(of_network(id.name(), &arm.get(&id).await?))
+    });
+    Ok(try_join_all(read).await?.into_iter().flatten().collect())
+}
+
+fn of_network(name: &str, network: &Value) -> Vec<Range> {
+    let whole = network.pointer("/properties/addressSpace/addressPrefixes").and_then(Value::as_array);
+    let mut ranges: Vec<Range> = whole
+        .into_iter()
+        .flatten()
+        .filter_map(|prefix| Some(Range { net: net(prefix)?, of: name.to_owned(), empty_subnet: false }))
+        .collect();
+    let subnets = network.pointer("/properties/subnets").and_then(Value::as_array);
+    for subnet in subnets.into_iter().flatten() {
+        let Some(properties) = subnet.get("properties") else { continue };
+        let several = properties.get("addressPrefixes").and_then(Value::as_array).into_iter().flatten();
+        let used = properties.get("ipConfigurations").and_then(Value::as_array).is_some_and(|used| !used.is_empty());
+        let own_name = subnet.get("name").and_then(Value::as_str).unwrap_or_default();
+        ranges.extend(several.chain(properties.get("addressPrefix")).filter_map(|prefix| {
+            Some(Range { net: net(prefix)?, of: format!("{name}/{own_name}"), empty_subnet: !used })
+        }));
+    }
+    ranges
+}
+
+fn net(prefix: &Value) -> Option<IpNet> {
+    prefix.as_str()?.parse().ok()
+}
+
+/// # Errors
+/// `invalid_config` when the destination is, or contains, a range that is not the VIP's own.
+pub fn must_not_cover(ranges: &[Range], destination: IpNet) -> Result<()> {
+    let covered = ranges
+        .iter()
+        .find(|range| destination.contains(&range.net) && !(range.empty_subnet && range.net.trunc() == destination));
+    match covered {
+        None => Ok(()),
+        Some(Range { net, of, .. }) => Err(Error::new(
+            Code::InvalidConfig,
+            format!("the VIP's destination {destination} covers {net} of the virtual network {of}"),
+            "use an address outside the virtual network with /32",
+        )),
+    }
+}
