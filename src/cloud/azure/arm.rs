@@ -8,16 +8,17 @@ use super::{error::explain, token};
 use crate::{
     deadline::Deadline,
     error::{Code, Error, Result},
-    journal::{Journal, Step},
+    journal::Journal,
     net::{
-        client::{Client, Sent, Trouble, read_body},
+        bearer::{Answer, Bearer, Tokens, send},
+        client::Client,
         retry::{Caller, Kind},
     },
 };
-use reqwest::{Method, Response, header::HeaderMap};
+use reqwest::Method;
 use serde_json::Value;
 use std::time::Duration;
-use tokio::{sync::Mutex, time::Instant};
+use tokio::time::Instant;
 
 /// "Network interfaces", "Virtual Machines" and "Permissions" of the REST API reference.
 const NETWORK_VERSION: &str = "2024-05-01";
@@ -29,15 +30,24 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 
 pub struct Arm {
     http: Client,
+    /// Where requests go, without a slash at the end.
+    endpoint: String,
+    bearer: Bearer<Identity>,
+}
+
+/// Where tokens come from, and what they have to be for.
+struct Identity {
     metadata_http: Client,
     metadata: Option<String>,
     client_id: Option<String>,
-    /// Where requests go, without a slash at the end.
-    endpoint: String,
-    /// What a token has to be for.
     audience: String,
-    caller: Caller,
-    token: Mutex<Option<String>>,
+}
+
+impl Tokens for Identity {
+    async fn fetch(&self, caller: &Caller) -> Result<String> {
+        let client_id = self.client_id.as_deref();
+        token::get(&self.metadata_http, self.metadata.as_deref(), client_id, &self.audience, caller).await
+    }
 }
 
 /// Where and as whom; found out before the first call.
@@ -119,16 +129,16 @@ enum State {
 impl Arm {
     pub fn new(door: Door, caller: Caller) -> Self {
         let Door { http, metadata_http, metadata, client_id, endpoint, audience } = door;
-        Arm { http, metadata_http, metadata, client_id, endpoint, audience, caller, token: Mutex::new(None) }
+        let identity = Identity { metadata_http, metadata, client_id, audience };
+        Arm { http, endpoint, bearer: Bearer::new(identity, caller) }
     }
 
     pub fn deadline(&self) -> &Deadline {
-        self.caller.deadline()
+        self.bearer.deadline()
     }
 
-    /// A token before it is needed, so that the first call does not wait for it.
     pub async fn prepare(&self) -> Result<()> {
-        self.token().await.map(drop)
+        self.bearer.prepare().await
     }
 
     pub async fn get(&self, id: &Id) -> Result<Value> {
@@ -153,39 +163,36 @@ impl Arm {
     }
 
     async fn read(&self, call: &str, target: &str, url: &str) -> Result<Value> {
-        self.authorized(Kind::Read, call, target, async |token| {
-            let (status, headers, body) = self.send(Kind::Read, Method::GET, url, token, None, None).await?;
-            read_json(Kind::Read, status, &headers, &body)
-        })
-        .await
+        self.bearer
+            .call(Kind::Read, call, target, async |token| {
+                read_json(Kind::Read, &self.send(Kind::Read, Method::GET, url, token, None, None).await?)
+            })
+            .await
     }
 
     /// Replaces a resource. With `version` only if nobody has changed it since.
     pub async fn put(&self, id: &Id, body: &Value, version: Option<&str>) -> Result<Accepted> {
         let call = format!("arm:PUT {}", id.kind());
-        let target = id.shown();
-        let answer = self.authorized(Kind::Change, &call, &target, async |token| {
-            let (status, headers, body) =
-                self.send(Kind::Change, Method::PUT, &self.url(id), token, Some(body), version).await?;
-            let body = read_json(Kind::Change, status, &headers, &body)?;
-            Ok(Accepted::new(status, &headers, &body, id, "PUT"))
-        });
-        answer.await
+        self.bearer
+            .call(Kind::Change, &call, &id.shown(), async |token| {
+                let answer = self.send(Kind::Change, Method::PUT, &self.url(id), token, Some(body), version).await?;
+                Ok(Accepted::new(&answer, &read_json(Kind::Change, &answer)?, id, "PUT"))
+            })
+            .await
     }
 
     /// Deletes a resource. With `version` only if nobody has changed it since.
     pub async fn delete(&self, id: &Id, version: Option<&str>) -> Result<Accepted> {
         let call = format!("arm:DELETE {}", id.kind());
-        let target = id.shown();
-        let answer = self.authorized(Kind::Change, &call, &target, async |token| {
-            let (status, headers, body) =
-                self.send(Kind::Change, Method::DELETE, &self.url(id), token, None, version).await?;
-            if status != 204 && status != 404 {
-                read_json(Kind::Change, status, &headers, &body)?;
-            }
-            Ok(Accepted::new(status, &headers, &Value::Null, id, "DELETE"))
-        });
-        answer.await
+        self.bearer
+            .call(Kind::Change, &call, &id.shown(), async |token| {
+                let answer = self.send(Kind::Change, Method::DELETE, &self.url(id), token, None, version).await?;
+                if answer.status != 204 && answer.status != 404 {
+                    read_json(Kind::Change, &answer)?;
+                }
+                Ok(Accepted::new(&answer, &Value::Null, id, "DELETE"))
+            })
+            .await
     }
 
     /// Waits until an operation is over, but not longer than `bound`: looks at once, then at the cloud's pace or ours.
@@ -197,17 +204,8 @@ impl Arm {
         let mut looks = 0;
         let result = self.watch(&mut accepted, begun, bound, &mut looks).await;
         if looks > 0 {
-            self.caller.journal().record(Step {
-                call: format!("arm:{} operation", accepted.kind),
-                target: accepted.id.shown(),
-                attempts: looks,
-                ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
-                result: match &result {
-                    Ok(()) => "ok".into(),
-                    Err(error) if error.maybe_done => Code::Ambiguous.as_str().into(),
-                    Err(error) => error.code.as_str().into(),
-                },
-            });
+            let call = format!("arm:{} operation", accepted.kind);
+            self.bearer.record_looks(call, &accepted.id.shown(), looks, begun, &result);
         }
         result
     }
@@ -264,22 +262,22 @@ impl Arm {
 
     async fn look(&self, accepted: &Accepted) -> Result<(State, Option<Duration>)> {
         // The single looks are told as one step.
-        let caller = self.caller.with_journal(Journal::default());
+        let caller = self.bearer.caller().with_journal(Journal::default());
         let url = match &accepted.watched {
             Watched::Operation(url) | Watched::Location(url) => self.at_home(url)?,
             Watched::Resource | Watched::Nothing => self.url(&accepted.id),
         };
         let call = format!("arm:{} operation", accepted.kind);
         let attempt = async |token: &str| {
-            let (status, headers, body) = self.send(Kind::Read, Method::GET, &url, token, None, None).await?;
-            let retry_after = seconds(&headers);
-            if let (Watched::Location(_), 202) = (&accepted.watched, status) {
+            let answer = self.send(Kind::Read, Method::GET, &url, token, None, None).await?;
+            let retry_after = answer.retry_after();
+            if let (Watched::Location(_), 202) = (&accepted.watched, answer.status) {
                 return Ok((State::Running, retry_after));
             }
-            if status == 204 {
+            if answer.status == 204 {
                 return Ok((State::Done, None));
             }
-            let body = read_json(Kind::Read, status, &headers, &body)?;
+            let body = read_json(Kind::Read, &answer)?;
             let state = match &accepted.watched {
                 Watched::Operation(_) => body.get("status"),
                 _ => body.pointer("/properties/provisioningState"),
@@ -291,7 +289,7 @@ impl Arm {
                 _ => Ok((State::Running, retry_after)),
             }
         };
-        self.authorized_by(&caller, Kind::Read, &call, &accepted.id.shown(), attempt).await
+        self.bearer.call_by(&caller, Kind::Read, &call, &accepted.id.shown(), attempt).await
     }
 
     fn url(&self, id: &Id) -> String {
@@ -308,58 +306,6 @@ impl Arm {
         Ok(format!("{}{}{query}", self.endpoint, parsed.path()))
     }
 
-    async fn authorized<T>(
-        &self,
-        kind: Kind,
-        call: &str,
-        target: &str,
-        attempt: impl AsyncFn(&str) -> Result<T>,
-    ) -> Result<T> {
-        self.authorized_by(&self.caller, kind, call, target, attempt).await
-    }
-
-    /// With a token; one that is refused is renewed once.
-    async fn authorized_by<T>(
-        &self,
-        caller: &Caller,
-        kind: Kind,
-        call: &str,
-        target: &str,
-        attempt: impl AsyncFn(&str) -> Result<T>,
-    ) -> Result<T> {
-        let mut renewed = false;
-        loop {
-            let token = self.token().await?;
-            match caller.call(kind, call, target, async || attempt(&token).await).await {
-                Err(error) if error.http_status == Some(401) && !renewed => {
-                    renewed = true;
-                    let mut place = self.token.lock().await;
-                    if place.as_ref() == Some(&token) {
-                        *place = None;
-                    }
-                }
-                answer => return answer,
-            }
-        }
-    }
-
-    async fn token(&self) -> Result<String> {
-        let mut place = self.deadline().guard(self.token.lock()).await?;
-        if let Some(token) = &*place {
-            return Ok(token.clone());
-        }
-        let token = token::get(
-            &self.metadata_http,
-            self.metadata.as_deref(),
-            self.client_id.as_deref(),
-            &self.audience,
-            &self.caller,
-        )
-        .await?;
-        *place = Some(token.clone());
-        Ok(token)
-    }
-
     async fn send(
         &self,
         kind: Kind,
@@ -368,7 +314,7 @@ impl Arm {
         token: &str,
         body: Option<&Value>,
         version: Option<&str>,
-    ) -> Result<(u16, HeaderMap, Vec<u8>)> {
+    ) -> Result<Answer> {
         let mut call = self.http.request(method, url).bearer_auth(token);
         if let Some(body) = body {
             call = call.json(body);
@@ -376,32 +322,22 @@ impl Arm {
         if let Some(version) = version {
             call = call.header("If-Match", version);
         }
-        let lost = |trouble: Trouble| match (kind, trouble.sent) {
-            (Kind::Change, Sent::Maybe) => {
-                Error::new(Code::Ambiguous, format!("the answer was lost: {trouble}"), trouble.remedy)
-                    .with(|details| details.maybe_done = true)
-            }
-            _ => trouble.unavailable(),
-        };
-        let response: Response = call.send().await.map_err(Trouble::from_reqwest).map_err(lost)?;
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let body = read_body(response).await.map_err(lost)?;
-        Ok((status, headers, body))
+        send(kind, call).await
     }
 }
 
 impl Accepted {
-    fn new(status: u16, headers: &HeaderMap, body: &Value, id: &Id, kind: &'static str) -> Self {
-        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    fn new(answer: &Answer, body: &Value, id: &Id, kind: &'static str) -> Self {
+        let text = |name: &str| answer.header(name).map(str::to_owned);
         let state = body.pointer("/properties/provisioningState").and_then(Value::as_str);
         // The network provider answers 200 or 201 while its operation runs, so the headers count whatever the status.
         let watched = match (text("azure-asyncoperation"), text("location")) {
             (Some(url), _) => Watched::Operation(url),
-            (None, Some(url)) if status == 202 => Watched::Location(url),
+            (None, Some(url)) if answer.status == 202 => Watched::Location(url),
             _ if state.is_some_and(|state| state != "Succeeded") => Watched::Resource,
             _ => Watched::Nothing,
         };
-        Accepted { watched, retry_after: seconds(headers), id: id.clone(), kind }
+        Accepted { watched, retry_after: answer.retry_after(), id: id.clone(), kind }
     }
 
     /// The operation that an earlier call began and that shows in the resource itself.
@@ -416,26 +352,12 @@ fn pace(elapsed: Duration) -> Duration {
     (elapsed / 14).clamp(SHORTEST_WAIT, Duration::from_secs(2))
 }
 
-fn seconds(headers: &HeaderMap) -> Option<Duration> {
-    headers.get("retry-after")?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
-}
-
-fn read_json(kind: Kind, status: u16, headers: &HeaderMap, body: &[u8]) -> Result<Value> {
-    if !(200..300).contains(&status) {
-        let request = headers.get("x-ms-request-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
-        return Err(explain(status, body, seconds(headers), request));
+fn read_json(kind: Kind, answer: &Answer) -> Result<Value> {
+    if answer.is_success() {
+        return answer.json(kind, "Resource Manager");
     }
-    if body.is_empty() {
-        return Ok(Value::Null);
-    }
-    serde_json::from_slice(body).map_err(|_| {
-        let remedy = "something between this machine and Resource Manager answers in its place; look for a proxy";
-        let code = if kind == Kind::Change { Code::Ambiguous } else { Code::Unexpected };
-        Error::new(code, format!("the answer ({status}) is no JSON"), remedy).with(|details| {
-            details.http_status = Some(status);
-            details.maybe_done = kind == Kind::Change;
-        })
-    })
+    let request = answer.header("x-ms-request-id").map(str::to_owned);
+    Err(explain(answer.status, &answer.body, answer.retry_after(), request))
 }
 
 fn still_running(what: &str, elapsed: Duration) -> Error {
