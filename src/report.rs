@@ -119,11 +119,11 @@ pub struct Subject {
 impl Report {
     pub fn new(subject: &Subject, findings: Findings, advice: &[CheckItem], steps: Vec<Step>, elapsed_ms: u64) -> Self {
         let warnings: Vec<_> = findings.remarks.iter().chain(advice).filter_map(CheckItem::as_warning).collect();
-        let interface = findings.member.as_ref().and_then(|member| member.interface.clone());
-        let name_of = |parts: &[Part]| common_holder(parts, interface.as_deref());
+        let own_name = findings.member.as_ref().and_then(|member| member.as_holder().map(str::to_owned));
+        let name_of = |parts: &[Part]| common_holder(parts, own_name.as_deref());
         let holder_before = name_of(&findings.before);
         let holder = name_of(&findings.after);
-        let mut summary = summary(subject, &findings, holder_before.as_deref(), interface.as_deref(), elapsed_ms);
+        let mut summary = summary(subject, &findings, holder_before.as_deref(), own_name.as_deref(), elapsed_ms);
         let outcome = findings.outcome;
         // A line of severity 1 has to say why it is not 0.
         if let (0, Some(first)) = (outcome.severity(), warnings.first()) {
@@ -141,7 +141,7 @@ impl Report {
             reason: subject.reason.clone(),
             holder_before,
             holder,
-            parts: part_lines(&findings, interface.as_deref()),
+            parts: part_lines(&findings, own_name.as_deref()),
             member: findings.member,
             elapsed_ms,
             steps,
@@ -318,7 +318,11 @@ mod tests {
             holder,
         };
         let findings = Findings {
-            member: Some(Member { instance: Some("i-1".into()), interface: Some("eni-me".into()), zone: None }),
+            member: Some(Member {
+                instance: Some("i-1".into()),
+                interface: Some("eni-me".into()),
+                ..Member::default()
+            }),
             before: (0..parts).map(|n| part(n, Holder::Other("eni-peer".into()))).collect(),
             after: (0..parts).map(|n| part(n, Holder::ThisMember)).collect(),
             ..Findings::new(Outcome::Moved)

@@ -34,6 +34,16 @@ pub struct Member {
     pub instance: Option<String>,
     pub interface: Option<String>,
     pub zone: Option<String>,
+    /// What a holder is called in this cloud, where that is not its interface.
+    #[serde(skip)]
+    pub holds_as: Option<String>,
+}
+
+impl Member {
+    /// What this member is called as a holder.
+    pub fn as_holder(&self) -> Option<&str> {
+        self.holds_as.as_deref().or(self.interface.as_deref())
+    }
 }
 
 impl fmt::Display for Member {

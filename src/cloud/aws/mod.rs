@@ -286,7 +286,7 @@ impl Cloud for Aws {
 
 fn as_member(identity: &Identity) -> Member {
     let Identity { instance, interface, zone, .. } = identity;
-    Member { instance: Some(instance.clone()), interface: Some(interface.clone()), zone: zone.clone() }
+    Member { instance: Some(instance.clone()), interface: Some(interface.clone()), zone: zone.clone(), holds_as: None }
 }
 
 fn part(vip: &Vip, part: String) -> PartId {

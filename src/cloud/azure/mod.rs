@@ -275,7 +275,7 @@ impl Cloud for Azure {
     async fn identify(&self) -> Result<Member> {
         let (here, arm) = self.start().await?;
         arm.prepare().await?;
-        Ok(Member { instance: Some(here.vm.clone()), interface: None, zone: here.zone.clone() })
+        Ok(Member { instance: Some(here.vm.clone()), zone: here.zone.clone(), ..Member::default() })
     }
 
     async fn discover(&self) -> Result<Seen> {
@@ -287,11 +287,17 @@ impl Cloud for Azure {
     }
 
     fn member(&self, seen: &Seen) -> Member {
-        let interface = match &seen.body {
-            Body::IpConfig(body) => body.nics.iter().find(|nic| nic.own).map(|nic| nic.id.name().to_owned()),
-            Body::Routes(_) => seen.here.addresses().next().map(|address| address.to_string()),
-        };
-        Member { instance: Some(seen.here.vm.clone()), interface, zone: seen.here.zone.clone() }
+        let member = Member { instance: Some(seen.here.vm.clone()), zone: seen.here.zone.clone(), ..Member::default() };
+        match &seen.body {
+            Body::IpConfig(body) => {
+                let own = body.nics.iter().find(|nic| nic.own);
+                Member { interface: own.map(|nic| nic.id.name().to_owned()), ..member }
+            }
+            // The holder of a route is the address of its next hop.
+            Body::Routes(_) => {
+                Member { holds_as: seen.here.addresses().next().map(|address| address.to_string()), ..member }
+            }
+        }
     }
 
     fn placement(&self, seen: &Seen) -> Vec<Part> {
