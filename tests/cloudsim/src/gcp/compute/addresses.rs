@@ -1,0 +1,56 @@
+//! Reads of reserved addresses, which say who uses them.
+
+use serde_json::Value;
+
+use super::super::error::{ApiError, Result};
+use super::super::id;
+use super::super::state::State;
+use super::super::world::{World, is_at};
+use super::lists::List;
+use super::{Asked, answers};
+use crate::server::Answer;
+
+pub(super) fn get(state: &mut State, asked: &Asked) -> Result<Answer> {
+    let (region, name) = (asked.method.parameter("region"), asked.method.parameter("address"));
+    let path = format!("projects/{}/regions/{region}/addresses/{name}", state.world.project);
+    asked.permit(&state.world, "compute.addresses.get", &path)?;
+    let world = state.read();
+    let address = world.addresses.iter().find(|address| is_at(address, &path));
+    let address = address.ok_or_else(|| ApiError::not_found(&path))?;
+    Ok(answers::json(&world.shown_address(address)))
+}
+
+pub(super) fn list(state: &mut State, asked: &Asked) -> Result<Answer> {
+    let project = format!("projects/{}", state.world.project);
+    asked.permit(&state.world, "compute.addresses.list", &project)?;
+    let region = format!("regions/{}", asked.method.parameter("region"));
+    let path = format!("{project}/{region}/addresses");
+    let world = state.read();
+    let here = shown(world).into_iter().filter(|address| scope(address) == region).collect();
+    let link = world.link(&path);
+    List { path, name: "addresses", schema: "Address" }.plain(asked, &link, here)
+}
+
+pub(super) fn aggregated_list(state: &mut State, asked: &Asked) -> Result<Answer> {
+    let project = format!("projects/{}", state.world.project);
+    asked.permit(&state.world, "compute.addresses.list", &project)?;
+    let path = format!("{project}/aggregated/addresses");
+    let world = state.read();
+    let mut scopes = vec!["global".to_owned()];
+    for zone in &world.zones {
+        let region = format!("regions/{}", zone.rsplit_once('-').unwrap_or_default().0);
+        if !scopes.contains(&region) {
+            scopes.push(region);
+        }
+    }
+    let link = world.link(&path);
+    List { path, name: "addresses", schema: "Address" }.aggregated(asked, &link, &scopes, shown(world), scope)
+}
+
+fn shown(world: &World) -> Vec<Value> {
+    world.addresses.iter().map(|address| world.shown_address(address)).collect()
+}
+
+fn scope(address: &Value) -> String {
+    format!("regions/{}", id::name(address["region"].as_str().unwrap_or_default()))
+}
