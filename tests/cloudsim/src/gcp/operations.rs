@@ -105,7 +105,7 @@ impl Operations {
     }
 
     /// What becomes of a second write while one goes on.
-    pub fn overlap(&self, overlap: Overlap) {
+    pub fn busy(&self, overlap: Overlap) {
         self.lock().overlap = overlap;
     }
 

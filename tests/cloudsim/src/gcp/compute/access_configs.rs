@@ -46,6 +46,7 @@ pub(super) fn add(state: &mut State, asked: &Asked) -> Result<Answer> {
     let nat_ip = text("natIP");
     let holder = nat_ip.and_then(|address| world.holder_of_nat_ip(address));
     if holder.is_some_and(|holder| !is_at(holder, &path)) && asked.orders.in_use == InUse::Refused {
+        // The text is quoted in public reports without its reason.
         return Err(ApiError::new(400, "badRequest", "External IP address is already in-use."));
     }
     asked.check_ready(state, &path)?;
@@ -86,7 +87,7 @@ fn write(asked: &Asked, instance: &Value, kind: &'static str, path: String, chan
     }
 }
 
-/// The address of this number, which must be reserved in the region. Text as quoted in public Terraform reports.
+/// The address of this number, which must be reserved in the region. Text as in hashicorp/terraform#16095.
 fn reserved_address<'w>(asked: &Asked, world: &'w World, nat_ip: &str) -> Result<&'w Value> {
     if nat_ip.parse::<Ipv4Addr>().is_err() {
         return Err(ApiError::invalid("resource.natIP", nat_ip, "Must be a valid IPv4 address."));

@@ -139,7 +139,7 @@ fn a_second_write_waits_its_turn_and_its_fingerprint_is_too_old_by_then() {
 #[test]
 fn a_second_write_may_be_refused() {
     let sim = article();
-    sim.operations().overlap(Overlap::NotReady);
+    sim.operations().busy(Overlap::NotReady);
     sim.operations().duration(LONG);
     assert_eq!(release(&sim).status, 200);
     let second = release(&sim);
