@@ -54,6 +54,11 @@ impl Asked<'_> {
         self.method.parameter("project")
     }
 
+    /// `projects/p`, with all that is asked for in it.
+    fn project_path(&self) -> String {
+        format!("projects/{}", self.project())
+    }
+
     /// Asks for a permission on a resource.
     fn permit(&self, world: &World, permission: &str, resource: &str) -> Result<()> {
         access::permit(world, &self.identity, permission, resource)
@@ -62,8 +67,7 @@ impl Asked<'_> {
     /// Project, zone and region of the path, which must be there.
     fn check_place(&self, world: &World) -> Result<()> {
         let project = self.project();
-        let number = world.project_number.to_string();
-        if ![&world.project, &world.network_project, &number].iter().any(|known| *known == project) {
+        if ![&world.project, &world.network_project].iter().any(|known| *known == project) {
             return Err(ApiError::new(404, "notFound", format!("Failed to find project {project}")));
         }
         let zone = self.method.parameter("zone");
@@ -143,7 +147,8 @@ impl Compute {
         method.check_query(&query)?;
         let body = method.check_body(&request.body)?;
         let orders = self.shared.operations.orders();
-        let asked = Asked { method, query, body, identity, orders, shared: &self.shared };
+        let mut asked = Asked { method, query, body, identity, orders, shared: &self.shared };
+        asked.method.rename_project(&state.world.project_number.to_string(), &state.world.project);
         asked.check_place(&state.world)?;
         Ok(asked)
     }

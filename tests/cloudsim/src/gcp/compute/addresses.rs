@@ -12,7 +12,7 @@ use crate::server::Answer;
 
 pub(super) fn get(state: &mut State, asked: &Asked) -> Result<Answer> {
     let (region, name) = (asked.method.parameter("region"), asked.method.parameter("address"));
-    let path = format!("projects/{}/regions/{region}/addresses/{name}", state.world.project);
+    let path = format!("{}/regions/{region}/addresses/{name}", asked.project_path());
     asked.permit(&state.world, "compute.addresses.get", &path)?;
     let world = state.read();
     let address = world.addresses.iter().find(|address| is_at(address, &path));
@@ -21,18 +21,18 @@ pub(super) fn get(state: &mut State, asked: &Asked) -> Result<Answer> {
 }
 
 pub(super) fn list(state: &mut State, asked: &Asked) -> Result<Answer> {
-    let project = format!("projects/{}", state.world.project);
+    let project = asked.project_path();
     asked.permit(&state.world, "compute.addresses.list", &project)?;
     let region = format!("regions/{}", asked.method.parameter("region"));
     let path = format!("{project}/{region}/addresses");
     let world = state.read();
-    let here = shown(world).into_iter().filter(|address| scope(address) == region).collect();
+    let here = shown(world, &project).into_iter().filter(|address| scope(address) == region).collect();
     let link = world.link(&path);
     List { path, name: "addresses", schema: "Address" }.plain(asked, &link, here)
 }
 
 pub(super) fn aggregated_list(state: &mut State, asked: &Asked) -> Result<Answer> {
-    let project = format!("projects/{}", state.world.project);
+    let project = asked.project_path();
     asked.permit(&state.world, "compute.addresses.list", &project)?;
     let path = format!("{project}/aggregated/addresses");
     let world = state.read();
@@ -44,10 +44,14 @@ pub(super) fn aggregated_list(state: &mut State, asked: &Asked) -> Result<Answer
         }
     }
     let link = world.link(&path);
-    List { path, name: "addresses", schema: "Address" }.aggregated(asked, &link, &scopes, shown(world), scope)
+    List { path, name: "addresses", schema: "Address" }.aggregated(asked, &link, &scopes, shown(world, &project), scope)
 }
 
-fn shown(world: &World) -> Vec<Value> {
+/// The addresses of a project; a host project has none here.
+fn shown(world: &World, project: &str) -> Vec<Value> {
+    if project != format!("projects/{}", world.project) {
+        return Vec::new();
+    }
     world.addresses.iter().map(|address| world.shown_address(address)).collect()
 }
 

@@ -38,6 +38,14 @@ impl Method {
         self.parameters.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str()).unwrap_or_default()
     }
 
+    /// Names the project by its id where the request names it by its number.
+    pub(super) fn rename_project(&mut self, number: &str, id: &str) {
+        let is_number = |(name, value): &&mut (&str, String)| *name == "project" && value == number;
+        if let Some((_, value)) = self.parameters.iter_mut().find(is_number) {
+            *value = id.into();
+        }
+    }
+
     /// Whether the scope for reading does.
     pub(super) fn is_read_only(&self) -> bool {
         self.described["readOnly"] == true

@@ -18,31 +18,32 @@ pub(super) fn get(state: &mut State, asked: &Asked) -> Result<Answer> {
 }
 
 pub(super) fn list(state: &mut State, asked: &Asked) -> Result<Answer> {
-    let (project, zone) = (state.world.project.clone(), asked.method.parameter("zone"));
-    asked.permit(&state.world, "compute.instances.list", &format!("projects/{project}"))?;
-    let path = format!("projects/{project}/zones/{zone}/instances");
+    let (project, zone) = (asked.project_path(), asked.method.parameter("zone"));
+    asked.permit(&state.world, "compute.instances.list", &project)?;
+    let path = format!("{project}/zones/{zone}/instances");
     let world = state.read();
-    let here = world.instances.iter().filter(|instance| scope(instance) == format!("zones/{zone}"));
+    let mut here = of_project(world, &project);
+    here.retain(|instance| scope(instance) == format!("zones/{zone}"));
     let link = world.link(&path);
-    List { path, name: "instances", schema: "Instance" }.plain(asked, &link, here.cloned().collect())
+    List { path, name: "instances", schema: "Instance" }.plain(asked, &link, here)
 }
 
 pub(super) fn aggregated_list(state: &mut State, asked: &Asked) -> Result<Answer> {
-    let project = format!("projects/{}", state.world.project);
+    let project = asked.project_path();
     asked.permit(&state.world, "compute.instances.list", &project)?;
     let path = format!("{project}/aggregated/instances");
     let world = state.read();
     let scopes: Vec<String> = world.zones.iter().map(|zone| format!("zones/{zone}")).collect();
     let link = world.link(&path);
     let list = List { path, name: "instances", schema: "Instance" };
-    list.aggregated(asked, &link, &scopes, world.instances.clone(), scope)
+    list.aggregated(asked, &link, &scopes, of_project(world, &project), scope)
 }
 
 /// Which of some permissions one has on an instance. Permissions on other kinds of resources are not for this method.
 pub(super) fn test_permissions(state: &State, asked: &Asked) -> Result<Answer> {
     let world = &state.world;
     let name = asked.method.parameter("resource");
-    let path = world.instance_path(asked.method.parameter("zone"), name);
+    let path = format!("{}/zones/{}/instances/{name}", asked.project_path(), asked.method.parameter("zone"));
     if world.instance_at(&path).is_none() {
         return Err(ApiError::not_found(&path));
     }
@@ -60,10 +61,11 @@ pub(super) fn test_permissions(state: &State, asked: &Asked) -> Result<Answer> {
 /// The path of the instance that is asked for, by name or by id.
 pub(super) fn path(world: &World, asked: &Asked) -> String {
     let (zone, name) = (asked.method.parameter("zone"), asked.method.parameter("instance"));
-    let path = world.instance_path(zone, name);
+    let start = format!("{}/zones/{zone}/instances/", asked.project_path());
     let by_id =
         world.instances.iter().find(|instance| instance["id"] == name && scope(instance) == format!("zones/{zone}"));
-    by_id.and_then(|instance| instance["name"].as_str()).map_or(path, |name| world.instance_path(zone, name))
+    let name = by_id.and_then(|instance| instance["name"].as_str()).unwrap_or(name);
+    format!("{start}{name}")
 }
 
 /// An instance that is there, and the network interface that a write is about.
@@ -73,6 +75,11 @@ pub(super) fn interface<'w>(world: &'w World, asked: &Asked, path: &str) -> Resu
     let nic = nics(instance).iter().find(|nic| nic["name"] == name);
     let refuse = || ApiError::invalid("networkInterface", name, "The specified network interface does not exist.");
     nic.map(|nic| (instance, nic)).ok_or_else(refuse)
+}
+
+/// The instances of a project; a host project has none here.
+fn of_project(world: &World, project: &str) -> Vec<Value> {
+    if project == format!("projects/{}", world.project) { world.instances.clone() } else { Vec::new() }
 }
 
 fn scope(instance: &Value) -> String {

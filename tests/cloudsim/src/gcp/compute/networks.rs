@@ -24,7 +24,7 @@ pub(super) fn network(state: &mut State, asked: &Asked) -> Result<Answer> {
 }
 
 pub(super) fn project(state: &mut State, asked: &Asked) -> Result<Answer> {
-    let path = format!("projects/{}", asked.project());
+    let path = asked.project_path();
     asked.permit(&state.world, "compute.projects.get", &path)?;
     let world = &state.world;
     let status = if world.network_project == world.project { "UNSPECIFIED_XPN_PROJECT_STATUS" } else { "HOST" };

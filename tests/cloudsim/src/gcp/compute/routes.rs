@@ -33,7 +33,7 @@ pub(super) fn get(state: &mut State, asked: &Asked) -> Result<Answer> {
 }
 
 pub(super) fn list(state: &mut State, asked: &Asked) -> Result<Answer> {
-    let project = format!("projects/{}", asked.project());
+    let project = asked.project_path();
     asked.permit(&state.world, "compute.routes.list", &project)?;
     let path = format!("{project}/global/routes");
     let world = state.read();

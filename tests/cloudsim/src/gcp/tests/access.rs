@@ -165,9 +165,17 @@ fn a_shared_network_belongs_to_its_host() {
     let subnetwork = format!("projects/host/regions/europe-west1/subnetworks/{SUBNETWORK}");
     sim.change(|world| world.deny("*", "compute.subnetworks.use", Some(&subnetwork)));
     assert!(claim(&sim).message().ends_with(&format!("'{subnetwork}'")));
-    let url = format!("{}/compute/v1/projects/host/global/routes", sim.compute_url());
     let token = format!("Bearer {}", sim.token(VM_A));
-    let list = exchange(&url, "GET", &[("authorization", &token)], None).unwrap().json();
+    let of_host = |path: &str| {
+        let url = format!("{}/compute/v1/projects/host/{path}", sim.compute_url());
+        exchange(&url, "GET", &[("authorization", &token)], None).unwrap()
+    };
+    for missing in [&at(VM_A), "regions/europe-west1/addresses/isc-mirror"] {
+        assert_eq!(of_host(missing).outcome(), (404, "notFound".into()));
+    }
+    assert!(of_host("aggregated/instances").json()["items"]["zones/europe-west1-b"]["warning"].is_object());
+    assert_eq!(of_host(&format!("zones/{ZONE_A}/instances")).json().get("items"), None);
+    let list = of_host("global/routes").json();
     assert_eq!(list["items"].as_array().unwrap().len(), 4);
     assert_eq!(compute(&sim, "GET", "global/routes", None).json().get("items"), None);
     let hop = sim.world().next_hop_of(ROUTED_VIP);

@@ -95,9 +95,10 @@ fn another_member_may_act_between_two_calls() {
     get(&sim, VM_A);
     assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(VM_B));
     // Also while an operation goes on.
-    sim.operations().duration(Duration::from_millis(50));
+    sim.operations().hang(VM_A);
     let reply = set_aliases(&sim, VM_A, &json!([{ "ipCidrRange": "10.0.0.98" }]));
     sim.change(|world| world.place_alias("10.0.0.98", VM_B, None));
+    sim.operations().let_go(VM_A);
     assert_eq!(wait(&sim, &reply).failure(), "IP_IN_USE_BY_ANOTHER_RESOURCE");
 }
 

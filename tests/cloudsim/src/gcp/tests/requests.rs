@@ -80,6 +80,8 @@ fn places_must_be_there() {
     let zone = compute(&sim, "GET", &format!("zones/mars-north1-a/instances/{VM_A}"), None);
     assert_eq!(zone.message(), "Invalid value for field 'zone': 'mars-north1-a'. Unknown zone.");
     let token = format!("Bearer {}", sim.token(VM_A));
+    let number = format!("{}/compute/v1/projects/{}/{}", sim.compute_url(), sim.world().project_number, at(VM_A));
+    assert_eq!(exchange(&number, "GET", &[("authorization", &token)], None).unwrap().json()["name"], VM_A);
     let url = format!("{}/compute/v1/projects/other/{}", sim.compute_url(), at(VM_A));
     let project = exchange(&url, "GET", &[("authorization", &token)], None).unwrap();
     assert_eq!(
