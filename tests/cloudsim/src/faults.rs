@@ -37,7 +37,7 @@ impl Fault {
 /// Which calls a fault happens to: the first `skip` that match go well, the next `times` do not.
 #[derive(Clone, Debug)]
 pub struct Rule<'a> {
-    /// `ec2`, `sts`, `arm`, `imds`, or `*` for all of them.
+    /// `ec2`, `sts`, `arm`, `imds`, `compute`, `metadata`, or `*` for all of them.
     pub face: &'a str,
     /// The action as it appears in the log; `None` matches any.
     pub action: Option<&'a str>,
@@ -179,8 +179,8 @@ impl<W> Faults<W> {
         inner.buckets.clear();
     }
 
-    /// One token bucket for all calls of a face that has a rate of its own (`arm`, and `imds` of Azure, where each
-    /// machine counts for itself).
+    /// One token bucket for all calls of a face that has a rate of its own (`arm`, `compute`, and `imds` of Azure and
+    /// `metadata`, where each machine counts for itself).
     pub fn rate(&self, face: &str, capacity: u32, per_second: f64) {
         let mut inner = self.lock();
         inner.rates.insert(face.into(), (f64::from(capacity), per_second));
@@ -241,7 +241,8 @@ impl<W> Faults<W> {
 
     pub(crate) fn due(&self, face: &str, action: &str, target: &str) -> Option<Fault> {
         let mut inner = self.lock();
-        if inner.hang_tokens && face == "imds" && (action.starts_with("PUT ") || action.ends_with("/token")) {
+        let is_metadata = ["imds", "metadata"].contains(&face);
+        if inner.hang_tokens && is_metadata && (action.starts_with("PUT ") || action.ends_with("/token")) {
             return Some(Fault::HangBefore);
         }
         let mut due = None;

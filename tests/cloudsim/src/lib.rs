@@ -7,6 +7,7 @@
 //! 2. [`faults`]: what may go wrong, in words that no cloud owns. [`log`]: what was asked, when, and what came of it.
 //! 3. [`aws`]: the world of EC2 and its three faces (EC2, STS, the instance metadata of each instance).
 //! 4. [`azure`]: the world of a subscription and its two faces (Resource Manager, the instance metadata of each machine).
+//! 5. [`gcp`]: the world of a project and its two faces (Compute Engine, the metadata server of each instance).
 //!
 //! Another cloud is a folder beside these: a world, and a `Face` for each of its endpoints.
 //! What each simulator refuses, and what it does not know, is in `docs/simulated-cloud.md`.
@@ -18,6 +19,7 @@ mod stale;
 pub mod aws;
 pub mod azure;
 pub mod faults;
+pub mod gcp;
 pub mod log;
 pub mod server;
 

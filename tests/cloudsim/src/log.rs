@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 /// One request as the simulated cloud saw it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Call {
-    /// The endpoint that was called: `ec2`, `sts`, `arm` or `imds`.
+    /// The endpoint that was called: `ec2`, `sts`, `arm`, `imds`, `compute` or `metadata`.
     pub face: String,
     /// The action of the API; for instance metadata the method and the path.
     pub action: String,

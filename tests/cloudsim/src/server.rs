@@ -3,9 +3,10 @@
 //! A request goes: into the log, half the latency, faults, throttle, the face, the other half, out. Once it has arrived it
 //! is processed even if the caller hangs up, as by a real service. Dropping the server ends everything, hanging calls too.
 
-use std::future::pending;
+use std::future::{Future, pending};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -74,14 +75,25 @@ pub struct Label {
 impl Label {
     /// By whom the calls are counted: by the machine at its metadata, by the principal elsewhere.
     fn caller(&self) -> &str {
-        if self.face == "imds" { &self.target } else { self.principal.as_deref().unwrap_or_default() }
+        if ["imds", "metadata"].contains(&self.face) {
+            &self.target
+        } else {
+            self.principal.as_deref().unwrap_or_default()
+        }
     }
 }
+
+/// What the answer to a call waits for.
+pub type Wait = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// One endpoint of a cloud.
 pub trait Face: Send + Sync + 'static {
     /// What the request asks for. Must not change anything.
     fn label(&self, request: &Request) -> Label;
+    /// What a request that is made to wait waits for before it is processed; the other calls go on meanwhile.
+    fn wait(&self, _request: &Request) -> Option<Wait> {
+        None
+    }
     /// Processes the request.
     fn answer(&self, request: &Request, label: &Label) -> Answer;
     /// An error in the shape that this endpoint gives to errors.
@@ -265,32 +277,45 @@ impl<W> Desk<W> {
         if let Some(Fault::Delay(time)) = fault {
             tokio::time::sleep(time).await;
         }
-        let reply = self.decide(fault, request, label);
+        let reply = match self.refuse(fault.as_ref(), label) {
+            Some(reply) => reply,
+            None => {
+                if let Some(wait) = self.face.wait(request) {
+                    wait.await;
+                }
+                self.answer(fault, request, label)
+            }
+        };
         pause(half_way).await;
         reply
     }
 
-    fn decide(&self, fault: Option<Fault>, request: &Request, label: &Label) -> Reply {
+    /// What becomes of a call that is not processed.
+    fn refuse(&self, fault: Option<&Fault>, label: &Label) -> Option<Reply> {
         match fault {
-            Some(Fault::HangBefore) => return Reply::Never,
-            Some(Fault::DropBefore) => return Reply::Nothing,
+            Some(Fault::HangBefore) => return Some(Reply::Never),
+            Some(Fault::DropBefore) => return Some(Reply::Nothing),
             Some(Fault::Error { status, code, message, retry_after }) => {
-                let mut answer = self.face.refusal(status, &code, &message);
+                let mut answer = self.face.refusal(*status, code, message);
                 answer.headers.extend(retry_after.map(|seconds| ("retry-after".into(), seconds.to_string())));
-                return Reply::Whole(answer);
+                return Some(Reply::Whole(answer));
             }
             _ => {}
         }
         if let Some(refusal) = self.face.throttled()
             && self.faults.throttled(&label.action)
         {
-            return Reply::Whole(refusal);
+            return Some(Reply::Whole(refusal));
         }
         if let Some(refusal) = self.face.crowded()
             && self.faults.crowded(label.face, label.caller())
         {
-            return Reply::Whole(refusal);
+            return Some(Reply::Whole(refusal));
         }
+        None
+    }
+
+    fn answer(&self, fault: Option<Fault>, request: &Request, label: &Label) -> Reply {
         let answer = self.face.answer(request, label);
         match fault {
             Some(Fault::HangAfter) => Reply::Never,

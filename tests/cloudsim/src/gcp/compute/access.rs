@@ -1,0 +1,60 @@
+//! Who asks, with what scopes, and what they may do.
+
+use serde_json::json;
+
+use super::super::error::{ApiError, Result};
+use super::super::state::State;
+use super::super::tokens::Token;
+use super::super::world::World;
+use super::Method;
+use crate::server::Request;
+
+const REALM: &str = "Bearer realm=\"https://accounts.google.com/\"";
+const EXPECTED: &str = "Expected OAuth 2 access token, login cookie or other valid authentication credential. See \
+                        https://developers.google.com/identity/sign-in/web/devconsole-project.";
+const SCOPE: &str = "https://www.googleapis.com/auth/";
+
+/// The token that a request presents, good or not.
+pub(super) fn presented<'s>(request: &Request, state: &'s State) -> Option<&'s Token> {
+    state.tokens.find(bearer(request)?)
+}
+
+fn bearer(request: &Request) -> Option<&str> {
+    let (scheme, value) = request.header("authorization")?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(value.trim())
+}
+
+/// The service account that asks. Errors as <https://cloud.google.com/docs/authentication/troubleshoot-adc> and public
+/// reports show them.
+pub(super) fn authenticate(request: &Request, state: &State, method: &Method, generation: u64) -> Result<String> {
+    let service = json!({ "service": "compute.googleapis.com", "method": method.rpc() });
+    if bearer(request).is_none() {
+        let message = format!("Request is missing required authentication credential. {EXPECTED}");
+        let error = ApiError::new(401, "required", message).short("Login Required.").rpc("UNAUTHENTICATED");
+        return Err(error.info("CREDENTIALS_MISSING", "googleapis.com", &service).header("www-authenticate", REALM));
+    }
+    let token = presented(request, state).filter(|token| token.is_of(generation));
+    let Some(token) = token.filter(|token| !token.is_expired()) else {
+        let why = if token.is_some() { "ACCESS_TOKEN_EXPIRED" } else { "ACCESS_TOKEN_TYPE_UNSUPPORTED" };
+        let message = format!("Request had invalid authentication credentials. {EXPECTED}");
+        let error = ApiError::new(401, "authError", message).short("Invalid Credentials").rpc("UNAUTHENTICATED");
+        let challenge = format!("{REALM}, error=\"invalid_token\"");
+        return Err(error.info(why, "googleapis.com", &service).header("www-authenticate", challenge));
+    };
+    let has = |name: &str| token.scopes.iter().any(|scope| scope.strip_prefix(SCOPE) == Some(name));
+    if has("cloud-platform") || has("compute") || method.is_read_only() && has("compute.readonly") {
+        return Ok(token.identity.clone());
+    }
+    let challenge = format!("{REALM}, error=\"insufficient_scope\", scope=\"{SCOPE}cloud-platform {SCOPE}compute\"");
+    let error = ApiError::new(403, "insufficientPermissions", "Request had insufficient authentication scopes.");
+    let error = error.short("Insufficient Permission").rpc("PERMISSION_DENIED");
+    Err(error.info("ACCESS_TOKEN_SCOPE_INSUFFICIENT", "googleapis.com", &service).header("www-authenticate", challenge))
+}
+
+/// Refuses what the service account may not do.
+pub(super) fn permit(world: &World, identity: &str, permission: &str, resource: &str) -> Result<()> {
+    if world.is_allowed(identity, permission, resource) {
+        return Ok(());
+    }
+    Err(ApiError::new(403, "forbidden", format!("Required '{permission}' permission for '{resource}'")))
+}

@@ -1,0 +1,93 @@
+//! Public addresses on network interfaces.
+
+use super::super::InUse;
+use super::*;
+
+fn vip_config() -> Value {
+    json!({ "name": PUBLIC_IP, "type": "ONE_TO_ONE_NAT", "natIP": PUBLIC_ADDRESS })
+}
+
+#[test]
+fn a_public_address_moves_in_two_steps() {
+    let sim = Simulator::start(World::article_with_public_ip());
+    let before = sim.world();
+    assert_eq!(before.public_holder_of(PUBLIC_IP).as_deref(), Some(VM_A));
+    let gone = delete_config(&sim, VM_A, PUBLIC_IP);
+    assert_eq!(look(&sim, &gone).json()["operationType"], "deleteAccessConfig");
+    assert_eq!(nic(&sim, VM_A).get("accessConfigs"), None);
+    let added = add_config(&sim, VM_B, &vip_config());
+    assert_eq!(look(&sim, &added).failure(), "");
+    let after = sim.world();
+    assert_eq!(after.public_holder_of(PUBLIC_IP).as_deref(), Some(VM_B));
+    let config = &after.access_configs(VM_B)[0];
+    assert_eq!((&config["name"], &config["networkTier"]), (&PUBLIC_IP.into(), &"PREMIUM".into()));
+    for vm in [VM_A, VM_B] {
+        assert_eq!(after.without_vip(vm), before.without_vip(vm));
+    }
+}
+
+#[test]
+fn an_interface_has_one_access_config() {
+    let sim = article();
+    sim.change(|world| world.set_access_config(VM_B, "external-nat", None));
+    let reply = add_config(&sim, VM_B, &vip_config());
+    assert_eq!(reply.outcome(), bad("badRequest"));
+    assert_eq!(reply.message(), "At most one access config currently supported.");
+    // One that is being deleted still counts.
+    sim.operations().hang(VM_B);
+    assert_eq!(delete_config(&sim, VM_B, "external-nat").status, 200);
+    assert_eq!(add_config(&sim, VM_B, &vip_config()).outcome(), bad("badRequest"));
+}
+
+#[test]
+fn a_wrong_name_is_accepted_and_does_nothing() {
+    let sim = Simulator::start(World::article_with_public_ip());
+    let reply = delete_config(&sim, VM_A, "external-nat");
+    assert_eq!((reply.status, look(&sim, &reply).json().get("error")), (200, None));
+    assert_eq!(sim.world(), World::article_with_public_ip());
+    assert_eq!(delete_config(&sim, VM_B, PUBLIC_IP).status, 200);
+    let nameless = compute(&sim, "POST", &format!("{}/deleteAccessConfig?networkInterface=nic0", at(VM_A)), None);
+    assert_eq!(nameless.outcome(), bad("required"));
+}
+
+#[test]
+fn an_address_that_is_in_use_is_refused_in_one_of_two_ways() {
+    let sim = Simulator::start(World::article_with_public_ip());
+    let refused = add_config(&sim, VM_B, &vip_config());
+    assert_eq!(refused.status, 400);
+    assert!(refused.message().contains("already in-use"), "{refused:?}");
+    sim.operations().in_use(InUse::Failed);
+    let accepted = add_config(&sim, VM_B, &vip_config());
+    assert_eq!(accepted.status, 200);
+    assert_eq!(look(&sim, &accepted).failure(), "IP_IN_USE_BY_ANOTHER_RESOURCE");
+    assert_eq!(sim.world(), World::article_with_public_ip());
+}
+
+#[test]
+fn an_address_must_be_reserved_in_the_region() {
+    let sim = article();
+    let with = |address: &str| add_config(&sim, VM_B, &json!({ "natIP": address }));
+    let unknown = with("203.0.113.11");
+    assert_eq!(unknown.outcome(), bad("invalid"));
+    assert!(unknown.message().ends_with("address '203.0.113.11' was not found in region 'europe-west1'."));
+    assert_eq!(with("mine").outcome(), bad("invalid"));
+    sim.change(|world| world.add_internal_address("inside", "10.0.0.9"));
+    assert_eq!(with("10.0.0.9").outcome(), bad("invalid"));
+    let tier = json!({ "natIP": PUBLIC_ADDRESS, "networkTier": "STANDARD" });
+    assert_eq!(add_config(&sim, VM_B, &tier).outcome(), bad("invalid"));
+    assert_eq!(add_config(&sim, VM_B, &json!({ "type": "DIRECT_IPV6" })).outcome(), bad("invalid"));
+    assert_eq!(add_config(&sim, VM_B, &json!({ "type": "NAT" })).outcome(), bad("badRequest"));
+    assert!(sim.world().access_configs(VM_B).is_empty());
+}
+
+#[test]
+fn without_an_address_there_is_an_ephemeral_one() {
+    let sim = article();
+    for vm in [VM_A, VM_B] {
+        assert_eq!(add_config(&sim, vm, &json!({})).status, 200);
+    }
+    let configs = [VM_A, VM_B].map(|vm| sim.world().access_configs(vm)[0].clone());
+    assert_eq!(configs[0]["name"], "External NAT");
+    assert_ne!(configs[0]["natIP"], configs[1]["natIP"]);
+    assert_eq!(sim.world().public_holder_of(PUBLIC_IP), None);
+}
