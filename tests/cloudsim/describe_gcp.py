@@ -9,10 +9,10 @@ import pathlib
 import sys
 
 METHODS = """
-    addresses.aggregatedList addresses.get addresses.list globalOperations.get globalOperations.wait
+    addresses.aggregatedList addresses.get addresses.list addresses.testIamPermissions globalOperations.get globalOperations.wait
     instances.addAccessConfig instances.aggregatedList instances.deleteAccessConfig instances.get instances.list
     instances.testIamPermissions instances.updateNetworkInterface networks.get projects.get routes.delete routes.get
-    routes.insert routes.list subnetworks.get zoneOperations.get zoneOperations.wait
+    routes.insert routes.list routes.testIamPermissions subnetworks.get subnetworks.testIamPermissions zoneOperations.get zoneOperations.wait
 """.split()
 # What lists show is filtered by; what writes take is found by following the requests.
 SHOWN = ["Address", "Instance", "Route"]

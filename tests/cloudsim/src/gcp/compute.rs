@@ -243,7 +243,10 @@ fn dispatch(state: &mut State, asked: &Asked) -> Result<Answer> {
         "instances.get" => instances::get(state, asked),
         "instances.list" => instances::list(state, asked),
         "instances.aggregatedList" => instances::aggregated_list(state, asked),
-        "instances.testIamPermissions" => instances::test_permissions(state, asked),
+        "instances.testIamPermissions"
+        | "subnetworks.testIamPermissions"
+        | "addresses.testIamPermissions"
+        | "routes.testIamPermissions" => access::test_permissions(state, asked),
         "instances.updateNetworkInterface" => interfaces::update(state, asked),
         "instances.addAccessConfig" => access_configs::add(state, asked),
         "instances.deleteAccessConfig" => access_configs::delete(state, asked),

@@ -1,13 +1,13 @@
 //! Who asks, with what scopes, and what they may do.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::super::error::{ApiError, Result};
 use super::super::state::State;
 use super::super::tokens::Token;
-use super::super::world::World;
-use super::Method;
-use crate::server::Request;
+use super::super::world::{World, is_at};
+use super::{Asked, Method, answers};
+use crate::server::{Answer, Request};
 
 const REALM: &str = "Bearer realm=\"https://accounts.google.com/\"";
 const EXPECTED: &str = "Expected OAuth 2 access token, login cookie or other valid authentication credential. See \
@@ -57,4 +57,31 @@ pub(super) fn permit(world: &World, identity: &str, permission: &str, resource: 
         return Ok(());
     }
     Err(ApiError::new(403, "forbidden", format!("Required '{permission}' permission for '{resource}'")))
+}
+
+/// Which of some permissions one has on a resource. Permissions on other kinds of resources are not for this method.
+pub(super) fn test_permissions(state: &State, asked: &Asked) -> Result<Answer> {
+    let world = &state.world;
+    let (name, region) = (asked.method.parameter("resource"), asked.method.parameter("region"));
+    let (project, zone) = (asked.project_path(), asked.method.parameter("zone"));
+    let kind = asked.method.id.split('.').next().unwrap_or_default();
+    let (path, there) = match kind {
+        "instances" => (format!("{project}/zones/{zone}/{kind}/{name}"), &world.instances),
+        "subnetworks" => (format!("{project}/regions/{region}/{kind}/{name}"), &world.subnetworks),
+        "addresses" => (format!("{project}/regions/{region}/{kind}/{name}"), &world.addresses),
+        _ => (format!("{project}/global/{kind}/{name}"), &world.routes),
+    };
+    if !there.iter().any(|known| is_at(known, &path)) {
+        return Err(ApiError::not_found(&path));
+    }
+    let wanted: Vec<&str> =
+        asked.body["permissions"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let own = format!("compute.{kind}.");
+    if let Some(wrong) = wanted.iter().find(|permission| !permission.starts_with(&own)) {
+        return Err(ApiError::invalid("resource.permissions", wrong, "The permission is not valid for this resource."));
+    }
+    let had: Vec<&str> =
+        wanted.into_iter().filter(|permission| world.is_allowed(&asked.identity, permission, &path)).collect();
+    // Nothing at all is shown as nothing at all.
+    Ok(answers::json(&if had.is_empty() { json!({}) } else { json!({ "permissions": had }) }))
 }

@@ -1,6 +1,6 @@
-//! Reads of instances, and what one may do with them.
+//! Reads of instances.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::super::error::{ApiError, Result};
 use super::super::id;
@@ -37,25 +37,6 @@ pub(super) fn aggregated_list(state: &mut State, asked: &Asked) -> Result<Answer
     let link = world.link(&path);
     let list = List { path, name: "instances", schema: "Instance" };
     list.aggregated(asked, &link, &scopes, of_project(world, &project), scope)
-}
-
-/// Which of some permissions one has on an instance. Permissions on other kinds of resources are not for this method.
-pub(super) fn test_permissions(state: &State, asked: &Asked) -> Result<Answer> {
-    let world = &state.world;
-    let name = asked.method.parameter("resource");
-    let path = format!("{}/zones/{}/instances/{name}", asked.project_path(), asked.method.parameter("zone"));
-    if world.instance_at(&path).is_none() {
-        return Err(ApiError::not_found(&path));
-    }
-    let wanted: Vec<&str> =
-        asked.body["permissions"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    if let Some(wrong) = wanted.iter().find(|permission| !permission.starts_with("compute.instances.")) {
-        return Err(ApiError::invalid("resource.permissions", wrong, "The permission is not valid for this resource."));
-    }
-    let had: Vec<&str> =
-        wanted.into_iter().filter(|permission| world.is_allowed(&asked.identity, permission, &path)).collect();
-    // Nothing at all is shown as nothing at all.
-    Ok(answers::json(&if had.is_empty() { json!({}) } else { json!({ "permissions": had }) }))
 }
 
 /// The path of the instance that is asked for, by name or by id.

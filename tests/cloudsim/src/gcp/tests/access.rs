@@ -154,6 +154,15 @@ fn one_can_ask_what_one_may_do() {
     let other = json!({ "permissions": ["compute.addresses.use"] });
     assert_eq!(ask(VM_B, &other).outcome(), bad("invalid"));
     assert_eq!(ask("nobody", &both).status, 404);
+    let of = |path: &str, permission: &str| {
+        let body = json!({ "permissions": [permission] });
+        compute(&sim, "POST", &format!("{path}/testIamPermissions"), Some(&body)).json()["permissions"][0] == permission
+    };
+    let subnetwork = format!("regions/europe-west1/subnetworks/{SUBNETWORK}");
+    assert!(of(&subnetwork, "compute.subnetworks.use"));
+    assert!(of("regions/europe-west1/addresses/isc-mirror", "compute.addresses.use"));
+    sim.change(|world| world.deny("*", "compute.subnetworks.use", None));
+    assert!(!of(&subnetwork, "compute.subnetworks.use"));
 }
 
 #[test]
