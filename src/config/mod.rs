@@ -7,6 +7,8 @@
 pub mod aws;
 #[cfg(feature = "azure")]
 pub mod azure;
+#[cfg(feature = "gcp")]
+pub mod gcp;
 mod problem;
 pub mod source;
 mod vip;
@@ -37,6 +39,8 @@ pub enum Cloud {
     Aws(Box<aws::Aws>),
     #[cfg(feature = "azure")]
     Azure(Box<azure::Azure>),
+    #[cfg(feature = "gcp")]
+    Gcp(Box<gcp::Gcp>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -121,13 +125,9 @@ impl Config {
             "azure" => {
                 Cloud::Azure(Box::new(azure::Azure::read(required(block, "azure").map_err(refused)?).map_err(refused)?))
             }
-            other => {
-                return Err(Error::new(
-                    Code::Unsupported,
-                    format!("{origin}: `cloud` is {other:?}, which this build does not contain"),
-                    "call Version to see the clouds that are built in, and install a build that has this one",
-                ));
-            }
+            #[cfg(feature = "gcp")]
+            "gcp" => Cloud::Gcp(Box::new(gcp::Gcp::read(required(block, "gcp").map_err(refused)?).map_err(refused)?)),
+            other => return Err(not_built_in(other, origin)),
         };
         let config = raw.finish(cloud).map_err(|problem| problem.into_error(origin))?;
         config.check_together().map_err(|problem| problem.into_error(origin))?;
@@ -140,10 +140,20 @@ impl Config {
             Cloud::Aws(block) => block.check_vips(&self.vips),
             #[cfg(feature = "azure")]
             Cloud::Azure(block) => block.check_vips(&self.vips),
+            #[cfg(feature = "gcp")]
+            Cloud::Gcp(block) => block.check_vips(&self.vips),
             #[allow(unreachable_patterns)] // without any cloud there is nothing to match
             _ => Ok(()),
         }
     }
+}
+
+fn not_built_in(cloud: &str, origin: &str) -> Error {
+    Error::new(
+        Code::Unsupported,
+        format!("{origin}: `cloud` is {cloud:?}, which this build does not contain"),
+        "call Version to see the clouds that are built in, and install a build that has this one",
+    )
 }
 
 fn required<'a>(block: Option<&'a Value>, cloud: &str) -> std::result::Result<&'a Value, Problem> {

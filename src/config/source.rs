@@ -71,6 +71,12 @@ pub fn proxy_environment() -> ProxyEnvironment {
     }
 }
 
+/// Where Google's own clients look for the metadata server, if it is not where it always is.
+#[cfg(feature = "gcp")]
+pub fn metadata_host() -> Option<String> {
+    std::env::var("GCE_METADATA_HOST").ok().filter(|host| !host.is_empty())
+}
+
 fn read(path: &Path) -> std::result::Result<Vec<u8>, String> {
     // Without O_NONBLOCK a named pipe at that path would hold the database process for ever.
     let mut options = OpenOptions::new();

@@ -182,6 +182,27 @@ fn plain_http_goes_to_this_machine_and_the_metadata_service_only() {
 
 #[test]
 fn a_cloud_that_is_not_built_in_is_unsupported() {
-    let error = Config::parse(r#"{"cloud":"gcp","vip":"10.0.0.250/32","gcp":{}}"#, "x").expect_err("not built in");
-    assert_eq!(error.code, Code::Unsupported);
+    assert_eq!(not_built_in("gcp", "x").code, Code::Unsupported);
+    #[cfg(not(feature = "gcp"))]
+    assert_eq!(
+        Config::parse(r#"{"cloud":"gcp","vip":"10.0.0.250","gcp":{}}"#, "x").expect_err("x").code,
+        Code::Unsupported
+    );
+}
+
+/// Mistakes in the block of another cloud: the block's text, the VIP's, and what the message has to carry.
+pub(super) fn assert_mistakes(cloud: &str, table: &[(&str, &str, [&str; 3])]) {
+    for (vip, block, wanted) in table {
+        let message = refused(&format!(r#"{{"cloud":"{cloud}","vip":{vip},"{cloud}":{block}}}"#));
+        for wanted in wanted {
+            assert!(message.contains(wanted), "{vip} {block}\n  said: {message}\n  lacks: {wanted}");
+        }
+    }
+}
+
+/// The same of what is accepted.
+pub(super) fn assert_accepted(cloud: &str, table: &[(&str, &str)]) {
+    for (vip, block) in table {
+        accepted(&format!(r#"{{"cloud":"{cloud}","vip":{vip},"{cloud}":{block}}}"#));
+    }
 }

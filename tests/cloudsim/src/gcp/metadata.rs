@@ -248,7 +248,8 @@ fn interface(world: &World, nic: &Value) -> Node {
         ])
     });
     let holder = json!({ "networkInterfaces": [nic] });
-    let aliases = alias_nets(&holder).map(|alias| Node::Leaf(alias.to_string().into())).collect();
+    let told = alias_nets(&holder).map(|alias| alias.to_string()).filter(|alias| !world.untold_aliases.contains(alias));
+    let aliases = told.map(|alias| Node::Leaf(alias.into())).collect();
     let subnetwork = world.subnetwork_at(nic["subnetwork"].as_str().unwrap_or_default());
     let whole = subnetwork.and_then(|subnetwork| subnetwork["ipCidrRange"].as_str()).and_then(net);
     let mask = whole.map(|whole| whole.netmask().to_string()).unwrap_or_default();

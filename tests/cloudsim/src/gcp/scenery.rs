@@ -56,6 +56,7 @@ impl World {
             addresses: Vec::new(),
             routes: Vec::new(),
             denied: Vec::new(),
+            untold_aliases: Vec::new(),
             token_lifetime: Duration::from_secs(3600),
         };
         world.add_network();

@@ -32,6 +32,8 @@ pub struct World {
     pub routes: Vec<Value>,
     /// What service accounts may not do; they may do all the rest.
     pub denied: Vec<Denial>,
+    /// Alias ranges that the metadata does not tell of yet, whoever has them.
+    pub untold_aliases: Vec<String>,
     /// How long the access tokens of the metadata are good for.
     pub token_lifetime: Duration,
 }
