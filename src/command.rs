@@ -200,6 +200,16 @@ impl Call {
                     Err(error) => self.report(Findings::failed(self.action.unable(), error), &[]),
                 }
             }
+            #[cfg(feature = "gcp")]
+            config::Cloud::Gcp(block) => {
+                self.subject.cloud = Some("gcp");
+                self.subject.mechanism = Some(block.mechanism.as_str());
+                let (vips, local) = (prepared.vips.clone(), prepared.local.clone());
+                match crate::cloud::gcp::Gcp::new(block, http, vips, local, caller) {
+                    Ok(cloud) => self.in_cloud(&cloud, &prepared).await,
+                    Err(error) => self.report(Findings::failed(self.action.unable(), error), &[]),
+                }
+            }
             #[allow(unreachable_patterns)] // without any cloud there is nothing to match
             _ => {
                 drop(caller);
@@ -381,6 +391,8 @@ pub fn version() -> Value {
     clouds.insert("aws".into(), serde_json::json!(["route", "secondaryIp"]));
     #[cfg(feature = "azure")]
     clouds.insert("azure".into(), serde_json::json!(["ipConfig", "route"]));
+    #[cfg(feature = "gcp")]
+    clouds.insert("gcp".into(), serde_json::json!(["aliasIp", "route"]));
     let names: Vec<_> = clouds.keys().cloned().collect();
     let (version, commit) = (env!("CARGO_PKG_VERSION"), env!("MIRRORVIP_COMMIT"));
     serde_json::json!({

@@ -28,7 +28,7 @@
 )]
 // A build without any cloud answers `unsupported` to everything: most of what lies behind is then unused.
 #![cfg_attr(
-    not(any(feature = "aws", feature = "azure")),
+    not(any(feature = "aws", feature = "azure", feature = "gcp")),
     allow(dead_code, unreachable_code, unused_mut, unused_variables)
 )]
 

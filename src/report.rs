@@ -271,6 +271,9 @@ fn summary(subject: &Subject, findings: &Findings, before: Option<&str>, own: Op
             format!("{vips} was left alone: `takeOverIn` chooses another moment than {}", subject.reason)
         }
         Outcome::Partial => format!("{vips} is only partly on {here} ({mine} of {} parts){why}", findings.after.len()),
+        Outcome::NotMoved if findings.error.as_ref().is_some_and(|error| error.maybe_done) => {
+            format!("{vips} did not move, and a change of its holder may still be under way{why}")
+        }
         Outcome::NotMoved => format!("{vips} did not move and nothing was changed{why}"),
         Outcome::Stranded => format!("{vips} was taken off the peer and is not yet on {here}{why}"),
         Outcome::Unverified => format!("{vips} was changed towards {here} but this could not be confirmed{why}"),

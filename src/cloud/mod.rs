@@ -7,6 +7,8 @@
 pub mod aws;
 #[cfg(feature = "azure")]
 pub mod azure;
+#[cfg(feature = "gcp")]
+pub mod gcp;
 
 use crate::{
     error::{Error, Result},
@@ -94,6 +96,10 @@ pub enum Effect {
     Reaches,
     /// The parts are off their holder and with nobody: only the first half of a move.
     Frees,
+    /// Something that the rest of the move needs; by itself it moves nothing.
+    Prepares,
+    /// What is left over from before; where the parts stand does not depend on it.
+    Tidies,
 }
 
 /// A step, by its index, that has to be over first.

@@ -69,9 +69,9 @@ impl Changes {
         })
     }
 
-    /// The cause of a part that is with nobody: a holder that was never heard to let go says more than the refusals and the
-    /// end of time that follow from it.
-    pub fn why_stranded(&self) -> Option<Error> {
+    /// Why the VIP is not here: a holder that was never heard to let go says more than the refusals and the end of time that
+    /// follow from it.
+    pub fn cause(&self) -> Option<Error> {
         let own = self.first_error();
         let follows = own.as_ref().is_none_or(|error| wants_another_look(error) || error.code == Code::Deadline);
         self.held_back.clone().filter(|_| follows).or(own)
@@ -190,13 +190,17 @@ impl Changes {
     fn note<C>(&mut self, step: &Step<C>, made: &Made) {
         let maybe = made.as_ref().is_err_and(|error| error.maybe_done);
         self.sent |= made.is_ok() || maybe;
+        // What is left over shows in the next look, and keeps nothing from being where it must be.
+        if step.effect == Effect::Tidies {
+            return;
+        }
         if step.effect == Effect::Frees && (made.is_ok() || maybe) {
             self.freed.extend(step.parts.iter().cloned());
             self.held_back = made.as_ref().err().cloned();
         }
         for part in &step.parts {
             let progress = match made {
-                Ok(()) if step.effect == Effect::Frees => continue,
+                Ok(()) if matches!(step.effect, Effect::Frees | Effect::Prepares) => continue,
                 Ok(()) => Progress::Done { at: Instant::now() },
                 Err(error) if maybe => Progress::Maybe(error.clone()),
                 Err(error) => Progress::Failed(error.clone()),

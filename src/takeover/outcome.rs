@@ -166,7 +166,7 @@ pub fn of_dry_run(goal: Goal, before: &[Part], nothing_planned: bool) -> Outcome
 
 pub fn conclude(goal: Goal, member: Member, before: Vec<Part>, changes: Changes, verified: Verified) -> Findings {
     let Verified { parts, end, .. } = verified;
-    let own_error = if matches!(end, End::Stranded) { changes.why_stranded() } else { changes.first_error() };
+    let own_error = changes.cause();
     let (outcome, error) = match goal {
         Goal::Hold(_) => of_hold(&before, &parts, &changes, &end),
         Goal::LetGo => of_letting_go(&before, &parts, &changes, &end),

@@ -1,0 +1,273 @@
+//! The public address that follows the VIP: a reserved regional address on the access config of the holder's interface.
+//!
+//! An interface has one access config. One is deleted by its real name, since a wrong one is answered with success and does
+//! nothing (doitintl/kubeip#59). The private address goes first on each machine; a peer's access config goes while this
+//! member takes the private one, because these are two machines. Source: "Configure static external IP addresses",
+//! "Method: instances.deleteAccessConfig".
+
+use super::{
+    Change, Gcp, Here,
+    alias_ip::Seen,
+    compute::{Compute, Path, Request},
+    part,
+    vm::{Vm, access_configs, text},
+};
+use crate::{
+    cloud::{After, Effect, Need, Plan, Step},
+    error::{Code, Error, Result},
+    report::{CheckItem, Verdict},
+    vip::{Holder, Part, PartId, Vip},
+};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+/// The reserved address, as it was read or as the error that came instead.
+#[derive(Debug, Clone)]
+pub struct Address {
+    name: String,
+    read: Result<Value>,
+}
+
+impl Address {
+    pub fn path(&self) -> Option<Path> {
+        Path::from_link(text(self.read.as_ref().ok()?, "selfLink"))
+    }
+
+    fn ip(&self) -> Option<&str> {
+        self.read.as_ref().ok().map(|body| text(body, "address")).filter(|ip| !ip.is_empty())
+    }
+}
+
+/// The VIP with a public address, and that address's name: there is one of them at the most.
+fn wanted(gcp: &Gcp) -> Option<(&Vip, &str)> {
+    gcp.vips.iter().find_map(|vip| {
+        // `gcp.publicIp` is the short form for the only VIP.
+        let name = vip.public_ip.as_deref().or(gcp.config.public_ip.as_deref())?;
+        Some((vip, name))
+    })
+}
+
+pub fn part_of(gcp: &Gcp, vip: &Vip) -> Option<PartId> {
+    let (with_public, name) = wanted(gcp)?;
+    (with_public == vip).then(|| part(vip, format!("public ip {name}")))
+}
+
+pub async fn look(gcp: &Gcp, compute: &Compute, here: &Here) -> Result<Option<Address>> {
+    let Some((_, name)) = wanted(gcp) else { return Ok(None) };
+    let path = Path::regional(&here.project, here.region(), "addresses", name);
+    match compute.get("addresses.get", &path).await {
+        Err(error) if matches!(error.code, Code::Deadline | Code::Interrupted) => Err(error),
+        read => Ok(Some(Address { name: name.to_owned(), read })),
+    }
+}
+
+/// The access config that carries this address.
+fn config_with<'a>(vm: &'a Vm, number: usize, ip: &str) -> Option<&'a Value> {
+    access_configs(vm.interface(number)?).iter().find(|config| text(config, "natIP") == ip)
+}
+
+pub fn placement(gcp: &Gcp, seen: &Seen) -> Option<Part> {
+    let (vip, _) = wanted(gcp)?;
+    let address = seen.address.as_ref()?;
+    let id = part_of(gcp, vip)?;
+    let Some(ip) = address.ip() else { return Some(Part { id, holder: Holder::Unknown }) };
+    let number = gcp.config.network_interface;
+    let holder = match seen.members.vms.iter().find(|vm| config_with(vm, number, ip).is_some()) {
+        Some(vm) if vm.own => Holder::ThisMember,
+        Some(vm) => Holder::Other(vm.name().to_owned()),
+        None => match user(address) {
+            Some(user) => Holder::Other(user.to_owned()),
+            None => Holder::Nobody,
+        },
+    };
+    Some(Part { id, holder })
+}
+
+/// Who uses the address, as the address itself tells it.
+fn user(address: &Address) -> Option<&str> {
+    let body = address.read.as_ref().ok()?;
+    body.pointer("/users/0")?.as_str()?.rsplit('/').next()
+}
+
+/// The steps that bring the address here, beside those that bring the VIP.
+pub fn plan_hold(gcp: &Gcp, seen: &Seen, own: &Vm, interface: &Value, coming: &[&Vip], plan: &mut Plan<Change>) {
+    let Some((vip, name)) = wanted(gcp).filter(|(vip, _)| coming.contains(vip)) else { return };
+    let (Some(address), Some(id)) = (&seen.address, part_of(gcp, vip)) else { return };
+    let number = gcp.config.network_interface;
+    let ip = match may_be_taken(gcp, seen, interface, address, &id) {
+        Ok(ip) => ip,
+        Err(error) => {
+            plan.refused.push((id, error));
+            return;
+        }
+    };
+    if config_with(own, number, ip).is_some() {
+        return;
+    }
+    // Steps on one machine stand in a row: the one that is already planned for it goes first.
+    let on = |plan: &Plan<Change>, vm: &Vm| -> Vec<usize> {
+        let steps = plan.steps.iter().enumerate();
+        steps.filter(|(_, step)| step.change.vm() == Some(&vm.path)).map(|(n, _)| n).collect()
+    };
+    let mut after: Vec<After> = Vec::new();
+    for peer in seen.members.vms.iter().filter(|vm| !vm.own) {
+        if let Some(config) = config_with(peer, number, ip) {
+            let earlier = on(plan, peer);
+            after.push(After { step: plan.steps.len(), need: Need::Success });
+            plan.steps.push(delete(peer, number, config, vec![id.clone()], Effect::Frees, true).after_all(earlier));
+        }
+    }
+    for config in access_configs(interface) {
+        let earlier = on(plan, own);
+        after.push(After { step: plan.steps.len(), need: Need::Success });
+        plan.steps.push(delete(own, number, config, vec![id.clone()], Effect::Prepares, false).after_all(earlier));
+    }
+    after.extend(on(plan, own).into_iter().map(|step| After { step, need: Need::Over }));
+    let mut body = json!({
+        "name": gcp.config.access_config.as_deref().unwrap_or(name), "type": "ONE_TO_ONE_NAT", "natIP": ip,
+    });
+    // An address of the other tier is refused where none is named.
+    let tier = address.read.as_ref().ok().map(|body| text(body, "networkTier")).filter(|tier| !tier.is_empty());
+    if let (Some(tier), Some(body)) = (tier, body.as_object_mut()) {
+        body.insert("networkTier".into(), tier.into());
+    }
+    let change = Change::AddAccessConfig { vm: own.path.clone(), interface: number, body };
+    plan.steps.push(Step { parts: vec![id], change, effect: Effect::Reaches, after });
+}
+
+pub fn plan_release(gcp: &Gcp, seen: &Seen, own: &Vm, interface: &Value, plan: &mut Plan<Change>) {
+    let Some((vip, _)) = wanted(gcp) else { return };
+    let Some(id) = part_of(gcp, vip) else { return };
+    let ip = match seen.address.as_ref().map(|address| (address.ip(), &address.read)) {
+        Some((Some(ip), _)) => ip,
+        Some((None, Err(error))) => {
+            plan.refused.push((id, error.clone()));
+            return;
+        }
+        _ => return,
+    };
+    if let Some(config) = access_configs(interface).iter().find(|config| text(config, "natIP") == ip) {
+        let earlier = 0..plan.steps.len();
+        let number = gcp.config.network_interface;
+        plan.steps.push(delete(own, number, config, vec![id], Effect::Reaches, false).after_all(earlier));
+    }
+}
+
+fn delete(vm: &Vm, interface: usize, config: &Value, parts: Vec<PartId>, effect: Effect, peer: bool) -> Step<Change> {
+    let name = text(config, "name").to_owned();
+    let change = Change::DeleteAccessConfig { vm: vm.path.clone(), interface, name, peer };
+    Step { parts, change, effect, after: Vec::new() }
+}
+
+/// The address, if it may come to this interface.
+fn may_be_taken<'a>(gcp: &Gcp, seen: &Seen, interface: &Value, address: &'a Address, id: &PartId) -> Result<&'a str> {
+    if let Some(error) = gcp.trouble_of(id) {
+        return Err(error);
+    }
+    let body = address.read.as_ref().map_err(Clone::clone)?;
+    let Some(ip) = address.ip() else {
+        return Err(Error::new(
+            Code::InvalidConfig,
+            format!("the address {} has no IP address yet ({})", address.name, text(body, "status")),
+            "reserve a regional external IPv4 address of that name",
+        ));
+    };
+    if text(body, "addressType") == "INTERNAL" {
+        return Err(Error::new(
+            Code::InvalidConfig,
+            format!("{} ({ip}) is an internal address", address.name),
+            "name a reserved external address of the VM's region in `publicIp`",
+        ));
+    }
+    let number = gcp.config.network_interface;
+    let with_a_member = seen.members.vms.iter().any(|vm| config_with(vm, number, ip).is_some());
+    if let Some(user) = user(address).filter(|_| !with_a_member) {
+        let listed = seen.members.vms.iter().any(|vm| vm.name() == user);
+        let other = if listed { " (on another interface)" } else { ", which is not in `gcp.instances`" };
+        return Err(Error::new(
+            Code::Conflict,
+            format!("the public address {} ({ip}) is used by {user}{other}", address.name),
+            "find out who this is; add it to `gcp.instances` if it is a member of this mirror",
+        ));
+    }
+    match access_configs(interface).iter().find(|config| text(config, "natIP") != ip) {
+        Some(config) if !gcp.config.replace_access_config => Err(Error::new(
+            Code::Conflict,
+            format!(
+                "this member's interface has an access config of its own, {:?} ({}), and has room for one",
+                text(config, "name"),
+                match text(config, "natIP") {
+                    "" => "no address",
+                    ip => ip,
+                }
+            ),
+            "delete it on every member, or set `gcp.replaceAccessConfig` to let the VIP's address take its place",
+        )),
+        _ => Ok(ip),
+    }
+}
+
+pub async fn delete_from(compute: &Compute, vm: &Path, interface: usize, name: &str, peer: bool) -> Result<()> {
+    let bound = peer.then(|| super::share_of(compute));
+    let request = Request {
+        call: "instances.deleteAccessConfig",
+        method: Method::POST,
+        on: vm,
+        to: format!("{}/deleteAccessConfig", vm.as_str()),
+        query: vec![("accessConfig", name.to_owned()), ("networkInterface", format!("nic{interface}"))],
+        body: None,
+    };
+    compute.finish(compute.change(request).await?, bound).await
+}
+
+pub async fn add_to(compute: &Compute, vm: &Path, interface: usize, body: &Value) -> Result<()> {
+    let request = Request {
+        call: "instances.addAccessConfig",
+        method: Method::POST,
+        on: vm,
+        to: format!("{}/addAccessConfig", vm.as_str()),
+        query: vec![("networkInterface", format!("nic{interface}"))],
+        body: Some(body.clone()),
+    };
+    compute.finish(compute.change(request).await?, None).await
+}
+
+/// A member whose only public address is the VIP's reaches Google's API afterwards by Private Google Access, Cloud NAT or a
+/// proxy, or not at all. The first of these can be read.
+pub async fn way_to_the_api(gcp: &Gcp, compute: &Compute, here: &Here) -> Option<CheckItem> {
+    const NAME: &str = "apiAccess";
+    wanted(gcp)?;
+    if gcp.has_proxy {
+        return Some(CheckItem::ok(NAME, "the way to the API leads through a proxy"));
+    }
+    let skipped = |why: &str, remedy: &str| {
+        CheckItem::new(NAME, Verdict::Skipped, format!("not looked at: {why}"), remedy.to_owned())
+    };
+    let look = async {
+        let own = Path::zonal(&here.project, &here.zone, "instances", &here.name);
+        let vm = compute.get("instances.get", &own).await?;
+        let interface = vm.pointer(&format!("/networkInterfaces/{}", gcp.config.network_interface));
+        let Some(subnet) = interface.and_then(|nic| Path::from_link(text(nic, "subnetwork"))) else { return Ok(None) };
+        compute.get("subnetworks.get", &subnet).await.map(|body| Some((subnet, body)))
+    };
+    Some(match look.await {
+        Err(error) => skipped(&error.message, &error.remedy),
+        Ok(None) => skipped("the VM's interface has no subnet", "look at the VM's interface"),
+        Ok(Some((_, body))) if body.get("privateIpGoogleAccess") == Some(&Value::Bool(true)) => {
+            CheckItem::ok(NAME, "the subnet has Private Google Access")
+        }
+        Ok(Some((subnet, _))) => CheckItem::new(
+            NAME,
+            Verdict::Warning,
+            format!(
+                "the subnet {subnet} has no Private Google Access: a member without a public address may not reach the API, \
+                 and the VIP's address leaves the member that hands the VIP over"
+            ),
+            format!(
+                "gcloud compute networks subnets update {subnet} --region {} --enable-private-ip-google-access (not needed \
+                 with Cloud NAT)",
+                here.region()
+            ),
+        ),
+    })
+}

@@ -1,0 +1,136 @@
+//! The members' VMs, found by their exact names.
+//!
+//! A VM is addressed by its zone. Names without one are looked for with a single filtered list over all zones, once; after
+//! that the zones are known and each VM is read by itself. A zone that does not answer shows in that list as unreachable,
+//! and must not make its VM look as if it did not exist. Source: "Method: instances.aggregatedList".
+
+use super::{
+    Gcp, Here,
+    compute::{Compute, Path},
+    vm::Vm,
+};
+use crate::error::{Code, Error, Result};
+use futures_util::future::{join_all, try_join};
+use serde_json::Value;
+
+#[derive(Debug, Clone)]
+pub struct Members {
+    pub vms: Vec<Vm>,
+    /// Listed VMs that do not exist.
+    pub missing: Vec<String>,
+    /// Zones that did not answer while names were looked for in them.
+    pub unreachable: Vec<String>,
+}
+
+/// A bound on the pages of a list that was filtered down to a few names.
+const MOST_PAGES: usize = 100;
+
+impl Members {
+    pub fn own(&self) -> Option<&Vm> {
+        self.vms.iter().find(|vm| vm.own)
+    }
+}
+
+pub async fn look(gcp: &Gcp, compute: &Compute, here: &Here) -> Result<Members> {
+    let known = gcp.zones.borrow().clone();
+    let mut placed: Vec<Path> = Vec::new();
+    let mut unplaced: Vec<&str> = Vec::new();
+    for instance in &gcp.config.instances {
+        match instance.zone.as_ref().or(known.get(&instance.name)) {
+            Some(zone) => placed.push(Path::zonal(&here.project, zone, "instances", &instance.name)),
+            None => unplaced.push(&instance.name),
+        }
+    }
+    let reads = async {
+        Ok(join_all(placed.into_iter().map(|path| async move {
+            let read = compute.get("instances.get", &path).await;
+            (path, read)
+        }))
+        .await)
+    };
+    let (reads, found) = try_join(reads, find(compute, here, &unplaced)).await?;
+    let mut members = Members { vms: Vec::new(), missing: Vec::new(), unreachable: found.unreachable };
+    for (path, read) in reads {
+        match read {
+            Ok(body) => members.vms.push(vm(here, path, body)),
+            Err(error) if error.code == Code::NotFound => members.missing.push(path.name().to_owned()),
+            Err(error) => return Err(error),
+        }
+    }
+    for name in unplaced {
+        let mut same = found.vms.iter().filter(|(path, _)| path.name() == name);
+        match (same.next(), same.next()) {
+            (Some((one, _)), Some((other, _))) => return Err(ambiguous(name, one, other)),
+            (Some((path, body)), None) => {
+                let vm = vm(here, path.clone(), body.clone());
+                gcp.zones.borrow_mut().insert(name.to_owned(), vm.zone.clone());
+                members.vms.push(vm);
+            }
+            (None, _) => members.missing.push(name.to_owned()),
+        }
+    }
+    Ok(members)
+}
+
+#[derive(Default)]
+struct Found {
+    vms: Vec<(Path, Value)>,
+    unreachable: Vec<String>,
+}
+
+/// All VMs of these names, whatever their zone.
+async fn find(compute: &Compute, here: &Here, names: &[&str]) -> Result<Found> {
+    let mut found = Found::default();
+    if names.is_empty() {
+        return Ok(found);
+    }
+    let filter: Vec<_> = names.iter().map(|name| format!("(name = \"{name}\")")).collect();
+    let filter = filter.join(" OR ");
+    let mut token = String::new();
+    for _ in 0..MOST_PAGES {
+        let page = compute.aggregated(&here.project, &filter, &token).await?;
+        read_page(&page, here, names, &mut found);
+        match page.get("nextPageToken").and_then(Value::as_str).filter(|next| !next.is_empty()) {
+            Some(next) => token = next.to_owned(),
+            None => break,
+        }
+    }
+    Ok(found)
+}
+
+fn read_page(page: &Value, here: &Here, names: &[&str], found: &mut Found) {
+    let scopes = page.get("items").and_then(Value::as_object).into_iter().flatten();
+    for (scope, entry) in scopes {
+        let Some(zone) = scope.strip_prefix("zones/") else { continue };
+        if entry.pointer("/warning/code").and_then(Value::as_str) == Some("UNREACHABLE") {
+            found.unreachable.push(zone.to_owned());
+        }
+        for body in entry.get("instances").and_then(Value::as_array).into_iter().flatten() {
+            // Whatever the filter meant to the server, only the exact name counts.
+            if let Some(name) = body.get("name").and_then(Value::as_str).filter(|name| names.contains(name)) {
+                found.vms.push((Path::zonal(&here.project, zone, "instances", name), body.clone()));
+            }
+        }
+    }
+    let unreachable = page.get("unreachables").and_then(Value::as_array).into_iter().flatten();
+    let zones = unreachable.filter_map(Value::as_str).filter_map(|scope| scope.rsplit('/').next());
+    for zone in zones {
+        if !found.unreachable.iter().any(|known| known == zone) {
+            found.unreachable.push(zone.to_owned());
+        }
+    }
+}
+
+fn vm(here: &Here, path: Path, body: Value) -> Vm {
+    let zone = path.as_str().split('/').nth(3).unwrap_or_default().to_owned();
+    let own = path.name() == here.name && zone == here.zone;
+    Vm { path, zone, body, own }
+}
+
+fn ambiguous(name: &str, one: &Path, other: &Path) -> Error {
+    Error::new(
+        Code::InvalidConfig,
+        format!("there are two VMs of the name {name}: {} and {}", one.as_str(), other.as_str()),
+        "write zones/ZONE/instances/NAME into `gcp.instances` on every member",
+    )
+}

@@ -1,0 +1,178 @@
+//! Who this VM is, and a token for its service account, from the metadata server.
+//!
+//! Source: "View and query VM metadata" (Compute Engine documentation): the header `Metadata-Flavor: Google` in the request
+//! and in the answer, no proxy. Tokens: "Authenticate workloads to Google APIs using service accounts".
+
+use crate::{
+    error::{Code, Error, Result},
+    net::{
+        client::{Client, Trouble, read_body},
+        retry::{Caller, Kind, Policy},
+    },
+};
+use serde::{Deserialize, de::DeserializeOwned};
+use std::time::Duration;
+
+/// `metadata.google.internal` is this address, without a look-up.
+pub const ADDRESS: &str = "http://169.254.169.254";
+
+/// Seconds without an answer mean that none will come.
+const POLICY: Policy = Policy {
+    attempt_timeout: Duration::from_millis(1_500),
+    most_attempts: None,
+    longest_silence: Some(Duration::from_secs(3)),
+};
+
+pub const REMEDY: &str = "see that this is a Compute Engine VM and that the user IRIS runs as reaches 169.254.169.254 \
+    (containers, hardened images and proxies often prevent it)";
+
+/// The metadata server as this VM sees it.
+pub struct Metadata {
+    http: Client,
+    base: String,
+}
+
+/// What the metadata says of this VM.
+#[derive(Debug, Clone)]
+pub struct Instance {
+    pub project: String,
+    pub name: String,
+    /// `projects/<number>/zones/<zone>`
+    pub zone: String,
+    pub interfaces: Vec<Interface>,
+    pub universe: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Interface {
+    #[serde(default)]
+    pub ip: String,
+    #[serde(default)]
+    pub subnetmask: String,
+    /// `projects/<number>/networks/<name>`
+    #[serde(default)]
+    pub network: String,
+}
+
+#[derive(Deserialize)]
+struct Token {
+    access_token: String,
+}
+
+const DEFAULT_UNIVERSE: &str = "googleapis.com";
+
+impl Metadata {
+    pub fn new(http: Client, endpoint: Option<&str>) -> Self {
+        Metadata { http, base: endpoint.unwrap_or(ADDRESS).trim_end_matches('/').to_owned() }
+    }
+
+    /// Everything that says who this VM is, side by side.
+    pub async fn instance(&self, caller: &Caller) -> Result<Instance> {
+        let universe = async {
+            match self.text(caller, "universe/universe-domain").await {
+                Ok(text) => Ok(text),
+                // A server that is older than the path.
+                Err(error) if error.code == Code::NotFound => Ok(DEFAULT_UNIVERSE.to_owned()),
+                Err(error) => Err(error),
+            }
+        };
+        let (project, name, zone, interfaces, universe) = tokio::try_join!(
+            self.text(caller, "project/project-id"),
+            self.text(caller, "instance/name"),
+            self.text(caller, "instance/zone"),
+            self.json(caller, "instance/network-interfaces/?recursive=true"),
+            universe,
+        )?;
+        for (what, text) in [("project/project-id", &project), ("instance/name", &name), ("instance/zone", &zone)] {
+            if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.:/".contains(&byte)) {
+                return Err(unexpected(what, "it is no name"));
+            }
+        }
+        Ok(Instance { project, name, zone, interfaces, universe })
+    }
+
+    /// The alias ranges of one interface as the VM's own software is told them.
+    pub async fn aliases(&self, caller: &Caller, interface: usize) -> Result<Vec<String>> {
+        let path = format!("instance/network-interfaces/{interface}/ip-aliases/?recursive=true");
+        match self.json(caller, &path).await {
+            Err(error) if error.code == Code::NotFound => Ok(Vec::new()),
+            answer => answer,
+        }
+    }
+
+    /// The access scopes of the service account's tokens.
+    pub async fn scopes(&self, caller: &Caller) -> Result<Vec<String>> {
+        let text = self.text(caller, "instance/service-accounts/default/scopes").await?;
+        Ok(text.split_whitespace().map(str::to_owned).collect())
+    }
+
+    /// # Errors
+    /// `unauthenticated` when the VM has no service account.
+    pub async fn token(&self, caller: &Caller) -> Result<String> {
+        let answer: Result<Token> = self.json(caller, "instance/service-accounts/default/token").await;
+        answer.map(|token| token.access_token).map_err(|error| match error.code {
+            Code::NotFound => Error::new(
+                Code::Unauthenticated,
+                "this VM has no service account (the metadata server answered 404)",
+                "give the VM a service account with the role of docs/install-gcp.md and the access scope cloud-platform",
+            )
+            .with(|details| details.http_status = Some(404)),
+            _ => error,
+        })
+    }
+
+    async fn json<T: DeserializeOwned>(&self, caller: &Caller, path: &str) -> Result<T> {
+        // What could not be read is not quoted: it may be a token.
+        let body = self.get(caller, path).await?;
+        serde_json::from_slice(&body).map_err(|error| unexpected(path, &format!("{:?} error", error.classify())))
+    }
+
+    async fn text(&self, caller: &Caller, path: &str) -> Result<String> {
+        let body = self.get(caller, path).await?;
+        String::from_utf8(body).map(|text| text.trim().to_owned()).map_err(|_| unexpected(path, "it is no text"))
+    }
+
+    async fn get(&self, caller: &Caller, path: &str) -> Result<Vec<u8>> {
+        let url = format!("{}/computeMetadata/v1/{path}", self.base);
+        let attempt = async || {
+            let response = self
+                .http
+                .get(&url)
+                .header("Metadata-Flavor", "Google")
+                .send()
+                .await
+                .map_err(|error| unavailable(&Trouble::from_reqwest(error)))?;
+            let status = response.status().as_u16();
+            let is_google = response.headers().get("metadata-flavor").is_some_and(|flavor| flavor == "Google");
+            let body = read_body(response).await.map_err(|trouble| unavailable(&trouble))?;
+            match status {
+                200 if is_google => Ok(body),
+                200 => Err(unexpected(path, "the answer does not come from Google's metadata server")),
+                404 => Err(refused(Code::NotFound, status)),
+                429 | 500..=599 => Err(refused(Code::Unavailable, status)),
+                _ => Err(refused(Code::Unexpected, status)),
+            }
+        };
+        let target = path.split('?').next().unwrap_or(path);
+        caller.with_policy(POLICY).call(Kind::Read, "metadata:GET", target, attempt).await.map_err(|error| match error
+            .code
+        {
+            Code::Unavailable => error.with(|details| details.remedy = REMEDY.into()),
+            _ => error,
+        })
+    }
+}
+
+fn unexpected(path: &str, why: &str) -> Error {
+    Error::new(Code::Unexpected, format!("the metadata {path} could not be read: {why}"), REMEDY)
+}
+
+fn unavailable(trouble: &Trouble) -> Error {
+    Error::new(Code::Unavailable, format!("the metadata server cannot be reached: {trouble}"), REMEDY)
+}
+
+fn refused(code: Code, status: u16) -> Error {
+    Error::new(code, format!("the metadata server answered {status}"), REMEDY)
+        .with(|details| details.http_status = Some(status))
+}

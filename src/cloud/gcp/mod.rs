@@ -1,0 +1,444 @@
+//! GCP: a VIP is an alias range of a VM's interface, with a public address if wished; or a static route.
+//!
+//! Reads show what an operation that is over has done, and every change is conditional (a fingerprint, a name that must be
+//! free), so a look decides what is written.
+
+mod access_config;
+mod alias_ip;
+mod compute;
+mod error;
+mod members;
+mod metadata;
+mod ranges;
+mod rehearsal;
+mod route;
+mod vm;
+
+use super::{Cloud, Plan, local_address};
+use crate::{
+    config::{
+        Http,
+        gcp::{Gcp as Config, Mechanism},
+    },
+    error::{Code, Error, Result},
+    host::LocalNetwork,
+    net::{
+        client::{self, Client},
+        retry::Caller,
+    },
+    report::{CheckItem, Verdict},
+    vip::{Goal, Member, Part, PartId, Vip},
+};
+use alias_ip::Write;
+use compute::{Compute, Path};
+use ipnet::{IpNet, Ipv4Net};
+use members::Members;
+use metadata::Metadata;
+use route::Network;
+use serde_json::Value;
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    rc::Rc,
+    time::Duration,
+};
+use tokio::sync::OnceCell;
+
+pub struct Gcp {
+    config: Config,
+    vips: Vec<Vip>,
+    local: LocalNetwork,
+    caller: Caller,
+    http: Client,
+    has_proxy: bool,
+    metadata: Rc<Metadata>,
+    start: OnceCell<(Here, Compute)>,
+    /// Zones of members that the configuration names without one.
+    zones: RefCell<BTreeMap<String, String>>,
+    /// Parts that a write was refused for: the others go without them.
+    trouble: RefCell<BTreeMap<PartId, Error>>,
+    /// Parts that this call took off a peer.
+    freed: RefCell<Vec<PartId>>,
+    /// Whether this call changed the own interface, so that the metadata has news to tell.
+    wrote_own: Cell<bool>,
+}
+
+/// This VM, from its metadata.
+#[derive(Debug, Clone)]
+pub struct Here {
+    project: String,
+    project_number: String,
+    zone: String,
+    name: String,
+    interfaces: Vec<metadata::Interface>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Seen {
+    here: Here,
+    body: Body,
+}
+
+#[derive(Debug, Clone)]
+enum Body {
+    AliasIp(Box<alias_ip::Seen>),
+    Routes(route::Seen),
+}
+
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// Replaces the alias ranges of an interface.
+    UpdateInterface {
+        vm: Path,
+        interface: usize,
+        body: Value,
+        write: Write,
+        parts: Vec<PartId>,
+    },
+    DeleteAccessConfig {
+        vm: Path,
+        interface: usize,
+        name: String,
+        peer: bool,
+    },
+    AddAccessConfig {
+        vm: Path,
+        interface: usize,
+        body: Value,
+    },
+    InsertRoute {
+        project: String,
+        body: Value,
+    },
+    DeleteRoute {
+        path: Path,
+    },
+}
+
+impl Change {
+    /// The machine that it works on: it takes one change at a time.
+    fn vm(&self) -> Option<&Path> {
+        match self {
+            Change::UpdateInterface { vm, .. }
+            | Change::DeleteAccessConfig { vm, .. }
+            | Change::AddAccessConfig { vm, .. } => Some(vm),
+            Change::InsertRoute { .. } | Change::DeleteRoute { .. } => None,
+        }
+    }
+}
+
+impl Gcp {
+    /// # Errors
+    /// When the HTTP clients cannot be set up.
+    pub fn new(config: &Config, http: &Http, vips: Vec<Vip>, local: LocalNetwork, caller: Caller) -> Result<Self> {
+        let endpoints = &config.endpoints;
+        let metadata_http = client::for_metadata(http, endpoints.metadata.as_deref(), Duration::from_secs(1))?;
+        Ok(Gcp {
+            metadata: Rc::new(Metadata::new(metadata_http, endpoints.metadata.as_deref())),
+            http: client::for_api(http, endpoints.compute.as_deref())?,
+            has_proxy: http.proxy.is_some(),
+            config: config.clone(),
+            vips,
+            local,
+            caller,
+            start: OnceCell::new(),
+            zones: RefCell::default(),
+            trouble: RefCell::default(),
+            freed: RefCell::default(),
+            wrote_own: Cell::default(),
+        })
+    }
+
+    /// Who this VM is, and an authenticated way to Compute Engine. Found out once; the token comes meanwhile.
+    async fn start(&self) -> Result<&(Here, Compute)> {
+        self.start
+            .get_or_try_init(async || {
+                let endpoint = self.config.endpoints.compute.clone();
+                match endpoint {
+                    Some(endpoint) => {
+                        let compute = self.compute(&endpoint);
+                        let (instance, ()) = tokio::try_join!(self.metadata.instance(&self.caller), compute.prepare())?;
+                        Ok((Here::new(instance, &self.config)?, compute))
+                    }
+                    None => {
+                        let instance = self.metadata.instance(&self.caller).await?;
+                        let compute = self.compute(&format!("https://compute.{}", instance.universe));
+                        Ok((Here::new(instance, &self.config)?, compute))
+                    }
+                }
+            })
+            .await
+    }
+
+    fn compute(&self, endpoint: &str) -> Compute {
+        Compute::new(self.http.clone(), endpoint, self.metadata.clone(), self.caller.clone())
+    }
+
+    async fn look(&self) -> Result<Seen> {
+        let (here, compute) = self.start().await?;
+        self.network(here)?;
+        let body = match self.config.mechanism {
+            Mechanism::AliasIp => Body::AliasIp(Box::new(alias_ip::look(self, compute, here).await?)),
+            Mechanism::Route => Body::Routes(route::look(self, compute, here).await?),
+        };
+        Ok(Seen { here: here.clone(), body })
+    }
+
+    async fn members(&self, compute: &Compute, here: &Here) -> Result<Members> {
+        members::look(self, compute, here).await
+    }
+
+    fn route_name<'a>(&'a self, vip: &'a Vip) -> &'a str {
+        vip.name.as_deref().unwrap_or(&self.config.route_name)
+    }
+
+    fn has_public_ip(&self) -> bool {
+        self.config.public_ip.is_some() || self.vips.iter().any(|vip| vip.public_ip.is_some())
+    }
+
+    /// The network of the configured interface, which has to be the configured one.
+    fn network(&self, here: &Here) -> Result<Network> {
+        let number = self.config.network_interface;
+        let link = here.interfaces.get(number).map(|interface| interface.network.as_str()).unwrap_or_default();
+        let parts: Vec<&str> = link.split('/').collect();
+        let (["projects", project, "networks", name] | ["projects", project, "global", "networks", name]) =
+            parts.as_slice()
+        else {
+            return Err(Error::new(
+                Code::InvalidConfig,
+                format!("this VM has no interface nic{number} with a network"),
+                "correct `gcp.networkInterface`",
+            ));
+        };
+        if let Some(wanted) = self.config.network.as_ref().filter(|wanted| wanted != name) {
+            return Err(Error::new(
+                Code::Unsupported,
+                format!("this member's nic{number} is in the network {name}, not in {wanted}"),
+                "a member elsewhere (disaster recovery) cannot hold this VIP; otherwise correct `gcp.network`",
+            ));
+        }
+        let project = self.config.network_project.as_deref().unwrap_or(project);
+        let is_of_the_vms_project = project == here.project_number || project == here.project;
+        Ok(Network {
+            project: if is_of_the_vms_project { &here.project } else { project }.to_owned(),
+            name: (*name).to_owned(),
+            interface: number,
+            is_of_the_vms_project,
+        })
+    }
+
+    fn trouble_of(&self, part: &PartId) -> Option<Error> {
+        self.trouble.borrow().get(part).cloned()
+    }
+
+    /// A write that was refused because of some parts is planned again without them.
+    fn note_trouble(&self, error: Error, write: Write, parts: &[PartId]) -> Error {
+        let at_fault = alias_ip::parts_at_fault(self, &error, write, parts, &self.freed.borrow());
+        if at_fault.is_empty() {
+            return error;
+        }
+        self.trouble.borrow_mut().extend(at_fault.into_iter().map(|part| (part, error.clone())));
+        error.with(|details| details.code = Code::Conflict)
+    }
+}
+
+impl Here {
+    fn new(instance: metadata::Instance, config: &Config) -> Result<Self> {
+        let parts: Vec<&str> = instance.zone.split('/').collect();
+        let ["projects", number, "zones", zone] = parts.as_slice() else {
+            return Err(Error::new(
+                Code::Unexpected,
+                format!("the metadata's zone {:?} is not understood", instance.zone),
+                metadata::REMEDY,
+            ));
+        };
+        if let Some(wanted) = &config.project
+            && *wanted != instance.project
+            && wanted != number
+        {
+            return Err(Error::new(
+                Code::Unsupported,
+                format!("this VM is in the project {}, not in {wanted}", instance.project),
+                "a member elsewhere (disaster recovery) cannot hold this VIP; otherwise correct `gcp.project`",
+            ));
+        }
+        Ok(Here {
+            project_number: (*number).to_owned(),
+            zone: (*zone).to_owned(),
+            project: instance.project,
+            name: instance.name,
+            interfaces: instance.interfaces,
+        })
+    }
+
+    /// `europe-west1` of `europe-west1-b`.
+    fn region(&self) -> &str {
+        self.zone.rsplit_once('-').map_or(&self.zone, |(region, _)| region)
+    }
+
+    fn path(&self) -> Path {
+        Path::zonal(&self.project, &self.zone, "instances", &self.name)
+    }
+
+    /// The primary range of an interface's subnet.
+    fn subnet(&self, number: usize) -> Option<IpNet> {
+        let interface = self.interfaces.get(number)?;
+        let mask = interface.subnetmask.parse().ok()?;
+        let net = Ipv4Net::with_netmask(interface.ip.parse().ok()?, mask).ok()?;
+        Some(IpNet::V4(net.trunc()))
+    }
+}
+
+/// What one operation on a peer may take: half of the time that is left, so that the rest can still be used.
+fn share_of(compute: &Compute) -> Duration {
+    compute.deadline().remaining() / 2
+}
+
+impl Cloud for Gcp {
+    type Seen = Seen;
+    type Change = Change;
+
+    /// What an operation that is over has done is read at once.
+    const READS_LAG: Duration = Duration::ZERO;
+    const LOOK_TWICE_AFTER: Duration = Duration::ZERO;
+
+    fn name(&self) -> &'static str {
+        "gcp"
+    }
+
+    fn mechanism(&self) -> &'static str {
+        self.config.mechanism.as_str()
+    }
+
+    async fn identify(&self) -> Result<Member> {
+        let (here, compute) = self.start().await?;
+        compute.prepare().await?;
+        Ok(self.own_member(here))
+    }
+
+    async fn discover(&self) -> Result<Seen> {
+        self.look().await
+    }
+
+    async fn observe(&self, _: &Seen) -> Result<Seen> {
+        self.look().await
+    }
+
+    fn member(&self, seen: &Seen) -> Member {
+        self.own_member(&seen.here)
+    }
+
+    fn placement(&self, seen: &Seen) -> Vec<Part> {
+        match &seen.body {
+            Body::AliasIp(body) => alias_ip::placement(self, body),
+            Body::Routes(body) => route::placement(self, seen, body),
+        }
+    }
+
+    fn plan(&self, seen: &Seen, goal: Goal) -> Result<Plan<Change>> {
+        match &seen.body {
+            Body::AliasIp(body) => alias_ip::plan(self, seen, body, goal),
+            Body::Routes(body) => route::plan(self, seen, body, goal),
+        }
+    }
+
+    async fn apply(&self, change: &Change) -> Result<()> {
+        let (here, compute) = self.start().await?;
+        match change {
+            Change::UpdateInterface { vm, interface, body, write, parts } => {
+                if *vm == here.path() {
+                    self.wrote_own.set(true);
+                }
+                let made = alias_ip::update(compute, vm, *interface, body, *write).await;
+                if *write == Write::Frees && made.is_ok() {
+                    self.freed.borrow_mut().extend(parts.iter().cloned());
+                }
+                made.map_err(|error| self.note_trouble(error, *write, parts))
+            }
+            Change::DeleteAccessConfig { vm, interface, name, peer } => {
+                access_config::delete_from(compute, vm, *interface, name, *peer).await
+            }
+            Change::AddAccessConfig { vm, interface, body } => {
+                access_config::add_to(compute, vm, *interface, body).await
+            }
+            Change::InsertRoute { project, body } => route::insert(compute, project, body).await,
+            Change::DeleteRoute { path } => route::remove(compute, path).await,
+        }
+    }
+
+    fn describe(&self, change: &Change) -> (String, String) {
+        let (call, target) = match change {
+            Change::UpdateInterface { vm, .. } => ("instances.updateNetworkInterface", vm.name()),
+            Change::DeleteAccessConfig { vm, .. } => ("instances.deleteAccessConfig", vm.name()),
+            Change::AddAccessConfig { vm, .. } => ("instances.addAccessConfig", vm.name()),
+            Change::InsertRoute { body, .. } => ("routes.insert", vm::text(body, "name")),
+            Change::DeleteRoute { path } => ("routes.delete", path.name()),
+        };
+        (format!("compute:{call}"), target.to_owned())
+    }
+
+    fn remarks(&self, seen: &Seen) -> Vec<CheckItem> {
+        match &seen.body {
+            // Google's guest agent gives the operating system a route for each alias range, and no address.
+            Body::AliasIp(body) => self.member_remarks(&body.members),
+            Body::Routes(body) => {
+                let mut items = vec![local_address(&self.vips, &self.local)];
+                items.extend(route::leftovers(self, seen, body));
+                items
+            }
+        }
+    }
+
+    async fn advice(&self) -> Vec<CheckItem> {
+        let Ok((here, compute)) = self.start().await else { return Vec::new() };
+        match self.config.mechanism {
+            Mechanism::AliasIp => access_config::way_to_the_api(self, compute, here).await.into_iter().collect(),
+            Mechanism::Route => vec![route::forwarding(compute, here).await],
+        }
+    }
+
+    async fn rehearse(&self, seen: &Seen) -> Vec<CheckItem> {
+        match self.start().await {
+            Ok((_, compute)) => rehearsal::all(self, compute, seen).await,
+            Err(error) => vec![CheckItem::failed("permissions", &error)],
+        }
+    }
+}
+
+impl Gcp {
+    fn own_member(&self, here: &Here) -> Member {
+        Member {
+            instance: Some(here.name.clone()),
+            interface: Some(format!("nic{}", self.config.network_interface)),
+            zone: Some(here.zone.clone()),
+            holds_as: Some(here.name.clone()),
+        }
+    }
+
+    fn member_remarks(&self, members: &Members) -> Vec<CheckItem> {
+        let gone = members.missing.iter().map(|name| {
+            if members.unreachable.is_empty() {
+                return CheckItem::new(
+                    "memberMissing",
+                    Verdict::Warning,
+                    format!("the VM {name} of `gcp.instances` does not exist"),
+                    "remove it from `gcp.instances` on every member, or correct its name",
+                );
+            }
+            CheckItem::new(
+                "memberUnreachable",
+                Verdict::Warning,
+                format!(
+                    "the VM {name} of `gcp.instances` was not found, and zones did not answer: {}",
+                    members.unreachable.join(", ")
+                ),
+                "write zones/ZONE/instances/NAME into `gcp.instances`, so that it need not be looked for",
+            )
+        });
+        gone.collect()
+    }
+}
+
+fn part(vip: &Vip, part: String) -> PartId {
+    PartId { vip: vip.to_string(), part }
+}

@@ -1,0 +1,115 @@
+//! Operations: what an answer only begins.
+
+use super::{Member, assert_message, common::*, writes};
+use cloudsim::gcp::{PUBLIC_IP, Simulator, VIP, VM_A, VM_B, World};
+use cloudsim::{Fault, Rule};
+use serde_json::json;
+use std::time::{Duration, Instant};
+
+#[test]
+fn the_server_waits_with_us() {
+    let sim = Simulator::start(World::article());
+    sim.operations().duration(Duration::from_secs(1));
+    let begun = Instant::now();
+    assert_outcome(&Member::b(&sim).hook(), "moved");
+    let over = begun.elapsed().saturating_sub(Duration::from_secs(2));
+    assert!(over < Duration::from_millis(600), "{over:?} more than the two operations");
+    let waits = sim.log().into_iter().filter(|call| call.action == "POST operations/wait").count();
+    assert_eq!(waits, 2, "one for each operation");
+}
+
+#[test]
+fn a_wait_that_returns_early_is_asked_again_but_not_without_a_pause() {
+    let sim = Simulator::start(World::article());
+    sim.operations().duration(Duration::from_secs(2));
+    sim.operations().wait_limit(Duration::ZERO);
+    assert_outcome(&Member::b(&sim).hook(), "moved");
+    let waits = sim.log().into_iter().filter(|call| call.action == "POST operations/wait").count();
+    assert!((6..60).contains(&waits), "{waits} looks");
+}
+
+#[test]
+fn where_waiting_is_not_offered_the_operation_is_looked_at() {
+    let sim = Simulator::start(World::article());
+    sim.operations().duration(Duration::from_millis(300));
+    sim.faults().on(Rule::always("compute", "POST operations/wait", Fault::error(404, "notFound", "no such method")));
+    assert_outcome(&Member::b(&sim).hook(), "moved");
+    assert!(sim.log().iter().any(|call| call.action == "GET operations"));
+}
+
+#[test]
+fn done_with_an_error_is_a_failure_with_its_code() {
+    let sim = Simulator::start(World::article());
+    sim.operations().fail_next(VM_A, "QUOTA_EXCEEDED", "Quota 'ALIASES' exceeded.");
+    let report = Member::b(&sim).hook();
+    assert_error(&report, "not_moved", "limit_exceeded");
+    assert_eq!(report["error"]["cloudCode"], "QUOTA_EXCEEDED");
+    assert_message(&report, "Quota 'ALIASES' exceeded.");
+    assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(VM_A));
+}
+
+#[test]
+fn taken_off_the_peer_and_refused_here_is_stranded_and_the_repeat_finishes() {
+    let sim = Simulator::start(World::article());
+    sim.operations().fail_next(VM_B, "QUOTA_EXCEEDED", "Quota exceeded.");
+    let report = Member::b(&sim).hook();
+    assert_error(&report, "stranded", "limit_exceeded");
+    assert_eq!((&report["holder"], &report["retry"]), (&json!(null), &json!(true)));
+    assert_outcome(&Member::b(&sim).hook(), "moved");
+}
+
+#[test]
+fn a_role_that_cannot_read_operations_moves_the_vip_all_the_same() {
+    let mut world = World::article();
+    world.deny("*", "compute.zoneOperations.get", None);
+    let sim = Simulator::start(world);
+    sim.operations().duration(Duration::from_millis(200));
+    assert_outcome(&Member::b(&sim).hook(), "moved");
+}
+
+#[test]
+fn a_dead_zone_is_bounded_and_told_and_the_next_call_carries_on() {
+    for public in [json!(null), json!(PUBLIC_IP)] {
+        let sim = Simulator::start(World::article_with_public_ip());
+        sim.operations().hang(VM_A);
+        let overlay = json!({ "deadlineSeconds": 4, "gcp": { "publicIp": public } });
+        let begun = Instant::now();
+        let report = Member::b(&sim).with(overlay.clone()).hook();
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+        assert_eq!((&report["ok"], &report["retry"]), (&json!(false), &json!(true)), "{report:#}");
+        assert_ne!(report["holder"], VM_B);
+        assert!(report["error"]["remedy"].as_str().is_some_and(|remedy| remedy.contains("`route`")), "{report:#}");
+        sim.operations().let_go(VM_A);
+        assert_eq!(Member::b(&sim).with(json!({ "gcp": { "publicIp": public } })).hook()["ok"], true);
+        assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(VM_B));
+    }
+}
+
+#[test]
+fn a_dead_zone_that_frees_the_address_early_does_not_keep_it() {
+    let sim = Simulator::start(World::article());
+    sim.operations().early_release(true);
+    sim.operations().hang(VM_A);
+    let report = Member::b(&sim).with(json!({ "deadlineSeconds": 6 })).hook();
+    // Reads show it with the peer until the operation ends, but the address can be taken.
+    assert!(writes(&sim).len() >= 2, "{report:#}");
+    sim.operations().let_go(VM_A);
+    assert_eq!(Member::b(&sim).hook()["ok"], true);
+}
+
+/// The same request id: a change that was made and whose answer was lost is not made twice.
+#[test]
+fn a_lost_answer_is_asked_for_again_under_the_same_id() {
+    let sim = Simulator::start(World::article());
+    sim.faults().on(Rule::once("compute", "PATCH updateNetworkInterface", Fault::DropAfter));
+    assert_outcome(&Member::b(&sim).hook(), "moved");
+    let ids: Vec<String> = sim
+        .log()
+        .into_iter()
+        .filter(|call| call.action == "PATCH updateNetworkInterface" && call.target == VM_A)
+        .filter_map(|call| call.params.into_iter().find(|(name, _)| name == "requestId").map(|(_, id)| id))
+        .collect();
+    assert_eq!(ids.len(), 2);
+    assert_eq!(ids[0], ids[1]);
+    assert!(sim.log().iter().all(|call| call.status != 412));
+}

@@ -1,0 +1,159 @@
+//! The public address that goes with the VIP.
+
+use super::{Member, assert_message, common::*, writes};
+use cloudsim::gcp::{PUBLIC_ADDRESS, PUBLIC_IP, Simulator, VIP, VM_A, VM_B, World, ZONE_A};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+fn public() -> Value {
+    json!({ "gcp": { "publicIp": PUBLIC_IP } })
+}
+
+fn held_by(sim: &Simulator) -> (Option<String>, Option<String>) {
+    (sim.world().holder_of(VIP), sim.world().public_holder_of(PUBLIC_IP))
+}
+
+fn both(vm: &str) -> (Option<String>, Option<String>) {
+    (Some(vm.to_owned()), Some(vm.to_owned()))
+}
+
+#[test]
+fn it_moves_with_the_vip_and_back_and_is_released() {
+    let sim = Simulator::start(World::article_with_public_ip());
+    let report = Member::b(&sim).with(public()).hook();
+    assert_outcome(&report, "moved");
+    assert_eq!(held_by(&sim), both(VM_B));
+    assert_eq!(report["parts"].as_array().map(Vec::len), Some(2));
+    assert!(sim.world().access_configs(VM_A).is_empty());
+    let config = &sim.world().access_configs(VM_B)[0];
+    assert_eq!((&config["name"], &config["natIP"]), (&json!(PUBLIC_IP), &json!(PUBLIC_ADDRESS)));
+    assert_outcome(&Member::b(&sim).with(public()).hook(), "already_held");
+    assert_outcome(&Member::a(&sim).with(public()).hook(), "moved");
+    assert_outcome(&Member::a(&sim).with(public()).release(), "released");
+    assert_eq!(held_by(&sim), (None, None));
+}
+
+/// Two changes on one machine stand in a row; those on two machines go side by side: three operations, not four.
+#[test]
+fn private_goes_first_and_three_operations_stand_in_a_row() {
+    const OPERATION: Duration = Duration::from_millis(400);
+    let sim = Simulator::start(World::article_with_public_ip());
+    sim.operations().duration(OPERATION);
+    assert_outcome(&Member::b(&sim).with(public()).hook(), "moved");
+    let writes: Vec<_> = sim
+        .log()
+        .into_iter()
+        .filter(|call| call.face == "compute" && !call.action.starts_with("GET") && !call.action.ends_with("wait"))
+        .collect();
+    let names: Vec<_> = writes.iter().map(|call| format!("{} {}", call.action, call.target)).collect();
+    assert_eq!(names[0], format!("PATCH updateNetworkInterface {VM_A}"));
+    assert_eq!(names[3], format!("POST addAccessConfig {VM_B}"));
+    let mut middle = names[1..3].to_vec();
+    middle.sort();
+    assert_eq!(middle, [format!("PATCH updateNetworkInterface {VM_B}"), format!("POST deleteAccessConfig {VM_A}")]);
+    let apart = |one: usize, other: usize| writes[other].started - writes[one].started;
+    assert!(apart(0, 1) >= OPERATION && apart(1, 2) < OPERATION && apart(2, 3) >= OPERATION, "{writes:#?}");
+}
+
+#[test]
+fn an_access_config_is_deleted_by_its_real_name() {
+    let mut world = World::article();
+    world.set_access_config(VM_A, "External NAT", Some(PUBLIC_ADDRESS));
+    let sim = Simulator::start(world);
+    assert_outcome(&Member::b(&sim).with(public()).hook(), "moved");
+    assert_eq!(held_by(&sim), both(VM_B));
+    // And the one that is added may have a name of its own.
+    let named = json!({ "gcp": { "accessConfig": "external-nat" } });
+    assert_outcome(&Member::a(&sim).with(public()).with(named).hook(), "moved");
+    assert_eq!(sim.world().access_configs(VM_A)[0]["name"], "external-nat");
+}
+
+#[test]
+fn an_access_config_in_the_way_is_a_conflict_unless_it_may_be_replaced() {
+    let mut world = World::article_with_public_ip();
+    world.set_access_config(VM_B, "external-nat", None);
+    let sim = Simulator::start(world);
+    let report = Member::b(&sim).with(public()).hook();
+    assert_error(&report, "partial", "conflict");
+    assert_message(&report, "external-nat");
+    // The private one came; the public one was left where it was.
+    assert_eq!(held_by(&sim), (Some(VM_B.to_owned()), Some(VM_A.to_owned())));
+    let replace = json!({ "gcp": { "replaceAccessConfig": true } });
+    assert_outcome(&Member::b(&sim).with(public()).with(replace).hook(), "moved");
+    assert_eq!(held_by(&sim), both(VM_B));
+    assert_eq!(sim.world().access_configs(VM_B).len(), 1);
+}
+
+#[test]
+fn one_that_cannot_come_does_not_hold_the_private_address_back() {
+    let cases: [(fn(&mut World), Value, &str); 4] = [
+        (|_| {}, json!("no-such-address"), "not_found"),
+        (|world| world.add_internal_address("inside", "10.0.0.99"), json!("inside"), "invalid_config"),
+        (|world| world.deny("*", "compute.addresses.use", None), json!(PUBLIC_IP), "denied"),
+        (|world| world.deny("*", "compute.instances.addAccessConfig", None), json!(PUBLIC_IP), "denied"),
+    ];
+    for (change, name, code) in cases {
+        let mut world = World::article();
+        change(&mut world);
+        let sim = Simulator::start(world);
+        let report = Member::b(&sim).with(json!({ "gcp": { "publicIp": name } })).hook();
+        assert_error(&report, "partial", code);
+        assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(VM_B), "{report:#}");
+    }
+}
+
+#[test]
+fn a_stranger_that_uses_it_is_named() {
+    let mut world = World::article();
+    world.add_instance("stranger", ZONE_A, "10.0.0.33");
+    world.set_access_config("stranger", "theirs", Some(PUBLIC_ADDRESS));
+    let sim = Simulator::start(world);
+    let report = Member::b(&sim).with(public()).hook();
+    assert_error(&report, "partial", "conflict");
+    assert_message(&report, "stranger");
+    assert_eq!(sim.world().public_holder_of(PUBLIC_IP).as_deref(), Some("stranger"));
+}
+
+#[test]
+fn a_vip_that_is_here_gets_its_public_address_alone() {
+    let mut world = World::article_with_public_ip();
+    world.place_alias(VIP, VM_B, None);
+    let sim = Simulator::start(world);
+    assert_outcome(&Member::b(&sim).with(public()).status(), "split");
+    assert_outcome(&Member::b(&sim).with(public()).hook(), "moved");
+    assert_eq!(writes(&sim), [format!("POST deleteAccessConfig {VM_A}"), format!("POST addAccessConfig {VM_B}")]);
+    assert_eq!(held_by(&sim), both(VM_B));
+}
+
+#[test]
+fn a_machine_that_is_busy_is_waited_for() {
+    let sim = Simulator::start(World::article_with_public_ip());
+    sim.operations().busy(cloudsim::gcp::Overlap::NotReady);
+    sim.operations().duration(Duration::from_millis(300));
+    // Somebody else's change of the same machine is under way.
+    let other = std::thread::scope(|scope| {
+        let first = scope.spawn(|| Member::b(&sim).with(public()).hook());
+        let second = scope.spawn(|| Member::b(&sim).with(public()).hook());
+        [first.join().expect("no panic"), second.join().expect("no panic")]
+    });
+    for report in other {
+        assert_eq!(report["ok"], true, "{report:#}");
+    }
+    assert_eq!(held_by(&sim), both(VM_B));
+}
+
+#[test]
+fn a_refusal_inside_the_operation_is_a_refusal() {
+    let mut world = World::article();
+    world.add_instance("stranger", ZONE_A, "10.0.0.33");
+    let sim = Simulator::start(world);
+    sim.operations().in_use(cloudsim::gcp::InUse::Failed);
+    sim.faults().before(
+        "POST addAccessConfig",
+        1,
+        Box::new(|world| world.set_access_config("stranger", "theirs", Some(PUBLIC_ADDRESS))),
+    );
+    let report = Member::b(&sim).with(public()).hook();
+    assert_error(&report, "partial", "conflict");
+    assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(VM_B));
+}

@@ -1,0 +1,193 @@
+//! The mechanism `route`: static routes.
+
+use super::{Member, assert_message, common::*, writes};
+use cloudsim::gcp::{ADDRESS_B, NETWORK, ROUTE, ROUTED_VIP, Simulator, VM_A, VM_B, World};
+use serde_json::{Value, json};
+
+fn route() -> Value {
+    json!({ "vip": ROUTED_VIP, "gcp": { "mechanism": "route" } })
+}
+
+fn hop(sim: &Simulator) -> Option<String> {
+    sim.world().next_hop_of(ROUTED_VIP)
+}
+
+fn names(sim: &Simulator) -> Vec<String> {
+    let world = sim.world();
+    let to_the_vip = world.routes.iter().filter(|route| route["destRange"] == ROUTED_VIP);
+    to_the_vip.filter_map(|route| route["name"].as_str()).map(str::to_owned).collect()
+}
+
+#[test]
+fn a_better_route_comes_before_the_old_one_goes() {
+    let sim = Simulator::start(World::routes());
+    let report = Member::b(&sim).with(route()).hook();
+    assert_outcome(&report, "moved");
+    assert_eq!((&report["holderBefore"], &report["holder"]), (&json!(VM_A), &json!(VM_B)));
+    assert_eq!(writes(&sim), ["POST routes vip-2", "DELETE routes vip"]);
+    assert_eq!((hop(&sim).as_deref(), names(&sim)), (Some(VM_B), vec!["vip-2".to_owned()]));
+    assert_outcome(&Member::b(&sim).with(route()).hook(), "already_held");
+    assert_outcome(&Member::a(&sim).with(route()).status(), "held_elsewhere");
+    // There and back, and there is never but one left, and never none in between.
+    let gap = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    for (member, vm) in [(Member::a(&sim), VM_A), (Member::b(&sim), VM_B), (Member::a(&sim), VM_A)] {
+        let seen = gap.clone();
+        let look = move |world: &mut World| {
+            seen.fetch_or(world.next_hop_of(ROUTED_VIP).is_none(), std::sync::atomic::Ordering::SeqCst);
+        };
+        sim.faults().after("DELETE routes", 1, Box::new(look));
+        assert_outcome(&member.with(route()).hook(), "moved");
+        assert_eq!((hop(&sim).as_deref(), names(&sim).len()), (Some(vm), 1));
+    }
+    assert!(!gap.load(std::sync::atomic::Ordering::SeqCst));
+}
+
+#[test]
+fn from_nobody_and_released() {
+    let mut world = World::routes();
+    world.remove_route(ROUTE);
+    let sim = Simulator::start(world);
+    assert_outcome(&Member::b(&sim).with(route()).status(), "unheld");
+    assert_outcome(&Member::b(&sim).with(route()).hook(), "moved");
+    assert_eq!(sim.world().route(ROUTE).expect("made")["priority"], 1000);
+    assert_outcome(&Member::a(&sim).with(route()).release(), "not_held");
+    assert_outcome(&Member::b(&sim).with(route()).release(), "released");
+    assert!(names(&sim).is_empty());
+}
+
+/// At the end of its band of numbers the new route is added behind the old one, and counts when that goes.
+#[test]
+fn where_no_better_number_is_left_the_new_route_waits_behind_the_old() {
+    let mut world = World::routes();
+    world.set_route(ROUTE, ROUTED_VIP, VM_A, 0);
+    let sim = Simulator::start(world);
+    let zero = json!({ "gcp": { "routePriority": 0 } });
+    // The same number would split the traffic, so a worse one is impossible here too: there is none between.
+    let behind = json!({ "gcp": { "routePriority": 100 } });
+    assert_outcome(&Member::b(&sim).with(route()).with(behind).hook(), "moved");
+    assert_eq!((hop(&sim).as_deref(), names(&sim).len()), (Some(VM_B), 1));
+    assert_outcome(&Member::a(&sim).with(route()).with(zero).hook(), "moved");
+}
+
+#[test]
+fn what_is_left_over_is_told_and_taken_away() {
+    let mut world = World::routes();
+    world.set_route("vip-2", ROUTED_VIP, VM_B, 900);
+    let sim = Simulator::start(world);
+    let left = |report: &Value| {
+        report["warnings"].as_array().is_some_and(|list| list.iter().any(|one| one["code"] == "leftoverRoute"))
+    };
+    let report = Member::b(&sim).with(route()).status();
+    assert_outcome(&report, "held");
+    assert!(left(&report), "{report:#}");
+    let report = Member::b(&sim).with(route()).hook();
+    assert_outcome(&report, "already_held");
+    assert!(!left(&report), "{report:#}");
+    assert_eq!(names(&sim), ["vip-2"]);
+    // Where both names are in use by others, one of them makes room.
+    sim.change(|world| world.set_route("vip", ROUTED_VIP, VM_B, 950));
+    assert_outcome(&Member::a(&sim).with(route()).hook(), "moved");
+    assert_eq!((hop(&sim).as_deref(), names(&sim).len()), (Some(VM_A), 1));
+}
+
+#[test]
+fn a_leftover_that_may_not_be_deleted_does_not_spoil_the_move() {
+    let mut world = World::routes();
+    world.deny("*", "compute.routes.delete", None);
+    let sim = Simulator::start(world);
+    let report = Member::b(&sim).with(route()).hook();
+    assert_outcome(&report, "moved");
+    assert_eq!(hop(&sim).as_deref(), Some(VM_B));
+    assert!(report["warnings"].as_array().is_some_and(|list| list.iter().any(|one| one["code"] == "leftoverRoute")));
+}
+
+#[test]
+fn foreign_routes_are_a_conflict_that_names_them() {
+    let mut world = World::routes();
+    world.add_instance("router", "europe-west1-d", "10.0.0.44");
+    world.set_route("theirs", ROUTED_VIP, "router", 500);
+    let sim = Simulator::start(world);
+    let before = sim.world();
+    let report = Member::b(&sim).with(route()).hook();
+    assert_error(&report, "not_moved", "conflict");
+    assert_message(&report, "theirs");
+    assert_eq!(sim.world(), before);
+    // The name stands for another destination.
+    let report = Member::b(&sim).with(route()).with(json!({ "vip": "10.1.0.99" })).hook();
+    assert_error(&report, "not_moved", "conflict");
+    assert_message(&report, ROUTED_VIP);
+    assert_eq!(sim.world(), before);
+}
+
+#[test]
+fn what_would_hijack_a_network_is_refused() {
+    let sim = Simulator::start(World::routes());
+    let before = sim.world();
+    for vip in ["10.0.0.0/24", "10.0.0.0/16", "10.0.0.77", "10.8.0.0/24", "0.0.0.0/0"] {
+        let own_name = json!({ "vip": vip, "gcp": { "routeName": "other" } });
+        assert_error(&Member::b(&sim).with(route()).with(own_name).hook(), "not_moved", "invalid_config");
+    }
+    assert_eq!(sim.world(), before);
+    // Outside all subnets a range may be wide; whether it is outside has to be readable.
+    let wide = json!({ "vip": "10.50.0.0/24", "gcp": { "routeName": "wide" } });
+    assert_outcome(&Member::b(&sim).with(route()).with(wide.clone()).hook(), "moved");
+    sim.change(|world| world.deny("*", "compute.subnetworks.get", None));
+    assert_error(&Member::a(&sim).with(route()).with(wide).hook(), "not_moved", "denied");
+    assert_outcome(&Member::b(&sim).with(route()).hook(), "moved");
+}
+
+#[test]
+fn forwarding_that_is_off_is_a_warning() {
+    let mut world = World::routes();
+    world.instance_mut(VM_B).expect("there")["canIpForward"] = json!(false);
+    let sim = Simulator::start(world);
+    let report = Member::b(&sim).with(route()).hook();
+    assert_outcome(&report, "moved");
+    let warnings = report["warnings"].as_array().expect("warnings");
+    assert!(warnings.iter().any(|one| one["code"] == "canIpForward"), "{report:#}");
+}
+
+/// In a shared VPC the routes are in the host project, where a VM of another project goes by its address.
+#[test]
+fn a_shared_networks_routes_are_in_its_host_project() {
+    let mut world = World::routes();
+    world.remove_route(ROUTE);
+    world.share_network("host");
+    let sim = Simulator::start(world);
+    let host = json!({ "gcp": { "networkProject": "host" } });
+    let report = Member::b(&sim).with(route()).with(host.clone()).hook();
+    assert_outcome(&report, "moved");
+    assert_eq!(sim.world().route(ROUTE).expect("made")["nextHopIp"], ADDRESS_B);
+    assert_outcome(&Member::b(&sim).with(route()).with(host.clone()).hook(), "already_held");
+    assert_outcome(&Member::a(&sim).with(route()).with(host).hook(), "moved");
+}
+
+#[test]
+fn a_member_of_another_network_or_project_is_unsupported() {
+    let sim = Simulator::start(World::routes());
+    assert_outcome(&Member::b(&sim).with(route()).with(json!({ "gcp": { "network": NETWORK } })).hook(), "moved");
+    for elsewhere in [json!({ "network": "another" }), json!({ "project": "another-project" })] {
+        sim.clear_log();
+        let report = Member::a(&sim).with(route()).with(json!({ "gcp": elsewhere })).hook();
+        assert_error(&report, "not_moved", "unsupported");
+        assert!(writes(&sim).is_empty());
+    }
+}
+
+#[test]
+fn two_that_acquire_at_once_leave_one_holder() {
+    let sim = Simulator::start(World::routes());
+    let reports = std::thread::scope(|scope| {
+        let a = scope.spawn(|| Member::a(&sim).with(route()).hook());
+        let b = scope.spawn(|| Member::b(&sim).with(route()).hook());
+        [a.join().expect("no panic"), b.join().expect("no panic")]
+    });
+    let holder = hop(&sim).expect("somebody has it");
+    for report in &reports {
+        let claims = ["moved", "already_held"].iter().any(|outcome| report["outcome"] == *outcome);
+        if claims && report["holder"] != holder.as_str() {
+            // Taken over right after the look that showed it: then the other one's report says so.
+            assert!(reports.iter().any(|other| other["holder"] == holder.as_str()), "{reports:#?}");
+        }
+    }
+}

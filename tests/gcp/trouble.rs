@@ -1,0 +1,175 @@
+//! Identity, permissions, bad input and faults.
+
+use super::{Member, assert_message, common::*, writes};
+use cloudsim::{
+    Fault, Rule,
+    gcp::{PUBLIC_IP, SERVICE_ACCOUNT, Simulator, VIP, VM_A, VM_B, World},
+};
+use serde_json::json;
+use std::time::{Duration, Instant};
+
+#[test]
+fn a_vm_without_a_service_account_is_unauthenticated() {
+    let mut world = World::article();
+    world.remove_service_account(VM_B);
+    let sim = Simulator::start(world);
+    let report = Member::b(&sim).hook();
+    assert_error(&report, "not_moved", "unauthenticated");
+    assert_message(&report, "no service account");
+    assert!(writes(&sim).is_empty());
+}
+
+#[test]
+fn a_missing_scope_is_told_apart_from_a_missing_permission() {
+    let mut world = World::article();
+    world.set_scopes(VM_B, &["https://www.googleapis.com/auth/devstorage.read_only"]);
+    let sim = Simulator::start(world);
+    let report = Member::b(&sim).hook();
+    assert_error(&report, "not_moved", "denied");
+    assert!(report["error"]["remedy"].as_str().is_some_and(|remedy| remedy.contains("scope")), "{report:#}");
+
+    for permission in ["instances.list", "instances.updateNetworkInterface", "subnetworks.use"] {
+        let mut world = World::article();
+        world.deny(SERVICE_ACCOUNT, &format!("compute.{permission}"), None);
+        let sim = Simulator::start(world);
+        let report = Member::b(&sim).hook();
+        assert_eq!(report["error"]["code"], "denied", "{report:#}");
+        assert_message(&report, &format!("compute.{permission}"));
+        assert!(report["error"]["remedy"].as_str().is_some_and(|remedy| !remedy.contains("scope")), "{report:#}");
+    }
+}
+
+#[test]
+fn a_token_that_is_refused_mid_way_is_renewed_once() {
+    let sim = Simulator::start(World::article());
+    let expired = Fault::error(401, "authError", "Invalid Credentials");
+    sim.faults().on(Rule::once("compute", "PATCH updateNetworkInterface", expired.clone()));
+    assert_outcome(&Member::b(&sim).hook(), "moved");
+    sim.faults().on(Rule::always("compute", "GET aggregated/instances", expired));
+    assert_error(&Member::b(&sim).hook(), "not_moved", "unauthenticated");
+}
+
+#[test]
+fn too_many_calls_are_throttled_and_not_denied() {
+    let sim = Simulator::start(World::article());
+    let limit = || Fault::error(403, "rateLimitExceeded", "Rate Limit Exceeded");
+    sim.faults().on(Rule::once("compute", "PATCH updateNetworkInterface", limit()));
+    assert_outcome(&Member::b(&sim).hook(), "moved");
+    sim.faults().on(Rule::always("compute", "GET aggregated/instances", limit()));
+    let report = Member::b(&sim).with(json!({ "deadlineSeconds": 2 })).hook();
+    assert_error(&report, "not_moved", "throttled");
+    assert_eq!(report["retry"], true);
+}
+
+#[test]
+fn wrong_names_and_addresses_are_told_as_such() {
+    let cases = [
+        (json!({ "gcp": { "instances": [VM_A, "somebody-else"] } }), "unsupported"),
+        (json!({ "vip": "10.9.9.9" }), "invalid_config"),
+        (json!({ "vip": "10.0.0.255" }), "invalid_config"),
+        (json!({ "vip": "10.0.0.3" }), "conflict"),
+        (json!({ "gcp": { "subnetworkRange": "no-such-range" }, "vip": "10.8.0.9" }), "invalid_config"),
+        (json!({ "vip": "fd00::1" }), "invalid_config"),
+    ];
+    for (overlay, code) in cases {
+        let sim = Simulator::start(World::article());
+        let before = sim.world();
+        let report = Member::b(&sim).with(overlay).hook();
+        assert_error(&report, "not_moved", code);
+        assert_eq!(sim.world(), before);
+    }
+}
+
+/// A zone that does not answer fails the list over all zones; without that zone it is still good for the others.
+#[test]
+fn a_list_that_fails_is_asked_for_without_the_zones_that_do_not_answer() {
+    let sim = Simulator::start(World::article());
+    sim.faults().on(Rule::once(
+        "compute",
+        "GET aggregated/instances",
+        Fault::error(503, "backendError", "a zone is away"),
+    ));
+    assert_outcome(&Member::b(&sim).hook(), "moved");
+    let partial = |call: &cloudsim::Call| call.params.iter().any(|(name, _)| name == "returnPartialSuccess");
+    let lists: Vec<bool> =
+        sim.log().iter().filter(|call| call.action == "GET aggregated/instances").map(partial).collect();
+    assert_eq!(lists, [false, true]);
+}
+
+#[test]
+fn any_call_may_fail_in_any_way_and_the_repeat_finishes() {
+    let ways: Vec<fn() -> Fault> = vec![
+        || Fault::error(500, "backendError", "Backend Error"),
+        || Fault::error(403, "rateLimitExceeded", "slow down"),
+        || Fault::DropBefore,
+        || Fault::DropAfter,
+        || Fault::HalfBody,
+        || Fault::HangAfter,
+        || Fault::Garbage("<html>a proxy's page</html>".into()),
+        || Fault::Garbage("{}".into()),
+        || Fault::Garbage("[null]".into()),
+    ];
+    let public = json!({ "gcp": { "publicIp": PUBLIC_IP } });
+    for way in &ways {
+        for n in 0..12 {
+            let sim = Simulator::start(World::article_with_public_ip());
+            sim.faults().on(Rule::nth("compute", n, way()));
+            let short = json!({ "deadlineSeconds": 5, "http": { "requestTimeoutMs": 600 } });
+            let report = Member::b(&sim).with(public.clone()).with(short).hook();
+            let held = (sim.world().holder_of(VIP), sim.world().public_holder_of(PUBLIC_IP));
+            let all_on = |vm: &str| held == (Some(vm.to_owned()), Some(vm.to_owned()));
+            match report["outcome"].as_str() {
+                Some("moved" | "already_held") => assert!(all_on(VM_B), "{:?} {n} {held:?} {report:#}", way()),
+                Some("not_moved") => assert!(all_on(VM_A), "{:?} {n} {held:?} {report:#}", way()),
+                _ => {}
+            }
+            sim.faults().clear();
+            let again = Member::b(&sim).with(public.clone()).hook();
+            assert_eq!(again["ok"], true, "{:?} on call {n}: {again:#}", way());
+            assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(VM_B));
+            assert_eq!(sim.world().public_holder_of(PUBLIC_IP).as_deref(), Some(VM_B));
+        }
+    }
+}
+
+#[test]
+fn the_metadata_server_may_be_slow_absent_or_somebody_else() {
+    let sim = Simulator::start(World::article());
+    sim.faults().on(Rule {
+        face: "metadata",
+        action: None,
+        target: None,
+        skip: 0,
+        times: 2,
+        fault: Fault::error(503, "", ""),
+    });
+    assert_outcome(&Member::b(&sim).hook(), "moved");
+    let begun = Instant::now();
+    let nobody = json!({ "gcp": { "endpoints": { "metadata": "http://127.0.0.1:1" } } });
+    assert_error(&Member::b(&sim).with(nobody).hook(), "not_moved", "unavailable");
+    // Something that answers everything, but not as Google does.
+    let other = json!({ "gcp": { "endpoints": { "metadata": sim.compute_url() } } });
+    assert_eq!(Member::b(&sim).with(other).hook()["outcome"], "not_moved");
+    sim.faults().on(Rule {
+        face: "metadata",
+        action: None,
+        target: None,
+        skip: 0,
+        times: 99,
+        fault: Fault::HangBefore,
+    });
+    let report = Member::b(&sim).with(json!({ "deadlineSeconds": 3 })).hook();
+    assert_eq!(report["outcome"], "not_moved");
+    assert!(begun.elapsed() < Duration::from_secs(12), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn no_token_is_in_a_report() {
+    let sim = Simulator::start(World::article());
+    let token = sim.token(VM_B);
+    for fault in [Fault::error(403, "forbidden", &format!("denied for {token}")), Fault::Garbage(token.clone())] {
+        sim.faults().on(Rule::once("compute", "GET aggregated/instances", fault));
+        let report = Member::b(&sim).hook().to_string();
+        assert!(!report.contains("Bearer"), "{report}");
+    }
+}
