@@ -5,7 +5,7 @@
 //! Ends with exit status 0 only if the world and the report agree.
 
 use clap::{Parser, ValueEnum};
-use cloudsim::{aws, azure};
+use cloudsim::{aws, azure, gcp};
 use irishost::Library;
 use serde_json::{Value, json};
 use std::{process::ExitCode, time::Duration};
@@ -22,10 +22,10 @@ struct Options {
     /// Route tables that carry the VIP.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=200))]
     tables: u64,
-    /// Azure: move a public address together with the VIP.
+    /// Azure and GCP: move a public address together with the VIP.
     #[arg(long)]
     public_ip: bool,
-    /// Azure: how long the cloud takes for one change of an interface, in milliseconds.
+    /// Azure and GCP: how long the cloud takes for one change of an interface, in milliseconds.
     #[arg(long, default_value_t = 1_000)]
     operation_ms: u64,
     /// Print the library's report instead of the timeline.
@@ -37,6 +37,9 @@ struct Options {
 enum CloudName {
     Aws,
     Azure,
+    Gcp,
+    /// One after another.
+    All,
 }
 
 /// The position of `Acquire` in the function table.
@@ -51,11 +54,21 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let scene = match options.cloud {
-        CloudName::Aws => on_aws(&options, &library),
-        CloudName::Azure => on_azure(&options, &library),
+    let scenes: &[fn(&Options, &Library) -> Scene] = match options.cloud {
+        CloudName::Aws => &[on_aws],
+        CloudName::Azure => &[on_azure],
+        CloudName::Gcp => &[on_gcp],
+        CloudName::All => &[on_aws, on_azure, on_gcp],
     };
-    if scene.play(options.json) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let mut all_agreed = true;
+    for (n, scene) in scenes.iter().enumerate() {
+        if n > 0 && !options.json {
+            println!();
+        }
+        // Each is played to its end, whatever the one before came to.
+        all_agreed &= scene(&options, &library).play(options.json);
+    }
+    if all_agreed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// One failover: what the world showed before and after, and what the library reported.
@@ -126,6 +139,40 @@ fn on_azure(options: &Options, library: &Library) -> Scene {
         ),
         old: (azure::VM_A, azure::NIC_A),
         new: (azure::VM_B, azure::NIC_B),
+        before,
+        after: holders(),
+        report,
+    }
+}
+
+fn on_gcp(options: &Options, library: &Library) -> Scene {
+    let world = if options.public_ip { gcp::World::article_with_public_ip() } else { gcp::World::article() };
+    let sim = gcp::Simulator::start(world);
+    let holders = || {
+        let world = sim.world();
+        let public = options.public_ip.then(|| world.public_holder_of(gcp::PUBLIC_IP));
+        std::iter::once(world.holder_of(gcp::VIP)).chain(public).collect::<Vec<_>>()
+    };
+    sim.change(|world| world.stop_instance(gcp::VM_A));
+    sim.faults().latency("compute", Duration::from_millis(options.latency_ms));
+    sim.operations().duration(Duration::from_millis(options.operation_ms));
+    let before = holders();
+    let endpoints = json!({ "compute": sim.compute_url(), "metadata": sim.metadata_url(gcp::VM_B) });
+    let mut block = json!({ "instances": [gcp::VM_A, gcp::VM_B], "endpoints": endpoints });
+    if options.public_ip {
+        block["publicIp"] = gcp::PUBLIC_IP.into();
+    }
+    let report = acquire(library, &json!({ "cloud": "gcp", "vip": gcp::VIP, "gcp": block }));
+    let public = if options.public_ip { format!(" with the public address {}", gcp::PUBLIC_IP) } else { String::new() };
+    Scene {
+        title: format!(
+            "Simulated GCP, {} ms to Compute Engine, {} ms for a change. VIP {}{public}.",
+            options.latency_ms,
+            options.operation_ms,
+            gcp::VIP
+        ),
+        old: (gcp::ZONE_A, gcp::VM_A),
+        new: (gcp::ZONE_B, gcp::VM_B),
         before,
         after: holders(),
         report,

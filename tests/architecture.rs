@@ -14,6 +14,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("cloud", &["error", "host", "report", "vip"]),
     ("cloud/aws", &["cloud", "config", "error", "host", "net", "report", "vip"]),
     ("cloud/azure", &["cloud", "config", "deadline", "error", "host", "journal", "net", "report", "vip"]),
+    ("cloud/gcp", &["cloud", "config", "deadline", "error", "host", "journal", "net", "report", "vip"]),
     ("net", &["config", "deadline", "error", "journal"]),
     ("config", &["error"]),
     ("deadline", &["error"]),

@@ -45,6 +45,23 @@ fn azure_is_played_with_and_without_the_public_address() {
 }
 
 #[test]
+fn gcp_is_played_and_all_three_one_after_another() {
+    let quick = ["--latency-ms", "5", "--operation-ms", "200"];
+    for (arguments, wanted) in [
+        (vec!["--cloud", "gcp"], vec!["1 of 1 parts on isc-backup-001"]),
+        (vec!["--cloud", "gcp", "--public-ip"], vec!["2 of 2 parts on isc-backup-001", "addAccessConfig"]),
+        (vec!["--cloud", "all"], vec!["Simulated AWS", "Simulated Azure", "Simulated GCP"]),
+    ] {
+        let done = run(&[&arguments[..], &quick].concat(), None);
+        let text = String::from_utf8(done.stdout).expect("text");
+        assert!(done.status.success(), "{text}");
+        for wanted in wanted {
+            assert!(text.contains(wanted), "no {wanted:?} in\n{text}");
+        }
+    }
+}
+
+#[test]
 fn its_json_is_the_librarys_report() {
     let done = run(&["--json", "--latency-ms", "0", "--tables", "7"], None);
     assert!(done.status.success());

@@ -3,6 +3,7 @@
 
 mod aws;
 mod azure;
+mod gcp;
 
 use irishost::{Host, Library};
 use nix::time::{ClockId, clock_gettime};
@@ -22,7 +23,8 @@ pub struct Cost {
 
 fn main() {
     let wanted = std::env::args().nth(1).filter(|word| !word.starts_with('-'));
-    let clouds: [(&str, fn()); 2] = [("aws", aws::measure_all), ("azure", azure::measure_all)];
+    let clouds: [(&str, fn()); 3] =
+        [("aws", aws::measure_all), ("azure", azure::measure_all), ("gcp", gcp::measure_all)];
     for (name, measure_all) in clouds {
         if wanted.as_deref().is_none_or(|wanted| wanted == name) {
             println!("{name}");

@@ -145,7 +145,8 @@ impl Place {
         Err(self.problem(found, format!("{} to {} {unit}", range.start(), range.end())))
     }
 
-    /// An identifier as a cloud issues it: a known beginning, then letters, digits and dashes.
+    /// An identifier as AWS issues it: a known beginning, then letters, digits and dashes.
+    #[cfg(feature = "aws")]
     pub fn identifier(&self, found: &str, prefix: &str) -> Result<(), Problem> {
         let rest = found.strip_prefix(prefix).unwrap_or_default();
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';

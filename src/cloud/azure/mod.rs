@@ -5,6 +5,7 @@
 
 mod arm;
 mod error;
+mod identity;
 mod ip_config;
 mod metadata;
 mod nic;
@@ -29,10 +30,9 @@ use crate::{
     vip::{Goal, Member, Part, PartId, Vip},
 };
 use arm::{Arm, Door, Id};
-use ipnet::IpNet;
-use nic::Nic;
+use identity::{Here, management_of};
 use serde_json::Value;
-use std::{cell::RefCell, collections::BTreeMap, net::IpAddr, time::Duration};
+use std::{cell::RefCell, collections::BTreeMap, time::Duration};
 use tokio::sync::OnceCell;
 
 pub struct Azure {
@@ -45,26 +45,6 @@ pub struct Azure {
     start: OnceCell<(Here, Arm)>,
     /// Parts that a write was refused for: the others go without them.
     trouble: RefCell<BTreeMap<PartId, Error>>,
-}
-
-/// This VM, from its metadata.
-#[derive(Debug, Clone)]
-pub struct Here {
-    vm: String,
-    vm_id: String,
-    zone: Option<String>,
-    subscription: String,
-    group: String,
-    interfaces: Vec<Interface>,
-}
-
-/// An interface as the metadata tells it.
-#[derive(Debug, Clone)]
-struct Interface {
-    mac: String,
-    addresses: Vec<IpAddr>,
-    /// IPv4 alone: the metadata tells no ranges of IPv6.
-    subnets: Vec<IpNet>,
 }
 
 #[derive(Debug, Clone)]
@@ -194,65 +174,6 @@ impl Azure {
         });
         // `azure.publicIp` is the short form for the only VIP.
         own.or_else(|| self.config.public_ip.clone()).map(|reference| here.id(&reference, "publicIPAddresses"))
-    }
-}
-
-/// The endpoints of "National clouds" and of "Azure Instance Metadata Service", `azEnvironment` (Microsoft Learn).
-fn management_of(environment: &str) -> Option<&'static str> {
-    match environment.to_ascii_lowercase().as_str() {
-        "" | "azurepubliccloud" | "azurecloud" => Some("https://management.azure.com"),
-        "azureusgovernmentcloud" | "azureusgovernment" => Some("https://management.usgovcloudapi.net"),
-        "azurechinacloud" => Some("https://management.chinacloudapi.cn"),
-        _ => None,
-    }
-}
-
-impl Here {
-    fn new(instance: &metadata::Instance, config: &Config) -> Self {
-        let metadata::Instance { compute, network } = instance;
-        Here {
-            vm: compute.name.clone(),
-            vm_id: compute.resource_id.clone(),
-            zone: Some(compute.zone.clone()).filter(|zone| !zone.is_empty()),
-            subscription: config.subscription.clone().unwrap_or_else(|| compute.subscription_id.clone()),
-            group: config.resource_group.clone().unwrap_or_else(|| compute.resource_group_name.clone()),
-            interfaces: network.interface.iter().map(Interface::new).collect(),
-        }
-    }
-
-    fn addresses(&self) -> impl Iterator<Item = IpAddr> {
-        self.interfaces.iter().flat_map(|interface| interface.addresses.iter().copied())
-    }
-
-    fn subnets(&self) -> impl Iterator<Item = IpNet> {
-        self.interfaces.iter().flat_map(|interface| interface.subnets.iter().copied())
-    }
-
-    /// Which of this VM's interfaces it is, if it is one of them.
-    fn interface_of(&self, nic: &Nic) -> Option<&Interface> {
-        self.interfaces.iter().find(|interface| metadata::same_mac(&interface.mac, nic.mac()))
-    }
-
-    fn id(&self, reference: &Reference, kind: &str) -> Id {
-        match reference {
-            Reference::Id(text) => Id::from_text(text),
-            Reference::Name(name) => Id::new(&self.subscription, &self.group, kind, name),
-        }
-    }
-}
-
-impl Interface {
-    fn new(told: &metadata::Interface) -> Self {
-        let families = || [&told.ipv4, &told.ipv6].into_iter().flatten();
-        let addresses = families().flat_map(|family| &family.ip_address);
-        let subnets = families().flat_map(|family| &family.subnet);
-        Interface {
-            mac: told.mac_address.clone(),
-            addresses: addresses.filter_map(|address| address.private_ip_address.parse().ok()).collect(),
-            subnets: subnets
-                .filter_map(|subnet| format!("{}/{}", subnet.address, subnet.prefix).parse().ok())
-                .collect(),
-        }
     }
 }
 
@@ -389,22 +310,4 @@ impl Azure {
 
 fn part(vip: &Vip, part: String) -> PartId {
     PartId { vip: vip.to_string(), part }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::management_of;
-
-    #[test]
-    fn each_azure_has_its_own_management_endpoint() {
-        for (environment, host) in [
-            ("AzurePublicCloud", Some("https://management.azure.com")),
-            ("AzureUSGovernmentCloud", Some("https://management.usgovcloudapi.net")),
-            ("AzureChinaCloud", Some("https://management.chinacloudapi.cn")),
-            ("", Some("https://management.azure.com")),
-            ("AzureStackCloud", None),
-        ] {
-            assert_eq!(management_of(environment), host, "{environment}");
-        }
-    }
 }

@@ -70,9 +70,9 @@ impl Path {
 
     /// What stands between `projects/` and the kind: where the operations on it are found.
     fn scope(&self) -> &str {
-        let ends = self.0.match_indices('/').map(|(at, _)| at);
+        let mut ends = self.0.match_indices('/').map(|(at, _)| at);
         let parts = if self.0.split('/').nth(2) == Some("global") { 3 } else { 4 };
-        ends.skip(parts - 1).next().and_then(|end| self.0.get(..end)).unwrap_or(&self.0)
+        ends.nth(parts - 1).and_then(|end| self.0.get(..end)).unwrap_or(&self.0)
     }
 }
 

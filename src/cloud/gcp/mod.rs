@@ -7,6 +7,7 @@ mod access_config;
 mod alias_ip;
 mod compute;
 mod error;
+mod identity;
 mod members;
 mod metadata;
 mod ranges;
@@ -31,10 +32,9 @@ use crate::{
 };
 use alias_ip::Write;
 use compute::{Compute, Path};
-use ipnet::{IpNet, Ipv4Net};
+use identity::Here;
 use members::Members;
 use metadata::Metadata;
-use route::Network;
 use serde_json::Value;
 use std::{
     cell::{Cell, RefCell},
@@ -61,16 +61,6 @@ pub struct Gcp {
     freed: RefCell<Vec<PartId>>,
     /// Whether this call changed the own interface, so that the metadata has news to tell.
     wrote_own: Cell<bool>,
-}
-
-/// This VM, from its metadata.
-#[derive(Debug, Clone)]
-pub struct Here {
-    project: String,
-    project_number: String,
-    zone: String,
-    name: String,
-    interfaces: Vec<metadata::Interface>,
 }
 
 #[derive(Debug, Clone)]
@@ -196,37 +186,6 @@ impl Gcp {
         self.config.public_ip.is_some() || self.vips.iter().any(|vip| vip.public_ip.is_some())
     }
 
-    /// The network of the configured interface, which has to be the configured one.
-    fn network(&self, here: &Here) -> Result<Network> {
-        let number = self.config.network_interface;
-        let link = here.interfaces.get(number).map(|interface| interface.network.as_str()).unwrap_or_default();
-        let parts: Vec<&str> = link.split('/').collect();
-        let (["projects", project, "networks", name] | ["projects", project, "global", "networks", name]) =
-            parts.as_slice()
-        else {
-            return Err(Error::new(
-                Code::InvalidConfig,
-                format!("this VM has no interface nic{number} with a network"),
-                "correct `gcp.networkInterface`",
-            ));
-        };
-        if let Some(wanted) = self.config.network.as_ref().filter(|wanted| wanted != name) {
-            return Err(Error::new(
-                Code::Unsupported,
-                format!("this member's nic{number} is in the network {name}, not in {wanted}"),
-                "a member elsewhere (disaster recovery) cannot hold this VIP; otherwise correct `gcp.network`",
-            ));
-        }
-        let project = self.config.network_project.as_deref().unwrap_or(project);
-        let is_of_the_vms_project = project == here.project_number || project == here.project;
-        Ok(Network {
-            project: if is_of_the_vms_project { &here.project } else { project }.to_owned(),
-            name: (*name).to_owned(),
-            interface: number,
-            is_of_the_vms_project,
-        })
-    }
-
     fn trouble_of(&self, part: &PartId) -> Option<Error> {
         self.trouble.borrow().get(part).cloned()
     }
@@ -239,53 +198,6 @@ impl Gcp {
         }
         self.trouble.borrow_mut().extend(at_fault.into_iter().map(|part| (part, error.clone())));
         error.with(|details| details.code = Code::Conflict)
-    }
-}
-
-impl Here {
-    fn new(instance: metadata::Instance, config: &Config) -> Result<Self> {
-        let parts: Vec<&str> = instance.zone.split('/').collect();
-        let ["projects", number, "zones", zone] = parts.as_slice() else {
-            return Err(Error::new(
-                Code::Unexpected,
-                format!("the metadata's zone {:?} is not understood", instance.zone),
-                metadata::REMEDY,
-            ));
-        };
-        if let Some(wanted) = &config.project
-            && *wanted != instance.project
-            && wanted != number
-        {
-            return Err(Error::new(
-                Code::Unsupported,
-                format!("this VM is in the project {}, not in {wanted}", instance.project),
-                "a member elsewhere (disaster recovery) cannot hold this VIP; otherwise correct `gcp.project`",
-            ));
-        }
-        Ok(Here {
-            project_number: (*number).to_owned(),
-            zone: (*zone).to_owned(),
-            project: instance.project,
-            name: instance.name,
-            interfaces: instance.interfaces,
-        })
-    }
-
-    /// `europe-west1` of `europe-west1-b`.
-    fn region(&self) -> &str {
-        self.zone.rsplit_once('-').map_or(&self.zone, |(region, _)| region)
-    }
-
-    fn path(&self) -> Path {
-        Path::zonal(&self.project, &self.zone, "instances", &self.name)
-    }
-
-    /// The primary range of an interface's subnet.
-    fn subnet(&self, number: usize) -> Option<IpNet> {
-        let interface = self.interfaces.get(number)?;
-        let mask = interface.subnetmask.parse().ok()?;
-        let net = Ipv4Net::with_netmask(interface.ip.parse().ok()?, mask).ok()?;
-        Some(IpNet::V4(net.trunc()))
     }
 }
 

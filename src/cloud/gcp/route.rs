@@ -9,6 +9,7 @@
 use super::{
     Change, Gcp, Here, Seen as All,
     compute::{Compute, Path, Request},
+    identity::Network,
     part, ranges,
     ranges::Range,
     vm::{net, text},
@@ -294,21 +295,6 @@ fn may_be_taken(gcp: &Gcp, here: &Here, seen: &Seen, vip: &Vip, routes: &[&Value
             ),
             "give the VIP's route a name of its own (`gcp.routeName`, or `name` in the VIP's item)",
         )),
-    }
-}
-
-/// The network that the routes belong to.
-#[derive(Debug, Clone)]
-pub struct Network {
-    pub project: String,
-    pub name: String,
-    pub interface: usize,
-    pub is_of_the_vms_project: bool,
-}
-
-impl Network {
-    fn path(&self) -> Path {
-        Path::global(&self.project, "networks", &self.name)
     }
 }
 
