@@ -198,13 +198,14 @@ impl Scene {
             old.1,
             old.0
         );
-        println!("  event   {} becomes primary: NotifyBecomePrimary^ZMIRROR calls Acquire by $ZF", new.0);
+        let member = report["member"]["instance"].as_str().unwrap_or(new.0);
+        println!("  event   {member} becomes primary: NotifyBecomePrimary^ZMIRROR calls Acquire by $ZF");
         for step in report["steps"].as_array().into_iter().flatten() {
             let text = |key: &str| step[key].as_str().unwrap_or_default().to_owned();
             // The hardware address in the middle of a metadata path says nothing here.
             let target = text("target");
             let target = target.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-            println!("          {:>5} ms  {:<30} {:<8} {target}", step["ms"], text("call"), text("result"));
+            println!("          {:>5} ms  {:<40} {:<8} {target}", step["ms"], text("call"), text("result"));
         }
         println!("  after   {} on {} ({}, the new primary)\n", counted(after, new.1), new.1, new.0);
         println!("  messages.log, severity {}: {}", report["severity"], report["summary"].as_str().unwrap_or_default());

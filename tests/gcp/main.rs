@@ -5,6 +5,7 @@ mod common;
 
 mod alias_ip;
 mod check;
+mod environment;
 mod numbers;
 mod operations;
 mod public_ip;

@@ -96,6 +96,40 @@ fn a_list_that_fails_is_asked_for_without_the_zones_that_do_not_answer() {
     assert_eq!(lists, [false, true]);
 }
 
+/// A peer that cannot even be read does not hold up a move that does not need it; where the VIP may be with it, the report
+/// says so in time, and the next call carries on.
+#[test]
+fn a_zone_that_does_not_answer_is_bounded_and_holds_up_nobody_else() {
+    let placed = |vm: &str, zone: &str| format!("zones/{zone}/instances/{vm}");
+    for silence in [Fault::HangBefore, Fault::error(503, "backendError", "the zone is away")] {
+        let mut world = World::article();
+        world.add_instance("third", "europe-west1-d", "10.0.0.33");
+        let sim = Simulator::start(world);
+        let quiet =
+            |vm: &'static str| Rule { target: Some(vm), ..Rule::always("compute", "GET instances", silence.clone()) };
+        let members = json!({ "deadlineSeconds": 4, "http": { "requestTimeoutMs": 500 }, "gcp": { "instances": [
+            placed(VM_A, "europe-west1-b"), placed(VM_B, "europe-west1-c"), placed("third", "europe-west1-d"),
+        ] } });
+        sim.faults().on(quiet("third"));
+        let report = Member::b(&sim).with(members.clone()).hook();
+        assert_outcome(&report, "moved");
+        let warnings = report["warnings"].as_array().expect("warnings");
+        assert!(warnings.iter().any(|one| one["code"] == "memberUnreachable"), "{report:#}");
+
+        sim.faults().clear();
+        sim.faults().on(quiet(VM_B));
+        let begun = Instant::now();
+        let report = Member::a(&sim).with(members.clone()).hook();
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+        assert_error(&report, "not_moved", "unavailable");
+        assert!(report["error"]["remedy"].as_str().is_some_and(|remedy| remedy.contains("`route`")), "{report:#}");
+        assert_eq!(report["retry"], true);
+        assert_outcome(&Member::a(&sim).with(members.clone()).status(), "unknown");
+        sim.faults().clear();
+        assert_outcome(&Member::a(&sim).with(members).hook(), "moved");
+    }
+}
+
 #[test]
 fn any_call_may_fail_in_any_way_and_the_repeat_finishes() {
     let ways: Vec<fn() -> Fault> = vec![

@@ -95,6 +95,8 @@ pub fn placement(gcp: &Gcp, seen: &Seen) -> Vec<Part> {
         let has = |vm: &&Vm| vm.interface(number).is_some_and(|nic| entry_with(nic, vip.destination()).is_some());
         let untold = seen.told.as_ref().is_some_and(|told| !told.contains(&vip.destination()));
         let holder = match seen.members.vms.iter().find(has) {
+            // A member that could not be asked may have it.
+            None if !seen.members.silent.is_empty() => Holder::Unknown,
             None => Holder::Nobody,
             Some(vm) if vm.own && untold => Holder::ThisMemberBroken("not in the VM's metadata yet".into()),
             Some(vm) if vm.own => Holder::ThisMember,

@@ -141,7 +141,7 @@ impl Compute {
 
     /// One page of a list over all zones. After a first failure it is asked for again without the zones that do not answer
     /// (`returnPartialSuccess`), because one of them may be the very reason for this takeover.
-    pub async fn aggregated(&self, project: &str, filter: &str, page: &str) -> Result<Value> {
+    pub async fn aggregated(&self, project: &str, names: &str, filter: &str, page: &str) -> Result<Value> {
         let tried = Cell::new(false);
         let attempt = async |token: &str| {
             let mut query = vec![("filter", filter)];
@@ -155,7 +155,7 @@ impl Compute {
             let answer = send(Kind::Read, self.http.get(url).query(&query).bearer_auth(token)).await?;
             read_json(Kind::Read, &answer)
         };
-        self.bearer.call(Kind::Read, "compute:instances.aggregatedList", filter, attempt).await
+        self.bearer.call(Kind::Read, "compute:instances.aggregatedList", names, attempt).await
     }
 
     /// What a body asks for and changes nothing, such as `testIamPermissions`.
@@ -306,12 +306,8 @@ fn read_json(kind: Kind, answer: &Answer) -> Result<Value> {
 }
 
 fn still_running(what: &str, elapsed: Duration) -> Error {
-    Error::new(
-        Code::Ambiguous,
-        format!("{what} still runs after {:.1} s", elapsed.as_secs_f64()),
-        "the zone of that member may be lost; call again, and consider the mechanism `route`, which does not touch the other member",
-    )
-    .with(|details| details.maybe_done = true)
+    Error::new(Code::Ambiguous, format!("{what} still runs after {:.1} s", elapsed.as_secs_f64()), super::DEAD_ZONE)
+        .with(|details| details.maybe_done = true)
 }
 
 #[cfg(test)]

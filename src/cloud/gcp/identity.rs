@@ -51,6 +51,11 @@ impl Here {
         self.zone.rsplit_once('-').map_or(&self.zone, |(region, _)| region)
     }
 
+    /// Whether this is the path of this VM.
+    pub fn is(&self, path: &Path) -> bool {
+        *path == self.path()
+    }
+
     pub fn path(&self) -> Path {
         Path::zonal(&self.project, &self.zone, "instances", &self.name)
     }

@@ -1,8 +1,9 @@
 //! The members' VMs, found by their exact names.
 //!
 //! A VM is addressed by its zone. Names without one are looked for with a single filtered list over all zones, once; after
-//! that the zones are known and each VM is read by itself. A zone that does not answer shows in that list as unreachable,
-//! and must not make its VM look as if it did not exist. Source: "Method: instances.aggregatedList".
+//! that the zones are known and each VM is read by itself. A zone that does not answer must neither make its VM look as if it
+//! did not exist, nor hold up the others: a peer that stays silent is left out for the rest of the call, after its share of
+//! the time. Source: "Method: instances.aggregatedList".
 
 use super::{
     Gcp, Here,
@@ -18,8 +19,14 @@ pub struct Members {
     pub vms: Vec<Vm>,
     /// Listed VMs that do not exist.
     pub missing: Vec<String>,
-    /// Zones that did not answer while names were looked for in them.
-    pub unreachable: Vec<String>,
+    /// Listed VMs that nothing is known of, because what could tell did not answer.
+    pub silent: Vec<Silent>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Silent {
+    pub name: String,
+    pub why: Error,
 }
 
 /// A bound on the pages of a list that was filtered down to a few names.
@@ -33,27 +40,28 @@ impl Members {
 
 pub async fn look(gcp: &Gcp, compute: &Compute, here: &Here) -> Result<Members> {
     let known = gcp.zones.borrow().clone();
+    let silent = gcp.silent.borrow().clone();
     let mut placed: Vec<Path> = Vec::new();
     let mut unplaced: Vec<&str> = Vec::new();
     for instance in &gcp.config.instances {
+        if silent.iter().any(|known| known.name == instance.name) {
+            continue;
+        }
         match instance.zone.as_ref().or(known.get(&instance.name)) {
             Some(zone) => placed.push(Path::zonal(&here.project, zone, "instances", &instance.name)),
             None => unplaced.push(&instance.name),
         }
     }
-    let reads = async {
-        Ok(join_all(placed.into_iter().map(|path| async move {
-            let read = compute.get("instances.get", &path).await;
-            (path, read)
-        }))
-        .await)
-    };
-    let (reads, found) = try_join(reads, find(compute, here, &unplaced)).await?;
-    let mut members = Members { vms: Vec::new(), missing: Vec::new(), unreachable: found.unreachable };
+    let reads = join_all(placed.into_iter().map(|path| read(compute, here, path)));
+    let (reads, found) = try_join(async { Ok(reads.await) }, find(compute, here, &unplaced)).await?;
+    let mut members = Members { vms: Vec::new(), missing: Vec::new(), silent };
     for (path, read) in reads {
         match read {
             Ok(body) => members.vms.push(vm(here, path, body)),
             Err(error) if error.code == Code::NotFound => members.missing.push(path.name().to_owned()),
+            Err(why) if why.code == Code::Unavailable && !here.is(&path) => {
+                members.silent.push(Silent { name: path.name().to_owned(), why });
+            }
             Err(error) => return Err(error),
         }
     }
@@ -66,10 +74,41 @@ pub async fn look(gcp: &Gcp, compute: &Compute, here: &Here) -> Result<Members> 
                 gcp.zones.borrow_mut().insert(name.to_owned(), vm.zone.clone());
                 members.vms.push(vm);
             }
-            (None, _) => members.missing.push(name.to_owned()),
+            (None, _) if found.unreachable.is_empty() => members.missing.push(name.to_owned()),
+            (None, _) => {
+                members.silent.push(Silent { name: name.to_owned(), why: not_found(name, &found.unreachable) })
+            }
         }
     }
+    gcp.silent.replace(members.silent.clone());
     Ok(members)
+}
+
+/// A peer's read has its share of the time; this member's own may take all of it.
+async fn read(compute: &Compute, here: &Here, path: Path) -> (Path, Result<Value>) {
+    let get = compute.get("instances.get", &path);
+    if here.is(&path) {
+        let read = get.await;
+        return (path, read);
+    }
+    let share = super::share_of(compute);
+    let read = match tokio::time::timeout(share, get).await {
+        Ok(read) => read,
+        Err(_) => Err(Error::new(
+            Code::Unavailable,
+            format!("compute:instances.get on {path}: no answer within {:.1} s", share.as_secs_f64()),
+            super::DEAD_ZONE,
+        )),
+    };
+    (path, read)
+}
+
+fn not_found(name: &str, zones: &[String]) -> Error {
+    Error::new(
+        Code::Unavailable,
+        format!("{name} was not found, and zones did not answer: {}", zones.join(", ")),
+        "write zones/ZONE/instances/NAME into `gcp.instances`, so that it need not be looked for",
+    )
 }
 
 #[derive(Default)]
@@ -88,7 +127,7 @@ async fn find(compute: &Compute, here: &Here, names: &[&str]) -> Result<Found> {
     let filter = filter.join(" OR ");
     let mut token = String::new();
     for _ in 0..MOST_PAGES {
-        let page = compute.aggregated(&here.project, &filter, &token).await?;
+        let page = compute.aggregated(&here.project, &names.join(", "), &filter, &token).await?;
         read_page(&page, here, names, &mut found);
         match page.get("nextPageToken").and_then(Value::as_str).filter(|next| !next.is_empty()) {
             Some(next) => token = next.to_owned(),
@@ -123,7 +162,7 @@ fn read_page(page: &Value, here: &Here, names: &[&str], found: &mut Found) {
 
 fn vm(here: &Here, path: Path, body: Value) -> Vm {
     let zone = path.as_str().split('/').nth(3).unwrap_or_default().to_owned();
-    let own = path.name() == here.name && zone == here.zone;
+    let own = here.is(&path);
     Vm { path, zone, body, own }
 }
 

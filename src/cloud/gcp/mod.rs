@@ -33,7 +33,7 @@ use crate::{
 use alias_ip::Write;
 use compute::{Compute, Path};
 use identity::Here;
-use members::Members;
+use members::{Members, Silent};
 use metadata::Metadata;
 use serde_json::Value;
 use std::{
@@ -55,6 +55,8 @@ pub struct Gcp {
     start: OnceCell<(Here, Compute)>,
     /// Zones of members that the configuration names without one.
     zones: RefCell<BTreeMap<String, String>>,
+    /// Members that did not answer; they are not asked again by this call.
+    silent: RefCell<Vec<Silent>>,
     /// Parts that a write was refused for: the others go without them.
     trouble: RefCell<BTreeMap<PartId, Error>>,
     /// Parts that this call took off a peer.
@@ -133,6 +135,7 @@ impl Gcp {
             caller,
             start: OnceCell::new(),
             zones: RefCell::default(),
+            silent: RefCell::default(),
             trouble: RefCell::default(),
             freed: RefCell::default(),
             wrote_own: Cell::default(),
@@ -192,6 +195,14 @@ impl Gcp {
 
     /// A write that was refused because of some parts is planned again without them.
     fn note_trouble(&self, error: Error, write: Write, parts: &[PartId]) -> Error {
+        if let (Write::Takes, Code::Conflict, Some(silent)) = (write, error.code, self.silent.borrow().first()) {
+            // Whoever has it may be a member that could not be asked.
+            return error.with(|details| {
+                details.code = Code::Unavailable;
+                details.message = format!("{}; {} could not be asked: {}", details.message, silent.name, silent.why);
+                details.remedy = DEAD_ZONE.into();
+            });
+        }
         let at_fault = alias_ip::parts_at_fault(self, &error, write, parts, &self.freed.borrow());
         if at_fault.is_empty() {
             return error;
@@ -201,7 +212,10 @@ impl Gcp {
     }
 }
 
-/// What one operation on a peer may take: half of the time that is left, so that the rest can still be used.
+/// What to do where a member's zone does not answer.
+const DEAD_ZONE: &str = "the zone of that member may be lost; call again, and consider the mechanism `route`, which does not touch the other member";
+
+/// What one call on a peer may take: half of the time that is left, so that the rest can still be used.
 fn share_of(compute: &Compute) -> Duration {
     compute.deadline().remaining() / 2
 }
@@ -258,7 +272,7 @@ impl Cloud for Gcp {
         let (here, compute) = self.start().await?;
         match change {
             Change::UpdateInterface { vm, interface, body, write, parts } => {
-                if *vm == here.path() {
+                if here.is(vm) {
                     self.wrote_own.set(true);
                 }
                 let made = alias_ip::update(compute, vm, *interface, body, *write).await;
@@ -329,25 +343,22 @@ impl Gcp {
 
     fn member_remarks(&self, members: &Members) -> Vec<CheckItem> {
         let gone = members.missing.iter().map(|name| {
-            if members.unreachable.is_empty() {
-                return CheckItem::new(
-                    "memberMissing",
-                    Verdict::Warning,
-                    format!("the VM {name} of `gcp.instances` does not exist"),
-                    "remove it from `gcp.instances` on every member, or correct its name",
-                );
-            }
+            CheckItem::new(
+                "memberMissing",
+                Verdict::Warning,
+                format!("the VM {name} of `gcp.instances` does not exist"),
+                "remove it from `gcp.instances` on every member, or correct its name",
+            )
+        });
+        let silent = members.silent.iter().map(|Silent { name, why }| {
             CheckItem::new(
                 "memberUnreachable",
                 Verdict::Warning,
-                format!(
-                    "the VM {name} of `gcp.instances` was not found, and zones did not answer: {}",
-                    members.unreachable.join(", ")
-                ),
-                "write zones/ZONE/instances/NAME into `gcp.instances`, so that it need not be looked for",
+                format!("the VM {name} of `gcp.instances` could not be asked: {why}"),
+                why.remedy.clone(),
             )
         });
-        gone.collect()
+        gone.chain(silent).collect()
     }
 }
 
