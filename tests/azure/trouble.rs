@@ -74,6 +74,36 @@ fn wrong_names_and_addresses_are_told_as_such() {
     }
 }
 
+/// An interface that cannot be read does not hold up a move that does not need it; where the VIP may be on it, the report
+/// says so in time, and the next call carries on.
+#[test]
+fn an_interface_that_cannot_be_read_holds_up_nobody_else() {
+    let members = json!({ "deadlineSeconds": 4, "http": { "requestTimeoutMs": 500 }, "azure": { "nics": [NIC_A, NIC_B, "third"] } });
+    for silence in [Fault::HangBefore, Fault::error(503, "ServiceUnavailable", "away")] {
+        let sim = Simulator::start(World::article());
+        let quiet = |nic: &'static str| Rule {
+            target: Some(nic),
+            ..Rule::always("arm", "GET networkInterfaces", silence.clone())
+        };
+        sim.faults().on(quiet("third"));
+        let report = Member::b(&sim).with(members.clone()).hook();
+        assert_outcome(&report, "moved");
+        let warnings = report["warnings"].as_array().expect("warnings");
+        assert!(warnings.iter().any(|one| one["code"] == "memberUnreachable"), "{report:#}");
+
+        sim.faults().clear();
+        sim.faults().on(quiet(NIC_B));
+        let begun = Instant::now();
+        let report = Member::a(&sim).with(members.clone()).hook();
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+        assert_error(&report, "not_moved", "unavailable");
+        assert!(report["error"]["remedy"].as_str().is_some_and(|remedy| remedy.contains("`route`")), "{report:#}");
+        assert_outcome(&Member::a(&sim).with(members.clone()).status(), "unknown");
+        sim.faults().clear();
+        assert_outcome(&Member::a(&sim).with(members.clone()).hook(), "moved");
+    }
+}
+
 #[test]
 fn any_call_may_fail_in_any_way_and_the_repeat_finishes() {
     let ways: Vec<fn() -> Fault> = vec![

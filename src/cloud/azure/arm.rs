@@ -6,6 +6,7 @@
 
 use super::{error::explain, token};
 use crate::{
+    cloud::DEAD_ZONE,
     deadline::Deadline,
     error::{Code, Error, Result},
     journal::Journal,
@@ -361,12 +362,8 @@ fn read_json(kind: Kind, answer: &Answer) -> Result<Value> {
 }
 
 fn still_running(what: &str, elapsed: Duration) -> Error {
-    Error::new(
-        Code::Ambiguous,
-        format!("{what} still runs after {:.1} s", elapsed.as_secs_f64()),
-        "the zone of that member may be lost; call again, and consider the mechanism `route`, which does not touch the other member",
-    )
-    .with(|details| details.maybe_done = true)
+    Error::new(Code::Ambiguous, format!("{what} still runs after {:.1} s", elapsed.as_secs_f64()), DEAD_ZONE)
+        .with(|details| details.maybe_done = true)
 }
 
 #[cfg(test)]

@@ -7,84 +7,51 @@
 use super::{
     Azure, Change, Here, Seen as All, Write,
     arm::{Accepted, Arm, Id},
+    members::{self, Members},
     nic::{Nic, address_of, is_primary, name_of, subnet_of},
     part,
 };
 use crate::{
-    cloud::{After, Effect, Need, Plan, Step},
+    cloud::{After, Effect, Need, Plan, Step, share},
     error::{Code, Error, Result},
     vip::{Goal, Holder, Part, PartId, Vip},
 };
-use futures_util::future::{join_all, try_join, try_join_all};
+use futures_util::future::{join, join_all};
 use ipnet::IpNet;
 use serde_json::Value;
-use std::{net::IpAddr, time::Duration};
+use std::net::IpAddr;
 
 #[derive(Debug, Clone)]
 pub struct Seen {
-    pub nics: Vec<Nic>,
-    /// Listed interfaces that do not exist.
-    pub missing: Vec<Id>,
+    pub members: Members,
     /// The configured public addresses, each as it was read or as the error that came instead.
     pub public: Vec<(Id, Result<Value>)>,
 }
 
-/// Both interfaces and the public addresses, side by side.
+/// All interfaces and the public addresses, side by side.
 pub async fn look(azure: &Azure, arm: &Arm, here: &Here) -> Result<Seen> {
-    let nics = azure.config.nics.iter().map(|nic| async {
-        let id = here.id(nic, "networkInterfaces");
-        match arm.get(&id).await {
-            Ok(body) => Ok((id, Some(body))),
-            Err(error)
-                if error.code == Code::NotFound && error.cloud_code.as_deref() != Some("SubscriptionNotFound") =>
-            {
-                Ok((id, None))
-            }
-            Err(error) => Err(error),
-        }
-    });
     let public = azure.vips.iter().filter_map(|vip| azure.public_id(here, vip)).map(|id| async move {
         let body = arm.get(&id).await;
         (id, body)
     });
-    let (nics, public) = try_join(try_join_all(nics), async { Ok(join_all(public).await) }).await?;
-    let mut seen = Seen { nics: Vec::new(), missing: Vec::new(), public };
-    for (id, body) in nics {
-        match body {
-            Some(body) => {
-                let mut nic = Nic { id, body, own: false };
-                nic.own = here.interface_of(&nic).is_some();
-                seen.nics.push(nic);
-            }
-            None => seen.missing.push(id),
-        }
+    let (members, public) = join(members::look(azure, arm, here), join_all(public)).await;
+    let stop = public.iter().filter_map(|(_, read)| read.as_ref().err());
+    match stop.into_iter().find(|error| matches!(error.code, Code::Deadline | Code::Interrupted)) {
+        Some(stop) => Err(stop.clone()),
+        None => Ok(Seen { members: members?, public }),
     }
-    if let Some(stop) = seen.public.iter().find_map(|(_, read)| {
-        read.as_ref().err().filter(|error| matches!(error.code, Code::Deadline | Code::Interrupted))
-    }) {
-        return Err(stop.clone());
-    }
-    if !seen.nics.iter().any(|nic| nic.own) {
-        return Err(Error::new(
-            Code::Unsupported,
-            format!("none of the interfaces in `azure.nics` is one of this VM ({})", here.vm),
-            "add this member's interface to `azure.nics` on every member; a member elsewhere cannot hold this VIP",
-        ));
-    }
-    Ok(seen)
 }
 
 /// Waits for what an earlier call began on the interfaces that a move would write.
 pub async fn let_earlier_operations_end(azure: &Azure, arm: &Arm, seen: &Seen) -> Result<bool> {
-    let concerned = seen
-        .nics
-        .iter()
-        .filter(|nic| nic.own || azure.vips.iter().any(|vip| nic.entry_with(vip.address.addr()).is_some()));
+    let nics = seen.members.nics.iter();
+    let concerned =
+        nics.filter(|nic| nic.own || azure.vips.iter().any(|vip| nic.entry_with(vip.address.addr()).is_some()));
     let mut waited = false;
     for nic in concerned.filter(|nic| nic.state() == "Updating") {
         waited = true;
         // The end itself is looked at afterwards, and one that will not come must not take all the time.
-        match arm.finish(Accepted::running(&nic.id), Some(share_of(arm))).await {
+        match arm.finish(Accepted::running(&nic.id), Some(share(arm.deadline()))).await {
             Err(error) if matches!(error.code, Code::Deadline | Code::Interrupted) => return Err(error),
             _ => {}
         }
@@ -92,15 +59,12 @@ pub async fn let_earlier_operations_end(azure: &Azure, arm: &Arm, seen: &Seen) -
     Ok(waited)
 }
 
-/// What one operation of a peer may take: half of the time that is left, so that the rest can still be used.
-fn share_of(arm: &Arm) -> Duration {
-    arm.deadline().remaining() / 2
-}
-
 pub fn placement(azure: &Azure, all: &All, seen: &Seen) -> Vec<Part> {
     let mut parts = Vec::new();
     for vip in &azure.vips {
-        let holder = match seen.nics.iter().find_map(|nic| Some((nic, nic.entry_with(vip.address.addr())?))) {
+        let holder = match seen.members.nics.iter().find_map(|nic| Some((nic, nic.entry_with(vip.address.addr())?))) {
+            // A member that could not be asked may have it.
+            None if !seen.members.silent.is_empty() => Holder::Unknown,
             None => Holder::Nobody,
             Some((nic, _)) if nic.own && nic.state() == "Succeeded" => Holder::ThisMember,
             Some((nic, _)) if nic.own => Holder::ThisMemberBroken(nic.state().to_owned()),
@@ -114,7 +78,7 @@ pub fn placement(azure: &Azure, all: &All, seen: &Seen) -> Vec<Part> {
         let user = read.and_then(|body| body.pointer("/properties/ipConfiguration/id")).and_then(Value::as_str);
         let holder = match user {
             None => Holder::Nobody,
-            Some(user) => match seen.nics.iter().find(|nic| nic.owns(user)) {
+            Some(user) => match seen.members.nics.iter().find(|nic| nic.owns(user)) {
                 Some(nic)
                     if nic.own
                         && nic
@@ -158,7 +122,7 @@ fn public_part(vip: &Vip, id: &Id) -> PartId {
 pub fn plan(azure: &Azure, all: &All, seen: &Seen, goal: Goal) -> Result<Plan<Change>> {
     let mut plan = Plan { steps: Vec::new(), refused: Vec::new() };
     let current = placement(azure, all, seen);
-    let Some(own) = seen.nics.iter().find(|nic| nic.own) else { return Ok(plan) };
+    let Some(own) = seen.members.own() else { return Ok(plan) };
     if goal == Goal::LetGo {
         let here: Vec<&Vip> = azure.vips.iter().filter(|vip| own.entry_with(vip.address.addr()).is_some()).collect();
         if !here.is_empty() {
@@ -211,7 +175,7 @@ pub fn plan(azure: &Azure, all: &All, seen: &Seen, goal: Goal) -> Result<Plan<Ch
     if wanted.is_empty() {
         return Ok(plan);
     }
-    for peer in seen.nics.iter().filter(|nic| !nic.own) {
+    for peer in seen.members.peers() {
         let there: Vec<&Vip> =
             coming.iter().copied().filter(|vip| peer.entry_with(vip.address.addr()).is_some()).collect();
         if there.is_empty() {
@@ -239,7 +203,7 @@ fn may_be_taken(azure: &Azure, here: &Here, seen: &Seen, own: &Nic, vip: &Vip) -
     }
     let address = vip.address.addr();
     let name = azure.entry_name(vip);
-    for nic in &seen.nics {
+    for nic in &seen.members.nics {
         let namesake = nic.entries().find(|entry| name_of(entry).eq_ignore_ascii_case(name));
         if let Some(entry) = namesake.filter(|entry| address_of(entry) != Some(address)) {
             let there = address_of(entry).map_or("a dynamic address".to_owned(), |address| address.to_string());
@@ -285,7 +249,7 @@ fn fits_the_subnet(here: &Here, seen: &Seen, own: &Nic, address: IpAddr) -> Resu
     // The metadata tells no IPv6 ranges.
     let Some(first) = ranges.first() else { return Ok(()) };
     let Some(range) = ranges.iter().find(|range| range.contains(&address)) else {
-        let peers = seen.nics.iter().filter(|nic| !nic.own).filter_map(Nic::subnet);
+        let peers = seen.members.peers().filter_map(Nic::subnet);
         if let (Some(mine), Some(other)) = (
             own.subnet(),
             peers.into_iter().find(|subnet| own.subnet().is_some_and(|own| !own.eq_ignore_ascii_case(subnet))),
@@ -325,7 +289,7 @@ fn public_may_be_taken(azure: &Azure, seen: &Seen, id: &Id, part: &PartId) -> Re
         None => return Ok(()),
     };
     let Some(user) = body.pointer("/properties/ipConfiguration/id").and_then(Value::as_str) else { return Ok(()) };
-    if seen.nics.iter().any(|nic| nic.owns(user)) {
+    if seen.members.nics.iter().any(|nic| nic.owns(user)) {
         return Ok(());
     }
     Err(Error::new(
@@ -338,7 +302,7 @@ fn public_may_be_taken(azure: &Azure, seen: &Seen, id: &Id, part: &PartId) -> Re
 /// Writes one interface and waits for the operation; a peer's not longer than its share of the time.
 pub async fn write(arm: &Arm, id: &Id, body: &Value, version: Option<&str>, write: Write) -> Result<()> {
     let accepted = arm.put(id, body, version).await?;
-    let bound = (write == Write::Frees).then(|| share_of(arm));
+    let bound = (write == Write::Frees).then(|| share(arm.deadline()));
     arm.finish(accepted, bound).await
 }
 
@@ -367,14 +331,18 @@ fn for_good(error: &Error) -> bool {
     final_code || error.cloud_code.as_deref().is_some_and(|code| code.starts_with("PublicIPAddress"))
 }
 
+/// `PrivateIPAddressIsAllocated`, or `PrivateIPAddressInUse` as older ones say.
+pub fn is_in_use(error: &Error) -> bool {
+    error.cloud_code.as_deref().is_some_and(|code| code.starts_with("PrivateIPAddressI"))
+}
+
 /// The address is in use, and not by a listed peer that may be giving it up just now. The message names the own entry and
 /// the one that has the address.
 fn is_taken_by_a_stranger(azure: &Azure, here: &Here, own: &Id, error: &Error) -> bool {
-    let allocated = error.cloud_code.as_deref().is_some_and(|code| code.starts_with("PrivateIPAddressI"));
     let ids = error.message.match_indices("/subscriptions/").filter_map(|(at, _)| error.message.get(at..));
     let others: Vec<&str> = ids.filter(|id| !begins_with(id, own)).collect();
     let mut peers = azure.config.nics.iter().map(|reference| here.id(reference, "networkInterfaces"));
-    allocated && !others.is_empty() && !peers.any(|peer| others.iter().any(|id| begins_with(id, &peer)))
+    is_in_use(error) && !others.is_empty() && !peers.any(|peer| others.iter().any(|id| begins_with(id, &peer)))
 }
 
 fn names_resource(message: &str, id: &Id) -> bool {

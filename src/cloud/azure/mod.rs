@@ -7,6 +7,7 @@ mod arm;
 mod error;
 mod identity;
 mod ip_config;
+mod members;
 mod metadata;
 mod nic;
 mod ranges;
@@ -14,7 +15,7 @@ mod rehearsal;
 mod route;
 mod token;
 
-use super::{Cloud, Plan, local_address};
+use super::{Cloud, Plan, Silent, local_address};
 use crate::{
     config::{
         Http,
@@ -26,7 +27,7 @@ use crate::{
         client::{self, Client},
         retry::Caller,
     },
-    report::{CheckItem, Verdict},
+    report::CheckItem,
     vip::{Goal, Member, Part, PartId, Vip},
 };
 use arm::{Arm, Door, Id};
@@ -43,6 +44,8 @@ pub struct Azure {
     http: Client,
     metadata_http: Client,
     start: OnceCell<(Here, Arm)>,
+    /// Members that did not answer; they are not asked again by this call.
+    silent: RefCell<Vec<Silent>>,
     /// Parts that a write was refused for: the others go without them.
     trouble: RefCell<BTreeMap<PartId, Error>>,
 }
@@ -103,6 +106,7 @@ impl Azure {
             local,
             caller,
             start: OnceCell::new(),
+            silent: RefCell::default(),
             trouble: RefCell::default(),
         })
     }
@@ -211,7 +215,7 @@ impl Cloud for Azure {
         let member = Member { instance: Some(seen.here.vm.clone()), zone: seen.here.zone.clone(), ..Member::default() };
         match &seen.body {
             Body::IpConfig(body) => {
-                let own = body.nics.iter().find(|nic| nic.own);
+                let own = body.members.own();
                 Member { interface: own.map(|nic| nic.id.name().to_owned()), ..member }
             }
             // The holder of a route is the address of its next hop.
@@ -260,14 +264,7 @@ impl Cloud for Azure {
     fn remarks(&self, seen: &Seen) -> Vec<CheckItem> {
         let mut items = vec![local_address(&self.vips, &self.local)];
         if let Body::IpConfig(body) = &seen.body {
-            for id in &body.missing {
-                items.push(CheckItem::new(
-                    "memberMissing",
-                    Verdict::Warning,
-                    format!("the interface {} of `azure.nics` does not exist", id.name()),
-                    "remove it from `azure.nics` on every member, or correct its name",
-                ));
-            }
+            items.extend(body.members.remarks());
         }
         items
     }
@@ -299,6 +296,9 @@ impl Azure {
     /// A write that was refused because of some parts is planned again without them.
     fn note_trouble(&self, own: &Id, error: Error, with_public: bool) -> Error {
         let Some((here, _)) = self.start.get() else { return error };
+        if let (true, Some(silent)) = (ip_config::is_in_use(&error), self.silent.borrow().first()) {
+            return silent.may_hold(error);
+        }
         let parts = ip_config::parts_at_fault(self, here, own, &error, with_public);
         if parts.is_empty() {
             return error;

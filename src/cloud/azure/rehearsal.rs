@@ -21,7 +21,7 @@ pub async fn all(azure: &Azure, arm: &Arm, seen: &Seen) -> Vec<CheckItem> {
     let needs = match &seen.body {
         Body::IpConfig(body) => {
             let mut needs = Needs::new();
-            body.nics.iter().for_each(|nic| of_interface(&mut needs, nic));
+            body.members.nics.iter().for_each(|nic| of_interface(&mut needs, nic));
             for id in azure.vips.iter().filter_map(|vip| azure.public_id(&seen.here, vip)) {
                 need(&mut needs, id.clone(), "Microsoft.Network/publicIPAddresses/read");
                 need(&mut needs, id, "Microsoft.Network/publicIPAddresses/join/action");

@@ -13,7 +13,7 @@ use super::{
     vm::{Vm, access_configs, text},
 };
 use crate::{
-    cloud::{After, Effect, Need, Plan, Step},
+    cloud::{After, Effect, Need, Plan, Step, share},
     error::{Code, Error, Result},
     report::{CheckItem, Verdict},
     vip::{Holder, Part, PartId, Vip},
@@ -208,7 +208,7 @@ fn may_be_taken<'a>(gcp: &Gcp, seen: &Seen, interface: &Value, address: &'a Addr
 }
 
 pub async fn delete_from(compute: &Compute, vm: &Path, interface: usize, name: &str, peer: bool) -> Result<()> {
-    let bound = peer.then(|| super::share_of(compute));
+    let bound = peer.then(|| share(compute.deadline()));
     let request = Request {
         call: "instances.deleteAccessConfig",
         method: Method::POST,

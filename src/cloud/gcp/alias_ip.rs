@@ -14,7 +14,7 @@ use super::{
     vm::{Vm, entry_with, net, net_of, ranges, text},
 };
 use crate::{
-    cloud::{After, Effect, Need, Plan, Step},
+    cloud::{After, Effect, Need, Plan, Step, share},
     error::{Code, Error, Result},
     vip::{Goal, Holder, Part, PartId, Vip},
 };
@@ -277,7 +277,7 @@ fn fits_the_subnet(gcp: &Gcp, here: &Here, seen: &Seen, own: &Vm, interface: &Va
 
 /// Sends one write and waits for its operation; a peer's not longer than its share of the time.
 pub async fn update(compute: &Compute, vm: &Path, interface: usize, body: &Value, write: Write) -> Result<()> {
-    let bound = (write == Write::Frees).then(|| super::share_of(compute));
+    let bound = (write == Write::Frees).then(|| share(compute.deadline()));
     let operation = compute
         .change(Request {
             call: "instances.updateNetworkInterface",

@@ -6,6 +6,7 @@
 
 use super::{error, metadata::Metadata};
 use crate::{
+    cloud::DEAD_ZONE,
     deadline::Deadline,
     error::{Code, Error, Result},
     journal::Journal,
@@ -306,7 +307,7 @@ fn read_json(kind: Kind, answer: &Answer) -> Result<Value> {
 }
 
 fn still_running(what: &str, elapsed: Duration) -> Error {
-    Error::new(Code::Ambiguous, format!("{what} still runs after {:.1} s", elapsed.as_secs_f64()), super::DEAD_ZONE)
+    Error::new(Code::Ambiguous, format!("{what} still runs after {:.1} s", elapsed.as_secs_f64()), DEAD_ZONE)
         .with(|details| details.maybe_done = true)
 }
 

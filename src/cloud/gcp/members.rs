@@ -10,7 +10,10 @@ use super::{
     compute::{Compute, Path},
     vm::Vm,
 };
-use crate::error::{Code, Error, Result};
+use crate::{
+    cloud::{Silent, share_of},
+    error::{Code, Error, Result},
+};
 use futures_util::future::{join_all, try_join};
 use serde_json::Value;
 
@@ -21,12 +24,6 @@ pub struct Members {
     pub missing: Vec<String>,
     /// Listed VMs that nothing is known of, because what could tell did not answer.
     pub silent: Vec<Silent>,
-}
-
-#[derive(Debug, Clone)]
-pub struct Silent {
-    pub name: String,
-    pub why: Error,
 }
 
 /// A bound on the pages of a list that was filtered down to a few names.
@@ -91,15 +88,7 @@ async fn read(compute: &Compute, here: &Here, path: Path) -> (Path, Result<Value
         let read = get.await;
         return (path, read);
     }
-    let share = super::share_of(compute);
-    let read = match tokio::time::timeout(share, get).await {
-        Ok(read) => read,
-        Err(_) => Err(Error::new(
-            Code::Unavailable,
-            format!("compute:instances.get on {path}: no answer within {:.1} s", share.as_secs_f64()),
-            super::DEAD_ZONE,
-        )),
-    };
+    let read = share_of(compute.deadline(), &format!("compute:instances.get on {path}"), get).await;
     (path, read)
 }
 

@@ -15,7 +15,7 @@ mod rehearsal;
 mod route;
 mod vm;
 
-use super::{Cloud, Plan, local_address};
+use super::{Cloud, Plan, Silent, local_address};
 use crate::{
     config::{
         Http,
@@ -33,7 +33,7 @@ use crate::{
 use alias_ip::Write;
 use compute::{Compute, Path};
 use identity::Here;
-use members::{Members, Silent};
+use members::Members;
 use metadata::Metadata;
 use serde_json::Value;
 use std::{
@@ -196,12 +196,7 @@ impl Gcp {
     /// A write that was refused because of some parts is planned again without them.
     fn note_trouble(&self, error: Error, write: Write, parts: &[PartId]) -> Error {
         if let (Write::Takes, Code::Conflict, Some(silent)) = (write, error.code, self.silent.borrow().first()) {
-            // Whoever has it may be a member that could not be asked.
-            return error.with(|details| {
-                details.code = Code::Unavailable;
-                details.message = format!("{}; {} could not be asked: {}", details.message, silent.name, silent.why);
-                details.remedy = DEAD_ZONE.into();
-            });
+            return silent.may_hold(error);
         }
         let at_fault = alias_ip::parts_at_fault(self, &error, write, parts, &self.freed.borrow());
         if at_fault.is_empty() {
@@ -210,14 +205,6 @@ impl Gcp {
         self.trouble.borrow_mut().extend(at_fault.into_iter().map(|part| (part, error.clone())));
         error.with(|details| details.code = Code::Conflict)
     }
-}
-
-/// What to do where a member's zone does not answer.
-const DEAD_ZONE: &str = "the zone of that member may be lost; call again, and consider the mechanism `route`, which does not touch the other member";
-
-/// What one call on a peer may take: half of the time that is left, so that the rest can still be used.
-fn share_of(compute: &Compute) -> Duration {
-    compute.deadline().remaining() / 2
 }
 
 impl Cloud for Gcp {
@@ -350,14 +337,7 @@ impl Gcp {
                 "remove it from `gcp.instances` on every member, or correct its name",
             )
         });
-        let silent = members.silent.iter().map(|Silent { name, why }| {
-            CheckItem::new(
-                "memberUnreachable",
-                Verdict::Warning,
-                format!("the VM {name} of `gcp.instances` could not be asked: {why}"),
-                why.remedy.clone(),
-            )
-        });
+        let silent = members.silent.iter().map(|silent| silent.remark("the VM", "gcp.instances"));
         gone.chain(silent).collect()
     }
 }
