@@ -257,16 +257,10 @@ impl Compute {
                 Err(error) => match error.code {
                     // The time ran out in which the server waited with us; or it has other things to do.
                     Code::Unavailable | Code::Throttled => pause = error.retry_after.unwrap_or_default(),
-                    Code::NotFound | Code::Unexpected if by_waiting => by_waiting = false,
-                    // A look that failed says nothing of the change, which was accepted.
-                    code => {
-                        return Err(error.with(|details| {
-                            details.maybe_done = true;
-                            if !matches!(code, Code::Deadline | Code::Interrupted) {
-                                details.code = Code::Ambiguous;
-                            }
-                        }));
-                    }
+                    // Not every door to the API lets this one call through; looking may still be possible.
+                    Code::Deadline | Code::Interrupted | Code::Unauthenticated => return Err(unseen(error)),
+                    _ if by_waiting => by_waiting = false,
+                    _ => return Err(unseen(error)),
                 },
             }
             // Where the server did not wait, we do: an eighth of the time so far, so that the end is seen soon after it came.
@@ -304,6 +298,16 @@ fn read_json(kind: Kind, answer: &Answer) -> Result<Value> {
         return answer.json(kind, "Compute Engine");
     }
     Err(error::explain(answer.status, &answer.body, answer.retry_after()))
+}
+
+/// A look that failed says nothing of the change, which was accepted.
+fn unseen(error: Error) -> Error {
+    error.with(|details| {
+        details.maybe_done = true;
+        if !matches!(details.code, Code::Deadline | Code::Interrupted) {
+            details.code = Code::Ambiguous;
+        }
+    })
 }
 
 fn still_running(what: &str, elapsed: Duration) -> Error {

@@ -22,8 +22,7 @@ impl Vm {
     /// An interface by its number: `nic0` is the first.
     pub fn interface(&self, number: usize) -> Option<&Value> {
         let name = format!("nic{number}");
-        let interfaces = self.interfaces();
-        interfaces.iter().find(|interface| interface.get("name").and_then(Value::as_str) == Some(&name))
+        self.interfaces().iter().find(|interface| text(interface, "name") == name)
     }
 
     pub fn interfaces(&self) -> &[Value] {
