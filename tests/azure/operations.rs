@@ -125,3 +125,28 @@ fn a_dead_zone_that_frees_the_address_early_does_not_keep_it() {
     assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_B));
     assert!(writes(&sim).len() >= 2);
 }
+
+#[test]
+fn an_operation_here_that_never_ends_is_told_in_time_and_the_repeat_waits_for_it() {
+    let sim = Simulator::start(World::article());
+    sim.operations().hang(NIC_B);
+    let begun = Instant::now();
+    let report = Member::b(&sim).with(json!({ "deadlineSeconds": 3 })).hook();
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    assert_error(&report, "unverified", "deadline");
+    assert_eq!(report["retry"], true);
+    sim.clear_log();
+    // The earlier call's operation ends while the repeat waits; nothing is written a second time.
+    let again = std::thread::scope(|scope| {
+        let call = scope.spawn(|| Member::b(&sim).hook());
+        while !sim.log().iter().skip(written).any(|call| call.ended.is_none() || call.action == "GET networkInterfaces")
+        {
+            std::thread::yield_now();
+        }
+        sim.operations().let_go(NIC_B);
+        call.join().expect("no panic")
+    });
+    assert_eq!(again["ok"], true, "{again:#}");
+    assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_B));
+    assert!(writes(&sim).is_empty(), "{:?}", writes(&sim));
+}

@@ -113,3 +113,17 @@ fn a_lost_answer_is_asked_for_again_under_the_same_id() {
     assert_eq!(ids[0], ids[1]);
     assert!(sim.log().iter().all(|call| call.status != 412));
 }
+
+#[test]
+fn an_operation_here_that_never_ends_is_unverified_in_time_and_the_repeat_finishes() {
+    let sim = Simulator::start(World::article());
+    sim.operations().hang(VM_B);
+    let begun = Instant::now();
+    let report = Member::b(&sim).with(json!({ "deadlineSeconds": 3 })).hook();
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    assert_error(&report, "unverified", "deadline");
+    assert_eq!(report["retry"], true);
+    sim.operations().let_go(VM_B);
+    assert_eq!(Member::b(&sim).hook()["ok"], true);
+    assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(VM_B));
+}
