@@ -186,7 +186,7 @@ impl Call {
                 let cloud =
                     crate::cloud::aws::Aws::new(block, http, prepared.vips.clone(), prepared.local.clone(), caller);
                 match cloud {
-                    Ok(cloud) => self.in_cloud(&cloud, &prepared).await,
+                    Ok(cloud) => Box::pin(self.in_cloud(&cloud, &prepared)).await,
                     Err(error) => self.report(Findings::failed(self.action.unable(), error), &[]),
                 }
             }
@@ -196,7 +196,7 @@ impl Call {
                 self.subject.mechanism = Some(block.mechanism.as_str());
                 let (vips, local) = (prepared.vips.clone(), prepared.local.clone());
                 match crate::cloud::azure::Azure::new(block, http, vips, local, caller) {
-                    Ok(cloud) => self.in_cloud(&cloud, &prepared).await,
+                    Ok(cloud) => Box::pin(self.in_cloud(&cloud, &prepared)).await,
                     Err(error) => self.report(Findings::failed(self.action.unable(), error), &[]),
                 }
             }
@@ -206,7 +206,7 @@ impl Call {
                 self.subject.mechanism = Some(block.mechanism.as_str());
                 let (vips, local) = (prepared.vips.clone(), prepared.local.clone());
                 match crate::cloud::gcp::Gcp::new(block, http, vips, local, caller) {
-                    Ok(cloud) => self.in_cloud(&cloud, &prepared).await,
+                    Ok(cloud) => Box::pin(self.in_cloud(&cloud, &prepared)).await,
                     Err(error) => self.report(Findings::failed(self.action.unable(), error), &[]),
                 }
             }
@@ -228,20 +228,22 @@ impl Call {
         }
         match self.action {
             Action::Acquire => {
-                let work = takeover::acquire(cloud, deadline, &self.journal, reason.write(), *mode);
-                let (findings, advice) = beside(work, cloud.advice()).await;
+                // Boxed: a cloud's SDK makes these large, and the stack is that of a database process.
+                let work = Box::pin(takeover::acquire(cloud, deadline, &self.journal, reason.write(), *mode));
+                let (findings, advice) = beside(work, Box::pin(cloud.advice())).await;
                 self.report(findings, &advice)
             }
             Action::Release => {
-                let findings = takeover::release(cloud, deadline, &self.journal, *mode).await;
+                let findings = Box::pin(takeover::release(cloud, deadline, &self.journal, *mode)).await;
                 self.report(findings, &[])
             }
             Action::Status => {
-                let findings = takeover::status(cloud).await;
+                let findings = Box::pin(takeover::status(cloud)).await;
                 self.report(findings, &[])
             }
             Action::Check => {
-                let (mut findings, advice) = futures_util::future::join(takeover::check(cloud), cloud.advice()).await;
+                let (mut findings, advice) =
+                    futures_util::future::join(Box::pin(takeover::check(cloud)), Box::pin(cloud.advice())).await;
                 let configuration = CheckItem::ok(
                     "configuration",
                     format!("{} with {} for {}", cloud.name(), cloud.mechanism(), self.subject.vips),

@@ -129,6 +129,12 @@ pub struct Details {
     /// True when a change was on its way as this error arose: it may have been made.
     #[serde(skip)]
     pub maybe_done: bool,
+    /// True when a change was accepted and then ended badly: what it left behind has to be looked at.
+    #[serde(skip)]
+    pub accepted: bool,
+    /// True when somebody else changed the same thing at the same time.
+    #[serde(skip)]
+    pub race: bool,
 }
 
 impl Error {
@@ -143,6 +149,8 @@ impl Error {
             request_id: None,
             retry_after: None,
             maybe_done: false,
+            accepted: false,
+            race: false,
         }))
     }
 
@@ -150,9 +158,15 @@ impl Error {
     pub fn with(mut self, change: impl FnOnce(&mut Details)) -> Self {
         change(&mut self.0);
         self.0.message = one_line(&self.0.message);
+        for name in [&mut self.0.cloud_code, &mut self.0.request_id].into_iter().flatten() {
+            *name = one_line(name).chars().take(LONGEST_NAME).collect();
+        }
         self
     }
 }
+
+/// No cloud's name of an error or a request is longer than this.
+const LONGEST_NAME: usize = 128;
 
 /// A message may quote what somebody else wrote: a path, a key, a cloud's answer. It goes to a log of lines and into a
 /// report of bounded length, so it is one line of a bounded length itself.
@@ -204,6 +218,8 @@ mod tests {
         let message = Error::new(Code::InvalidConfig, long, "").message.clone();
         assert!(message.starts_with("could not read   [2Jx") && message.ends_with("x: No such file"), "{message}");
         assert!(message.chars().count() < 900);
+        let named = Error::new(Code::Denied, "x", "").with(|details| details.cloud_code = Some("a\n".repeat(9_000)));
+        assert!(named.cloud_code.as_ref().is_some_and(|name| name.len() <= 128 && !name.contains('\n')));
     }
 
     #[test]

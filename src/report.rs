@@ -259,13 +259,14 @@ fn summary(subject: &Subject, findings: &Findings, before: Option<&str>, own: Op
         None => "several holders".to_owned(),
     };
     let nobody_before = !findings.before.is_empty() && findings.before.iter().all(|part| part.holder == Holder::Nobody);
+    let earlier = earlier_holders(findings, own);
     match findings.outcome {
         Outcome::Moved if nobody_before => format!("{vips} is now on {here} after {ms} ms; nobody held it before"),
-        Outcome::Moved => format!("{vips} moved from {} to {here} in {ms} ms", before.unwrap_or("several holders")),
+        Outcome::Moved => format!("{vips} moved from {} to {here} in {ms} ms", before.unwrap_or(&earlier)),
         Outcome::AlreadyHeld => format!("{vips} is on {here} already, confirmed in {ms} ms"),
         Outcome::WouldMove => format!(
             "{vips} would move from {} to {here}; nothing was changed",
-            before.unwrap_or(if nobody_before { "nobody" } else { "several holders" })
+            before.unwrap_or(if nobody_before { "nobody" } else { &earlier })
         ),
         Outcome::Skipped => {
             format!("{vips} was left alone: `takeOverIn` chooses another moment than {}", subject.reason)
@@ -293,6 +294,12 @@ fn summary(subject: &Subject, findings: &Findings, before: Option<&str>, own: Op
         Outcome::WouldRelease => format!("{vips} would be released by {here}; nothing was changed"),
         Outcome::NotReleased => format!("{vips} was not released by {here}{why}"),
     }
+}
+
+/// Who held anything before, where parts were with different holders or with nobody.
+fn earlier_holders(findings: &Findings, own: Option<&str>) -> String {
+    let held: Vec<Part> = findings.before.iter().filter(|part| part.holder != Holder::Nobody).cloned().collect();
+    common_holder(&held, own).unwrap_or_else(|| "several holders".to_owned())
 }
 
 fn first_failure(findings: &Findings) -> Option<String> {

@@ -96,7 +96,7 @@ fn run_shielded(action: Action, request: &[u8], host: Host) -> Report {
         .build();
     match runtime {
         Ok(runtime) => {
-            let report = runtime.block_on(command::run(action, request, &host));
+            let report = runtime.block_on(Box::pin(command::run(action, request, &host)));
             // Connections that are still open end here, with everything else.
             drop(runtime);
             report

@@ -168,6 +168,16 @@ impl Azure {
 }
 
 impl Reference {
+    /// Resource Manager treats names without regard to case.
+    fn same(&self, other: &Reference) -> bool {
+        match (self, other) {
+            (Reference::Name(one), Reference::Name(other)) | (Reference::Id(one), Reference::Id(other)) => {
+                one.eq_ignore_ascii_case(other)
+            }
+            _ => false,
+        }
+    }
+
     pub fn read(text: &str, kind: &str, at: &Place) -> Result<Self, Problem> {
         if !text.starts_with('/') {
             return resource_name(text, at).map(|()| Reference::Name(text.to_owned()));
@@ -203,7 +213,7 @@ fn read_list(texts: Vec<String>, kind: &str, at: &Place) -> Result<Vec<Reference
     let mut list: Vec<Reference> = Vec::new();
     for (n, text) in texts.iter().enumerate() {
         let reference = Reference::read(text, kind, &at.index(n))?;
-        if list.contains(&reference) {
+        if list.iter().any(|known| known.same(&reference)) {
             return Err(at.index(n).problem(text.as_str(), "a name that does not stand in the list already"));
         }
         list.push(reference);
@@ -246,6 +256,7 @@ mod tests {
                 (VIP, "{}", ["`azure.nics`", "0 interfaces", "at least two"]),
                 (VIP, r#"{"nics":["a"]}"#, ["`azure.nics`", "1 interfaces", "at least two"]),
                 (VIP, r#"{"nics":["a","a"]}"#, ["`azure.nics[1]`", "a", "already"]),
+                (VIP, r#"{"nics":["a","A"]}"#, ["`azure.nics[1]`", "A", "already"]),
                 (VIP, r#"{"nics":["a","b/c"]}"#, ["`azure.nics[1]`", "b/c", "name"]),
                 (
                     VIP,

@@ -6,7 +6,7 @@ use crate::{
     cloud::{Cloud, Effect, Need, Step},
     deadline::Deadline,
     error::{Code, Error},
-    vip::{Holder, Part, PartId},
+    vip::{Goal, Holder, Part, PartId},
 };
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use std::collections::{BTreeMap, BTreeSet};
@@ -91,6 +91,30 @@ impl Changes {
         self.last_seen.iter().any(|part| part.holder == Holder::Nobody && self.freed(&part.id))
     }
 
+    /// Whether a change of ours brought the part here, and a look that cannot be that old shows it with nobody.
+    pub fn is_undone(&self, goal: Goal, part: &Part) -> bool {
+        let done = matches!(self.of(&part.id), Some(Progress::Done { .. }));
+        matches!(goal, Goal::Hold(_)) && done && part.holder == Holder::Nobody
+    }
+
+    /// What the cloud has taken back is to be done again.
+    pub fn take_back(&mut self, goal: Goal, parts: &[Part]) {
+        for part in parts.iter().filter(|part| self.is_undone(goal, part)).cloned().collect::<Vec<_>>() {
+            let error = Error::new(
+                Code::Unavailable,
+                format!("{}: the change succeeded, and a moment later it was not there", part.id),
+                "call again; if this happens every time, look at the cloud's own log of activities",
+            );
+            let error = error.with(|details| details.accepted = true);
+            self.by_part.insert(part.id, Progress::Failed(error));
+        }
+    }
+
+    /// Whether all that went wrong is that a plan left parts out.
+    pub fn only_refused(&self) -> bool {
+        self.by_part.values().all(|progress| matches!(progress, Progress::Refused(_)))
+    }
+
     /// Whether a change was sent whose answer was lost.
     pub fn any_in_doubt(&self) -> bool {
         self.by_part.values().any(|progress| matches!(progress, Progress::Maybe(_)))
@@ -100,6 +124,7 @@ impl Changes {
     pub fn as_far_as_known(&self) -> Vec<Part> {
         let known = |part: &Part| match self.by_part.get(&part.id) {
             Some(Progress::Done { .. } | Progress::Maybe(_)) => Part { holder: Holder::Unknown, ..part.clone() },
+            Some(Progress::Failed(error)) if error.accepted => Part { holder: Holder::Unknown, ..part.clone() },
             _ if self.freed.contains(&part.id) => Part { holder: Holder::Unknown, ..part.clone() },
             _ => part.clone(),
         };
@@ -189,14 +214,15 @@ impl Changes {
 
     fn note<C>(&mut self, step: &Step<C>, made: &Made) {
         let maybe = made.as_ref().is_err_and(|error| error.maybe_done);
-        self.sent |= made.is_ok() || maybe;
+        let accepted = made.as_ref().is_err_and(|error| error.accepted);
+        self.sent |= made.is_ok() || maybe || accepted;
         // What is left over shows in the next look, and keeps nothing from being where it must be.
         if step.effect == Effect::Tidies {
             return;
         }
-        if step.effect == Effect::Frees && (made.is_ok() || maybe) {
+        if step.effect == Effect::Frees && (made.is_ok() || maybe || accepted) {
             self.freed.extend(step.parts.iter().cloned());
-            self.held_back = made.as_ref().err().cloned();
+            self.held_back = made.as_ref().err().filter(|_| maybe).cloned();
         }
         for part in &step.parts {
             let progress = match made {
@@ -245,5 +271,5 @@ async fn make_one<C: Cloud>(cloud: &C, deadline: &Deadline, change: &C::Change) 
             "call again; if this happens every time, raise `deadlineSeconds`",
         ));
     }
-    cloud.apply(change).await
+    Box::pin(cloud.apply(change)).await
 }

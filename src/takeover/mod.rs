@@ -26,6 +26,9 @@ const MOST_ROUNDS: u32 = 6;
 const BETWEEN_ROUNDS: Duration = Duration::from_millis(200);
 const LONGEST_BETWEEN_ROUNDS: Duration = Duration::from_secs(2);
 
+/// For a look that says where the VIP is, whatever became of the changes.
+const ROOM_FOR_A_LAST_LOOK: Duration = Duration::from_millis(300);
+
 /// Whether changes are made or only listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -84,9 +87,14 @@ pub async fn check<C: Cloud>(cloud: &C) -> Findings {
     let parts = cloud.placement(&seen);
     let error = match cloud.plan(&seen, Goal::Hold(Write::Always)) {
         Ok(plan) => {
+            let here = parts.iter().filter(|part| part.holder == Holder::ThisMember).count();
             items.push(CheckItem::ok(
                 "resources",
-                format!("{} of {} parts can be moved here", plan.steps.len(), parts.len()),
+                format!(
+                    "found; {here} of {} parts are here, {} calls would bring the rest",
+                    parts.len(),
+                    plan.steps.len()
+                ),
             ));
             for (part, why) in &plan.refused {
                 items.push(CheckItem::failed(format!("resources {part}"), why));
@@ -101,7 +109,7 @@ pub async fn check<C: Cloud>(cloud: &C) -> Findings {
     items.extend(cloud.remarks(&seen));
     items.extend(cloud.rehearse(&seen).await);
     Findings {
-        member: Some(member),
+        member: Some(cloud.member(&seen)),
         before: parts.clone(),
         after: parts,
         error,
@@ -112,7 +120,7 @@ pub async fn check<C: Cloud>(cloud: &C) -> Findings {
 
 async fn towards<C: Cloud>(cloud: &C, deadline: &Deadline, journal: &Journal, goal: Goal, mode: Mode) -> Findings {
     let untouched = outcome::untouched(goal);
-    let mut seen = match cloud.discover().await {
+    let mut seen = match Box::pin(cloud.discover()).await {
         Ok(seen) => seen,
         Err(error) => return Findings::failed(untouched, error),
     };
@@ -130,76 +138,113 @@ async fn towards<C: Cloud>(cloud: &C, deadline: &Deadline, journal: &Journal, go
             };
         }
     }
+    if mode == Mode::DryRun {
+        return dry_run(cloud, journal, goal, &seen);
+    }
     let member = cloud.member(&seen);
     let remarks_of_look = cloud.remarks(&seen);
     let before = cloud.placement(&seen);
-    let mut changes = Changes::new(before.clone());
-    let mut goal = goal;
-    let mut round = 0;
-    let stopped = loop {
-        round += 1;
-        let plan = match cloud.plan(&seen, goal) {
-            Ok(plan) => plan,
-            Err(error) => break Some(error),
+    let mut run = Run { cloud, deadline, goal, seen, changes: Changes::new(before.clone()), round: 0 };
+    let mut verified = loop {
+        // Boxed: a cloud's SDK makes them large, and the stack is that of a database process.
+        let verified = match Box::pin(run.until_made()).await {
+            None => Box::pin(verify::until_settled(cloud, deadline, &run.seen, run.goal, &mut run.changes)).await,
+            // Nothing was sent: the first look still says it all.
+            Some(error) if !run.changes.any_sent() => verify::Verified::unread(before.clone(), error),
+            Some(error) => verify::Verified::unread(run.changes.as_far_as_known(), error),
         };
-        if mode == Mode::DryRun {
-            for step in &plan.steps {
-                let (call, target) = cloud.describe(&step.change);
-                journal.record(Step { call, target, attempts: 0, ms: 0, result: "planned".into() });
-            }
-            let outcome = outcome::of_dry_run(goal, &before, plan.steps.is_empty());
-            // The parts that a real call would leave behind are told beside the plan.
-            let remarks = plan.refused.iter().map(|(part, error)| {
-                CheckItem::new(
-                    "partRefused",
-                    Verdict::Warning,
-                    format!("{part}: {}", error.message),
-                    error.remedy.clone(),
-                )
-            });
-            let remarks = remarks.chain(remarks_of_look).collect();
-            let error = (!outcome.is_ok()).then(|| plan.refused.into_iter().next().map(|(_, error)| error)).flatten();
-            return Findings {
-                member: Some(member),
-                before: before.clone(),
-                after: before,
-                error,
-                remarks,
-                ..Findings::new(outcome)
-            };
+        let undone = matches!(verified.end, verify::End::Undone);
+        if !undone || run.round >= MOST_ROUNDS || !deadline.fits_a_round_trip() {
+            break verified;
         }
-        changes.note_refused(plan.refused);
-        changes.make(cloud, deadline, plan.steps).await;
-        if let Err(stop) = deadline.check() {
-            break Some(stop);
+        run.changes.take_back(run.goal, &verified.parts);
+        if run.look_again().await.is_err() {
+            break verified;
         }
-        let enough = round >= MOST_ROUNDS && !changes.must_go_on() && !changes.any_in_doubt();
-        if !changes.want_another_look() || enough || !deadline.fits_a_round_trip() {
-            break None;
-        }
-        // A first repeat is a race that is already over; later ones leave the other side some time.
-        if let Err(stop) = deadline.sleep((BETWEEN_ROUNDS * (round - 1)).min(LONGEST_BETWEEN_ROUNDS)).await {
-            break Some(stop);
-        }
-        seen = match cloud.observe(&seen).await {
-            Ok(seen) => seen,
-            Err(error) => break Some(error),
-        };
-        changes.look_again(&cloud.placement(&seen));
-        goal = match goal {
-            Goal::Hold(_) => Goal::Hold(Write::IfNeeded),
-            Goal::LetGo => Goal::LetGo,
-        };
-    };
-    let mut verified = match stopped {
-        None => verify::until_settled(cloud, deadline, &seen, goal, &mut changes).await,
-        // Nothing was sent: the first look still says it all.
-        Some(error) if !changes.any_sent() => verify::Verified::unread(before.clone(), error),
-        Some(error) => verify::Verified::unread(changes.as_far_as_known(), error),
     };
     // What was amiss before the changes may be mended by them: the last look tells.
     let remarks = verified.remarks.take().unwrap_or(remarks_of_look);
-    Findings { remarks, ..outcome::conclude(goal, member, before, changes, verified) }
+    // What keeps traffic away from a holder is no news where it gives the VIP up.
+    let remarks = if goal == Goal::LetGo { Vec::new() } else { remarks };
+    Findings { remarks, ..outcome::conclude(run.goal, member, before, run.changes, verified) }
+}
+
+/// The plan, with nothing of it made.
+fn dry_run<C: Cloud>(cloud: &C, journal: &Journal, goal: Goal, seen: &C::Seen) -> Findings {
+    let before = cloud.placement(seen);
+    let told = Findings {
+        member: Some(cloud.member(seen)),
+        before: before.clone(),
+        after: before.clone(),
+        remarks: cloud.remarks(seen),
+        ..Findings::new(outcome::untouched(goal))
+    };
+    let plan = match cloud.plan(seen, goal) {
+        Ok(plan) => plan,
+        Err(error) => return Findings { error: Some(error), ..told },
+    };
+    for step in &plan.steps {
+        let (call, target) = cloud.describe(&step.change);
+        journal.record(Step { call, target, attempts: 0, ms: 0, result: "planned".into() });
+    }
+    let outcome = outcome::of_dry_run(goal, &before, plan.steps.is_empty());
+    // The parts that a real call would leave behind are told beside the plan.
+    let refused = plan.refused.iter().map(|(part, error)| {
+        CheckItem::new("partRefused", Verdict::Warning, format!("{part}: {}", error.message), error.remedy.clone())
+    });
+    let remarks = refused.chain(told.remarks.iter().cloned()).collect();
+    let first = plan.refused.first().map(|(_, error)| error.clone());
+    Findings { outcome, error: first.filter(|_| !outcome.is_ok()), remarks, ..told }
+}
+
+/// One call on its way to the goal.
+struct Run<'a, C: Cloud> {
+    cloud: &'a C,
+    deadline: &'a Deadline,
+    goal: Goal,
+    seen: C::Seen,
+    changes: Changes,
+    round: u32,
+}
+
+impl<C: Cloud> Run<'_, C> {
+    /// Plans and changes, round by round, as long as another look may help. Answers what ended it from outside.
+    async fn until_made(&mut self) -> Option<Error> {
+        loop {
+            self.round += 1;
+            let plan = match self.cloud.plan(&self.seen, self.goal) {
+                Ok(plan) => plan,
+                Err(error) => return Some(error),
+            };
+            self.changes.note_refused(plan.refused);
+            self.changes.make(self.cloud, self.deadline, plan.steps).await;
+            if let Err(stop) = self.deadline.check() {
+                return Some(stop);
+            }
+            let enough = self.round >= MOST_ROUNDS && !self.changes.must_go_on() && !self.changes.any_in_doubt();
+            // A first repeat is a race that is already over; later ones leave the other side some time.
+            let pause = (BETWEEN_ROUNDS * (self.round - 1)).min(LONGEST_BETWEEN_ROUNDS);
+            let too_late = pause + ROOM_FOR_A_LAST_LOOK >= self.deadline.remaining();
+            if !self.changes.want_another_look() || enough || too_late {
+                return None;
+            }
+            if let Err(stop) = self.deadline.sleep(pause).await {
+                return Some(stop);
+            }
+            if let Err(error) = self.look_again().await {
+                return Some(error);
+            }
+            if let Goal::Hold(_) = self.goal {
+                self.goal = Goal::Hold(Write::IfNeeded);
+            }
+        }
+    }
+
+    async fn look_again(&mut self) -> Result<()> {
+        self.seen = Box::pin(self.cloud.observe(&self.seen)).await?;
+        self.changes.look_again(&self.cloud.placement(&self.seen));
+        Ok(())
+    }
 }
 
 /// Whether a part stands where the goal wants it.
@@ -210,9 +255,10 @@ fn reached(goal: Goal, part: &Part) -> bool {
     }
 }
 
-/// A conflict is a change that came too late, an ambiguous one may have been made: both want another look.
+/// A conflict is a change that came too late, an ambiguous one may have been made: both want another look. So does one
+/// that was accepted and failed for a cause that passes.
 fn wants_another_look(error: &Error) -> bool {
-    matches!(error.code, Code::Conflict | Code::Ambiguous)
+    matches!(error.code, Code::Conflict | Code::Ambiguous) || (error.accepted && error.code == Code::Unavailable)
 }
 
 type Made = Result<()>;

@@ -173,7 +173,7 @@ pub fn conclude(goal: Goal, member: Member, before: Vec<Part>, changes: Changes,
     };
     let ending = match end {
         End::Unseen(error) => error,
-        End::Settled | End::Lost | End::Stranded => None,
+        End::Settled | End::Lost | End::Stranded | End::Undone => None,
     };
     let error = if outcome.is_ok() {
         None
@@ -182,17 +182,25 @@ pub fn conclude(goal: Goal, member: Member, before: Vec<Part>, changes: Changes,
     } else {
         // That the process is to end outranks everything: it is why nothing else was tried.
         let interrupted = ending.clone().filter(|error| error.code == Code::Interrupted);
-        interrupted.or(own_error).or(ending).or(error)
+        interrupted.or(own_error).or(ending).or(error).map(as_it_ends)
     };
     Findings { member: Some(member), before, after: parts, error, ..Findings::new(outcome) }
+}
+
+/// Losing every race against another writer is no state that a person has to repair: the next call may win.
+fn as_it_ends(error: Error) -> Error {
+    if error.race && error.code == Code::Conflict {
+        return error.with(|details| details.code = Code::Unavailable);
+    }
+    error
 }
 
 fn of_hold(before: &[Part], after: &[Part], changes: &Changes, end: &End) -> (Outcome, Option<Error>) {
     let mine = |parts: &[Part]| parts.iter().filter(|part| part.holder == Holder::ThisMember).count();
     match end {
         End::Lost => (Outcome::Lost, None),
-        End::Stranded if mine(after) > 0 => (Outcome::Partial, Some(stranded())),
-        End::Stranded => (Outcome::Stranded, Some(stranded())),
+        End::Stranded | End::Undone if mine(after) > 0 => (Outcome::Partial, Some(stranded())),
+        End::Stranded | End::Undone => (Outcome::Stranded, Some(stranded())),
         End::Unseen(_) if changes.any_sent() => (Outcome::Unverified, Some(unconfirmed())),
         End::Unseen(_) => {
             if mine(before) > 0 && mine(before) < before.len() {
@@ -209,9 +217,13 @@ fn of_hold(before: &[Part], after: &[Part], changes: &Changes, end: &End) -> (Ou
                 (Outcome::Moved, None)
             }
         }
+        // The plan refused, before anything was sent: that it stands here is somebody's mistake, not ours.
+        End::Settled if mine(after) == after.len() && changes.only_refused() => (Outcome::NotMoved, None),
         // Everything is seen here, but a write that a hook sends to be sure was refused: the read alone may be too old.
         End::Settled if mine(after) == after.len() => (Outcome::Unverified, None),
         End::Settled if mine(after) > 0 => (Outcome::Partial, None),
+        // Here, but not in order: no read that could be trusted.
+        End::Settled if changes.any_sent() && after.iter().any(is_broken) => (Outcome::Unverified, None),
         End::Settled => (Outcome::NotMoved, None),
     }
 }
@@ -226,6 +238,10 @@ fn of_letting_go(before: &[Part], after: &[Part], changes: &Changes, end: &End) 
         End::Settled if gone && !has_failures(changes) => (Outcome::Released, None),
         _ => (Outcome::NotReleased, Some(not_seen_gone())),
     }
+}
+
+fn is_broken(part: &Part) -> bool {
+    matches!(part.holder, Holder::ThisMemberBroken(_))
 }
 
 fn has_failures(changes: &Changes) -> bool {

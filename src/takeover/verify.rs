@@ -30,6 +30,8 @@ pub enum End {
     Lost,
     /// A part that another member had was changed and is now with nobody.
     Stranded,
+    /// A change that had succeeded is not there: the cloud has taken it back.
+    Undone,
     /// It could not be seen in time.
     Unseen(Option<Error>),
 }
@@ -59,7 +61,7 @@ pub async fn until_settled<C: Cloud>(
     let mut confirmed = BTreeSet::new();
     let before = changes.before().to_vec();
     loop {
-        let looked = match cloud.observe(seen).await {
+        let looked = match Box::pin(cloud.observe(seen)).await {
             Ok(looked) => looked,
             Err(error) => return Verified::unread(changes.as_far_as_known(), error),
         };
@@ -70,6 +72,9 @@ pub async fn until_settled<C: Cloud>(
         if matches!(goal, Goal::Hold(_)) && parts.iter().any(|part| taken_away::<C>(part, &before, &confirmed, changes))
         {
             return Verified { parts, end: End::Lost, remarks };
+        }
+        if C::READS_LAG.is_zero() && parts.iter().any(|part| changes.is_undone(goal, part)) {
+            return Verified { parts, end: End::Undone, remarks };
         }
         if parts.iter().all(|part| reached(goal, part) || !was_sent(changes, &part.id)) {
             // What was freed and then could not be taken is not waited for: nothing is under way any more.

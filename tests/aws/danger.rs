@@ -115,12 +115,6 @@ fn a_configuration_that_is_wrong_before_any_call() {
 }
 
 #[test]
-fn another_cloud_than_those_built_in() {
-    let report = call(ACQUIRE, &json!({ "config": { "cloud": "gcp", "vip": "10.0.0.250/32", "gcp": {} } }));
-    assert_error(&report, "not_moved", "unsupported");
-}
-
-#[test]
 fn an_empty_list_of_members_is_a_mistake() {
     refused(World::overlay(1), json!({ "aws": { "members": [] } }), "invalid_config", "`aws.members`");
 }

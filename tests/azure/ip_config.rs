@@ -166,3 +166,58 @@ fn a_member_of_another_subnet_cannot_hold_it_and_touches_nothing() {
     sim.change(|world| *world = before.clone());
     assert_outcome(&Member::a(&sim).status(), "held");
 }
+
+/// What else stands in the VIP's own entry comes with it, a public address that nobody configured included.
+#[test]
+fn the_vips_entry_brings_its_settings() {
+    let mut world = World::article_with_public_ip();
+    let pool = world.id(RESOURCE_GROUP, "Microsoft.Network/applicationSecurityGroups", "iris");
+    world.others.push(pool.clone());
+    let nic = world.nic_mut(NIC_A).expect("there");
+    let entries = nic["properties"]["ipConfigurations"].as_array_mut().expect("a list");
+    let vip = entries.iter_mut().find(|entry| entry["name"] == VIP_CONFIG).expect("the VIP");
+    vip["properties"]["applicationSecurityGroups"] = json!([{ "id": pool }]);
+    vip["properties"]["ofTheFuture"] = json!([1, 2]);
+    let sim = Simulator::start(world);
+    assert_outcome(&Member::b(&sim).hook(), "moved");
+    let world = sim.world();
+    let entry = world.ip_config(NIC_B, VIP_CONFIG).expect("the VIP");
+    assert_eq!(entry["properties"]["applicationSecurityGroups"][0]["id"], pool);
+    assert_eq!(entry["properties"]["ofTheFuture"], json!([1, 2]));
+    assert_eq!(world.public_holder_of(cloudsim::azure::PUBLIC_IP).as_deref(), Some(NIC_B));
+    // One that may not be joined is left behind, and keeps nobody.
+    let mut world = sim.world();
+    world.deny(cloudsim::azure::VM_A, "Microsoft.Network/publicIPAddresses/join/action", None);
+    let sim = Simulator::start(world);
+    assert_outcome(&Member::a(&sim).hook(), "moved");
+}
+
+#[test]
+fn an_own_address_is_no_vip_and_two_own_interfaces_are_one_too_many() {
+    let sim = Simulator::start(World::article());
+    for own in ["10.0.0.5", "10.0.0.4"] {
+        let report = Member::b(&sim).with(json!({ "vip": own, "azure": { "ipConfig": "other" } })).hook();
+        assert_error(&report, "not_moved", "conflict");
+    }
+    let mut world = World::article();
+    let mut second = world.nic(NIC_B).expect("there").clone();
+    second["id"] = json!(world.id(RESOURCE_GROUP, "Microsoft.Network/networkInterfaces", "second"));
+    second["name"] = json!("second");
+    world.nics.push(second);
+    let sim = Simulator::start(world);
+    let report = Member::b(&sim).with(json!({ "azure": { "nics": [NIC_A, NIC_B, "second"] } })).hook();
+    assert_error(&report, "not_moved", "invalid_config");
+    assert!(writes(&sim).is_empty());
+}
+
+#[test]
+fn an_interface_without_a_version_is_not_written() {
+    let sim = Simulator::start(World::article());
+    let mut body = sim.world().nic(NIC_B).expect("there").clone();
+    body.as_object_mut().expect("an object").remove("etag");
+    let bare = cloudsim::Fault::Garbage(body.to_string());
+    sim.faults()
+        .on(cloudsim::Rule { target: Some(NIC_B), ..cloudsim::Rule::always("arm", "GET networkInterfaces", bare) });
+    assert_error(&Member::b(&sim).hook(), "not_moved", "unexpected");
+    assert!(writes(&sim).is_empty());
+}

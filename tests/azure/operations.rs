@@ -2,6 +2,7 @@
 
 use super::{Member, common::*, writes};
 use cloudsim::azure::{NIC_A, NIC_B, Overlap, PUBLIC_IP, Simulator, Style, VIP, VM_B, World};
+use cloudsim::{Fault, Rule};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -139,8 +140,7 @@ fn an_operation_here_that_never_ends_is_told_in_time_and_the_repeat_waits_for_it
     // The earlier call's operation ends while the repeat waits; nothing is written a second time.
     let again = std::thread::scope(|scope| {
         let call = scope.spawn(|| Member::b(&sim).hook());
-        while !sim.log().iter().skip(written).any(|call| call.ended.is_none() || call.action == "GET networkInterfaces")
-        {
+        while !sim.log().iter().any(|call| call.action == "GET networkInterfaces" && call.ended.is_some()) {
             std::thread::yield_now();
         }
         sim.operations().let_go(NIC_B);
@@ -149,4 +149,83 @@ fn an_operation_here_that_never_ends_is_told_in_time_and_the_repeat_waits_for_it
     assert_eq!(again["ok"], true, "{again:#}");
     assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_B));
     assert!(writes(&sim).is_empty(), "{:?}", writes(&sim));
+}
+
+/// A failed operation may have left what it was asked for: what is told comes from a look, and what passes is tried again.
+#[test]
+fn a_failed_operation_is_looked_at_and_a_passing_cause_is_tried_again() {
+    for rolls_back in [true, false] {
+        for nic in [NIC_A, NIC_B] {
+            for style in [Style::AzureAsyncOperation, Style::LocationOnly, Style::BodyOnly] {
+                let sim = Simulator::start(World::article());
+                sim.operations().style(style);
+                sim.operations().rolls_back(rolls_back);
+                sim.operations().duration(Duration::from_millis(50));
+                sim.operations().fail_next(
+                    nic,
+                    "InternalExecutionError",
+                    "An internal execution error occurred. Retry later.",
+                );
+                assert_outcome(&Member::b(&sim).hook(), "moved");
+                assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_B), "{nic} {style:?} {rolls_back}");
+            }
+        }
+    }
+    // For good, and the peer has lost it all the same.
+    let sim = Simulator::start(World::article());
+    sim.operations().fail_next(NIC_A, "SubnetIsFull", "the subnet is full");
+    let report = Member::b(&sim).hook();
+    assert_error(&report, "stranded", "limit_exceeded");
+    assert_eq!((&report["holder"], sim.world().holder_of(VIP)), (&json!(null), None));
+    // The same here: it has come, and its state is not good.
+    let sim = Simulator::start(World::article());
+    sim.operations().fail_next(NIC_B, "SubnetIsFull", "the subnet is full");
+    let report = Member::b(&sim).hook();
+    assert_error(&report, "unverified", "limit_exceeded");
+    assert_outcome(&Member::b(&sim).hook(), "moved");
+}
+
+/// The peer's zone is lost, its address was free early, and the own operation outlasts the call: the repeat waits for that
+/// one, although the peer's goes on, and does not begin it anew.
+#[test]
+fn a_repeat_does_not_supersede_its_own_operation() {
+    let sim = Simulator::start(World::article());
+    sim.operations().overlap(Overlap::Supersede);
+    sim.operations().early_release(true);
+    sim.operations().hang(NIC_A);
+    sim.operations().duration_of(NIC_B, Duration::from_secs(4));
+    let first = Member::b(&sim).with(json!({ "deadlineSeconds": 3 })).hook();
+    assert_eq!((&first["ok"], &first["retry"]), (&json!(false), &json!(true)), "{first:#}");
+    assert_outcome(&Member::b(&sim).with(json!({ "deadlineSeconds": 12 })).hook(), "already_held");
+    let own = writes(&sim).into_iter().filter(|write| write.ends_with(NIC_B)).count();
+    assert_eq!(own, 1, "{:?}", writes(&sim));
+}
+
+#[test]
+fn a_look_that_hangs_takes_no_more_than_the_peers_share() {
+    let sim = Simulator::start(World::article());
+    sim.operations().early_release(true);
+    sim.operations().duration(Duration::from_millis(50));
+    let hangs = Rule { target: Some(NIC_A), ..Rule::always("arm", "GET operations", Fault::HangBefore) };
+    sim.faults().on(hangs);
+    assert_outcome(&Member::b(&sim).with(json!({ "deadlineSeconds": 6 })).hook(), "moved");
+}
+
+#[test]
+fn a_pace_beyond_the_time_leaves_a_last_look() {
+    let sim = Simulator::start(World::article());
+    sim.operations().duration(Duration::from_millis(300));
+    sim.operations().retry_after(Some(99_999));
+    assert_outcome(&Member::b(&sim).with(json!({ "deadlineSeconds": 6 })).hook(), "moved");
+}
+
+#[test]
+fn losing_every_race_is_no_state_that_a_person_repairs() {
+    let sim = Simulator::start(World::article());
+    let raced = Fault::error(412, "PreconditionFailed", "Precondition failed.");
+    sim.faults().on(Rule::always("arm", "PUT networkInterfaces", raced));
+    let report = Member::b(&sim).with(json!({ "deadlineSeconds": 6 })).hook();
+    assert_error(&report, "not_moved", "unavailable");
+    assert_eq!(report["retry"], true);
+    assert!(report["error"]["remedy"].as_str().is_some_and(|remedy| remedy.contains("somebody else")), "{report:#}");
 }

@@ -81,10 +81,10 @@ fn a_wide_destination_covers_no_network_that_a_table_serves() {
         let own_name = json!({ "vip": vip, "azure": { "routeName": "wide" } });
         Member::b(&sim).with(route(&sim.world())).with(own_name)
     };
-    for vip in ["10.2.0.0/16", "10.2.0.0/15", "10.2.2.0/26", "10.2.0.0/20"] {
+    for vip in ["10.2.0.0/16", "10.2.0.0/15", "10.2.2.0/26", "10.2.0.0/20", "10.2.1.128/25", "10.0.0.128/25"] {
         let report = ask(vip).hook();
         assert_error(&report, "not_moved", "invalid_config");
-        assert!(report["error"]["message"].as_str().is_some_and(|text| text.contains("10.2.")), "{report:#}");
+        assert!(report["error"]["message"].as_str().is_some_and(|text| text.contains("10.")), "{report:#}");
     }
     assert_eq!(sim.world(), before);
     // Exactly one subnet that has no interface takes nobody's traffic; a range elsewhere neither.
@@ -137,4 +137,17 @@ fn a_route_that_another_member_took_since_the_look_is_not_deleted() {
     sim.faults().before("DELETE routes", 1, Box::new(|world| world.set_route(ROUTE_TABLE, VIP_CONFIG, VIP, ADDRESS_B)));
     let report = Member::a(&sim).with(overlay).release();
     assert_eq!(hops(&sim).iter().flatten().collect::<Vec<_>>(), [ADDRESS_B], "{report:#}");
+}
+
+#[test]
+fn a_route_that_somebody_made_since_the_look_is_not_overwritten() {
+    let mut world = World::routes();
+    world.remove_route(ROUTE_TABLE, VIP_CONFIG);
+    let sim = Simulator::start(world);
+    let foreign = Box::new(|world: &mut World| world.set_route(ROUTE_TABLE, VIP_CONFIG, "172.16.0.0/12", "10.0.0.77"));
+    sim.faults().before("PUT routes", 1, foreign);
+    let one = json!({ "azure": { "routeTables": [ROUTE_TABLE] } });
+    let report = Member::b(&sim).with(route(&sim.world())).with(one).hook();
+    assert_error(&report, "not_moved", "conflict");
+    assert_eq!(sim.world().next_hop(ROUTE_TABLE, VIP_CONFIG).as_deref(), Some("10.0.0.77"));
 }

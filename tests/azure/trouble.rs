@@ -60,7 +60,8 @@ fn a_missing_permission_is_named_and_nothing_changes() {
 #[test]
 fn wrong_names_and_addresses_are_told_as_such() {
     let cases = [
-        (json!({ "azure": { "resourceGroup": "no_such_group" } }), "unsupported"),
+        (json!({ "azure": { "resourceGroup": "no_such_group" } }), "not_found"),
+        (json!({ "azure": { "nics": [cloudsim::azure::VM_A, VM_B] } }), "not_found"),
         (json!({ "azure": { "nics": [NIC_A, "somebody_elses"] } }), "unsupported"),
         (json!({ "vip": "10.9.9.9", "azure": { "ipConfig": "vip9" } }), "invalid_config"),
         (json!({ "vip": "10.0.0.1", "azure": { "ipConfig": "vip9" } }), "invalid_config"),
@@ -134,6 +135,44 @@ fn any_call_may_fail_in_any_way_and_the_repeat_finishes() {
             assert_eq!(again["ok"], true, "{:?} on call {n}: {again:#}", way());
             assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_B));
         }
+    }
+}
+
+/// azure_identity would repeat for itself and tell nobody what was said.
+#[test]
+fn what_the_identity_service_says_is_told() {
+    for (status, code) in [(429, "throttled"), (404, "unavailable"), (410, "unavailable"), (503, "unavailable")] {
+        let sim = Simulator::start(World::article());
+        sim.faults().on(Rule::always("imds", "GET /metadata/identity/oauth2/token", Fault::error(status, "", "")));
+        let report = Member::b(&sim).with(json!({ "deadlineSeconds": 3 })).hook();
+        assert_error(&report, "not_moved", code);
+        assert_eq!(report["error"]["httpStatus"], status, "{report:#}");
+    }
+    let mut world = World::article();
+    let vm = world.vm_mut(VM_B).expect("there");
+    vm.identities.system = false;
+    vm.identities.user =
+        vec!["aaaaaaaa-0000-0000-0000-000000000001".into(), "aaaaaaaa-0000-0000-0000-000000000002".into()];
+    let report = Member::b(&Simulator::start(world)).hook();
+    assert!(
+        report["error"]["message"].as_str().is_some_and(|text| text.contains("Multiple user assigned")),
+        "{report:#}"
+    );
+}
+
+#[test]
+fn a_token_that_is_echoed_is_not_told() {
+    let sim = Simulator::start(World::article());
+    let token = sim.token(VM_B);
+    for fault in [
+        Fault::error(403, "AuthorizationFailed", &format!("denied for Bearer {token}")),
+        Fault::error(403, &token, "denied"),
+        Fault::error(401, "InvalidAuthenticationToken", &token),
+    ] {
+        sim.faults().clear();
+        sim.faults().on(Rule::always("arm", "GET networkInterfaces", fault));
+        let report = Member::b(&sim).hook().to_string();
+        assert!(report.contains("(not shown)") && !report.contains(&token), "{report}");
     }
 }
 

@@ -28,6 +28,13 @@ const AUTHORIZATION_VERSION: &str = "2022-04-01";
 
 /// Between two looks at an operation, whatever the cloud says.
 const SHORTEST_WAIT: Duration = Duration::from_millis(100);
+/// What is kept of the call's time for the last of them.
+const LAST_LOOK: Duration = Duration::from_millis(500);
+/// Longer than any call.
+const LONGEST_LOOK: Duration = Duration::from_secs(600);
+
+/// In the place of a version: only if there is nothing yet.
+pub const ANYTHING_NEW: &str = "";
 
 pub struct Arm {
     http: Client,
@@ -225,16 +232,21 @@ impl Arm {
             if let Watched::Nothing = accepted.watched {
                 return Ok(());
             }
+            // However long the cloud asks to stay away, there is a last look before the time is over.
+            let last = self.deadline().remaining().min(left).saturating_sub(LAST_LOOK);
+            if wait > last && !last.is_zero() {
+                wait = last;
+            }
             if wait >= left {
                 return Err(still_running(&what, begun.elapsed()));
             }
             self.deadline().sleep(wait).await.map_err(|stop| stop.with(|details| details.maybe_done = true))?;
             *looks += 1;
-            let look = match self.look(accepted).await {
+            let look = match self.look_within(accepted, left.saturating_sub(wait), &what, begun).await {
                 // A role that is given on resources alone may not read operations; the resource itself tells as well.
                 Err(error) if error.code == Code::Denied && !matches!(accepted.watched, Watched::Resource) => {
                     accepted.watched = Watched::Resource;
-                    self.look(accepted).await
+                    self.look_within(accepted, left.saturating_sub(wait), &what, begun).await
                 }
                 look => look,
             };
@@ -252,6 +264,7 @@ impl Arm {
                 State::Failed(error) => {
                     return Err(error.with(|details| {
                         details.message = format!("{what}: {}", details.message);
+                        details.accepted = true;
                         details.call = Some(format!("arm:{} {}", accepted.kind, accepted.id.kind()));
                     }));
                 }
@@ -259,6 +272,18 @@ impl Arm {
             }
             wait = retry_after.unwrap_or(pace(begun.elapsed())).max(SHORTEST_WAIT);
         }
+    }
+
+    /// A look that is not answered ends with the bound, too.
+    async fn look_within(
+        &self,
+        accepted: &Accepted,
+        left: Duration,
+        what: &str,
+        begun: Instant,
+    ) -> Result<(State, Option<Duration>)> {
+        let look = tokio::time::timeout(left.min(LONGEST_LOOK), self.look(accepted)).await;
+        look.unwrap_or_else(|_| Err(still_running(what, begun.elapsed())))
     }
 
     async fn look(&self, accepted: &Accepted) -> Result<(State, Option<Duration>)> {
@@ -316,14 +341,16 @@ impl Arm {
         body: Option<&Value>,
         version: Option<&str>,
     ) -> Result<Answer> {
-        let mut call = self.http.request(method, url).bearer_auth(token);
+        let mut call = self.http.request(method, url);
         if let Some(body) = body {
             call = call.json(body);
         }
-        if let Some(version) = version {
-            call = call.header("If-Match", version);
+        match version {
+            Some(ANYTHING_NEW) => call = call.header("If-None-Match", "*"),
+            Some(version) => call = call.header("If-Match", version),
+            None => {}
         }
-        send(kind, call).await
+        send(kind, call, token).await
     }
 }
 

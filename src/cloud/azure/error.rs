@@ -15,7 +15,10 @@ pub fn explain(status: u16, body: &[u8], retry_after: Option<Duration>, request:
     let (name, message) = texts(error);
     let code = meaning(status, &name, error);
     let shown = if name.is_empty() { format!("HTTP {status}") } else { name.clone() };
-    Error::new(code, format!("{shown}: {message}"), remedy(code, &name)).with(|details| {
+    let race = status == 412 || name == "PreconditionFailed";
+    let remedy = if race { RACE } else { remedy(code, &name) };
+    Error::new(code, format!("{shown}: {message}"), remedy).with(|details| {
+        details.race = race;
         details.http_status = Some(status);
         details.cloud_code = Some(name).filter(|name| !name.is_empty());
         details.request_id = request;
@@ -36,15 +39,23 @@ pub fn of_operation(body: &Value) -> Error {
         // A newer change won: what it did has to be looked at before anything is decided.
         "CanceledAndSupersededDueToAnotherOperation" => Code::Conflict,
         "" if status == "Canceled" => Code::Conflict,
+        // The resource itself says no more than that its last change failed.
+        "" => Code::Unavailable,
         "InternalExecutionError" | "InternalServerError" | "OperationNotAllowed" | "RetryableError" => {
             Code::Unavailable
         }
         name => meaning(400, name, error),
     };
     let shown = if name.is_empty() { status.to_owned() } else { name.clone() };
-    Error::new(code, format!("the operation ended as {status}: {shown}: {message}"), remedy(code, &name))
-        .with(|details| details.cloud_code = Some(shown))
+    let race = code == Code::Conflict && status == "Canceled";
+    let remedy = if race { RACE } else { remedy(code, &name) };
+    Error::new(code, format!("the operation ended as {status}: {shown}: {message}"), remedy).with(|details| {
+        details.race = race;
+        details.cloud_code = Some(shown);
+    })
 }
+
+const RACE: &str = "somebody else changes the same resource at the same time; call again";
 
 fn texts(error: &Value) -> (String, String) {
     let text = |key: &str| error.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -100,6 +111,8 @@ fn meaning(status: u16, name: &str, error: &Value) -> Code {
 
 fn remedy(code: Code, name: &str) -> &'static str {
     match (code, name) {
+        (Code::Denied, "ScopeLocked") => "remove the lock that the message names, or set it on something else",
+        (Code::Denied, "RequestDisallowedByPolicy") => "ask for an exemption from the policy that the message names",
         (Code::Denied, "LinkedAuthorizationFailed") => {
             "give this VM's identity the join action that the message names (docs/install-azure.md has the whole role)"
         }
@@ -131,6 +144,7 @@ mod tests {
         };
         for (status, name, code) in [
             (401, "ExpiredAuthenticationToken", Code::Unauthenticated),
+            (409, "ScopeLocked", Code::Denied),
             (403, "AuthorizationFailed", Code::Denied),
             (403, "LinkedAuthorizationFailed", Code::Denied),
             (404, "ResourceNotFound", Code::NotFound),

@@ -8,7 +8,7 @@ use super::{
     Azure, Change, Here, Seen as All, Write,
     arm::{Accepted, Arm, Id},
     members::{self, Members},
-    nic::{Nic, address_of, is_primary, name_of, subnet_of},
+    nic::{Nic, address_of, is_primary, name_of, public_of, subnet_of},
     part,
 };
 use crate::{
@@ -47,16 +47,19 @@ pub async fn let_earlier_operations_end(azure: &Azure, arm: &Arm, seen: &Seen) -
     let nics = seen.members.nics.iter();
     let concerned =
         nics.filter(|nic| nic.own || azure.vips.iter().any(|vip| nic.entry_with(vip.address.addr()).is_some()));
-    let mut waited = false;
-    for nic in concerned.filter(|nic| nic.state() == "Updating") {
-        waited = true;
-        // The end itself is looked at afterwards, and one that will not come must not take all the time.
-        match arm.finish(Accepted::running(&nic.id), Some(share(arm.deadline()))).await {
-            Err(error) if matches!(error.code, Code::Deadline | Code::Interrupted) => return Err(error),
-            _ => {}
-        }
+    let waits = concerned.filter(|nic| nic.state() == "Updating").map(|nic| async move {
+        // An end that will not come on a peer must not take all the time. On the own interface a second write would only
+        // undo the first one.
+        let bound = (!nic.own).then(|| share(arm.deadline()));
+        arm.finish(Accepted::running(&nic.id), bound).await
+    });
+    let ended = join_all(waits).await;
+    // What has come of it is looked at afterwards, whatever it is.
+    let stop = ended.iter().filter_map(|end| end.as_ref().err());
+    match stop.into_iter().find(|error| matches!(error.code, Code::Deadline | Code::Interrupted)) {
+        Some(stop) => Err(stop.clone()),
+        None => Ok(!ended.is_empty()),
     }
-    Ok(waited)
 }
 
 pub fn placement(azure: &Azure, all: &All, seen: &Seen) -> Vec<Part> {
@@ -129,7 +132,7 @@ pub fn plan(azure: &Azure, all: &All, seen: &Seen, goal: Goal) -> Result<Plan<Ch
             let parts =
                 current.iter().filter(|part| matches!(part.holder, Holder::ThisMember | Holder::ThisMemberBroken(_)));
             let parts = parts.map(|part| part.id.clone()).collect();
-            let change = change(own, own.without(&here)?, Write::LetsGo);
+            let change = change(own, own.without(&here)?, Write::LetsGo)?;
             plan.steps.push(Step { parts, change, effect: Effect::Reaches, after: Vec::new() });
         }
         return Ok(plan);
@@ -137,7 +140,7 @@ pub fn plan(azure: &Azure, all: &All, seen: &Seen, goal: Goal) -> Result<Plan<Ch
     let mut wanted: Vec<PartId> = Vec::new();
     let mut coming: Vec<&Vip> = Vec::new();
     let mut body = own.body.clone();
-    let mut with_public = false;
+    let mut publics: Vec<(PartId, Id)> = Vec::new();
     for vip in &azure.vips {
         let missing = |id: &PartId| current.iter().any(|part| part.id == *id && part.holder != Holder::ThisMember);
         let private = private_part(azure, vip);
@@ -154,8 +157,8 @@ pub fn plan(azure: &Azure, all: &All, seen: &Seen, goal: Goal) -> Result<Plan<Ch
                 match public_may_be_taken(azure, seen, &id, &part) {
                     Ok(()) => {
                         if missing(&part) {
-                            wanted.push(part);
-                            with_public = true;
+                            wanted.push(part.clone());
+                            publics.push((part, id.clone()));
                         }
                         Some(id)
                     }
@@ -169,7 +172,13 @@ pub fn plan(azure: &Azure, all: &All, seen: &Seen, goal: Goal) -> Result<Plan<Ch
         if missing(&private) {
             wanted.push(private);
         }
-        own.put_entry(&mut body, azure.entry_name(vip), vip.address.addr(), public.as_ref())?;
+        let address = vip.address.addr();
+        let there = seen.members.peers().find_map(|peer| peer.entry_with(address));
+        // Without a configured one the entry keeps the public address that it has.
+        let brought = there.and_then(public_of).filter(|_| azure.public_id(&all.here, vip).is_none());
+        let brought = brought.filter(|id| azure.trouble_of(&public_part(vip, id)).is_none());
+        publics.extend(brought.iter().map(|id| (public_part(vip, id), id.clone())));
+        own.put_entry(&mut body, azure.entry_name(vip), address, public.or(brought).as_ref(), there)?;
         coming.push(vip);
     }
     if wanted.is_empty() {
@@ -183,17 +192,28 @@ pub fn plan(azure: &Azure, all: &All, seen: &Seen, goal: Goal) -> Result<Plan<Ch
         }
         let moves = |part: &&Part| part.holder == Holder::Other(peer.id.name().to_owned()) && wanted.contains(&part.id);
         let parts = current.iter().filter(moves).map(|part| part.id.clone()).collect();
-        let change = change(peer, peer.without(&there)?, Write::Frees);
+        let change = change(peer, peer.without(&there)?, Write::Frees)?;
         plan.steps.push(Step { parts, change, effect: Effect::Frees, after: Vec::new() });
     }
+    if plan.steps.is_empty() && body == own.body && own.state() == "Updating" {
+        // It is being written already, by this call or an earlier one: a second write would take its place and begin anew.
+        return Ok(plan);
+    }
     let after = (0..plan.steps.len()).map(|step| After { step, need: Need::Success }).collect();
-    let change = change(own, body, Write::Takes { with_public });
+    let change = change(own, body, Write::Takes { publics })?;
     plan.steps.push(Step { parts: wanted, change, effect: Effect::Reaches, after });
     Ok(plan)
 }
 
-fn change(nic: &Nic, body: Value, write: Write) -> Change {
-    Change::WriteNic { id: nic.id.clone(), body, version: nic.version(), write }
+fn change(nic: &Nic, body: Value, write: Write) -> Result<Change> {
+    let version = nic.version().ok_or_else(|| {
+        Error::new(
+            Code::Unexpected,
+            format!("the interface {} came without a version (etag), and is not written without one", nic.id.name()),
+            "something between this machine and Resource Manager answers in its place; look for a proxy",
+        )
+    })?;
+    Ok(Change::WriteNic { id: nic.id.clone(), body, version, write })
 }
 
 /// Whether this one VIP may come here. What stands in its way does not hold the others up.
@@ -300,27 +320,26 @@ fn public_may_be_taken(azure: &Azure, seen: &Seen, id: &Id, part: &PartId) -> Re
 }
 
 /// Writes one interface and waits for the operation; a peer's not longer than its share of the time.
-pub async fn write(arm: &Arm, id: &Id, body: &Value, version: Option<&str>, write: Write) -> Result<()> {
-    let accepted = arm.put(id, body, version).await?;
-    let bound = (write == Write::Frees).then(|| share(arm.deadline()));
+pub async fn write(arm: &Arm, id: &Id, body: &Value, version: &str, write: &Write) -> Result<()> {
+    let accepted = arm.put(id, body, Some(version)).await?;
+    let bound = (*write == Write::Frees).then(|| share(arm.deadline()));
     arm.finish(accepted, bound).await
 }
 
 /// The parts that a refused write of the own interface is to be planned again without, so that the others get here.
-pub fn parts_at_fault(azure: &Azure, here: &Here, own: &Id, error: &Error, with_public: bool) -> Vec<PartId> {
+/// `publics` are the public addresses that it would bring.
+pub fn parts_at_fault(azure: &Azure, here: &Here, own: &Id, error: &Error, publics: &[(PartId, Id)]) -> Vec<PartId> {
     if is_taken_by_a_stranger(azure, here, own, error) {
         let vips = azure.vips.iter().filter(|vip| names_address(&error.message, vip.address.addr()));
         return vips.map(|vip| private_part(azure, vip)).collect();
     }
-    if !with_public || !for_good(error) {
+    if !for_good(error) {
         return Vec::new();
     }
     // Which of several public addresses it is, the message says by its name; where it does not, it may be any.
-    let public: Vec<_> =
-        azure.vips.iter().filter_map(|vip| Some((public_part(vip, &azure.public_id(here, vip)?), vip))).collect();
-    let is_named = |vip: &Vip| azure.public_id(here, vip).is_some_and(|id| names_resource(&error.message, &id));
-    let any = public.iter().any(|(_, vip)| is_named(vip));
-    public.into_iter().filter(|(_, vip)| !any || is_named(vip)).map(|(part, _)| part).collect()
+    let any = publics.iter().any(|(_, id)| names_resource(&error.message, id));
+    let at_fault = publics.iter().filter(|(_, id)| !any || names_resource(&error.message, id));
+    at_fault.map(|(part, _)| part.clone()).collect()
 }
 
 fn for_good(error: &Error) -> bool {

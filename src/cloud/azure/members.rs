@@ -76,15 +76,40 @@ pub async fn look(azure: &Azure, arm: &Arm, here: &Here) -> Result<Members> {
             Err(error) => return Err(error),
         }
     }
-    if members.own().is_none() {
+    let own: Vec<&str> = members.nics.iter().filter(|nic| nic.own).map(|nic| nic.id.name()).collect();
+    match own.as_slice() {
+        [_] => {}
         // It may be one of those that were not heard of.
-        return Err(members.silent.first().map_or_else(|| not_listed(here), |silent| silent.why.clone()));
+        [] => {
+            return Err(members.silent.first().map_or_else(|| not_listed(here, &members), |silent| silent.why.clone()));
+        }
+        several => {
+            return Err(Error::new(
+                Code::InvalidConfig,
+                format!("`azure.nics` names several interfaces of this VM: {}", several.join(", ")),
+                "name one interface of each member: the one that carries the VIP",
+            ));
+        }
     }
     azure.silent.replace(members.silent.clone());
     Ok(members)
 }
 
-fn not_listed(here: &Here) -> Error {
+fn not_listed(here: &Here, members: &Members) -> Error {
+    if let (true, Some(missing)) = (members.nics.is_empty(), members.missing.first()) {
+        return Error::new(
+            Code::NotFound,
+            format!("none of the interfaces in `azure.nics` exists, the first being {}", missing.as_str()),
+            "correct the interfaces' names (not those of the VMs), `azure.resourceGroup` or `azure.subscriptionId`",
+        );
+    }
+    if let Some(odd) = members.nics.iter().find(|nic| nic.entries().next().is_none()) {
+        return Error::new(
+            Code::Unexpected,
+            format!("the interface {} came without ip-configurations", odd.id.name()),
+            "something between this machine and Resource Manager answers in its place; look for a proxy",
+        );
+    }
     Error::new(
         Code::Unsupported,
         format!("none of the interfaces in `azure.nics` is one of this VM ({})", here.vm),

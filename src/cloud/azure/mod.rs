@@ -68,7 +68,7 @@ pub enum Change {
     WriteNic {
         id: Id,
         body: Value,
-        version: Option<String>,
+        version: String,
         write: Write,
     },
     PutRoute {
@@ -83,12 +83,15 @@ pub enum Change {
 }
 
 /// What the write of an interface is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Write {
     /// A peer's, without the VIP.
     Frees,
     /// The own, with the VIP.
-    Takes { with_public: bool },
+    Takes {
+        /// Public addresses that come with it.
+        publics: Vec<(PartId, Id)>,
+    },
     /// The own, without the VIP.
     LetsGo,
 }
@@ -148,6 +151,8 @@ impl Azure {
 
     async fn look(&self, first: bool) -> Result<Seen> {
         let (here, arm) = self.start().await?;
+        // Apart from the reads, whose share of the time is not for the identity service.
+        arm.prepare().await?;
         let body = match self.config.mechanism {
             Mechanism::IpConfig => {
                 let seen = ip_config::look(self, arm, here).await?;
@@ -243,9 +248,9 @@ impl Cloud for Azure {
         let (_, arm) = self.start().await?;
         match change {
             Change::WriteNic { id, body, version, write } => {
-                let made = ip_config::write(arm, id, body, version.as_deref(), *write).await;
+                let made = ip_config::write(arm, id, body, version, write).await;
                 made.map_err(|error| match write {
-                    Write::Takes { with_public } => self.note_trouble(id, error, *with_public),
+                    Write::Takes { publics } => self.note_trouble(id, error, publics),
                     Write::Frees | Write::LetsGo => error,
                 })
             }
@@ -294,12 +299,12 @@ impl Azure {
     }
 
     /// A write that was refused because of some parts is planned again without them.
-    fn note_trouble(&self, own: &Id, error: Error, with_public: bool) -> Error {
+    fn note_trouble(&self, own: &Id, error: Error, publics: &[(PartId, Id)]) -> Error {
         let Some((here, _)) = self.start.get() else { return error };
         if let (true, Some(silent)) = (ip_config::is_in_use(&error), self.silent.borrow().first()) {
             return silent.may_hold(error);
         }
-        let parts = ip_config::parts_at_fault(self, here, own, &error, with_public);
+        let parts = ip_config::parts_at_fault(self, here, own, &error, publics);
         if parts.is_empty() {
             return error;
         }

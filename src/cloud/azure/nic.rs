@@ -64,11 +64,19 @@ impl Nic {
         Ok(body)
     }
 
-    /// Puts the VIP's entry into `body`, which is this interface's, or its public address on the entry that is there.
+    /// Puts the VIP's entry into `body`, which is this interface's, or its public address on the entry that is there. A new
+    /// entry is made of the one that `peer` has, so that its groups, pools and unknown settings come with it.
     ///
     /// # Errors
     /// `unexpected` when the interface has not exactly one primary entry with a subnet.
-    pub fn put_entry(&self, body: &mut Value, name: &str, address: IpAddr, public: Option<&Id>) -> Result<()> {
+    pub fn put_entry(
+        &self,
+        body: &mut Value,
+        name: &str,
+        address: IpAddr,
+        public: Option<&Id>,
+        peer: Option<&Value>,
+    ) -> Result<()> {
         let subnet = self.subnet().ok_or_else(|| {
             Error::new(
                 Code::Unexpected,
@@ -80,13 +88,20 @@ impl Nic {
         let at = match entries.iter().position(|entry| address_of(entry) == Some(address)) {
             Some(at) => at,
             None => {
-                entries.push(json!({ "name": name, "properties": {
+                let mut properties = json!({
                     "privateIPAddress": address.to_string(),
                     "privateIPAllocationMethod": "Static",
                     "privateIPAddressVersion": if address.is_ipv4() { "IPv4" } else { "IPv6" },
                     "primary": false,
                     "subnet": { "id": subnet },
-                } }));
+                });
+                let brought = peer.and_then(|entry| entry.get("properties")?.as_object()).into_iter().flatten();
+                if let Some(properties) = properties.as_object_mut() {
+                    for (key, value) in brought.filter(|(key, _)| !OF_THE_PEER.contains(&key.as_str())) {
+                        properties.entry(key.as_str()).or_insert_with(|| value.clone());
+                    }
+                }
+                entries.push(json!({ "name": name, "properties": properties }));
                 entries.len() - 1
             }
         };
@@ -120,6 +135,14 @@ impl Nic {
             "look at the interface in Azure: exactly one of its ip-configurations has to be primary",
         ))
     }
+}
+
+/// Of a peer's entry, what belongs to that interface: its state, and the public address, which is decided apart.
+const OF_THE_PEER: [&str; 2] = ["provisioningState", "publicIPAddress"];
+
+/// The public address that an entry has.
+pub fn public_of(entry: &Value) -> Option<Id> {
+    entry.pointer("/properties/publicIPAddress/id")?.as_str().map(Id::from_text)
 }
 
 pub fn address_of(entry: &Value) -> Option<IpAddr> {

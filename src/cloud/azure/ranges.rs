@@ -13,8 +13,16 @@ pub struct Range {
     net: IpNet,
     /// What it belongs to, for people.
     of: String,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// The address space of a whole network, parts of which may be free.
+    Network,
+    Subnet,
     /// A subnet without any interface: a VIP that is exactly this subnet takes nobody's traffic.
-    empty_subnet: bool,
+    EmptySubnet,
 }
 
 /// The smallest subnet is a /29, and a /64 in IPv6 ("Azure Virtual Network FAQ"): a smaller VIP covers none.
@@ -44,7 +52,7 @@ fn of_network(name: &str, network: &Value) -> Vec<Range> {
     let mut ranges: Vec<Range> = whole
         .into_iter()
         .flatten()
-        .filter_map(|prefix| Some(Range { net: net(prefix)?, of: name.to_owned(), empty_subnet: false }))
+        .filter_map(|prefix| Some(Range { net: net(prefix)?, of: name.to_owned(), kind: Kind::Network }))
         .collect();
     let subnets = network.pointer("/properties/subnets").and_then(Value::as_array);
     for subnet in subnets.into_iter().flatten() {
@@ -53,7 +61,8 @@ fn of_network(name: &str, network: &Value) -> Vec<Range> {
         let used = properties.get("ipConfigurations").and_then(Value::as_array).is_some_and(|used| !used.is_empty());
         let own_name = subnet.get("name").and_then(Value::as_str).unwrap_or_default();
         ranges.extend(several.chain(properties.get("addressPrefix")).filter_map(|prefix| {
-            Some(Range { net: net(prefix)?, of: format!("{name}/{own_name}"), empty_subnet: !used })
+            let kind = if used { Kind::Subnet } else { Kind::EmptySubnet };
+            Some(Range { net: net(prefix)?, of: format!("{name}/{own_name}"), kind })
         }));
     }
     ranges
@@ -64,16 +73,18 @@ fn net(prefix: &Value) -> Option<IpNet> {
 }
 
 /// # Errors
-/// `invalid_config` when the destination is, or contains, a range that is not the VIP's own.
+/// `invalid_config` when the destination is or contains a network, or has a part in common with a subnet that it is not.
 pub fn must_not_cover(ranges: &[Range], destination: IpNet) -> Result<()> {
-    let covered = ranges
-        .iter()
-        .find(|range| destination.contains(&range.net) && !(range.empty_subnet && range.net.trunc() == destination));
+    let covered = ranges.iter().find(|Range { net, kind, .. }| match kind {
+        Kind::Network => destination.contains(net),
+        Kind::EmptySubnet if net.trunc() == destination => false,
+        Kind::Subnet | Kind::EmptySubnet => destination.contains(net) || net.contains(&destination),
+    });
     match covered {
         None => Ok(()),
         Some(Range { net, of, .. }) => Err(Error::new(
             Code::InvalidConfig,
-            format!("the VIP's destination {destination} covers {net} of the virtual network {of}"),
+            format!("the VIP's destination {destination} overlaps {net} of the virtual network {of}"),
             "use an address outside the virtual network with /32",
         )),
     }

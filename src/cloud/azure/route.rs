@@ -5,7 +5,7 @@
 
 use super::{
     Azure, Change, Here, Seen as All,
-    arm::{Arm, Id},
+    arm::{ANYTHING_NEW, Arm, Id},
     nic::Nic,
     part, ranges,
     ranges::Range,
@@ -144,6 +144,8 @@ pub fn plan(azure: &Azure, all: &All, seen: &Seen, goal: Goal) -> Result<Plan<Ch
                     let name =
                         existing.map_or_else(|| azure.route_name(vip).to_owned(), |route| name(route).to_owned());
                     let (body, version) = route_body(existing, vip, hop);
+                    // A new one only if nobody has made one of that name meanwhile.
+                    let version = if existing.is_none() { Some(ANYTHING_NEW.to_owned()) } else { version };
                     plan.steps.push(Step::new(part, Change::PutRoute { id: id.child("routes", &name), body, version }));
                 }
                 Goal::LetGo => {

@@ -15,7 +15,15 @@ use azure_core::{
     http::{AsyncRawResponse, ClientOptions, HttpClient, Request, RetryOptions, Transport, headers::Headers},
 };
 use azure_identity::{ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId};
-use std::{sync::Arc, time::Duration};
+use serde::Deserialize;
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU16, Ordering},
+    },
+    time::Duration,
+};
+use tokio::sync::Notify;
 
 const CALL: &str = "imds:token";
 /// The identity service answers in some ten milliseconds; a fresh or busy one is asked again.
@@ -38,9 +46,18 @@ pub async fn get(
 ) -> Result<String> {
     let scope = format!("{resource}/.default");
     let attempt = async || {
-        let credential = credential(http, endpoint, client_id)?;
-        let token = credential.get_token(&[&scope], None).await.map_err(|error| explain(&error, client_id))?;
-        Ok(token.token.secret().to_owned())
+        let said = Arc::new(Said::default());
+        let credential = credential(http, endpoint, client_id, said.clone())?;
+        let scopes = [scope.as_str()];
+        tokio::select! {
+            biased;
+            token = credential.get_token(&scopes, None) => match token {
+                Ok(token) => Ok(token.token.secret().to_owned()),
+                Err(error) => Err(explain(&error, client_id, &said)),
+            },
+            // azure_identity repeats by itself for more than a minute, whatever it is told. We repeat, and tell what was said.
+            () = said.later.notified() => Err(later(&said)),
+        }
     };
     caller.with_policy(POLICY).call(Kind::Read, CALL, client_id.unwrap_or("system-assigned identity"), attempt).await
 }
@@ -50,9 +67,10 @@ fn credential(
     http: &Client,
     endpoint: Option<&str>,
     client_id: Option<&str>,
+    said: Arc<Said>,
 ) -> Result<Arc<ManagedIdentityCredential>> {
     let endpoint = endpoint.unwrap_or(metadata::ADDRESS).trim_end_matches('/').to_owned();
-    let transport = Transport::new(Arc::new(Door { http: http.clone(), endpoint }));
+    let transport = Transport::new(Arc::new(Door { http: http.clone(), endpoint, said }));
     let client_options =
         ClientOptions { transport: Some(transport), retry: RetryOptions::none(), ..ClientOptions::default() };
     let user_assigned_id = client_id.map(|id| UserAssignedId::ClientId(id.to_owned()));
@@ -67,6 +85,21 @@ fn credential(
 struct Door {
     http: Client,
     endpoint: String,
+    said: Arc<Said>,
+}
+
+/// What the identity service last said, which azure_identity keeps to itself.
+#[derive(Debug, Default)]
+struct Said {
+    status: AtomicU16,
+    why: OnceLock<String>,
+    /// It said "try again".
+    later: Notify,
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    error_description: String,
 }
 
 #[async_trait::async_trait]
@@ -88,6 +121,15 @@ impl HttpClient for Door {
             }
         }
         let body = read_body(response).await.map_err(|trouble| io(Box::new(trouble)))?;
+        self.said.status.store(status, Ordering::Relaxed);
+        if status == 400
+            && let Ok(refusal) = serde_json::from_slice::<Refusal>(&body)
+        {
+            let _ = self.said.why.set(refusal.error_description);
+        }
+        if asks_to_come_later(status) {
+            self.said.later.notify_one();
+        }
         Ok(AsyncRawResponse::from_bytes(status.into(), headers, body))
     }
 }
@@ -104,19 +146,30 @@ fn http_status(error: &azure_core::Error) -> Option<u16> {
     None
 }
 
-fn explain(error: &azure_core::Error, client_id: Option<&str>) -> Error {
+/// 404 and 410 while the service is being updated, 429 above its rate ("Error handling" of "How to use managed identities").
+fn asks_to_come_later(status: u16) -> bool {
+    matches!(status, 404 | 410 | 429 | 500..=599)
+}
+
+fn later(said: &Said) -> Error {
+    let status = said.status.load(Ordering::Relaxed);
+    let code = if status == 429 { Code::Throttled } else { Code::Unavailable };
+    Error::new(code, format!("the identity service answered {status}"), metadata::REMEDY)
+        .with(|details| details.http_status = Some(status))
+}
+
+fn explain(error: &azure_core::Error, client_id: Option<&str>, said: &Said) -> Error {
     let status = http_status(error);
+    let why = said.why.get().map(|why| format!(": {why}")).unwrap_or_default();
     let identity =
         client_id.map_or("no system-assigned identity".to_owned(), |id| format!("no identity with the client id {id}"));
     match status {
         Some(400) => Error::new(
             Code::Unauthenticated,
-            format!("this VM has {identity} (the identity service answered 400)"),
+            format!("this VM has {identity} that can be used (the identity service answered 400{why})"),
             "assign the identity of docs/install-azure.md to this VM; with several user-assigned ones set `azure.clientId`",
         ),
-        Some(404 | 410 | 429 | 500..=599) => {
-            Error::new(Code::Unavailable, format!("the identity service answered {}", status.unwrap_or_default()), metadata::REMEDY)
-        }
+        Some(status) if asks_to_come_later(status) => return later(said),
         Some(status) => Error::new(Code::Unauthenticated, format!("the identity service answered {status}"), metadata::REMEDY),
         None => Error::new(Code::Unavailable, format!("the identity service gave no token: {error}"), metadata::REMEDY),
     }

@@ -134,8 +134,8 @@ impl Compute {
     /// Reads from any path, with a query.
     pub async fn read(&self, call: &str, target: &str, path: &str, query: &[(&str, &str)]) -> Result<Value> {
         let attempt = async |token: &str| {
-            let request = self.http.get(self.url(path)).query(query).bearer_auth(token);
-            read_json(Kind::Read, &send(Kind::Read, request).await?)
+            let request = self.http.get(self.url(path)).query(query);
+            read_json(Kind::Read, &send(Kind::Read, request, token).await?)
         };
         self.bearer.call(Kind::Read, &format!("compute:{call}"), target, attempt).await
     }
@@ -153,7 +153,7 @@ impl Compute {
                 query.push(("returnPartialSuccess", "true"));
             }
             let url = self.url(&format!("projects/{project}/aggregated/instances"));
-            let answer = send(Kind::Read, self.http.get(url).query(&query).bearer_auth(token)).await?;
+            let answer = send(Kind::Read, self.http.get(url).query(&query), token).await?;
             read_json(Kind::Read, &answer)
         };
         self.bearer.call(Kind::Read, "compute:instances.aggregatedList", names, attempt).await
@@ -163,8 +163,8 @@ impl Compute {
     pub async fn ask(&self, call: &str, path: &Path, verb: &str, body: &Value) -> Result<Value> {
         let url = self.url(&format!("{}/{verb}", path.as_str()));
         let attempt = async |token: &str| {
-            let request = self.http.post(&url).json(body).bearer_auth(token);
-            read_json(Kind::Read, &send(Kind::Read, request).await?)
+            let request = self.http.post(&url).json(body);
+            read_json(Kind::Read, &send(Kind::Read, request, token).await?)
         };
         self.bearer.call(Kind::Read, &format!("compute:{call}"), path.name(), attempt).await
     }
@@ -176,13 +176,13 @@ impl Compute {
         query.push(("requestId", uuid::Uuid::new_v4().to_string()));
         let url = self.url(&to);
         let attempt = async |token: &str| {
-            let mut request = self.http.request(method.clone(), &url).query(&query).bearer_auth(token);
+            let mut request = self.http.request(method.clone(), &url).query(&query);
             request = match &body {
                 Some(body) => request.json(body),
                 // Without a length of its own a body that is empty is refused on the way.
                 None => request.header("Content-Length", "0"),
             };
-            read_json(Kind::Change, &send(Kind::Change, request).await?)
+            read_json(Kind::Change, &send(Kind::Change, request, token).await?)
         };
         let begun = Instant::now();
         let name = format!("compute:{call}");
@@ -241,6 +241,7 @@ impl Compute {
                     None => Ok(()),
                     Some(error) => Err(error.with(|details| {
                         details.message = format!("{what}: {}", details.message);
+                        details.accepted = true;
                         details.call = Some(format!("compute:{}", operation.call));
                     })),
                 };
@@ -283,7 +284,7 @@ impl Compute {
             } else {
                 self.http.get(self.url(&operation.path))
             };
-            read_json(Kind::Read, &send(Kind::Read, request.bearer_auth(token)).await?)
+            read_json(Kind::Read, &send(Kind::Read, request, token).await?)
         };
         self.bearer.call_by(&caller, Kind::Read, "compute:operations.wait", &operation.on, attempt).await
     }

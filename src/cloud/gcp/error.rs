@@ -28,9 +28,14 @@ pub fn explain(status: u16, body: &[u8], retry_after: Option<Duration>) -> Error
         details.http_status = Some(status);
         details.cloud_code = Some(reason.to_owned()).filter(|reason| !reason.is_empty());
         details.retry_after = retry_after;
+        details.race = status == 412;
+        if details.race {
+            details.remedy = RACE.into();
+        }
     })
 }
 
+const RACE: &str = "somebody else changes the same VM at the same time; call again";
 const SCOPE: &str = "the VM's access scopes leave Compute Engine out, whatever roles its service account has: stop the VM, give it \
     the scope cloud-platform (gcloud compute instances set-service-account --scopes=cloud-platform), start it";
 
@@ -69,6 +74,10 @@ pub fn of_operation(operation: &Value) -> Option<Error> {
     let error = Error::new(code, format!("{shown}: {message}"), remedy(code)).with(|details| {
         details.cloud_code = Some(name.to_owned()).filter(|name| !name.is_empty());
         details.http_status = status;
+        details.race = name == "CONDITION_NOT_MET";
+        if details.race {
+            details.remedy = RACE.into();
+        }
     });
     Some(error)
 }

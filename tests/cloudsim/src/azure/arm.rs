@@ -81,8 +81,13 @@ impl Asked<'_> {
         if body.is_object() { Ok(body) } else { Err(invalid("an object was expected".into())) }
     }
 
-    /// Compares `If-Match`, if there is one, with the version of the resource.
+    /// Compares `If-Match` and `If-None-Match`, if there are any, with the version of the resource.
     fn match_version(&self, resource: Option<&Value>, id: &str) -> Result<()> {
+        if self.request.header("if-none-match") == Some("*") && resource.is_some() {
+            let message = format!("Resource {id} exists, which the if-none-match header forbids.");
+            let error = ArmError::new(412, "PreconditionFailed", "Precondition failed.");
+            return Err(error.detail("PreconditionFailedEtagMismatch", message));
+        }
         let Some(wanted) = self.request.header("if-match") else {
             return Ok(());
         };
@@ -170,6 +175,7 @@ impl Face for Arm {
         };
         let mut params: Vec<(String, String)> = parse(request.query.as_bytes()).into_owned().collect();
         params.extend(request.header("if-match").map(|etag| ("If-Match".into(), etag.into())));
+        params.extend(request.header("if-none-match").map(|etag| ("If-None-Match".into(), etag.into())));
         if !request.body.is_empty() {
             params.push(("body".into(), String::from_utf8_lossy(&request.body).into_owned()));
         }

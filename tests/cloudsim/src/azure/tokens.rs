@@ -38,8 +38,12 @@ impl Tokens {
 
     /// The token of an identity for a resource: the same one until it is no longer good.
     pub(crate) fn of(&mut self, identity: &str, resource: &str, lifetime: Duration, generation: u64) -> Token {
+        let audience = |text: &str| text.trim_end_matches('/').to_owned();
         let good = |token: &&Token| {
-            token.identity == identity && token.resource == resource && token.is_of(generation) && !token.is_expired()
+            token.identity == identity
+                && audience(&token.resource) == audience(resource)
+                && token.is_of(generation)
+                && !token.is_expired()
         };
         if let Some(token) = self.issued.iter().rev().find(good) {
             return token.clone();
