@@ -99,6 +99,10 @@ fn every_code_and_outcome_is_described() {
         "vipNotLocal",
         "ipForwarding",
         "memberMissing",
+        "memberUnreachable",
+        "canIpForward",
+        "leftoverRoute",
+        "apiAccess",
         "blackhole",
         "partRefused",
     ]) {
@@ -116,6 +120,24 @@ fn the_quick_start_is_two_commands_of_one_line() {
         assert_eq!(command.trim().lines().count(), 1, "{command}");
     }
     assert!(commands[0].1.contains("--example failover") && commands[1].1.contains("cargo test"));
+}
+
+/// The role files that are to be copied are those that the page explains.
+#[test]
+fn the_roles_of_gcp_are_the_files() {
+    let page = fs::read_to_string(root().join("docs/install-gcp.md")).expect("docs/install-gcp.md");
+    let shown: Vec<String> =
+        blocks(&page).into_iter().filter(|(language, _)| language == "yaml").map(|(_, text)| text).collect();
+    let files = ["gcp-alias-ip", "gcp-route"].map(|name| {
+        fs::read_to_string(root().join(format!("docs/roles/{name}.yaml")))
+            .unwrap_or_else(|error| panic!("{name}: {error}"))
+    });
+    assert_eq!(shown, files);
+    // What the page explains, the role has.
+    for word in page.split('`').filter(|word| word.starts_with("compute.") && word.matches('.').count() == 2) {
+        let known = files.iter().any(|file| file.contains(&format!("- {word}\n")));
+        assert!(known || word.contains("googleapis"), "{word} is in no role");
+    }
 }
 
 #[test]
