@@ -86,7 +86,8 @@ fn an_access_config_in_the_way_is_a_conflict_unless_it_may_be_replaced() {
 
 #[test]
 fn one_that_cannot_come_does_not_hold_the_private_address_back() {
-    let cases: [(fn(&mut World), Value, &str); 4] = [
+    type Case = (fn(&mut World), Value, &'static str);
+    let cases: [Case; 4] = [
         (|_| {}, json!("no-such-address"), "not_found"),
         (|world| world.add_internal_address("inside", "10.0.0.99"), json!("inside"), "invalid_config"),
         (|world| world.deny("*", "compute.addresses.use", None), json!(PUBLIC_IP), "denied"),
