@@ -90,3 +90,15 @@ fn one_of_another_region_does_not_hold_the_private_address_back() {
     assert!(report["error"]["message"].as_str().is_some_and(|text| text.contains("same region")), "{report:#}");
     assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_B));
 }
+
+#[test]
+fn one_that_cannot_be_read_does_not_hold_the_private_address_back() {
+    let sim = Simulator::start(World::article());
+    sim.faults().on(cloudsim::Rule::always("arm", "GET publicIPAddresses", cloudsim::Fault::HangBefore));
+    let short = json!({ "deadlineSeconds": 5, "http": { "requestTimeoutMs": 500 } });
+    let report = Member::b(&sim).with(public()).with(short).hook();
+    assert_error(&report, "partial", "unavailable");
+    assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_B));
+    sim.faults().clear();
+    assert_outcome(&Member::b(&sim).with(public()).hook(), "moved");
+}

@@ -206,6 +206,13 @@ fn a_secondary_range_is_named_in_the_entry() {
     assert_outcome(&Member::b(&sim).with(named.clone()).hook(), "moved");
     assert_outcome(&Member::b(&sim).with(named.clone()).release(), "released");
     assert_outcome(&Member::a(&sim).with(named).hook(), "moved");
+    // A range that the peer's entry is not from would be refused only after the peer has given it up.
+    for wrong in [json!("no-such-range"), json!("another")] {
+        sim.clear_log();
+        let report = Member::b(&sim).with(json!({ "vip": ALIAS, "gcp": { "subnetworkRange": wrong } })).hook();
+        assert_error(&report, "not_moved", "invalid_config");
+        assert!(writes(&sim).is_empty());
+    }
     // Not configured, the range is taken from the peer's entry.
     assert_outcome(&Member::b(&sim).with(json!({ "vip": ALIAS })).hook(), "moved");
     let interface = sim.world().instance(VM_B).expect("there")["networkInterfaces"][0].clone();

@@ -127,3 +127,34 @@ fn an_operation_here_that_never_ends_is_unverified_in_time_and_the_repeat_finish
     assert_eq!(Member::b(&sim).hook()["ok"], true);
     assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(VM_B));
 }
+
+#[test]
+fn a_wait_that_is_cut_off_or_hangs_does_not_hide_the_end() {
+    for fault in [Fault::DropBefore, Fault::HangBefore, Fault::error(503, "backendError", "no waiting today")] {
+        let sim = Simulator::start(World::article());
+        sim.operations().duration(Duration::from_millis(200));
+        sim.faults().on(Rule::always("compute", "POST operations/wait", fault));
+        assert_outcome(&Member::b(&sim).with(json!({ "deadlineSeconds": 12 })).hook(), "moved");
+    }
+}
+
+/// A peer's operation that outlasts its share is waited for again, and not begun anew.
+#[test]
+fn the_peer_is_written_once_however_long_it_takes() {
+    let sim = Simulator::start(World::article_with_public_ip());
+    sim.operations().hang(VM_A);
+    let overlay = json!({ "deadlineSeconds": 6, "gcp": { "publicIp": PUBLIC_IP } });
+    let report = Member::b(&sim).with(overlay).hook();
+    assert_eq!(report["ok"], false, "{report:#}");
+    let to_the_peer: Vec<_> = writes(&sim).into_iter().filter(|write| write.ends_with(VM_A)).collect();
+    assert!(to_the_peer.len() <= 2, "one for the alias, one for the access config: {to_the_peer:?}");
+}
+
+#[test]
+fn a_passing_failure_is_tried_again() {
+    for vm in [VM_A, VM_B] {
+        let sim = Simulator::start(World::article());
+        sim.operations().fail_next(vm, "INTERNAL_ERROR", "Internal error. Please try again.");
+        assert_outcome(&Member::b(&sim).hook(), "moved");
+    }
+}

@@ -158,3 +158,15 @@ fn a_refusal_inside_the_operation_is_a_refusal() {
     assert_error(&report, "partial", "conflict");
     assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(VM_B));
 }
+
+#[test]
+fn an_address_that_cannot_be_read_does_not_hold_the_private_one_back() {
+    let sim = Simulator::start(World::article_with_public_ip());
+    sim.faults().on(cloudsim::Rule::always("compute", "GET addresses", cloudsim::Fault::HangBefore));
+    let short = json!({ "deadlineSeconds": 5, "http": { "requestTimeoutMs": 500 } });
+    let report = Member::b(&sim).with(public()).with(short).hook();
+    assert_error(&report, "partial", "unavailable");
+    assert_eq!(held_by(&sim), (Some(VM_B.to_owned()), Some(VM_A.to_owned())));
+    sim.faults().clear();
+    assert_outcome(&Member::b(&sim).with(public()).hook(), "moved");
+}

@@ -191,3 +191,24 @@ fn two_that_acquire_at_once_leave_one_holder() {
         }
     }
 }
+
+/// A route of our own that does not count may be on its way out, by a call of the other member that died: it is not relied
+/// upon, so that there is a route at any moment.
+#[test]
+fn a_stale_route_of_ones_own_is_not_relied_upon() {
+    let mut world = World::routes();
+    world.set_route("vip-2", ROUTED_VIP, VM_B, 1100);
+    let sim = Simulator::start(world);
+    let gap = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    for action in ["DELETE routes", "POST routes"] {
+        let seen = gap.clone();
+        let look = move |world: &mut World| {
+            seen.fetch_or(world.next_hop_of(ROUTED_VIP).is_none(), std::sync::atomic::Ordering::SeqCst);
+        };
+        sim.faults().after(action, 1, Box::new(look));
+    }
+    assert_outcome(&Member::b(&sim).with(route()).hook(), "moved");
+    assert_eq!(writes(&sim), ["DELETE routes vip-2", "POST routes vip-2", "DELETE routes vip"]);
+    assert!(!gap.load(std::sync::atomic::Ordering::SeqCst));
+    assert_eq!((hop(&sim).as_deref(), names(&sim).len()), (Some(VM_B), 1));
+}

@@ -12,7 +12,7 @@ use super::{
     part,
 };
 use crate::{
-    cloud::{After, Effect, Need, Plan, Step, share},
+    cloud::{After, Effect, Need, Plan, Step, share, share_of},
     error::{Code, Error, Result},
     vip::{Goal, Holder, Part, PartId, Vip},
 };
@@ -30,9 +30,19 @@ pub struct Seen {
 
 /// All interfaces and the public addresses, side by side.
 pub async fn look(azure: &Azure, arm: &Arm, here: &Here) -> Result<Seen> {
+    // The private addresses do not wait for a public one longer than its share, and not twice.
     let public = azure.vips.iter().filter_map(|vip| azure.public_id(here, vip)).map(|id| async move {
-        let body = arm.get(&id).await;
-        (id, body)
+        let known = azure.silent_public.borrow().get(&id).cloned();
+        let read = match known {
+            Some(why) => Err(why),
+            None => {
+                share_of(arm.deadline(), &format!("arm:GET publicIPAddresses on {}", id.name()), arm.get(&id)).await
+            }
+        };
+        if let Some(why) = read.as_ref().err().filter(|error| error.code == Code::Unavailable) {
+            azure.silent_public.borrow_mut().insert(id.clone(), why.clone());
+        }
+        (id, read)
     });
     let (members, public) = join(members::look(azure, arm, here), join_all(public)).await;
     let stop = public.iter().filter_map(|(_, read)| read.as_ref().err());

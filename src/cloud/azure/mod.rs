@@ -46,6 +46,8 @@ pub struct Azure {
     start: OnceCell<(Here, Arm)>,
     /// Members that did not answer; they are not asked again by this call.
     silent: RefCell<Vec<Silent>>,
+    /// Public addresses that could not be read; they are not asked for again by this call.
+    silent_public: RefCell<BTreeMap<Id, Error>>,
     /// Parts that a write was refused for: the others go without them.
     trouble: RefCell<BTreeMap<PartId, Error>>,
 }
@@ -110,6 +112,7 @@ impl Azure {
             caller,
             start: OnceCell::new(),
             silent: RefCell::default(),
+            silent_public: RefCell::default(),
             trouble: RefCell::default(),
         })
     }

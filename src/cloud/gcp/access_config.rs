@@ -13,7 +13,7 @@ use super::{
     vm::{Vm, access_configs, text},
 };
 use crate::{
-    cloud::{After, Effect, Need, Plan, Step, share},
+    cloud::{After, Effect, Need, Plan, Step, share, share_of},
     error::{Code, Error, Result},
     report::{CheckItem, Verdict},
     vip::{Holder, Part, PartId, Vip},
@@ -55,9 +55,26 @@ pub fn part_of(gcp: &Gcp, vip: &Vip) -> Option<PartId> {
 pub async fn look(gcp: &Gcp, compute: &Compute, here: &Here) -> Result<Option<Address>> {
     let Some((_, name)) = wanted(gcp) else { return Ok(None) };
     let path = Path::regional(&here.project, here.region(), "addresses", name);
-    match compute.get("addresses.get", &path).await {
+    // The private address does not wait for this one longer than its share, and not twice.
+    let known = gcp.silent_address.borrow().clone();
+    let read = match known {
+        Some(why) => Err(why),
+        None => {
+            share_of(
+                compute.deadline(),
+                &format!("compute:addresses.get on {name}"),
+                compute.get("addresses.get", &path),
+            )
+            .await
+        }
+    };
+    match read {
         Err(error) if matches!(error.code, Code::Deadline | Code::Interrupted) => Err(error),
-        read => Ok(Some(Address { name: name.to_owned(), read })),
+        read => {
+            let unavailable = read.as_ref().err().filter(|error| error.code == Code::Unavailable);
+            gcp.silent_address.replace(unavailable.cloned());
+            Ok(Some(Address { name: name.to_owned(), read }))
+        }
     }
 }
 
@@ -207,8 +224,14 @@ fn may_be_taken<'a>(gcp: &Gcp, seen: &Seen, interface: &Value, address: &'a Addr
     }
 }
 
-pub async fn delete_from(compute: &Compute, vm: &Path, interface: usize, name: &str, peer: bool) -> Result<()> {
-    let bound = peer.then(|| share(compute.deadline()));
+pub async fn delete_from(
+    gcp: &Gcp,
+    compute: &Compute,
+    vm: &Path,
+    interface: usize,
+    name: &str,
+    peer: bool,
+) -> Result<()> {
     let request = Request {
         call: "instances.deleteAccessConfig",
         method: Method::POST,
@@ -217,7 +240,11 @@ pub async fn delete_from(compute: &Compute, vm: &Path, interface: usize, name: &
         query: vec![("accessConfig", name.to_owned()), ("networkInterface", format!("nic{interface}"))],
         body: None,
     };
-    compute.finish(compute.change(request).await?, bound).await
+    if peer {
+        return compute.change_within(request, share(compute.deadline()), &gcp.pending).await;
+    }
+    let mut operation = compute.change(request).await?;
+    compute.finish(&mut operation, None).await
 }
 
 pub async fn add_to(compute: &Compute, vm: &Path, interface: usize, body: &Value) -> Result<()> {
@@ -229,7 +256,8 @@ pub async fn add_to(compute: &Compute, vm: &Path, interface: usize, body: &Value
         query: vec![("networkInterface", format!("nic{interface}"))],
         body: Some(body.clone()),
     };
-    compute.finish(compute.change(request).await?, None).await
+    let mut operation = compute.change(request).await?;
+    compute.finish(&mut operation, None).await
 }
 
 /// A member whose only public address is the VIP's reaches Google's API afterwards by Private Google Access, Cloud NAT or a

@@ -218,6 +218,20 @@ fn may_be_taken(gcp: &Gcp, here: &Here, seen: &Seen, own: &Vm, interface: &Value
             if is_configured && entry_with(nic, wanted).is_some() && tail(there) != tail(mine) {
                 return Err(elsewhere(vip, there, own, mine));
             }
+            if let (true, Some(entry), Some(named)) =
+                (is_configured, entry_with(nic, wanted), gcp.config.subnetwork_range.as_deref())
+                && text(entry, "subnetworkRangeName") != named
+            {
+                let there = match text(entry, "subnetworkRangeName") {
+                    "" => "the subnet's primary range",
+                    name => name,
+                };
+                return Err(Error::new(
+                    Code::InvalidConfig,
+                    format!("{vip} of {} is from {there}, and `gcp.subnetworkRange` names {named}", vm.name()),
+                    "correct `gcp.subnetworkRange`, or leave it out: then the range that the entry names is kept",
+                ));
+            }
         }
     }
     if gcp.config.subnetwork_range.is_some() || held_by_a_peer {
@@ -276,19 +290,27 @@ fn fits_the_subnet(gcp: &Gcp, here: &Here, seen: &Seen, own: &Vm, interface: &Va
 }
 
 /// Sends one write and waits for its operation; a peer's not longer than its share of the time.
-pub async fn update(compute: &Compute, vm: &Path, interface: usize, body: &Value, write: Write) -> Result<()> {
-    let bound = (write == Write::Frees).then(|| share(compute.deadline()));
-    let operation = compute
-        .change(Request {
-            call: "instances.updateNetworkInterface",
-            method: Method::PATCH,
-            on: vm,
-            to: format!("{}/updateNetworkInterface", vm.as_str()),
-            query: vec![("networkInterface", format!("nic{interface}"))],
-            body: Some(body.clone()),
-        })
-        .await?;
-    compute.finish(operation, bound).await
+pub async fn update(
+    gcp: &Gcp,
+    compute: &Compute,
+    vm: &Path,
+    interface: usize,
+    body: &Value,
+    write: Write,
+) -> Result<()> {
+    let request = Request {
+        call: "instances.updateNetworkInterface",
+        method: Method::PATCH,
+        on: vm,
+        to: format!("{}/updateNetworkInterface", vm.as_str()),
+        query: vec![("networkInterface", format!("nic{interface}"))],
+        body: Some(body.clone()),
+    };
+    if write == Write::Frees {
+        return compute.change_within(request, share(compute.deadline()), &gcp.pending).await;
+    }
+    let mut operation = compute.change(request).await?;
+    compute.finish(&mut operation, None).await
 }
 
 /// The parts that a refused write is to be planned again without, so that the others get here. `freed` are those that this

@@ -18,7 +18,13 @@ use crate::{
 };
 use reqwest::Method;
 use serde_json::Value;
-use std::{cell::Cell, fmt, rc::Rc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    fmt,
+    rc::Rc,
+    time::Duration,
+};
 use tokio::time::Instant;
 
 pub struct Compute {
@@ -104,10 +110,16 @@ pub struct Operation {
     on: String,
 }
 
+/// Operations on peers that were still running when they were last looked at.
+pub type Pending = RefCell<BTreeMap<(&'static str, Path), Operation>>;
+
 /// Between two looks at an operation that the server does not wait for.
 const SHORTEST_WAIT: Duration = Duration::from_millis(100);
-/// Above the server's own two minutes for `wait`.
-const LONGEST_LOOK: Duration = Duration::from_secs(130);
+/// What a `wait` may take of its server's two minutes, and a plain look.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+const SHORTEST_LOOK: Duration = Duration::from_secs(1);
+/// Longer than any call.
+const NO_BOUND: Duration = Duration::from_secs(600);
 
 impl Compute {
     pub fn new(http: Client, endpoint: &str, metadata: Rc<Metadata>, caller: Caller) -> Self {
@@ -210,15 +222,31 @@ impl Compute {
         Ok(Operation { path, body, call, on: on.name().to_owned() })
     }
 
+    /// Sends a change to a peer and waits for it, but not longer than `bound`. An operation that outlasts the wait is kept in
+    /// `pending`: the next attempt waits for it instead of beginning another one.
+    pub async fn change_within(&self, request: Request<'_>, bound: Duration, pending: &Pending) -> Result<()> {
+        let key = (request.call, request.on.clone());
+        let kept = pending.borrow_mut().remove(&key);
+        let mut operation = match kept {
+            Some(operation) => operation,
+            None => self.change(request).await?,
+        };
+        let ended = self.finish(&mut operation, Some(bound)).await;
+        if ended.as_ref().is_err_and(|error| error.maybe_done) {
+            pending.borrow_mut().insert(key, operation);
+        }
+        ended
+    }
+
     /// Waits until an operation is over, but not longer than `bound`. The server itself waits ("zoneOperations.wait": at most
     /// two minutes, best effort); where it answers early, it is asked again.
     ///
     /// # Errors
     /// The operation's own code and message when it failed; `ambiguous` when time ran out over it.
-    pub async fn finish(&self, mut operation: Operation, bound: Option<Duration>) -> Result<()> {
+    pub async fn finish(&self, operation: &mut Operation, bound: Option<Duration>) -> Result<()> {
         let begun = Instant::now();
         let mut looks = 0;
-        let result = self.watch(&mut operation, begun, bound, &mut looks).await;
+        let result = self.watch(operation, begun, bound, &mut looks).await;
         if looks > 0 {
             let scope = if operation.path.contains("/global/") { "globalOperations" } else { "zoneOperations" };
             self.bearer.record_looks(format!("compute:{scope}.wait"), &operation.on, looks, begun, &result);
@@ -246,18 +274,24 @@ impl Compute {
                     })),
                 };
             }
-            let left = bound.map_or(LONGEST_LOOK, |bound| bound.saturating_sub(begun.elapsed()));
+            let left = bound.map_or(NO_BOUND, |bound| bound.saturating_sub(begun.elapsed()));
             if left.is_zero() {
                 return Err(still_running(&what, begun.elapsed()));
             }
             let asked = Instant::now();
             *looks += 1;
             let mut pause = Duration::ZERO;
-            match self.look(operation, by_waiting, left.min(LONGEST_LOOK)).await {
+            // A wait that hangs, or is cut off on the way, must not hide that the operation is over: the next look is a plain one.
+            let left = left.min(self.deadline().remaining());
+            let longest = if by_waiting { (left / 2).clamp(SHORTEST_LOOK, LONGEST_WAIT) } else { LONGEST_WAIT };
+            match self.look(operation, by_waiting, longest.min(left)).await {
                 Ok(body) => operation.body = body,
                 Err(error) => match error.code {
                     // The time ran out in which the server waited with us; or it has other things to do.
-                    Code::Unavailable | Code::Throttled => pause = error.retry_after.unwrap_or_default(),
+                    Code::Unavailable | Code::Throttled => {
+                        pause = error.retry_after.unwrap_or_default();
+                        by_waiting = !by_waiting;
+                    }
                     // Not every door to the API lets this one call through; looking may still be possible.
                     Code::Deadline | Code::Interrupted | Code::Unauthenticated => return Err(unseen(error)),
                     _ if by_waiting => by_waiting = false,

@@ -60,6 +60,7 @@ pub fn of_operation(operation: &Value) -> Option<Error> {
         | "RESOURCE_ALREADY_EXISTS" => Code::Conflict,
         "RESOURCE_NOT_READY"
         | "RESOURCE_OPERATION_RATE_EXCEEDED"
+        | "INTERNAL"
         | "INTERNAL_ERROR"
         | "BACKEND_ERROR"
         | "SERVICE_UNAVAILABLE"

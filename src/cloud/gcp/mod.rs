@@ -31,7 +31,7 @@ use crate::{
     vip::{Goal, Member, Part, PartId, Vip},
 };
 use alias_ip::Write;
-use compute::{Compute, Path};
+use compute::{Compute, Path, Pending};
 use identity::Here;
 use members::Members;
 use metadata::Metadata;
@@ -57,6 +57,10 @@ pub struct Gcp {
     zones: RefCell<BTreeMap<String, String>>,
     /// Members that did not answer; they are not asked again by this call.
     silent: RefCell<Vec<Silent>>,
+    /// Why the public address could not be read; it is not asked for again by this call.
+    silent_address: RefCell<Option<Error>>,
+    /// Operations on peers that go on.
+    pending: Pending,
     /// Parts that a write was refused for: the others go without them.
     trouble: RefCell<BTreeMap<PartId, Error>>,
     /// Parts that this call took off a peer.
@@ -136,6 +140,8 @@ impl Gcp {
             start: OnceCell::new(),
             zones: RefCell::default(),
             silent: RefCell::default(),
+            silent_address: RefCell::default(),
+            pending: Pending::default(),
             trouble: RefCell::default(),
             freed: RefCell::default(),
             wrote_own: Cell::default(),
@@ -262,14 +268,14 @@ impl Cloud for Gcp {
                 if here.is(vm) {
                     self.wrote_own.set(true);
                 }
-                let made = alias_ip::update(compute, vm, *interface, body, *write).await;
+                let made = alias_ip::update(self, compute, vm, *interface, body, *write).await;
                 if *write == Write::Frees && made.is_ok() {
                     self.freed.borrow_mut().extend(parts.iter().cloned());
                 }
                 made.map_err(|error| self.note_trouble(error, *write, parts))
             }
             Change::DeleteAccessConfig { vm, interface, name, peer } => {
-                access_config::delete_from(compute, vm, *interface, name, *peer).await
+                access_config::delete_from(self, compute, vm, *interface, name, *peer).await
             }
             Change::AddAccessConfig { vm, interface, body } => {
                 access_config::add_to(compute, vm, *interface, body).await

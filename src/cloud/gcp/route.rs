@@ -177,12 +177,9 @@ fn plan_hold(
     let step = |change, effect, after: Vec<After>| Step { parts: vec![id.clone()], change, effect, after };
     let (mine, others): (Vec<&Value>, Vec<&Value>) = routes.iter().copied().partition(|route| leads_here(route, here));
     let best = others.iter().map(|route| priority(route)).min();
-    if let Some(mine) = mine.first().map(|route| priority(route)) {
-        // What counts more than ours, or as much, is in the way; the rest is only left over.
-        for other in &others {
-            let effect = if priority(other) <= mine { Effect::Reaches } else { Effect::Tidies };
-            steps.push(step(delete(network, other), effect, Vec::new()));
-        }
+    if mine.first().is_some_and(|mine| best.is_none_or(|best| priority(mine) < best)) {
+        // Ours counts; the rest is only left over.
+        steps.extend(others.iter().map(|other| step(delete(network, other), Effect::Tidies, Vec::new())));
         return;
     }
     let (number, counts_at_once) = next_priority(gcp.config.route_priority, best);
@@ -192,8 +189,10 @@ fn plan_hold(
     let (name, victim) = match names.iter().find(|name| !taken(name)) {
         Some(free) => (free.clone(), None),
         None => {
-            // Both names are in use: the one that counts less makes room.
-            let victim = others.iter().rev().find(|route| names.iter().any(|name| name == text(route, "name")));
+            // Both names are in use. One of our own that does not count makes room: it may be on its way out already, by a
+            // call of the other member, so it is not relied upon. Otherwise the one that counts less.
+            let is_named = |route: &&&Value| names.iter().any(|name| name == text(route, "name"));
+            let victim = mine.iter().find(is_named).or_else(|| others.iter().rev().find(is_named));
             let [first, _] = names;
             (victim.map_or(first, |route| text(route, "name").to_owned()), victim)
         }
@@ -206,7 +205,7 @@ fn plan_hold(
         Change::InsertRoute { project: network.project.clone(), body: body(here, network, vip, &name, number) };
     let inserted = After { step: steps.len(), need: Need::Success };
     steps.push(step(insert, if counts_at_once { Effect::Reaches } else { Effect::Prepares }, after));
-    for other in others.iter().filter(|route| text(route, "name") != name) {
+    for other in routes.iter().filter(|route| text(route, "name") != name) {
         let effect = if counts_at_once { Effect::Tidies } else { Effect::Reaches };
         steps.push(step(delete(network, other), effect, vec![inserted]));
     }
@@ -308,7 +307,8 @@ pub async fn insert(compute: &Compute, project: &str, body: &Value) -> Result<()
         query: Vec::new(),
         body: Some(body.clone()),
     };
-    compute.finish(compute.change(request).await?, None).await
+    let mut operation = compute.change(request).await?;
+    compute.finish(&mut operation, None).await
 }
 
 pub async fn remove(compute: &Compute, route: &Path) -> Result<()> {
@@ -321,7 +321,7 @@ pub async fn remove(compute: &Compute, route: &Path) -> Result<()> {
         body: None,
     };
     match compute.change(request).await {
-        Ok(operation) => compute.finish(operation, None).await,
+        Ok(mut operation) => compute.finish(&mut operation, None).await,
         // Gone already.
         Err(error) if error.code == Code::NotFound => Ok(()),
         Err(error) => Err(error),
@@ -333,7 +333,8 @@ pub fn leftovers(gcp: &Gcp, all: &All, seen: &Seen) -> Vec<CheckItem> {
     let of_vip = |vip: &Vip| {
         let routes = gcp.routes_of(&all.here, seen, vip);
         let best = routes.first().map(|route| priority(route));
-        let late = routes.into_iter().filter(|route| Some(priority(route)) != best);
+        let late =
+            routes.into_iter().filter(|route| Some(priority(route)) != best && gcp.is_ours(&all.here, route, vip));
         late.map(|route| {
             CheckItem::new(
                 "leftoverRoute",
