@@ -17,6 +17,11 @@ pub struct Here {
     pub interfaces: Vec<metadata::Interface>,
 }
 
+/// Compute Engine of a universe: a sovereign cloud has a domain of its own ("Trusted Cloud": `s3nsapis.fr`).
+pub fn compute_of(universe: &str) -> String {
+    format!("https://compute.{universe}")
+}
+
 impl Here {
     pub fn new(instance: metadata::Instance, config: &Config) -> Result<Self> {
         let parts: Vec<&str> = instance.zone.split('/').collect();
@@ -114,5 +119,51 @@ impl Gcp {
             interface: number,
             is_of_the_vms_project,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::gcp::Gcp as Config;
+    use serde_json::json;
+
+    fn here(block: serde_json::Value) -> Result<Here> {
+        let config = Config::read(&block).expect("a block");
+        let instance = metadata::Instance {
+            project: "p".into(),
+            name: "vm".into(),
+            zone: "projects/12/zones/europe-west1-b".into(),
+            interfaces: vec![metadata::Interface {
+                ip: "10.0.0.3".into(),
+                subnetmask: "255.255.255.0".into(),
+                network: "projects/12/networks/n".into(),
+            }],
+            universe: "googleapis.com".into(),
+        };
+        Here::new(instance, &config)
+    }
+
+    #[test]
+    fn zone_region_and_range_come_from_the_metadata() {
+        let here = here(json!({ "mechanism": "route" })).expect("this VM");
+        assert_eq!((here.zone.as_str(), here.region()), ("europe-west1-b", "europe-west1"));
+        assert_eq!(here.subnet(0).map(|net| net.to_string()).as_deref(), Some("10.0.0.0/24"));
+        assert_eq!(here.path().as_str(), "projects/p/zones/europe-west1-b/instances/vm");
+    }
+
+    #[test]
+    fn a_project_may_be_named_by_id_or_number_and_has_to_be_the_vms() {
+        for (project, fits) in [("auto", true), ("p", true), ("12", true), ("q", false)] {
+            let here = here(json!({ "mechanism": "route", "project": project }));
+            assert_eq!(here.is_ok(), fits, "{project}");
+            assert!(here.err().is_none_or(|error| error.code == Code::Unsupported));
+        }
+    }
+
+    #[test]
+    fn each_universe_has_its_own_compute_engine() {
+        assert_eq!(compute_of("googleapis.com"), "https://compute.googleapis.com");
+        assert_eq!(compute_of("s3nsapis.fr"), "https://compute.s3nsapis.fr");
     }
 }

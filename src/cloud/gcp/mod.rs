@@ -32,7 +32,7 @@ use crate::{
 };
 use alias_ip::Write;
 use compute::{Compute, Path, Pending};
-use identity::Here;
+use identity::{Here, compute_of};
 use members::Members;
 use metadata::Metadata;
 use serde_json::Value;
@@ -161,7 +161,7 @@ impl Gcp {
                     }
                     None => {
                         let instance = self.metadata.instance(&self.caller).await?;
-                        let compute = self.compute(&format!("https://compute.{}", instance.universe));
+                        let compute = self.compute(&compute_of(&instance.universe));
                         Ok((Here::new(instance, &self.config)?, compute))
                     }
                 }
