@@ -120,6 +120,23 @@ fn foreign_routes_are_a_conflict_that_names_them() {
 }
 
 #[test]
+fn a_route_with_tags_is_nobodys_vip() {
+    let mut world = World::routes();
+    world.set_route("web-only", ROUTED_VIP, VM_B, 500);
+    let tagged = world.routes.iter_mut().find(|route| route["name"] == "web-only").expect("just made");
+    tagged["tags"] = json!(["web"]);
+    let sim = Simulator::start(world);
+    let before = sim.world();
+    let b = || Member::b(&sim).with(route());
+    assert_outcome(&b().status(), "held_elsewhere");
+    let report = b().hook();
+    assert_error(&report, "not_moved", "conflict");
+    assert_message(&report, "web-only");
+    b().release();
+    assert_eq!(sim.world(), before);
+}
+
+#[test]
 fn what_would_hijack_a_network_is_refused() {
     let sim = Simulator::start(World::routes());
     let before = sim.world();

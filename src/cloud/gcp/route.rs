@@ -92,6 +92,11 @@ fn hop(route: &Value) -> Option<&str> {
     instance.or(Some(text(route, "nextHopIp")).filter(|ip| !ip.is_empty()))
 }
 
+/// "Routes": a route with tags counts for the VMs that carry one of them, and for nobody else. Such a one is not the VIP's.
+fn is_tagged(route: &Value) -> bool {
+    route.get("tags").and_then(Value::as_array).is_some_and(|tags| !tags.is_empty())
+}
+
 fn leads_here(route: &Value, here: &Here) -> bool {
     let instance = text(route, "nextHopInstance");
     instance.ends_with(&format!("/zones/{}/instances/{}", here.zone, here.name))
@@ -121,7 +126,9 @@ impl Gcp {
                 instance.ends_with(&format!("{}/instances/{}", zone.unwrap_or_default(), member.name))
             })
         };
-        hop(route).is_some() && (name == ours || name == second_name(ours) || leads_here(route, here) || to_a_member())
+        hop(route).is_some()
+            && !is_tagged(route)
+            && (name == ours || name == second_name(ours) || leads_here(route, here) || to_a_member())
     }
 }
 
@@ -131,7 +138,8 @@ fn route_part(gcp: &Gcp, vip: &Vip) -> PartId {
 
 pub fn placement(gcp: &Gcp, all: &All, seen: &Seen) -> Vec<Part> {
     let holder = |vip: &Vip| {
-        let routes = gcp.routes_of(&all.here, seen, vip);
+        let mut routes = gcp.routes_of(&all.here, seen, vip);
+        routes.retain(|route| !is_tagged(route));
         let Some(best) = routes.first().map(|route| priority(route)) else { return Holder::Nobody };
         let counting: Vec<&Value> = routes.into_iter().take_while(|route| priority(route) == best).collect();
         if counting.iter().all(|route| leads_here(route, &all.here)) {
@@ -151,7 +159,7 @@ pub fn plan(gcp: &Gcp, all: &All, seen: &Seen, goal: Goal) -> Result<Plan<Change
         let routes = gcp.routes_of(&all.here, seen, vip);
         let id = route_part(gcp, vip);
         if goal == Goal::LetGo {
-            let mine = routes.into_iter().filter(|route| leads_here(route, &all.here));
+            let mine = routes.into_iter().filter(|route| leads_here(route, &all.here) && !is_tagged(route));
             plan.steps.extend(mine.map(|route| Step::new(id.clone(), delete(&network, route))));
             continue;
         }
