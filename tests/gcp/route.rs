@@ -128,7 +128,9 @@ fn a_route_with_tags_is_nobodys_vip() {
     let sim = Simulator::start(world);
     let before = sim.world();
     let b = || Member::b(&sim).with(route());
-    assert_outcome(&b().status(), "held_elsewhere");
+    let status = b().status();
+    assert_outcome(&status, "held_elsewhere");
+    assert!(!status["warnings"].to_string().contains("leftoverRoute"), "the VIP's own route counts: {status:#}");
     let report = b().hook();
     assert_error(&report, "not_moved", "conflict");
     assert_message(&report, "web-only");

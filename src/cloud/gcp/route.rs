@@ -104,8 +104,8 @@ fn leads_here(route: &Value, here: &Here) -> bool {
 }
 
 impl Gcp {
-    /// The routes of one VIP in the own network, the one that counts first.
-    fn routes_of<'a>(&self, here: &Here, seen: &'a Seen, vip: &Vip) -> Vec<&'a Value> {
+    /// All routes to one VIP in the own network, the one that counts first.
+    fn routes_to<'a>(&self, here: &Here, seen: &'a Seen, vip: &Vip) -> Vec<&'a Value> {
         let network = self.network(here).map(|network| network.name).unwrap_or_default();
         let mut routes: Vec<&Value> = seen
             .routes
@@ -114,6 +114,13 @@ impl Gcp {
             .filter(|route| text(route, "network").rsplit('/').next() == Some(&network))
             .collect();
         routes.sort_by_key(|route| priority(route));
+        routes
+    }
+
+    /// Those of them that count for every VM.
+    fn routes_of<'a>(&self, here: &Here, seen: &'a Seen, vip: &Vip) -> Vec<&'a Value> {
+        let mut routes = self.routes_to(here, seen, vip);
+        routes.retain(|route| !is_tagged(route));
         routes
     }
 
@@ -138,8 +145,7 @@ fn route_part(gcp: &Gcp, vip: &Vip) -> PartId {
 
 pub fn placement(gcp: &Gcp, all: &All, seen: &Seen) -> Vec<Part> {
     let holder = |vip: &Vip| {
-        let mut routes = gcp.routes_of(&all.here, seen, vip);
-        routes.retain(|route| !is_tagged(route));
+        let routes = gcp.routes_of(&all.here, seen, vip);
         let Some(best) = routes.first().map(|route| priority(route)) else { return Holder::Nobody };
         let counting: Vec<&Value> = routes.into_iter().take_while(|route| priority(route) == best).collect();
         if counting.iter().all(|route| leads_here(route, &all.here)) {
@@ -159,12 +165,12 @@ pub fn plan(gcp: &Gcp, all: &All, seen: &Seen, goal: Goal) -> Result<Plan<Change
         let routes = gcp.routes_of(&all.here, seen, vip);
         let id = route_part(gcp, vip);
         if goal == Goal::LetGo {
-            let mine = routes.into_iter().filter(|route| leads_here(route, &all.here) && !is_tagged(route));
+            let mine = routes.into_iter().filter(|route| leads_here(route, &all.here));
             plan.steps.extend(mine.map(|route| Step::new(id.clone(), delete(&network, route))));
             continue;
         }
         may_be_routed(&all.here, seen, vip)?;
-        match may_be_taken(gcp, &all.here, seen, vip, &routes) {
+        match may_be_taken(gcp, &all.here, seen, vip) {
             Ok(()) => plan_hold(gcp, &all.here, seen, &network, vip, &routes, &mut plan.steps),
             Err(error) => plan.refused.push((id, error)),
         }
@@ -276,7 +282,8 @@ fn may_be_routed(here: &Here, seen: &Seen, vip: &Vip) -> Result<()> {
     }
 }
 
-fn may_be_taken(gcp: &Gcp, here: &Here, seen: &Seen, vip: &Vip, routes: &[&Value]) -> Result<()> {
+fn may_be_taken(gcp: &Gcp, here: &Here, seen: &Seen, vip: &Vip) -> Result<()> {
+    let routes = gcp.routes_to(here, seen, vip);
     let foreign: Vec<&str> =
         routes.iter().filter(|route| !gcp.is_ours(here, route, vip)).map(|route| text(route, "name")).collect();
     if !foreign.is_empty() {
