@@ -4,4 +4,5 @@
 pub mod bearer;
 pub mod client;
 mod dns;
+pub mod metadata;
 pub mod retry;

@@ -6,29 +6,21 @@
 use crate::{
     error::{Code, Error, Result},
     net::{
-        client::{Client, Trouble, read_body},
+        client::Client,
+        metadata::{ADDRESS, POLICY, Service},
         retry::{Caller, Kind, Policy},
     },
 };
-use std::time::Duration;
 use tokio::sync::Mutex;
 
-const ADDRESS: &str = "http://169.254.169.254";
 const TOKEN_TTL: &str = "x-aws-ec2-metadata-token-ttl-seconds";
 const TOKEN: &str = "x-aws-ec2-metadata-token";
 /// Longer than any call; the service accepts 1 to 21600.
 const TTL_SECONDS: u32 = 900;
 
-/// The service answers from the host below the instance. Seconds without an answer mean that none will come, most
-/// often because the answer's hop limit is used up on the way into a container.
-const POLICY: Policy = Policy {
-    attempt_timeout: Duration::from_millis(1_500),
-    most_attempts: None,
-    longest_silence: Some(Duration::from_secs(3)),
-};
-
 const REMEDY: &str = "see that the instance metadata service is enabled on this instance; in a container set \
     HttpPutResponseHopLimit to 2 (aws ec2 modify-instance-metadata-options)";
+const SERVICE: Service = Service { name: "the instance metadata service", remedy: REMEDY };
 
 pub struct Metadata {
     http: Client,
@@ -60,7 +52,7 @@ impl Metadata {
         loop {
             let token = self.token().await?;
             let answer = self.caller.call(Kind::Read, "imds:GET", path, async || self.get(path, &token).await).await;
-            let answer = answer.map_err(with_remedy)?;
+            let answer = answer.map_err(|error| SERVICE.with_remedy(error))?;
             match answer {
                 Answer::Text(text) => return Ok(Some(text)),
                 Answer::Absent => return Ok(None),
@@ -115,7 +107,7 @@ impl Metadata {
             return Ok(token.clone());
         }
         let token = self.caller.call(Kind::Read, "imds:PUT", "api/token", async || self.put_token().await).await;
-        let token = token.map_err(with_remedy)?;
+        let token = token.map_err(|error| SERVICE.with_remedy(error))?;
         *place = Some(token.clone());
         Ok(token)
     }
@@ -129,9 +121,7 @@ impl Metadata {
 
     async fn put_token(&self) -> Result<String> {
         let url = format!("{}/latest/api/token", self.base);
-        let response = self.http.put(url).header(TOKEN_TTL, TTL_SECONDS).send().await.map_err(unreachable)?;
-        let status = response.status().as_u16();
-        let body = read_body(response).await.map_err(|trouble| trouble.unavailable())?;
+        let (status, body) = SERVICE.send(self.http.put(url).header(TOKEN_TTL, TTL_SECONDS)).await?;
         match status {
             200 => text(body),
             403 => Err(Error::new(Code::Denied, "the instance metadata service is switched off (403)", REMEDY)
@@ -142,9 +132,7 @@ impl Metadata {
 
     async fn get(&self, path: &str, token: &str) -> Result<Answer> {
         let url = format!("{}/latest/{path}", self.base);
-        let response = self.http.get(url).header(TOKEN, token).send().await.map_err(unreachable)?;
-        let status = response.status().as_u16();
-        let body = read_body(response).await.map_err(|trouble| trouble.unavailable())?;
+        let (status, body) = SERVICE.send(self.http.get(url).header(TOKEN, token)).await?;
         match status {
             200 => text(body).map(Answer::Text),
             401 => Ok(Answer::TokenRefused),
@@ -165,21 +153,6 @@ fn text(body: Vec<u8>) -> Result<String> {
     Ok(text)
 }
 
-/// Silence has its own causes here, which the general remedy for a slow endpoint does not name.
-fn with_remedy(error: Error) -> Error {
-    if error.code != Code::Unavailable {
-        return error;
-    }
-    error.with(|details| details.remedy = REMEDY.into())
-}
-
-fn unreachable(error: reqwest::Error) -> Error {
-    let trouble = Trouble::from_reqwest(error);
-    Error::new(Code::Unavailable, format!("the instance metadata service cannot be reached: {trouble}"), REMEDY)
-}
-
 fn refused(status: u16) -> Error {
-    let code = if status >= 500 || status == 429 { Code::Unavailable } else { Code::Unexpected };
-    Error::new(code, format!("the instance metadata service answered {status}"), REMEDY)
-        .with(|details| details.http_status = Some(status))
+    SERVICE.refused(if status >= 500 || status == 429 { Code::Unavailable } else { Code::Unexpected }, status)
 }

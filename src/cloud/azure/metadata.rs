@@ -6,25 +6,18 @@
 use crate::{
     error::{Code, Error, Result},
     net::{
-        client::{Client, Trouble, read_body},
-        retry::{Caller, Kind, Policy},
+        client::Client,
+        metadata::{ADDRESS, POLICY, Service},
+        retry::{Caller, Kind},
     },
 };
 use serde::Deserialize;
-use std::time::Duration;
 
-pub const ADDRESS: &str = "http://169.254.169.254";
 const INSTANCE: &str = "metadata/instance?api-version=2021-02-01";
-
-/// Seconds without an answer mean that none will come.
-const POLICY: Policy = Policy {
-    attempt_timeout: Duration::from_millis(1_500),
-    most_attempts: None,
-    longest_silence: Some(Duration::from_secs(3)),
-};
 
 pub const REMEDY: &str = "see that this is an Azure VM and that the user IRIS runs as reaches 169.254.169.254 (containers, \
     hardened images and proxies often prevent it)";
+const SERVICE: Service = Service { name: "the instance metadata service", remedy: REMEDY };
 
 #[derive(Debug, Clone, Deserialize)]
 pub struct Instance {
@@ -90,14 +83,7 @@ pub struct Subnet {
 pub async fn instance(http: &Client, endpoint: Option<&str>, caller: &Caller) -> Result<Instance> {
     let url = format!("{}/{INSTANCE}", endpoint.unwrap_or(ADDRESS).trim_end_matches('/'));
     let attempt = async || {
-        let response = http
-            .get(&url)
-            .header("Metadata", "true")
-            .send()
-            .await
-            .map_err(|error| unavailable(&Trouble::from_reqwest(error)))?;
-        let status = response.status().as_u16();
-        let body = read_body(response).await.map_err(|trouble| unavailable(&trouble))?;
+        let (status, body) = SERVICE.send(http.get(&url).header("Metadata", "true")).await?;
         match status {
             200 => serde_json::from_slice(&body).map_err(|error| {
                 Error::new(
@@ -107,24 +93,12 @@ pub async fn instance(http: &Client, endpoint: Option<&str>, caller: &Caller) ->
                 )
             }),
             // 404 and 410 while the service is being updated ("Error handling" of the same page); 429 above five a second.
-            404 | 410 | 429 | 500..=599 => Err(refused(Code::Unavailable, status)),
-            _ => Err(refused(Code::Unexpected, status)),
+            404 | 410 | 429 | 500..=599 => Err(SERVICE.refused(Code::Unavailable, status)),
+            _ => Err(SERVICE.refused(Code::Unexpected, status)),
         }
     };
     let answer = caller.with_policy(POLICY).call(Kind::Read, "imds:GET", "instance", attempt).await;
-    answer.map_err(|error| match error.code {
-        Code::Unavailable => error.with(|details| details.remedy = REMEDY.into()),
-        _ => error,
-    })
-}
-
-fn unavailable(trouble: &Trouble) -> Error {
-    Error::new(Code::Unavailable, format!("the instance metadata service cannot be reached: {trouble}"), REMEDY)
-}
-
-fn refused(code: Code, status: u16) -> Error {
-    Error::new(code, format!("the instance metadata service answered {status}"), REMEDY)
-        .with(|details| details.http_status = Some(status))
+    answer.map_err(|error| SERVICE.with_remedy(error))
 }
 
 /// Hardware addresses are written in several ways: `000D3AF806EC` here, `00-0D-3A-F8-06-EC` in Resource Manager.

@@ -6,6 +6,7 @@ use crate::{
     error::{Code, Error, Result},
     net::{
         client::{Client, read_body},
+        metadata::ADDRESS,
         retry::{Caller, Kind, Policy},
     },
 };
@@ -69,7 +70,7 @@ fn credential(
     client_id: Option<&str>,
     said: Arc<Said>,
 ) -> Result<Arc<ManagedIdentityCredential>> {
-    let endpoint = endpoint.unwrap_or(metadata::ADDRESS).trim_end_matches('/').to_owned();
+    let endpoint = endpoint.unwrap_or(ADDRESS).trim_end_matches('/').to_owned();
     let transport = Transport::new(Arc::new(Door { http: http.clone(), endpoint, said }));
     let client_options =
         ClientOptions { transport: Some(transport), retry: RetryOptions::none(), ..ClientOptions::default() };

@@ -5,27 +5,18 @@
 use crate::{
     error::{Code, Error, Result},
     net::{
-        client::{Client, Trouble, read_body},
-        retry::{Caller, Kind, Policy},
+        client::Client,
+        metadata::{ADDRESS, POLICY, Service},
+        retry::{Caller, Kind},
     },
 };
 use serde::{Deserialize, de::DeserializeOwned};
-use std::time::Duration;
-
-/// `metadata.google.internal` is this address, without a look-up.
-pub const ADDRESS: &str = "http://169.254.169.254";
-
-/// Seconds without an answer mean that none will come.
-const POLICY: Policy = Policy {
-    attempt_timeout: Duration::from_millis(1_500),
-    most_attempts: None,
-    longest_silence: Some(Duration::from_secs(3)),
-};
 
 pub const REMEDY: &str = "see that this is a Compute Engine VM and that the user IRIS runs as reaches 169.254.169.254 \
     (containers, hardened images and proxies often prevent it)";
+const SERVICE: Service = Service { name: "the metadata server", remedy: REMEDY };
 
-/// The metadata server as this VM sees it.
+/// The metadata server as this VM sees it, by its address: `metadata.google.internal` is that, without a look-up.
 pub struct Metadata {
     http: Client,
     base: String,
@@ -135,41 +126,20 @@ impl Metadata {
     async fn get(&self, caller: &Caller, path: &str) -> Result<Vec<u8>> {
         let url = format!("{}/computeMetadata/v1/{path}", self.base);
         let attempt = async || {
-            let response = self
-                .http
-                .get(&url)
-                .header("Metadata-Flavor", "Google")
-                .send()
-                .await
-                .map_err(|error| unavailable(&Trouble::from_reqwest(error)))?;
-            let status = response.status().as_u16();
-            let body = read_body(response).await.map_err(|trouble| unavailable(&trouble))?;
+            let (status, body) = SERVICE.send(self.http.get(&url).header("Metadata-Flavor", "Google")).await?;
             match status {
                 200 => Ok(body),
-                404 => Err(refused(Code::NotFound, status)),
-                429 | 500..=599 => Err(refused(Code::Unavailable, status)),
-                _ => Err(refused(Code::Unexpected, status)),
+                404 => Err(SERVICE.refused(Code::NotFound, status)),
+                429 | 500..=599 => Err(SERVICE.refused(Code::Unavailable, status)),
+                _ => Err(SERVICE.refused(Code::Unexpected, status)),
             }
         };
         let target = path.split('?').next().unwrap_or(path);
-        caller.with_policy(POLICY).call(Kind::Read, "metadata:GET", target, attempt).await.map_err(|error| match error
-            .code
-        {
-            Code::Unavailable => error.with(|details| details.remedy = REMEDY.into()),
-            _ => error,
-        })
+        let answer = caller.with_policy(POLICY).call(Kind::Read, "metadata:GET", target, attempt).await;
+        answer.map_err(|error| SERVICE.with_remedy(error))
     }
 }
 
 fn unexpected(path: &str, why: &str) -> Error {
     Error::new(Code::Unexpected, format!("the metadata {path} could not be read: {why}"), REMEDY)
-}
-
-fn unavailable(trouble: &Trouble) -> Error {
-    Error::new(Code::Unavailable, format!("the metadata server cannot be reached: {trouble}"), REMEDY)
-}
-
-fn refused(code: Code, status: u16) -> Error {
-    Error::new(code, format!("the metadata server answered {status}"), REMEDY)
-        .with(|details| details.http_status = Some(status))
 }

@@ -1,0 +1,60 @@
+//! What the instance metadata services of the clouds have in common: where they are, how long they may take, and what is
+//! told when they do not answer.
+
+use super::{
+    client::{Trouble, read_body},
+    retry::Policy,
+};
+use crate::error::{Code, Error, Result};
+use reqwest::RequestBuilder;
+use std::time::Duration;
+
+/// All three clouds use this link-local address ("Use the Instance Metadata Service to access instance metadata", EC2;
+/// "Azure Instance Metadata Service for virtual machines"; "View and query VM metadata", Compute Engine).
+pub const ADDRESS: &str = "http://169.254.169.254";
+
+/// The service answers from the host below the VM. Seconds without an answer mean that none will come, most often because
+/// of what stands between: a container's network, a firewall, a hop limit.
+pub const POLICY: Policy = Policy {
+    attempt_timeout: Duration::from_millis(1_500),
+    most_attempts: None,
+    longest_silence: Some(Duration::from_secs(3)),
+};
+
+/// One cloud's service, as messages call it.
+pub struct Service {
+    /// `the instance metadata service`
+    pub name: &'static str,
+    /// What to do when it does not answer.
+    pub remedy: &'static str,
+}
+
+impl Service {
+    /// Sends a request and reads the answer to its end.
+    ///
+    /// # Errors
+    /// `unavailable` when there is none.
+    pub async fn send(&self, request: RequestBuilder) -> Result<(u16, Vec<u8>)> {
+        let response = request.send().await.map_err(|error| self.unreachable(&Trouble::from_reqwest(error)))?;
+        let status = response.status().as_u16();
+        let body = read_body(response).await.map_err(|trouble| self.unreachable(&trouble))?;
+        Ok((status, body))
+    }
+
+    fn unreachable(&self, trouble: &Trouble) -> Error {
+        Error::new(Code::Unavailable, format!("{} cannot be reached: {trouble}", self.name), self.remedy)
+    }
+
+    pub fn refused(&self, code: Code, status: u16) -> Error {
+        Error::new(code, format!("{} answered {status}", self.name), self.remedy)
+            .with(|details| details.http_status = Some(status))
+    }
+
+    /// Silence has its own causes here, which the general remedy for a slow endpoint does not name.
+    pub fn with_remedy(&self, error: Error) -> Error {
+        if error.code != Code::Unavailable {
+            return error;
+        }
+        error.with(|details| details.remedy = self.remedy.into())
+    }
+}
