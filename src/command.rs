@@ -178,47 +178,41 @@ impl Call {
         let http = &prepared.config.http;
         let policy = Policy { attempt_timeout: http.request_timeout, most_attempts: None, longest_silence: None };
         let caller = Caller::new(prepared.deadline.clone(), self.journal.clone(), policy);
+        let (vips, local) = (prepared.vips.clone(), prepared.local.clone());
         match &prepared.config.cloud {
             #[cfg(feature = "aws")]
             config::Cloud::Aws(block) => {
-                self.subject.cloud = Some("aws");
-                self.subject.mechanism = Some(block.mechanism.as_str());
-                let cloud =
-                    crate::cloud::aws::Aws::new(block, http, prepared.vips.clone(), prepared.local.clone(), caller);
-                match cloud {
-                    Ok(cloud) => Box::pin(self.in_cloud(&cloud, &prepared)).await,
-                    Err(error) => self.report(Findings::failed(self.action.unable(), error), &[]),
-                }
+                (self.subject.cloud, self.subject.mechanism) = (Some("aws"), Some(block.mechanism.as_str()));
+                self.in_cloud(crate::cloud::aws::Aws::new(block, http, vips, local, caller), &prepared).await
             }
             #[cfg(feature = "azure")]
             config::Cloud::Azure(block) => {
-                self.subject.cloud = Some("azure");
-                self.subject.mechanism = Some(block.mechanism.as_str());
-                let (vips, local) = (prepared.vips.clone(), prepared.local.clone());
-                match crate::cloud::azure::Azure::new(block, http, vips, local, caller) {
-                    Ok(cloud) => Box::pin(self.in_cloud(&cloud, &prepared)).await,
-                    Err(error) => self.report(Findings::failed(self.action.unable(), error), &[]),
-                }
+                (self.subject.cloud, self.subject.mechanism) = (Some("azure"), Some(block.mechanism.as_str()));
+                self.in_cloud(crate::cloud::azure::Azure::new(block, http, vips, local, caller), &prepared).await
             }
             #[cfg(feature = "gcp")]
             config::Cloud::Gcp(block) => {
-                self.subject.cloud = Some("gcp");
-                self.subject.mechanism = Some(block.mechanism.as_str());
-                let (vips, local) = (prepared.vips.clone(), prepared.local.clone());
-                match crate::cloud::gcp::Gcp::new(block, http, vips, local, caller) {
-                    Ok(cloud) => Box::pin(self.in_cloud(&cloud, &prepared)).await,
-                    Err(error) => self.report(Findings::failed(self.action.unable(), error), &[]),
-                }
+                (self.subject.cloud, self.subject.mechanism) = (Some("gcp"), Some(block.mechanism.as_str()));
+                self.in_cloud(crate::cloud::gcp::Gcp::new(block, http, vips, local, caller), &prepared).await
             }
             #[allow(unreachable_patterns)] // without any cloud there is nothing to match
             _ => {
-                drop(caller);
+                drop((caller, vips, local));
                 self.report(Findings::new(self.action.unable()), &[])
             }
         }
     }
 
-    async fn in_cloud(self, cloud: &impl Cloud, prepared: &Prepared) -> Report {
+    /// `cloud` as it was set up, or why it could not be.
+    async fn in_cloud(self, cloud: Result<impl Cloud>, prepared: &Prepared) -> Report {
+        match cloud {
+            // Boxed, here and below: a cloud's SDK makes these large, and the stack is that of a database process.
+            Ok(cloud) => Box::pin(self.act(&cloud, prepared)).await,
+            Err(error) => self.report(Findings::failed(self.action.unable(), error), &[]),
+        }
+    }
+
+    async fn act(self, cloud: &impl Cloud, prepared: &Prepared) -> Report {
         let Prepared { config, reason, mode, deadline, .. } = prepared;
         if self.action == Action::Acquire
             && *reason == Reason::CheckBecomePrimaryOK
@@ -228,7 +222,6 @@ impl Call {
         }
         match self.action {
             Action::Acquire => {
-                // Boxed: a cloud's SDK makes these large, and the stack is that of a database process.
                 let work = Box::pin(takeover::acquire(cloud, deadline, &self.journal, reason.write(), *mode));
                 let (findings, advice) = beside(work, Box::pin(cloud.advice())).await;
                 self.report(findings, &advice)

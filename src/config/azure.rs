@@ -206,10 +206,7 @@ impl Reference {
 }
 
 fn read_list(texts: Vec<String>, kind: &str, at: &Place) -> Result<Vec<Reference>, Problem> {
-    const MOST: usize = 32;
-    if texts.len() > MOST {
-        return Err(at.problem(format!("a list of {} items", texts.len()), format!("at most {MOST} items")));
-    }
+    at.at_most(32, texts.len())?;
     let mut list: Vec<Reference> = Vec::new();
     for (n, text) in texts.iter().enumerate() {
         let reference = Reference::read(text, kind, &at.index(n))?;

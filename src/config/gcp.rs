@@ -200,9 +200,7 @@ pub fn second_name(name: &str) -> String {
 }
 
 fn read_instances(texts: Vec<String>, at: &Place) -> Result<Vec<Reference>, Problem> {
-    if texts.len() > MOST_INSTANCES {
-        return Err(at.problem(format!("a list of {} items", texts.len()), format!("at most {MOST_INSTANCES} items")));
-    }
+    at.at_most(MOST_INSTANCES, texts.len())?;
     let mut list: Vec<Reference> = Vec::new();
     for (n, text) in texts.iter().enumerate() {
         let at = at.index(n);

@@ -145,6 +145,15 @@ impl Place {
         Err(self.problem(found, format!("{} to {} {unit}", range.start(), range.end())))
     }
 
+    /// A list of at most this many items.
+    #[cfg(any(feature = "azure", feature = "gcp"))]
+    pub fn at_most(&self, most: usize, found: usize) -> Result<(), Problem> {
+        if found <= most {
+            return Ok(());
+        }
+        Err(self.problem(format!("a list of {found} items"), format!("at most {most} items")))
+    }
+
     /// An identifier as AWS issues it: a known beginning, then letters, digits and dashes.
     #[cfg(feature = "aws")]
     pub fn identifier(&self, found: &str, prefix: &str) -> Result<(), Problem> {
