@@ -81,6 +81,12 @@ pub struct PartId {
     pub part: String,
 }
 
+impl PartId {
+    pub fn new(vip: &Vip, part: String) -> Self {
+        PartId { vip: vip.to_string(), part }
+    }
+}
+
 impl fmt::Display for PartId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.vip, self.part)

@@ -27,7 +27,7 @@ use crate::{
     host::LocalNetwork,
     net::retry::Caller,
     report::{CheckItem, Verdict},
-    vip::{Goal, Holder, Member, Part, PartId, Vip},
+    vip::{Goal, Holder, Member, Part, Vip},
 };
 use futures_util::future::try_join;
 use identity::Identity;
@@ -287,10 +287,6 @@ impl Cloud for Aws {
 fn as_member(identity: &Identity) -> Member {
     let Identity { instance, interface, zone, .. } = identity;
     Member { instance: Some(instance.clone()), interface: Some(interface.clone()), zone: zone.clone(), holds_as: None }
-}
-
-fn part(vip: &Vip, part: String) -> PartId {
-    PartId { vip: vip.to_string(), part }
 }
 
 /// Whether a part needs a change to reach the goal of holding.

@@ -4,7 +4,7 @@
 //! Source: AssociateAddress in the EC2 API reference (reassociation is automatic in a VPC).
 
 use super::{
-    Aws, Change, Seen, interface, part,
+    Aws, Change, Seen, interface,
     session::{As, Session},
     wants_write,
 };
@@ -13,7 +13,7 @@ use crate::{
     config::aws::Mechanism,
     error::{Code, Error, Result},
     net::retry::Kind,
-    vip::{Goal, Holder, Part, Vip},
+    vip::{Goal, Holder, Part, PartId, Vip},
 };
 use aws_sdk_ec2::types::Filter;
 use std::time::Duration;
@@ -99,7 +99,7 @@ pub fn placement(aws: &Aws, seen: &Seen) -> Vec<Part> {
     let of_one = |(vip, allocation): (&Vip, &String)| {
         let known = seen.addresses.as_ref().map(|list| list.iter().find(|address| address.allocation == *allocation));
         let Ok(known) = known else {
-            return Part { id: part(vip, name(allocation)), holder: Holder::Unknown };
+            return Part { id: PartId::new(vip, name(allocation)), holder: Holder::Unknown };
         };
         let holder = match known {
             Some(Address { interface: Some(interface), private, .. }) if *interface == seen.identity.interface => {
@@ -113,7 +113,7 @@ pub fn placement(aws: &Aws, seen: &Seen) -> Vec<Part> {
             Some(Address { instance: Some(instance), .. }) => Holder::Other(instance.clone()),
             _ => Holder::Nobody,
         };
-        Part { id: part(vip, name(allocation)), holder }
+        Part { id: PartId::new(vip, name(allocation)), holder }
     };
     with_public(&aws.vips).map(of_one).collect()
 }

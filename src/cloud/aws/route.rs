@@ -6,7 +6,6 @@
 use super::{
     Aws, Change,
     identity::Identity,
-    part,
     session::{As, Session},
     tables::{Seen, Table, Target},
     wants_write,
@@ -16,7 +15,7 @@ use crate::{
     error::{Code, Error, Result},
     net::retry::Kind,
     report::{CheckItem, Verdict},
-    vip::{Goal, Holder, Part, Vip},
+    vip::{Goal, Holder, Part, PartId, Vip},
 };
 use ipnet::IpNet;
 
@@ -38,10 +37,10 @@ pub fn placement(seen: &Seen, vips: &[Vip], identity: &Identity) -> Vec<Part> {
                 Some(Target::Provided) => Holder::Other("a route of AWS".into()),
                 Some(Target::Foreign(id)) => Holder::Other(id.clone()),
             };
-            parts.push(Part { id: part(vip, format!("route {}", table.id)), holder });
+            parts.push(Part { id: PartId::new(vip, format!("route {}", table.id)), holder });
         }
         parts.extend(
-            seen.missing.iter().map(|id| Part { id: part(vip, format!("route {id}")), holder: Holder::Nobody }),
+            seen.missing.iter().map(|id| Part { id: PartId::new(vip, format!("route {id}")), holder: Holder::Nobody }),
         );
     }
     parts
@@ -77,7 +76,7 @@ pub fn plan(aws: &Aws, seen: &Seen, all: &super::Seen, goal: Goal) -> Result<Pla
     for vip in &aws.vips {
         let destination = vip.destination();
         for table in &seen.tables {
-            let id = part(vip, format!("route {}", table.id));
+            let id = PartId::new(vip, format!("route {}", table.id));
             let target = table.target(destination);
             let holder = current.iter().find(|part| part.id == id).map_or(Holder::Nobody, |part| part.holder.clone());
             let table_id = table.id.clone();
@@ -105,7 +104,7 @@ pub fn plan(aws: &Aws, seen: &Seen, all: &super::Seen, goal: Goal) -> Result<Pla
                     format!("route table {id} does not exist in {}", identity.vpc),
                     "remove it from `aws.routeTables` on every member, or correct its id",
                 );
-                plan.refused.push((part(vip, format!("route {id}")), error));
+                plan.refused.push((PartId::new(vip, format!("route {id}")), error));
             }
         }
     }

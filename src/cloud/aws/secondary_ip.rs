@@ -7,7 +7,6 @@ use super::{
     Aws, Change,
     identity::Identity,
     interface::{self, Interface},
-    part,
     session::{As, Session},
     wants_write,
 };
@@ -15,7 +14,7 @@ use crate::{
     cloud::{Plan, Step},
     error::{Code, Error, Result},
     net::retry::Kind,
-    vip::{Goal, Holder, Part, Vip},
+    vip::{Goal, Holder, Part, PartId, Vip},
 };
 use std::net::IpAddr;
 
@@ -52,7 +51,7 @@ pub fn placement(seen: &Seen, vips: &[Vip], identity: &Identity) -> Vec<Part> {
             Some((holder, _)) if holder.id == identity.interface => Holder::ThisMember,
             Some((holder, _)) => Holder::Other(holder.id.clone()),
         };
-        Part { id: part(vip, name(vip)), holder }
+        Part { id: PartId::new(vip, name(vip)), holder }
     };
     vips.iter().map(of_one).collect()
 }

@@ -6,7 +6,7 @@
 
 use super::{error::explain, token};
 use crate::{
-    cloud::DEAD_ZONE,
+    cloud::operation::{SHORTEST_WAIT, failed, pace, still_running, unseen},
     deadline::Deadline,
     error::{Code, Error, Result},
     journal::Journal,
@@ -26,8 +26,6 @@ const NETWORK_VERSION: &str = "2024-05-01";
 const COMPUTE_VERSION: &str = "2024-07-01";
 const AUTHORIZATION_VERSION: &str = "2022-04-01";
 
-/// Between two looks at an operation, whatever the cloud says.
-const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 /// What is kept of the call's time for the last of them.
 const LAST_LOOK: Duration = Duration::from_millis(500);
 /// Longer than any call.
@@ -250,23 +248,11 @@ impl Arm {
                 }
                 look => look,
             };
-            // A look that failed says nothing of the change, which was accepted.
-            let (state, retry_after) = look.map_err(|error| {
-                error.with(|details| {
-                    details.maybe_done = true;
-                    if !matches!(details.code, Code::Deadline | Code::Interrupted) {
-                        details.code = Code::Ambiguous;
-                    }
-                })
-            })?;
+            let (state, retry_after) = look.map_err(unseen)?;
             match state {
                 State::Done => return Ok(()),
                 State::Failed(error) => {
-                    return Err(error.with(|details| {
-                        details.message = format!("{what}: {}", details.message);
-                        details.accepted = true;
-                        details.call = Some(format!("arm:{} {}", accepted.kind, accepted.id.kind()));
-                    }));
+                    return Err(failed(error, &what, format!("arm:{} {}", accepted.kind, accepted.id.kind())));
                 }
                 State::Running => {}
             }
@@ -374,41 +360,10 @@ impl Accepted {
     }
 }
 
-/// Until the next look, where the cloud names no pace: the more seldom the longer it takes, so that the end of an
-/// operation is seen within a tenth of its duration.
-fn pace(elapsed: Duration) -> Duration {
-    (elapsed / 14).clamp(SHORTEST_WAIT, Duration::from_secs(2))
-}
-
 fn read_json(kind: Kind, answer: &Answer) -> Result<Value> {
     if answer.is_success() {
         return answer.json(kind, "Resource Manager");
     }
     let request = answer.header("x-ms-request-id").map(str::to_owned);
     Err(explain(answer.status, &answer.body, answer.retry_after(), request))
-}
-
-fn still_running(what: &str, elapsed: Duration) -> Error {
-    Error::new(Code::Ambiguous, format!("{what} still runs after {:.1} s", elapsed.as_secs_f64()), DEAD_ZONE)
-        .with(|details| details.maybe_done = true)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_end_of_an_operation_is_seen_within_a_tenth_of_its_duration() {
-        const LOOK: Duration = Duration::from_millis(20);
-        for duration in (0..600).map(|tenths| Duration::from_millis(tenths * 100 + 1)) {
-            let (mut now, mut looks) = (LOOK, 1);
-            while now < duration {
-                now += pace(now) + LOOK;
-                looks += 1;
-            }
-            let longest = (duration / 10).max(SHORTEST_WAIT + LOOK);
-            assert!(now - duration <= longest + LOOK, "{duration:?} was seen after {now:?}");
-            assert!(looks <= 80, "{looks} looks for {duration:?}");
-        }
-    }
 }

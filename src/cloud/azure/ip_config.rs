@@ -9,10 +9,12 @@ use super::{
     arm::{Accepted, Arm, Id},
     members::{self, Members},
     nic::{Nic, address_of, is_primary, name_of, public_of, subnet_of},
-    part,
 };
 use crate::{
-    cloud::{After, Effect, Need, Plan, Step, share, share_of},
+    cloud::{
+        After, Effect, Need, Plan, Step,
+        peers::{share, share_of},
+    },
     error::{Code, Error, Result},
     vip::{Goal, Holder, Part, PartId, Vip},
 };
@@ -125,11 +127,11 @@ fn stranger_name(user: &str) -> String {
 }
 
 fn private_part(azure: &Azure, vip: &Vip) -> PartId {
-    part(vip, format!("ip configuration {}", azure.entry_name(vip)))
+    PartId::new(vip, format!("ip configuration {}", azure.entry_name(vip)))
 }
 
 fn public_part(vip: &Vip, id: &Id) -> PartId {
-    part(vip, format!("public ip {}", id.name()))
+    PartId::new(vip, format!("public ip {}", id.name()))
 }
 
 pub fn plan(azure: &Azure, all: &All, seen: &Seen, goal: Goal) -> Result<Plan<Change>> {
@@ -186,7 +188,7 @@ pub fn plan(azure: &Azure, all: &All, seen: &Seen, goal: Goal) -> Result<Plan<Ch
         let there = seen.members.peers().find_map(|peer| peer.entry_with(address));
         // Without a configured one the entry keeps the public address that it has.
         let brought = there.and_then(public_of).filter(|_| azure.public_id(&all.here, vip).is_none());
-        let brought = brought.filter(|id| azure.trouble_of(&public_part(vip, id)).is_none());
+        let brought = brought.filter(|id| azure.set_aside.allows(&public_part(vip, id)).is_ok());
         publics.extend(brought.iter().map(|id| (public_part(vip, id), id.clone())));
         own.put_entry(&mut body, azure.entry_name(vip), address, public.or(brought).as_ref(), there)?;
         coming.push(vip);
@@ -228,9 +230,7 @@ fn change(nic: &Nic, body: Value, write: Write) -> Result<Change> {
 
 /// Whether this one VIP may come here. What stands in its way does not hold the others up.
 fn may_be_taken(azure: &Azure, here: &Here, seen: &Seen, own: &Nic, vip: &Vip) -> Result<()> {
-    if let Some(error) = azure.trouble_of(&private_part(azure, vip)) {
-        return Err(error);
-    }
+    azure.set_aside.allows(&private_part(azure, vip))?;
     let address = vip.address.addr();
     let name = azure.entry_name(vip);
     for nic in &seen.members.nics {
@@ -309,9 +309,7 @@ fn is_reserved(range: &IpNet, address: IpAddr) -> bool {
 }
 
 fn public_may_be_taken(azure: &Azure, seen: &Seen, id: &Id, part: &PartId) -> Result<()> {
-    if let Some(error) = azure.trouble_of(part) {
-        return Err(error);
-    }
+    azure.set_aside.allows(part)?;
     let read = seen.public.iter().find(|(known, _)| known == id).map(|(_, read)| read);
     let body = match read {
         Some(Ok(body)) => body,

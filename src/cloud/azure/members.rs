@@ -10,7 +10,7 @@ use super::{
     nic::Nic,
 };
 use crate::{
-    cloud::{Silent, share_of},
+    cloud::peers::{Silent, share_of},
     error::{Code, Error, Result},
     report::{CheckItem, Verdict},
 };

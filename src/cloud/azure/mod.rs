@@ -15,7 +15,7 @@ mod rehearsal;
 mod route;
 mod token;
 
-use super::{Cloud, Plan, Silent, local_address};
+use super::{Cloud, Plan, SetAside, local_address, peers::Silent};
 use crate::{
     config::{
         Http,
@@ -48,8 +48,7 @@ pub struct Azure {
     silent: RefCell<Vec<Silent>>,
     /// Public addresses that could not be read; they are not asked for again by this call.
     silent_public: RefCell<BTreeMap<Id, Error>>,
-    /// Parts that a write was refused for: the others go without them.
-    trouble: RefCell<BTreeMap<PartId, Error>>,
+    set_aside: SetAside,
 }
 
 #[derive(Debug, Clone)]
@@ -113,7 +112,7 @@ impl Azure {
             start: OnceCell::new(),
             silent: RefCell::default(),
             silent_public: RefCell::default(),
-            trouble: RefCell::default(),
+            set_aside: SetAside::default(),
         })
     }
 
@@ -297,25 +296,12 @@ impl Cloud for Azure {
 }
 
 impl Azure {
-    fn trouble_of(&self, part: &PartId) -> Option<Error> {
-        self.trouble.borrow().get(part).cloned()
-    }
-
     /// A write that was refused because of some parts is planned again without them.
     fn note_trouble(&self, own: &Id, error: Error, publics: &[(PartId, Id)]) -> Error {
         let Some((here, _)) = self.start.get() else { return error };
         if let (true, Some(silent)) = (ip_config::is_in_use(&error), self.silent.borrow().first()) {
             return silent.may_hold(error);
         }
-        let parts = ip_config::parts_at_fault(self, here, own, &error, publics);
-        if parts.is_empty() {
-            return error;
-        }
-        self.trouble.borrow_mut().extend(parts.into_iter().map(|part| (part, error.clone())));
-        error.with(|details| details.code = Code::Conflict)
+        self.set_aside.note(ip_config::parts_at_fault(self, here, own, &error, publics), error)
     }
-}
-
-fn part(vip: &Vip, part: String) -> PartId {
-    PartId { vip: vip.to_string(), part }
 }

@@ -7,7 +7,7 @@ use super::{
     Azure, Change, Here, Seen as All,
     arm::{ANYTHING_NEW, Arm, Id},
     nic::Nic,
-    part, ranges,
+    ranges,
     ranges::Range,
 };
 use crate::{
@@ -109,7 +109,7 @@ pub fn placement(azure: &Azure, all: &All, seen: &Seen) -> Vec<Part> {
 }
 
 fn route_part(vip: &Vip, table: &Id) -> PartId {
-    part(vip, format!("route {}", table.name()))
+    PartId::new(vip, format!("route {}", table.name()))
 }
 
 pub fn plan(azure: &Azure, all: &All, seen: &Seen, goal: Goal) -> Result<Plan<Change>> {

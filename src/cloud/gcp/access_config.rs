@@ -9,11 +9,13 @@ use super::{
     Change, Gcp, Here,
     alias_ip::Seen,
     compute::{Compute, Path, Request},
-    part,
     vm::{Vm, access_configs, text},
 };
 use crate::{
-    cloud::{After, Effect, Need, Plan, Step, share, share_of},
+    cloud::{
+        After, Effect, Need, Plan, Step,
+        peers::{share, share_of},
+    },
     error::{Code, Error, Result},
     report::{CheckItem, Verdict},
     vip::{Holder, Part, PartId, Vip},
@@ -49,7 +51,7 @@ fn wanted(gcp: &Gcp) -> Option<(&Vip, &str)> {
 
 pub fn part_of(gcp: &Gcp, vip: &Vip) -> Option<PartId> {
     let (with_public, name) = wanted(gcp)?;
-    (with_public == vip).then(|| part(vip, format!("public ip {name}")))
+    (with_public == vip).then(|| PartId::new(vip, format!("public ip {name}")))
 }
 
 pub async fn look(gcp: &Gcp, compute: &Compute, here: &Here) -> Result<Option<Address>> {
@@ -178,9 +180,7 @@ fn delete(vm: &Vm, interface: usize, config: &Value, parts: Vec<PartId>, effect:
 
 /// The address, if it may come to this interface.
 fn may_be_taken<'a>(gcp: &Gcp, seen: &Seen, interface: &Value, address: &'a Address, id: &PartId) -> Result<&'a str> {
-    if let Some(error) = gcp.trouble_of(id) {
-        return Err(error);
-    }
+    gcp.set_aside.allows(id)?;
     let body = address.read.as_ref().map_err(Clone::clone)?;
     let Some(ip) = address.ip() else {
         return Err(Error::new(
@@ -243,8 +243,7 @@ pub async fn delete_from(
     if peer {
         return compute.change_within(request, share(compute.deadline()), &gcp.pending).await;
     }
-    let mut operation = compute.change(request).await?;
-    compute.finish(&mut operation, None).await
+    compute.carry_out(request).await
 }
 
 pub async fn add_to(compute: &Compute, vm: &Path, interface: usize, body: &Value) -> Result<()> {
@@ -256,8 +255,7 @@ pub async fn add_to(compute: &Compute, vm: &Path, interface: usize, body: &Value
         query: vec![("networkInterface", format!("nic{interface}"))],
         body: Some(body.clone()),
     };
-    let mut operation = compute.change(request).await?;
-    compute.finish(&mut operation, None).await
+    compute.carry_out(request).await
 }
 
 /// A member whose only public address is the VIP's reaches Google's API afterwards by Private Google Access, Cloud NAT or a

@@ -9,12 +9,11 @@ use super::{
     Change, Gcp, Here, Seen as All,
     access_config::{self, Address},
     compute::{Compute, Path, Request},
-    members::Members,
-    part,
+    members::{self, Members},
     vm::{Vm, entry_with, net, net_of, ranges, text},
 };
 use crate::{
-    cloud::{After, Effect, Need, Plan, Step, share},
+    cloud::{After, Effect, Need, Plan, Step, peers::share},
     error::{Code, Error, Result},
     vip::{Goal, Holder, Part, PartId, Vip},
 };
@@ -58,7 +57,7 @@ pub async fn look(gcp: &Gcp, compute: &Compute, here: &Here) -> Result<Seen> {
         }
     };
     let (members, (address, told)) =
-        join(gcp.members(compute, here), join(access_config::look(gcp, compute, here), told)).await;
+        join(members::look(gcp, compute, here), join(access_config::look(gcp, compute, here), told)).await;
     let members = members?;
     own(gcp, here, &members)?;
     Ok(Seen { members, address: address?, told: told? })
@@ -85,7 +84,7 @@ pub fn own<'a>(gcp: &Gcp, here: &Here, members: &'a Members) -> Result<(&'a Vm, 
 }
 
 pub fn private_part(gcp: &Gcp, vip: &Vip) -> PartId {
-    part(vip, format!("alias ip nic{}", gcp.config.network_interface))
+    PartId::new(vip, format!("alias ip nic{}", gcp.config.network_interface))
 }
 
 pub fn placement(gcp: &Gcp, seen: &Seen) -> Vec<Part> {
@@ -184,9 +183,7 @@ fn new_entry(gcp: &Gcp, seen: &Seen, vip: &Vip) -> Value {
 
 /// Whether this one VIP may come here. What stands in its way does not hold the others up.
 fn may_be_taken(gcp: &Gcp, here: &Here, seen: &Seen, own: &Vm, interface: &Value, vip: &Vip) -> Result<()> {
-    if let Some(error) = gcp.trouble_of(&private_part(gcp, vip)) {
-        return Err(error);
-    }
+    gcp.set_aside.allows(&private_part(gcp, vip))?;
     let number = gcp.config.network_interface;
     let wanted = vip.destination();
     if wanted.addr().is_ipv6() {
@@ -309,8 +306,7 @@ pub async fn update(
     if write == Write::Frees {
         return compute.change_within(request, share(compute.deadline()), &gcp.pending).await;
     }
-    let mut operation = compute.change(request).await?;
-    compute.finish(&mut operation, None).await
+    compute.carry_out(request).await
 }
 
 /// The parts that a refused write is to be planned again without, so that the others get here. `freed` are those that this

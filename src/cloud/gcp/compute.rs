@@ -6,7 +6,7 @@
 
 use super::{error, metadata::Metadata};
 use crate::{
-    cloud::DEAD_ZONE,
+    cloud::operation::{failed, pace, still_running, unseen},
     deadline::Deadline,
     error::{Code, Error, Result},
     journal::Journal,
@@ -113,11 +113,11 @@ pub struct Operation {
 /// Operations on peers that were still running when they were last looked at.
 pub type Pending = RefCell<BTreeMap<(&'static str, Path), Operation>>;
 
-/// Between two looks at an operation that the server does not wait for.
-const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 /// What a `wait` may take of its server's two minutes, and a plain look.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 const SHORTEST_LOOK: Duration = Duration::from_secs(1);
+/// A bound on the pages of a list that was filtered down to a few names.
+const MOST_PAGES: usize = 100;
 /// Longer than any call.
 const NO_BOUND: Duration = Duration::from_secs(600);
 
@@ -183,7 +183,7 @@ impl Compute {
 
     /// Sends a change. A lost answer is asked for once more where time allows: under the same `requestId` nothing happens
     /// twice.
-    pub async fn change(&self, request: Request<'_>) -> Result<Operation> {
+    async fn change(&self, request: Request<'_>) -> Result<Operation> {
         let Request { call, method, on, to, mut query, body } = request;
         query.push(("requestId", uuid::Uuid::new_v4().to_string()));
         let url = self.url(&to);
@@ -222,6 +222,12 @@ impl Compute {
         Ok(Operation { path, body, call, on: on.name().to_owned() })
     }
 
+    /// Sends a change and waits until its operation is over.
+    pub async fn carry_out(&self, request: Request<'_>) -> Result<()> {
+        let mut operation = self.change(request).await?;
+        self.finish(&mut operation, None).await
+    }
+
     /// Sends a change to a peer and waits for it, but not longer than `bound`. An operation that outlasts the wait is kept in
     /// `pending`: the next attempt waits for it instead of beginning another one.
     pub async fn change_within(&self, request: Request<'_>, bound: Duration, pending: &Pending) -> Result<()> {
@@ -243,7 +249,7 @@ impl Compute {
     ///
     /// # Errors
     /// The operation's own code and message when it failed; `ambiguous` when time ran out over it.
-    pub async fn finish(&self, operation: &mut Operation, bound: Option<Duration>) -> Result<()> {
+    async fn finish(&self, operation: &mut Operation, bound: Option<Duration>) -> Result<()> {
         let begun = Instant::now();
         let mut looks = 0;
         let result = self.watch(operation, begun, bound, &mut looks).await;
@@ -267,11 +273,7 @@ impl Compute {
             if operation.body.get("status").and_then(Value::as_str) == Some("DONE") {
                 return match error::of_operation(&operation.body) {
                     None => Ok(()),
-                    Some(error) => Err(error.with(|details| {
-                        details.message = format!("{what}: {}", details.message);
-                        details.accepted = true;
-                        details.call = Some(format!("compute:{}", operation.call));
-                    })),
+                    Some(error) => Err(failed(error, &what, format!("compute:{}", operation.call))),
                 };
             }
             let left = bound.map_or(NO_BOUND, |bound| bound.saturating_sub(begun.elapsed()));
@@ -298,8 +300,8 @@ impl Compute {
                     _ => return Err(unseen(error)),
                 },
             }
-            // Where the server did not wait, we do: an eighth of the time so far, so that the end is seen soon after it came.
-            let pace = (begun.elapsed() / 14).clamp(SHORTEST_WAIT, Duration::from_secs(2)).max(pause);
+            // Where the server did not wait, we do.
+            let pace = pace(begun.elapsed()).max(pause);
             let done = operation.body.get("status").and_then(Value::as_str) == Some("DONE");
             if !done && asked.elapsed() < pace {
                 let wait = (pace - asked.elapsed()).min(left);
@@ -328,26 +330,26 @@ impl Compute {
     }
 }
 
+/// Hands on page after page of a list; `read` gets the token of the page that it is to read, the first one an empty one.
+pub async fn all_pages(read: impl AsyncFn(&str) -> Result<Value>, mut page: impl FnMut(Value)) -> Result<()> {
+    let mut token = String::new();
+    for _ in 0..MOST_PAGES {
+        let answer = read(&token).await?;
+        let next = answer.get("nextPageToken").and_then(Value::as_str).unwrap_or_default().to_owned();
+        page(answer);
+        if next.is_empty() {
+            break;
+        }
+        token = next;
+    }
+    Ok(())
+}
+
 fn read_json(kind: Kind, answer: &Answer) -> Result<Value> {
     if answer.is_success() {
         return answer.json(kind, "Compute Engine");
     }
     Err(error::explain(answer.status, &answer.body, answer.retry_after()))
-}
-
-/// A look that failed says nothing of the change, which was accepted.
-fn unseen(error: Error) -> Error {
-    error.with(|details| {
-        details.maybe_done = true;
-        if !matches!(details.code, Code::Deadline | Code::Interrupted) {
-            details.code = Code::Ambiguous;
-        }
-    })
-}
-
-fn still_running(what: &str, elapsed: Duration) -> Error {
-    Error::new(Code::Ambiguous, format!("{what} still runs after {:.1} s", elapsed.as_secs_f64()), DEAD_ZONE)
-        .with(|details| details.maybe_done = true)
 }
 
 #[cfg(test)]

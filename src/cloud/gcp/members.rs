@@ -7,11 +7,11 @@
 
 use super::{
     Gcp, Here,
-    compute::{Compute, Path},
+    compute::{Compute, Path, all_pages},
     vm::Vm,
 };
 use crate::{
-    cloud::{Silent, share_of},
+    cloud::peers::{Silent, share_of},
     error::{Code, Error, Result},
 };
 use futures_util::future::{join_all, try_join};
@@ -25,9 +25,6 @@ pub struct Members {
     /// Listed VMs that nothing is known of, because what could tell did not answer.
     pub silent: Vec<Silent>,
 }
-
-/// A bound on the pages of a list that was filtered down to a few names.
-const MOST_PAGES: usize = 100;
 
 impl Members {
     pub fn own(&self) -> Option<&Vm> {
@@ -114,15 +111,9 @@ async fn find(compute: &Compute, here: &Here, names: &[&str]) -> Result<Found> {
     }
     let filter: Vec<_> = names.iter().map(|name| format!("(name = \"{name}\")")).collect();
     let filter = filter.join(" OR ");
-    let mut token = String::new();
-    for _ in 0..MOST_PAGES {
-        let page = compute.aggregated(&here.project, &names.join(", "), &filter, &token).await?;
-        read_page(&page, here, names, &mut found);
-        match page.get("nextPageToken").and_then(Value::as_str).filter(|next| !next.is_empty()) {
-            Some(next) => token = next.to_owned(),
-            None => break,
-        }
-    }
+    let all = names.join(", ");
+    let read = async |token: &str| compute.aggregated(&here.project, &all, &filter, token).await;
+    all_pages(read, |page| read_page(&page, here, names, &mut found)).await?;
     Ok(found)
 }
 

@@ -15,7 +15,7 @@ mod rehearsal;
 mod route;
 mod vm;
 
-use super::{Cloud, Plan, Silent, local_address};
+use super::{Cloud, Plan, SetAside, local_address, peers::Silent};
 use crate::{
     config::{
         Http,
@@ -61,8 +61,7 @@ pub struct Gcp {
     silent_address: RefCell<Option<Error>>,
     /// Operations on peers that go on.
     pending: Pending,
-    /// Parts that a write was refused for: the others go without them.
-    trouble: RefCell<BTreeMap<PartId, Error>>,
+    set_aside: SetAside,
     /// Parts that this call took off a peer.
     freed: RefCell<Vec<PartId>>,
     /// Whether this call changed the own interface, so that the metadata has news to tell.
@@ -142,7 +141,7 @@ impl Gcp {
             silent: RefCell::default(),
             silent_address: RefCell::default(),
             pending: Pending::default(),
-            trouble: RefCell::default(),
+            set_aside: SetAside::default(),
             freed: RefCell::default(),
             wrote_own: Cell::default(),
         })
@@ -183,10 +182,6 @@ impl Gcp {
         Ok(Seen { here: here.clone(), body })
     }
 
-    async fn members(&self, compute: &Compute, here: &Here) -> Result<Members> {
-        members::look(self, compute, here).await
-    }
-
     fn route_name<'a>(&'a self, vip: &'a Vip) -> &'a str {
         vip.name.as_deref().unwrap_or(&self.config.route_name)
     }
@@ -195,21 +190,12 @@ impl Gcp {
         self.config.public_ip.is_some() || self.vips.iter().any(|vip| vip.public_ip.is_some())
     }
 
-    fn trouble_of(&self, part: &PartId) -> Option<Error> {
-        self.trouble.borrow().get(part).cloned()
-    }
-
     /// A write that was refused because of some parts is planned again without them.
     fn note_trouble(&self, error: Error, write: Write, parts: &[PartId]) -> Error {
         if let (Write::Takes, Code::Conflict, Some(silent)) = (write, error.code, self.silent.borrow().first()) {
             return silent.may_hold(error);
         }
-        let at_fault = alias_ip::parts_at_fault(self, &error, write, parts, &self.freed.borrow());
-        if at_fault.is_empty() {
-            return error;
-        }
-        self.trouble.borrow_mut().extend(at_fault.into_iter().map(|part| (part, error.clone())));
-        error.with(|details| details.code = Code::Conflict)
+        self.set_aside.note(alias_ip::parts_at_fault(self, &error, write, parts, &self.freed.borrow()), error)
     }
 }
 
@@ -346,8 +332,4 @@ impl Gcp {
         let silent = members.silent.iter().map(|silent| silent.remark("the VM", "gcp.instances"));
         gone.chain(silent).collect()
     }
-}
-
-fn part(vip: &Vip, part: String) -> PartId {
-    PartId { vip: vip.to_string(), part }
 }

@@ -8,9 +8,9 @@
 
 use super::{
     Change, Gcp, Here, Seen as All,
-    compute::{Compute, Path, Request},
+    compute::{Compute, Path, Request, all_pages},
     identity::Network,
-    part, ranges,
+    ranges,
     ranges::Range,
     vm::{net, text},
 };
@@ -42,9 +42,6 @@ impl Seen {
     }
 }
 
-/// A bound on the pages of a list that was filtered down to a few routes.
-const MOST_PAGES: usize = 100;
-
 pub async fn look(gcp: &Gcp, compute: &Compute, here: &Here) -> Result<Seen> {
     let network = gcp.network(here)?;
     let terms = gcp.vips.iter().flat_map(|vip| {
@@ -58,21 +55,19 @@ pub async fn look(gcp: &Gcp, compute: &Compute, here: &Here) -> Result<Seen> {
     let filter = terms.collect::<Vec<_>>().join(" OR ");
     let path = format!("projects/{}/global/routes", network.project);
     let mut routes = Vec::new();
-    let mut token = String::new();
-    for _ in 0..MOST_PAGES {
+    let read = async |token: &str| {
         let mut query = vec![("filter", filter.as_str())];
         if !token.is_empty() {
-            query.push(("pageToken", &token));
+            query.push(("pageToken", token));
         }
-        let mut page = compute.read("routes.list", &network.name, &path, &query).await?;
+        compute.read("routes.list", &network.name, &path, &query).await
+    };
+    all_pages(read, |mut page| {
         if let Some(items) = page.get_mut("items").and_then(Value::as_array_mut) {
             routes.append(items);
         }
-        match page.get("nextPageToken").and_then(Value::as_str).filter(|next| !next.is_empty()) {
-            Some(next) => token = next.to_owned(),
-            None => break,
-        }
-    }
+    })
+    .await?;
     let wide = gcp.vips.iter().any(|vip| ranges::may_cover_a_subnet(vip.destination()));
     let ranges = if wide { ranges::look(compute, &network.path()).await } else { Ok(Vec::new()) };
     Ok(Seen { routes, ranges })
@@ -140,7 +135,7 @@ impl Gcp {
 }
 
 fn route_part(gcp: &Gcp, vip: &Vip) -> PartId {
-    part(vip, format!("route {}", gcp.route_name(vip)))
+    PartId::new(vip, format!("route {}", gcp.route_name(vip)))
 }
 
 pub fn placement(gcp: &Gcp, all: &All, seen: &Seen) -> Vec<Part> {
@@ -322,8 +317,7 @@ pub async fn insert(compute: &Compute, project: &str, body: &Value) -> Result<()
         query: Vec::new(),
         body: Some(body.clone()),
     };
-    let mut operation = compute.change(request).await?;
-    compute.finish(&mut operation, None).await
+    compute.carry_out(request).await
 }
 
 pub async fn remove(compute: &Compute, route: &Path) -> Result<()> {
@@ -335,11 +329,10 @@ pub async fn remove(compute: &Compute, route: &Path) -> Result<()> {
         query: Vec::new(),
         body: None,
     };
-    match compute.change(request).await {
-        Ok(mut operation) => compute.finish(&mut operation, None).await,
+    match compute.carry_out(request).await {
         // Gone already.
-        Err(error) if error.code == Code::NotFound => Ok(()),
-        Err(error) => Err(error),
+        Err(error) if error.code == Code::NotFound && !error.accepted => Ok(()),
+        ended => ended,
     }
 }
 

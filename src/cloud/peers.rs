@@ -1,0 +1,49 @@
+//! The other members, any of whose zones may be the very one that is lost.
+
+use crate::{
+    deadline::Deadline,
+    error::{Code, Error, Result},
+    report::{CheckItem, Verdict},
+};
+use std::time::Duration;
+
+/// What to do where a member's zone does not answer.
+pub const DEAD_ZONE: &str = "the zone of that member may be lost; call again, and consider the mechanism `route`, which does not touch the other member";
+
+/// A member that nothing is known of, because what could tell did not answer.
+#[derive(Debug, Clone)]
+pub struct Silent {
+    pub name: String,
+    pub why: Error,
+}
+
+impl Silent {
+    /// `kind` and `key` say what it is and where it is listed.
+    pub fn remark(&self, kind: &str, key: &str) -> CheckItem {
+        let message = format!("{kind} {} of `{key}` could not be asked: {}", self.name, self.why);
+        CheckItem::new("memberUnreachable", Verdict::Warning, message, self.why.remedy.clone())
+    }
+
+    /// An address that is in use where this member could not be asked: it may well be there.
+    pub fn may_hold(&self, error: Error) -> Error {
+        error.with(|details| {
+            details.code = Code::Unavailable;
+            details.message = format!("{}; {} could not be asked: {}", details.message, self.name, self.why);
+            details.remedy = DEAD_ZONE.into();
+        })
+    }
+}
+
+/// What one call on a peer may take: half of the time that is left, so that the rest can still be used.
+pub fn share(deadline: &Deadline) -> Duration {
+    deadline.remaining() / 2
+}
+
+/// A read that may take its share of the time and no more. `call` names it where it took longer.
+pub async fn share_of<T>(deadline: &Deadline, call: &str, read: impl Future<Output = Result<T>>) -> Result<T> {
+    let share = share(deadline);
+    tokio::time::timeout(share, read).await.unwrap_or_else(|_| {
+        let message = format!("{call}: no answer within {:.1} s", share.as_secs_f64());
+        Err(Error::new(Code::Unavailable, message, DEAD_ZONE))
+    })
+}
