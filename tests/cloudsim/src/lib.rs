@@ -9,12 +9,14 @@
 //! 4. [`azure`]: the world of a subscription and its two faces (Resource Manager, the instance metadata of each machine).
 //! 5. [`gcp`]: the world of a project and its two faces (Compute Engine, the metadata server of each instance).
 //!
-//! Another cloud is a folder beside these: a world, and a `Face` for each of its endpoints.
+//! Another cloud is a folder beside these: a world, a `Face` for each of its endpoints, and a `Stage` for its [`Simulator`].
 //! What each simulator refuses, and what it does not know, is in `docs/simulated-cloud.md`.
 
 mod clock;
 mod connection;
 mod stale;
+#[cfg(test)]
+mod testing;
 
 pub mod aws;
 pub mod azure;
@@ -22,6 +24,8 @@ pub mod faults;
 pub mod gcp;
 pub mod log;
 pub mod server;
+mod simulator;
 
 pub use faults::{Fault, Faults, Rule};
 pub use log::{Call, longest_chain};
+pub use simulator::Simulator;

@@ -27,99 +27,25 @@ pub use scenery::{
 pub use world::World;
 
 use crate::faults::Faults;
-use crate::log::{Call, Log};
-use crate::server::{Face, Server, Tls};
+use crate::server::Face;
+use crate::simulator::Stage;
 use ec2::Ec2;
 use imds::ImdsFace;
 use state::Shared;
 use sts::Sts;
 
-/// A simulated AWS on loopback; everything ends when it is dropped.
-pub struct Simulator {
-    shared: Arc<Shared>,
-    log: Log,
-    server: Server,
-    instances: Vec<String>,
-    tls: Option<Tls>,
-}
+/// A simulated AWS.
+pub type Simulator = crate::Simulator<Shared>;
 
 impl Simulator {
-    /// Starts over plain HTTP.
-    pub fn start(world: World) -> Self {
-        Self::start_with(world, None)
-    }
-
-    /// Starts EC2 and STS over TLS, under an authority that nobody trusts yet; instance metadata stays plain.
-    pub fn start_tls(world: World) -> Self {
-        Self::start_with(world, Some(Tls::fresh()))
-    }
-
-    fn start_with(world: World, tls: Option<Tls>) -> Self {
-        let instances: Vec<String> = world.instances.iter().map(|instance| instance.id.clone()).collect();
-        let shared = Arc::new(Shared::new(world));
-        let log = Log::new();
-        let mut faces: Vec<(Arc<dyn Face>, Option<Tls>)> = vec![
-            (Arc::new(Ec2::new(Arc::clone(&shared))), tls.clone()),
-            (Arc::new(Sts::new(Arc::clone(&shared))), tls.clone()),
-        ];
-        for instance in &instances {
-            faces.push((Arc::new(ImdsFace::new(Arc::clone(&shared), instance)), None));
-        }
-        let server = Server::start(faces, Arc::clone(&shared.faults), log.clone());
-        Self { shared, log, server, instances, tls }
-    }
-
     /// The EC2 endpoint.
     pub fn ec2_url(&self) -> String {
-        self.url(0, self.tls.is_some())
+        self.endpoint_url(0)
     }
 
     /// The STS endpoint.
     pub fn sts_url(&self) -> String {
-        self.url(1, self.tls.is_some())
-    }
-
-    /// The metadata endpoint as this instance sees it.
-    ///
-    /// # Panics
-    /// If there was no such instance when the simulator was started.
-    pub fn metadata_url(&self, instance: &str) -> String {
-        let at = self.instances.iter().position(|known| known == instance);
-        let at = at.unwrap_or_else(|| panic!("instance {instance} was not there at the start"));
-        self.url(2 + at, false)
-    }
-
-    /// The authority to trust, of a simulator that speaks TLS.
-    ///
-    /// # Panics
-    /// If it does not.
-    pub fn ca_pem(&self) -> String {
-        self.tls.as_ref().expect("the simulator was started with TLS").ca_pem().into()
-    }
-
-    /// A copy of the world as it is.
-    pub fn world(&self) -> World {
-        self.shared.lock().world.clone()
-    }
-
-    /// Changes the world from outside, visible to all reads at once.
-    pub fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
-        self.shared.lock().change(change)
-    }
-
-    /// The faults.
-    pub fn faults(&self) -> &Faults<World> {
-        &self.shared.faults
-    }
-
-    /// All calls so far, in order of arrival.
-    pub fn log(&self) -> Vec<Call> {
-        self.log.calls()
-    }
-
-    /// Forgets the calls so far.
-    pub fn clear_log(&self) {
-        self.log.clear();
+        self.endpoint_url(1)
     }
 
     /// All temporary credentials given out so far expire; the metadata gives out new ones.
@@ -137,9 +63,36 @@ impl Simulator {
         let role = role.unwrap_or_else(|| panic!("instance {instance} has no role"));
         state.keys.of_instance(&role, instance)
     }
+}
 
-    fn url(&self, face: usize, tls: bool) -> String {
-        let port = self.server.addresses()[face].port();
-        if tls { format!("https://localhost:{port}") } else { format!("http://127.0.0.1:{port}") }
+impl Stage for Shared {
+    type World = World;
+
+    fn new(world: World) -> Self {
+        Self::new(world)
+    }
+
+    fn vms(world: &World) -> Vec<String> {
+        world.instances.iter().map(|instance| instance.id.clone()).collect()
+    }
+
+    fn endpoints(self: &Arc<Self>, _: &'static str) -> Vec<Arc<dyn Face>> {
+        vec![Arc::new(Ec2::new(Arc::clone(self))), Arc::new(Sts::new(Arc::clone(self)))]
+    }
+
+    fn metadata(self: &Arc<Self>, vm: &str) -> Arc<dyn Face> {
+        Arc::new(ImdsFace::new(Arc::clone(self), vm))
+    }
+
+    fn faults(&self) -> &Arc<Faults<World>> {
+        &self.faults
+    }
+
+    fn look<T>(&self, look: impl FnOnce(&World) -> T) -> T {
+        look(&self.lock().world)
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
+        self.lock().change(change)
     }
 }

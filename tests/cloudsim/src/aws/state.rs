@@ -8,7 +8,7 @@ use super::world::World;
 use crate::faults::Faults;
 use crate::stale::Stale;
 
-pub(crate) struct Shared {
+pub struct Shared {
     state: Mutex<State>,
     pub(crate) faults: Arc<Faults<World>>,
 }

@@ -9,7 +9,7 @@ use super::world::World;
 use crate::faults::Faults;
 use crate::stale::Stale;
 
-pub(crate) struct Shared {
+pub struct Shared {
     state: Mutex<State>,
     pub(crate) faults: Arc<Faults<World>>,
     pub(crate) operations: Operations,

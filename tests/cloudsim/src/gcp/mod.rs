@@ -28,97 +28,24 @@ pub use world::World;
 use serde_json::Value;
 
 use crate::faults::Faults;
-use crate::log::{Call, Log};
-use crate::server::{Face, Server, Tls};
+use crate::server::Face;
+use crate::simulator::Stage;
 use compute::Compute;
 use metadata::MetadataFace;
 use state::Shared;
 
-/// A simulated GCP on loopback; everything ends when it is dropped.
-pub struct Simulator {
-    shared: Arc<Shared>,
-    log: Log,
-    server: Server,
-    vms: Vec<String>,
-    tls: Option<Tls>,
-}
+/// A simulated GCP.
+pub type Simulator = crate::Simulator<Shared>;
 
 impl Simulator {
-    /// Starts over plain HTTP.
-    pub fn start(world: World) -> Self {
-        Self::start_with(world, None)
-    }
-
-    /// Starts Compute Engine over TLS, under an authority that nobody trusts yet; the metadata stays plain.
-    pub fn start_tls(world: World) -> Self {
-        Self::start_with(world, Some(Tls::fresh()))
-    }
-
-    fn start_with(world: World, tls: Option<Tls>) -> Self {
-        let names = world.instances.iter().filter_map(|instance| instance["name"].as_str());
-        let vms: Vec<String> = names.map(Into::into).collect();
-        let shared = Arc::new(Shared::new(world));
-        let log = Log::new();
-        let mut faces: Vec<(Arc<dyn Face>, Option<Tls>)> =
-            vec![(Arc::new(Compute::new(Arc::clone(&shared))), tls.clone())];
-        for vm in &vms {
-            faces.push((Arc::new(MetadataFace::new(Arc::clone(&shared), vm)), None));
-        }
-        let server = Server::start(faces, Arc::clone(&shared.faults), log.clone());
-        Self { shared, log, server, vms, tls }
-    }
-
     /// The Compute Engine endpoint, to be followed by `/compute/v1/projects/…`.
     pub fn compute_url(&self) -> String {
-        self.url(0, self.tls.is_some())
-    }
-
-    /// The metadata endpoint as this instance sees it, to be followed by `/computeMetadata/v1/…`.
-    ///
-    /// # Panics
-    /// If there was no such instance when the simulator was started.
-    pub fn metadata_url(&self, vm: &str) -> String {
-        let at = self.vms.iter().position(|known| known == vm);
-        let at = at.unwrap_or_else(|| panic!("instance {vm} was not there at the start"));
-        self.url(1 + at, false)
-    }
-
-    /// The authority to trust, of a simulator that speaks TLS.
-    ///
-    /// # Panics
-    /// If it does not.
-    pub fn ca_pem(&self) -> String {
-        self.tls.as_ref().expect("the simulator was started with TLS").ca_pem().into()
-    }
-
-    /// A copy of the world as it is.
-    pub fn world(&self) -> World {
-        self.shared.lock().world.clone()
-    }
-
-    /// Changes the world from outside, visible to all reads at once.
-    pub fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
-        self.shared.lock().change(change)
-    }
-
-    /// The faults.
-    pub fn faults(&self) -> &Faults<World> {
-        &self.shared.faults
+        self.endpoint_url(0)
     }
 
     /// The orders for operations.
     pub fn operations(&self) -> &Operations {
         &self.shared.operations
-    }
-
-    /// All calls so far, in order of arrival.
-    pub fn log(&self) -> Vec<Call> {
-        self.log.calls()
-    }
-
-    /// Forgets the calls so far.
-    pub fn clear_log(&self) {
-        self.log.clear();
     }
 
     /// All access tokens given out so far expire; the metadata gives out new ones.
@@ -141,9 +68,37 @@ impl Simulator {
         let lifetime = state.world.token_lifetime;
         state.tokens.of(account["email"].as_str().unwrap_or_default(), &scopes, lifetime, generation).value
     }
+}
 
-    fn url(&self, face: usize, tls: bool) -> String {
-        let port = self.server.addresses()[face].port();
-        if tls { format!("https://localhost:{port}") } else { format!("http://127.0.0.1:{port}") }
+impl Stage for Shared {
+    type World = World;
+
+    fn new(world: World) -> Self {
+        Self::new(world)
+    }
+
+    fn vms(world: &World) -> Vec<String> {
+        let names = world.instances.iter().filter_map(|instance| instance["name"].as_str());
+        names.map(Into::into).collect()
+    }
+
+    fn endpoints(self: &Arc<Self>, _: &'static str) -> Vec<Arc<dyn Face>> {
+        vec![Arc::new(Compute::new(Arc::clone(self)))]
+    }
+
+    fn metadata(self: &Arc<Self>, vm: &str) -> Arc<dyn Face> {
+        Arc::new(MetadataFace::new(Arc::clone(self), vm))
+    }
+
+    fn faults(&self) -> &Arc<Faults<World>> {
+        &self.faults
+    }
+
+    fn look<T>(&self, look: impl FnOnce(&World) -> T) -> T {
+        look(&self.lock().world)
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
+        self.lock().change(change)
     }
 }

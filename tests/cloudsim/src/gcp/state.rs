@@ -11,7 +11,7 @@ use crate::clock;
 use crate::faults::Faults;
 use crate::stale::Stale;
 
-pub(crate) struct Shared {
+pub struct Shared {
     state: Mutex<State>,
     pub(crate) faults: Arc<Faults<World>>,
     pub(crate) operations: Operations,

@@ -1,5 +1,7 @@
 //! Faults to order, the log, and the end of a server.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::Instant;
 
 use super::super::world::World;
@@ -7,6 +9,7 @@ use super::super::{ENI_A, ENI_B, Simulator};
 use super::*;
 use crate::faults::{Fault, Rule};
 use crate::log::longest_chain;
+use crate::testing::faults;
 
 fn held() -> Simulator {
     let mut world = World::overlay(1);
@@ -25,16 +28,7 @@ fn holder(sim: &Simulator) -> String {
 
 #[test]
 fn each_fault_says_whether_the_call_was_processed() {
-    for (fault, answered, processed) in [
-        (Fault::error(503, "Unavailable", "Try later."), Some(503), false),
-        (Fault::HangBefore, None, false),
-        (Fault::HangAfter, None, true),
-        (Fault::DropBefore, None, false),
-        (Fault::DropAfter, None, true),
-        (Fault::HalfBody, None, true),
-        (Fault::Garbage("<html>".into()), Some(200), true),
-        (Fault::Delay(Duration::from_millis(20)), Some(200), true),
-    ] {
+    for (fault, answered, processed) in faults(Fault::error(503, "Unavailable", "Try later.")) {
         let sim = held();
         sim.faults().on(Rule::once("ec2", "ReplaceRoute", fault.clone()));
         let reply = replace(&sim, ENI_B);

@@ -7,8 +7,6 @@ mod metadata;
 mod reads;
 mod routes;
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials as SigningCredentials;
@@ -16,6 +14,7 @@ use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, si
 use aws_sigv4::sign::v4;
 
 use super::{STATIC_KEY, STATIC_SECRET, Simulator};
+use crate::testing;
 
 const VIP: &str = "192.168.255.10/32";
 const TABLE: &str = super::MAIN_TABLE;
@@ -94,27 +93,11 @@ impl Signer {
     }
 }
 
-/// One exchange on a connection of its own; `None` when no whole answer comes within two seconds.
+/// One exchange on a connection of its own; see [`testing::exchange`].
 fn exchange(url: &str, method: &str, path: &str, headers: &[(String, String)], body: &str) -> Option<Reply> {
-    let host = url.strip_prefix("http://").unwrap();
-    let mut stream = TcpStream::connect(host).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
-    let mut request = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n");
-    for (name, value) in headers {
-        request += &format!("{name}: {value}\r\n");
-    }
-    request += &format!("content-length: {}\r\n\r\n{body}", body.len());
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).ok()?;
-    let answer = String::from_utf8(answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n")?;
-    let head = head.to_lowercase();
-    let length: usize = between(&head, "content-length: ", "\r\n").unwrap_or("0").parse().ok()?;
-    if method != "HEAD" && body.len() < length {
-        return None;
-    }
-    Some(Reply { status: head[9..12].parse().ok()?, body: body.into(), head })
+    let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let reply = testing::exchange(&format!("{url}{path}"), method, &headers, Some(body))?;
+    Some(Reply { status: reply.status, head: reply.head.to_lowercase(), body: reply.text })
 }
 
 fn form(action: &str, version: &str, params: &[(&str, &str)]) -> String {

@@ -4,7 +4,7 @@ use super::super::{NIC_A, OTHER_RESOURCE_GROUP, PUBLIC_IP, ROUTE_TABLE, SECURITY
 use super::*;
 
 fn with(sim: &Simulator, headers: &[(&str, &str)]) -> Reply {
-    exchange(&nic_url(sim, NIC_A), "GET", headers, "").expect("an answer")
+    exchange(&nic_url(sim, NIC_A), "GET", headers, Some("")).expect("an answer")
 }
 
 #[test]
@@ -33,7 +33,8 @@ fn a_token_for_something_else_is_refused() {
     let sim = article();
     let vault = "resource=https://vault.azure.net";
     let path = format!("/metadata/identity/oauth2/token?api-version=2018-02-01&{vault}");
-    let token = exchange(&format!("{}{path}", sim.metadata_url(VM_A)), "GET", &[("metadata", "true")], "").unwrap();
+    let token =
+        exchange(&format!("{}{path}", sim.metadata_url(VM_A)), "GET", &[("metadata", "true")], Some("")).unwrap();
     let token = format!("Bearer {}", token.json()["access_token"].as_str().unwrap());
     let reply = with(&sim, &[("authorization", &token)]);
     assert_eq!(reply.outcome(), (401, "InvalidAuthenticationTokenAudience".into()));

@@ -6,6 +6,7 @@ use super::super::VM_B;
 use super::*;
 use crate::faults::{Fault, Rule};
 use crate::log::longest_chain;
+use crate::testing::faults;
 
 fn try_release(sim: &Simulator) -> Option<Reply> {
     let body = without(sim.world().nic(NIC_A).unwrap().clone());
@@ -14,16 +15,7 @@ fn try_release(sim: &Simulator) -> Option<Reply> {
 
 #[test]
 fn each_fault_says_whether_the_call_was_processed() {
-    for (fault, answered, processed) in [
-        (Fault::error(503, "ServiceUnavailable", "Try later."), Some(503), false),
-        (Fault::HangBefore, None, false),
-        (Fault::HangAfter, None, true),
-        (Fault::DropBefore, None, false),
-        (Fault::DropAfter, None, true),
-        (Fault::HalfBody, None, true),
-        (Fault::Garbage("<html>".into()), Some(200), true),
-        (Fault::Delay(Duration::from_millis(20)), Some(200), true),
-    ] {
+    for (fault, answered, processed) in faults(Fault::error(503, "ServiceUnavailable", "Try later.")) {
         let sim = article();
         let rule = Rule { target: Some(NIC_A), ..Rule::once("arm", "PUT networkInterfaces", fault.clone()) };
         sim.faults().on(rule);
@@ -43,7 +35,7 @@ fn an_ordered_error_has_the_shape_of_its_face() {
     assert_eq!((arm.outcome(), arm.header("retry-after")), ((429, "TooMany".into()), Some("7")));
     assert!(arm.header("x-ms-request-id").is_some());
     let url = format!("{}/metadata/instance", sim.metadata_url(VM_B));
-    let imds = exchange(&url, "GET", &[], "").unwrap();
+    let imds = exchange(&url, "GET", &[], Some("")).unwrap();
     assert_eq!((imds.outcome(), imds.message().as_str()), ((429, "TooMany".into()), "m"));
     for status in [404, 410] {
         sim.faults().on(Rule::once(
@@ -52,7 +44,7 @@ fn an_ordered_error_has_the_shape_of_its_face() {
             Fault::error(status, "updating", "m"),
         ));
         let url = format!("{}/metadata/identity/oauth2/token", sim.metadata_url(VM_A));
-        assert_eq!(exchange(&url, "GET", &[], "").unwrap().status, status);
+        assert_eq!(exchange(&url, "GET", &[], Some("")).unwrap().status, status);
     }
 }
 
@@ -102,11 +94,11 @@ fn tokens_may_hang_and_metadata_be_off() {
     let token = url("identity/oauth2/token?api-version=2018-02-01&resource=https://management.azure.com/");
     let headers = [("metadata", "true")];
     sim.faults().hang_tokens(true);
-    assert!(exchange(&token, "GET", &headers, "").is_none());
-    assert_eq!(exchange(&url("instance?api-version=2021-02-01"), "GET", &headers, "").unwrap().status, 200);
+    assert!(exchange(&token, "GET", &headers, Some("")).is_none());
+    assert_eq!(exchange(&url("instance?api-version=2021-02-01"), "GET", &headers, Some("")).unwrap().status, 200);
     sim.faults().hang_tokens(false);
     sim.faults().imds_disabled(true);
-    assert_eq!(exchange(&token, "GET", &headers, "").unwrap().status, 403);
+    assert_eq!(exchange(&token, "GET", &headers, Some("")).unwrap().status, 403);
 }
 
 #[test]

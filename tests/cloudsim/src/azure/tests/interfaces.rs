@@ -122,7 +122,7 @@ fn a_body_must_be_json_and_say_where() {
     assert_eq!(put(r#"{"location":"northeurope"}"#), (409, "InvalidResourceLocation".into()));
     let token = format!("Bearer {}", sim.token(VM_A));
     let plain = [("authorization", token.as_str()), ("content-type", "text/plain")];
-    assert_eq!(exchange(&url, "PUT", &plain, "{}").unwrap().status, 415);
+    assert_eq!(exchange(&url, "PUT", &plain, Some("{}")).unwrap().status, 415);
     assert_eq!(arm(&sim, "DELETE", &url, None).status, 405);
     assert_eq!(sim.world(), World::article());
 }

@@ -7,7 +7,7 @@ const INSTANCE: &str = "/metadata/instance?api-version=2021-02-01";
 const TOKEN: &str = "/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https://management.azure.com/";
 
 fn ask(sim: &Simulator, vm: &str, path: &str) -> Reply {
-    exchange(&format!("{}{path}", sim.metadata_url(vm)), "GET", &[("metadata", "true")], "").expect("an answer")
+    exchange(&format!("{}{path}", sim.metadata_url(vm)), "GET", &[("metadata", "true")], Some("")).expect("an answer")
 }
 
 #[test]
@@ -34,17 +34,17 @@ fn the_document_tells_who_the_machine_is() {
 fn a_request_must_come_from_the_machine_itself() {
     let sim = article();
     let url = |path: &str| format!("{}{path}", sim.metadata_url(VM_A));
-    let bare = exchange(&url(INSTANCE), "GET", &[], "").unwrap();
+    let bare = exchange(&url(INSTANCE), "GET", &[], Some("")).unwrap();
     assert_eq!(bare.outcome(), bad("Bad request. Required metadata header not specified"));
-    assert_eq!(exchange(&url(INSTANCE), "GET", &[("metadata", "True")], "").unwrap().status, 400);
-    let token = exchange(&url(TOKEN), "GET", &[], "").unwrap();
+    assert_eq!(exchange(&url(INSTANCE), "GET", &[("metadata", "True")], Some("")).unwrap().status, 400);
+    let token = exchange(&url(TOKEN), "GET", &[], Some("")).unwrap();
     assert_eq!(
         (token.outcome(), token.message().as_str()),
         (bad("bad_request_102"), "Required metadata header not specified")
     );
     let forwarded = [("metadata", "true"), ("x-forwarded-for", "10.0.0.9")];
-    assert_eq!(exchange(&url(INSTANCE), "GET", &forwarded, "").unwrap().status, 400);
-    assert_eq!(exchange(&url(INSTANCE), "POST", &[("metadata", "true")], "").unwrap().status, 405);
+    assert_eq!(exchange(&url(INSTANCE), "GET", &forwarded, Some("")).unwrap().status, 400);
+    assert_eq!(exchange(&url(INSTANCE), "POST", &[("metadata", "true")], Some("")).unwrap().status, 405);
     assert_eq!(ask(&sim, VM_A, "/latest/meta-data").status, 404);
 }
 
@@ -109,7 +109,8 @@ fn a_token_is_for_an_identity_that_the_machine_has() {
     assert_eq!(token("").status, 200);
     sim.change(|world| world.deny("two", "Microsoft.Network/*", None));
     let two = token("&client_id=two").json()["access_token"].as_str().unwrap().to_owned();
-    let reply = exchange(&nic_url(&sim, NIC_A), "GET", &[("authorization", &format!("Bearer {two}"))], "").unwrap();
+    let reply =
+        exchange(&nic_url(&sim, NIC_A), "GET", &[("authorization", &format!("Bearer {two}"))], Some("")).unwrap();
     assert_eq!(reply.status, 403);
     assert!(reply.message().contains("client 'two'"));
 }

@@ -9,30 +9,21 @@ mod operations;
 mod reads;
 mod routes;
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use super::{NIC_A, NIC_B, RESOURCE_GROUP, SUBSCRIPTION, Simulator, VIP, VIP_CONFIG, VM_A, World};
+use crate::testing::{Reply, exchange};
 
 const API: &str = "api-version=2024-05-01";
 
-/// An answer as it came over the wire.
-#[derive(Debug)]
-struct Reply {
-    status: u16,
-    head: String,
-    text: String,
+/// What Resource Manager and the metadata tell in an answer.
+trait Told {
+    /// Status and error code.
+    fn outcome(&self) -> (u16, String);
+    fn message(&self) -> String;
 }
 
-impl Reply {
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.text).unwrap_or(Value::Null)
-    }
-
-    /// Status and error code.
+impl Told for Reply {
     fn outcome(&self) -> (u16, String) {
         let body = self.json();
         let code = body["error"]["code"].as_str().or(body["error"].as_str()).unwrap_or_default();
@@ -43,39 +34,10 @@ impl Reply {
         let body = self.json();
         body["error"]["message"].as_str().or(body["error_description"].as_str()).unwrap_or_default().into()
     }
-
-    /// The value of a header; names are in lower case.
-    fn header(&self, name: &str) -> Option<&str> {
-        let lines = self.head.lines().filter_map(|line| line.split_once(": "));
-        lines.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
-    }
 }
 
 fn bad(code: &str) -> (u16, String) {
     (400, code.into())
-}
-
-/// One exchange on a connection of its own; `None` when no whole answer comes within two seconds.
-fn exchange(url: &str, method: &str, headers: &[(&str, &str)], body: &str) -> Option<Reply> {
-    let rest = url.strip_prefix("http://").unwrap();
-    let (host, path) = rest.split_once('/').unwrap();
-    let mut stream = TcpStream::connect(host).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
-    let mut request = format!("{method} /{path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n");
-    for (name, value) in headers {
-        request += &format!("{name}: {value}\r\n");
-    }
-    request += &format!("content-length: {}\r\n\r\n{body}", body.len());
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).ok()?;
-    let answer = String::from_utf8(answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n")?;
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap_or("0");
-    if body.len() < length.parse().ok()? {
-        return None;
-    }
-    Some(Reply { status: head[9..12].parse().ok()?, head: head.into(), text: body.into() })
 }
 
 /// One request as the first machine.
@@ -86,7 +48,7 @@ fn try_arm(sim: &Simulator, method: &str, url: &str, headers: &[(&str, &str)], b
         all.push(("content-type", "application/json"));
     }
     all.extend(headers);
-    exchange(url, method, &all, body)
+    exchange(url, method, &all, Some(body))
 }
 
 fn arm(sim: &Simulator, method: &str, url: &str, body: Option<&Value>) -> Reply {

@@ -6,6 +6,7 @@ use super::super::SERVICE_ACCOUNT;
 use super::*;
 use crate::faults::{Fault, Rule};
 use crate::log::longest_chain;
+use crate::testing::faults;
 
 const UPDATE: &str = "PATCH updateNetworkInterface";
 
@@ -17,16 +18,7 @@ fn try_release(sim: &Simulator) -> Option<Reply> {
 
 #[test]
 fn each_fault_says_whether_the_call_was_processed() {
-    for (fault, answered, processed) in [
-        (Fault::error(503, "backendError", "Try later."), Some(503), false),
-        (Fault::HangBefore, None, false),
-        (Fault::HangAfter, None, true),
-        (Fault::DropBefore, None, false),
-        (Fault::DropAfter, None, true),
-        (Fault::HalfBody, None, true),
-        (Fault::Garbage("<html>".into()), Some(200), true),
-        (Fault::Delay(Duration::from_millis(20)), Some(200), true),
-    ] {
+    for (fault, answered, processed) in faults(Fault::error(503, "backendError", "Try later.")) {
         let sim = article();
         sim.faults().on(Rule { target: Some(VM_A), ..Rule::once("compute", UPDATE, fault.clone()) });
         let reply = try_release(&sim);

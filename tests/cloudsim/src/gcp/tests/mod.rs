@@ -11,28 +11,23 @@ mod reads;
 mod requests;
 mod routes;
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::{PROJECT, PUBLIC_ADDRESS, PUBLIC_IP, Simulator, VIP, VM_A, VM_B, World, ZONE_A, ZONE_B};
+use crate::testing::{Reply, exchange};
 
-/// An answer as it came over the wire.
-#[derive(Debug)]
-struct Reply {
-    status: u16,
-    head: String,
-    text: String,
+/// What Compute Engine tells in an answer.
+trait Told {
+    /// Status and reason.
+    fn outcome(&self) -> (u16, String);
+    fn message(&self) -> String;
+    /// The code of the error of an operation.
+    fn failure(&self) -> String;
 }
 
-impl Reply {
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.text).unwrap_or(Value::Null)
-    }
-
-    /// Status and reason.
+impl Told for Reply {
     fn outcome(&self) -> (u16, String) {
         (self.status, self.json()["error"]["errors"][0]["reason"].as_str().unwrap_or_default().into())
     }
@@ -41,13 +36,6 @@ impl Reply {
         self.json()["error"]["message"].as_str().unwrap_or_default().into()
     }
 
-    /// The value of a header; names are in lower case.
-    fn header(&self, name: &str) -> Option<&str> {
-        let lines = self.head.lines().filter_map(|line| line.split_once(": "));
-        lines.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
-    }
-
-    /// The code of the error of an operation.
     fn failure(&self) -> String {
         self.json()["error"]["errors"][0]["code"].as_str().unwrap_or_default().into()
     }
@@ -59,32 +47,6 @@ fn bad(reason: &str) -> (u16, String) {
 
 fn ok() -> (u16, String) {
     (200, String::new())
-}
-
-/// One exchange on a connection of its own; `None` when no whole answer comes within two seconds.
-fn exchange(url: &str, method: &str, headers: &[(&str, &str)], body: Option<&str>) -> Option<Reply> {
-    let rest = url.strip_prefix("http://").unwrap();
-    let (host, path) = rest.split_once('/').unwrap();
-    let mut stream = TcpStream::connect(host).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
-    let mut request = format!("{method} /{path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n");
-    for (name, value) in headers {
-        request += &format!("{name}: {value}\r\n");
-    }
-    if let Some(body) = body {
-        request += &format!("content-length: {}\r\n", body.len());
-    }
-    request += &format!("\r\n{}", body.unwrap_or_default());
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).ok()?;
-    let answer = String::from_utf8(answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n")?;
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap_or("0");
-    if body.len() < length.parse().ok()? {
-        return None;
-    }
-    Some(Reply { status: head[9..12].parse().ok()?, head: head.into(), text: body.into() })
 }
 
 /// One request as the first member, below the project.
