@@ -14,7 +14,7 @@ mod route;
 mod secondary_ip;
 
 use cloudsim::aws::{ENI_A, MEMBER_A, MEMBER_B, Simulator, World};
-use common::{Calls, call, merge};
+use common::Scene;
 use serde_json::{Value, json};
 
 pub const VIP: &str = "192.168.255.10/32";
@@ -23,42 +23,14 @@ pub fn table(n: usize) -> String {
     World::table_id(n)
 }
 
-/// A configuration as in the documentation, its endpoints turned to the simulator as `member` sees it.
-pub fn config(sim: &Simulator, member: &str, overlay: &Value) -> Value {
-    let mut config = json!({
-        "cloud": "aws", "vip": VIP,
-        "aws": { "endpoints": { "ec2": sim.ec2_url(), "sts": sim.sts_url(), "metadata": sim.metadata_url(member) } },
-    });
-    merge(&mut config, overlay);
-    config
-}
+pub type Member<'a> = common::Member<'a, Simulator>;
 
-pub struct Member<'a> {
-    pub sim: &'a Simulator,
-    pub instance: &'a str,
-    pub overlay: Value,
-}
+impl Scene for Simulator {
+    const MEMBERS: [&'static str; 2] = [MEMBER_A, MEMBER_B];
 
-impl<'a> Member<'a> {
-    pub fn a(sim: &'a Simulator) -> Self {
-        Member { sim, instance: MEMBER_A, overlay: json!({}) }
-    }
-
-    pub fn b(sim: &'a Simulator) -> Self {
-        Member { sim, instance: MEMBER_B, overlay: json!({}) }
-    }
-
-    pub fn with(mut self, overlay: Value) -> Self {
-        merge(&mut self.overlay, &overlay);
-        self
-    }
-}
-
-impl Calls for Member<'_> {
-    fn call(&self, number: usize, request: Value) -> Value {
-        let mut whole = json!({ "config": config(self.sim, self.instance, &self.overlay) });
-        merge(&mut whole, &request);
-        call(number, &whole)
+    fn config(&self, vm: &str) -> Value {
+        let endpoints = json!({ "ec2": self.ec2_url(), "sts": self.sts_url(), "metadata": self.metadata_url(vm) });
+        json!({ "cloud": "aws", "vip": VIP, "aws": { "endpoints": endpoints } })
     }
 }
 

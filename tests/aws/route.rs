@@ -172,7 +172,7 @@ fn a_table_that_does_not_exist_does_not_keep_the_others_back() {
     let gone = "rtb-0ffffffffffffffff";
     let report = Member::b(&sim).with(json!({ "aws": { "routeTables": [table(1), gone] } })).hook();
     assert_error(&report, "partial", "not_found");
-    assert!(report["error"]["message"].as_str().is_some_and(|message| message.contains(gone)));
+    assert_message(&report, gone);
     assert_eq!(sim.world().holder(&table(1), VIP).as_deref(), Some(ENI_B));
     let report = Member::b(&sim).with(json!({ "aws": { "routeTables": [gone] } })).hook();
     assert_error(&report, "not_moved", "not_found");

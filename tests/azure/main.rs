@@ -11,41 +11,20 @@ mod route;
 mod trouble;
 
 use cloudsim::azure::{NIC_A, NIC_B, RESOURCE_GROUP, Simulator, VIP, VM_A, VM_B};
-use common::{Calls, call, merge};
+use common::Scene;
 use serde_json::{Value, json};
 
-pub struct Member<'a> {
-    pub sim: &'a Simulator,
-    pub vm: &'a str,
-    pub overlay: Value,
-}
+pub type Member<'a> = common::Member<'a, Simulator>;
 
-impl<'a> Member<'a> {
-    pub fn a(sim: &'a Simulator) -> Self {
-        Member { sim, vm: VM_A, overlay: json!({}) }
-    }
+impl Scene for Simulator {
+    const MEMBERS: [&'static str; 2] = [VM_A, VM_B];
 
-    pub fn b(sim: &'a Simulator) -> Self {
-        Member { sim, vm: VM_B, overlay: json!({}) }
-    }
-
-    pub fn with(mut self, overlay: Value) -> Self {
-        merge(&mut self.overlay, &overlay);
-        self
-    }
-}
-
-impl Calls for Member<'_> {
-    fn call(&self, number: usize, request: Value) -> Value {
-        let endpoints = json!({ "management": self.sim.management_url(), "metadata": self.sim.metadata_url(self.vm) });
-        let mut config = json!({
+    fn config(&self, vm: &str) -> Value {
+        let endpoints = json!({ "management": self.management_url(), "metadata": self.metadata_url(vm) });
+        json!({
             "cloud": "azure", "vip": VIP,
             "azure": { "resourceGroup": RESOURCE_GROUP, "nics": [NIC_A, NIC_B], "endpoints": endpoints },
-        });
-        merge(&mut config, &self.overlay);
-        let mut whole = json!({ "config": config });
-        merge(&mut whole, &request);
-        call(number, &whole)
+        })
     }
 }
 

@@ -50,7 +50,7 @@ fn a_failed_operation_carries_its_code_and_message() {
     let report = Member::b(&sim).hook();
     assert_error(&report, "not_moved", "limit_exceeded");
     assert_eq!(report["error"]["cloudCode"], "SubnetIsFull");
-    assert!(report["error"]["message"].as_str().is_some_and(|message| message.contains("the subnet is full")));
+    assert_message(&report, "the subnet is full");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::python::{self, Packages, Script};
 use cloudsim::azure::{SUBSCRIPTION, Simulator};
 use serde_json::{Value, json};
-use std::sync::{Mutex, OnceLock};
+use std::sync::OnceLock;
 
 const PRESENT: Packages = Packages {
     name: "azure-sdk",
@@ -15,7 +15,7 @@ const TYPED: Packages = Packages {
 };
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/azure_sdk/move.py");
 
-pub struct Sdk(Mutex<Script>);
+pub struct Sdk(Script);
 
 type Started = OnceLock<Result<Option<Sdk>, String>>;
 
@@ -38,7 +38,7 @@ fn start(started: &'static Started, packages: &Packages) -> Option<&'static Sdk>
         // The credential looks at these to find out where it is.
         let settings = ["AZURE_", "MSI_", "IDENTITY_", "IMDS_"];
         let script = Script::start(python::script(&python, SCRIPT, &settings))?;
-        Ok(Some(Sdk(Mutex::new(script))))
+        Ok(Some(Sdk(script)))
     });
     started.as_ref().unwrap_or_else(|why| panic!("{why}")).as_ref()
 }
@@ -67,10 +67,6 @@ impl Sdk {
 
     #[track_caller]
     fn question(&self, action: &str, place: Value, rest: Value) -> Value {
-        let mut question = vec![json!(action), place];
-        question.extend(rest.as_array().expect("a list").iter().cloned());
-        // Nothing panics while this is held, so that one test that fails does not fail the others.
-        let said = self.0.lock().expect("the way to the SDK").ask(&question.into());
-        said.unwrap_or_else(|error| panic!("the SDK on {error}"))
+        self.0.act(action, place, &rest).unwrap_or_else(|error| panic!("the SDK on {error}"))
     }
 }

@@ -57,6 +57,50 @@ pub trait Calls {
     }
 }
 
+/// A simulated cloud with two members in it.
+pub trait Scene {
+    const MEMBERS: [&'static str; 2];
+
+    /// A configuration as in the documentation, its endpoints turned to the simulator as this VM sees it.
+    fn config(&self, vm: &str) -> Value;
+}
+
+/// A member that is asked, with a configuration of its own.
+pub struct Member<'a, S> {
+    sim: &'a S,
+    vm: &'a str,
+    overlay: Value,
+}
+
+impl<'a, S: Scene> Member<'a, S> {
+    pub fn of(sim: &'a S, vm: &'a str) -> Self {
+        Member { sim, vm, overlay: json!({}) }
+    }
+
+    pub fn a(sim: &'a S) -> Self {
+        Member::of(sim, S::MEMBERS[0])
+    }
+
+    pub fn b(sim: &'a S) -> Self {
+        Member::of(sim, S::MEMBERS[1])
+    }
+
+    pub fn with(mut self, overlay: Value) -> Self {
+        merge(&mut self.overlay, &overlay);
+        self
+    }
+}
+
+impl<S: Scene> Calls for Member<'_, S> {
+    fn call(&self, number: usize, request: Value) -> Value {
+        let mut config = self.sim.config(self.vm);
+        merge(&mut config, &self.overlay);
+        let mut whole = json!({ "config": config });
+        merge(&mut whole, &request);
+        call(number, &whole)
+    }
+}
+
 /// Puts `overlay` over `base`, objects into one another.
 pub fn merge(base: &mut Value, overlay: &Value) {
     match (base, overlay) {
@@ -95,6 +139,12 @@ pub fn assert_error(report: &Value, outcome: &str, code: &str) {
     }
     assert_eq!(report["ok"], false);
     assert!(report["severity"].as_u64() >= Some(1));
+}
+
+/// The error's message has this in it.
+#[track_caller]
+pub fn assert_message(report: &Value, part: &str) {
+    assert!(report["error"]["message"].as_str().is_some_and(|text| text.contains(part)), "no {part:?}: {report:#}");
 }
 
 /// How often a call stands in the report's steps, whatever it ran on.

@@ -6,6 +6,7 @@ use std::{
     io::{BufRead, BufReader, ErrorKind, Write},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    sync::Mutex,
     thread,
 };
 
@@ -21,7 +22,9 @@ pub struct Packages {
 ///
 /// It ends when its standard input closes, and that closes however this process ends: a static is never dropped, and a
 /// killed test drops nothing.
-pub struct Script {
+pub struct Script(Mutex<Pipes>);
+
+struct Pipes {
     questions: ChildStdin,
     answers: BufReader<ChildStdout>,
 }
@@ -88,19 +91,35 @@ impl Script {
         let (questions, answers) = (process.stdin.take(), process.stdout.take());
         // Ends by itself once the pipes are closed.
         thread::spawn(move || process.wait());
-        Ok(Script { questions: questions.ok_or("no pipe")?, answers: BufReader::new(answers.ok_or("no pipe")?) })
+        let (questions, answers) = (questions.ok_or("no pipe")?, BufReader::new(answers.ok_or("no pipe")?));
+        Ok(Script(Mutex::new(Pipes { questions, answers })))
     }
 
-    /// The answer to a question, or what went wrong there. Does not panic, so that one test that fails does not fail the
-    /// others that share the script.
-    pub fn ask(&mut self, question: &Value) -> Result<Value, String> {
-        let said = self.exchange(question).map_err(|error| format!("{question}: {error}"))?;
+    /// The answer to a question, or what went wrong there. Nothing panics while the pipes are held, so that one test that
+    /// fails does not fail the others that share the script.
+    pub fn ask(&self, question: &Value) -> Result<Value, String> {
+        let said = self
+            .0
+            .lock()
+            .expect("the way to the script")
+            .exchange(question)
+            .map_err(|error| format!("{question}: {error}"))?;
         match said["error"].as_str() {
             None => Ok(said["answer"].clone()),
             Some(error) => Err(format!("{question}: {error}")),
         }
     }
 
+    /// The answer to a question that is made of an action, where and as whom, and what the action takes.
+    #[allow(dead_code)] // moto's script takes another form.
+    pub fn act(&self, action: &str, place: Value, rest: &Value) -> Result<Value, String> {
+        let mut question = vec![Value::from(action), place];
+        question.extend(rest.as_array().expect("a list").iter().cloned());
+        self.ask(&question.into())
+    }
+}
+
+impl Pipes {
     fn exchange(&mut self, question: &Value) -> std::io::Result<Value> {
         writeln!(self.questions, "{question}")?;
         let mut line = String::new();

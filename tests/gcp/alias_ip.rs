@@ -1,6 +1,6 @@
 //! The mechanism `aliasIp`.
 
-use super::{Member, assert_message, common::*, writes};
+use super::{Member, common::*, writes};
 use cloudsim::gcp::{OTHER_ALIAS_A, OTHER_ALIAS_B, SECONDARY_RANGE, Simulator, VIP, VM_A, VM_B, World, ZONE_A, ZONE_B};
 use serde_json::json;
 

@@ -43,7 +43,7 @@ fn each_missing_permission_is_found_where_it_is_missing() {
         let report = Member::b(&sim).with(json!({ "gcp": { "publicIp": PUBLIC_IP } })).check();
         assert_error(&report, "not_ready", "denied");
         assert_eq!(result(&report, &format!("permission {resource}")), "failed", "{report:#}");
-        assert!(report["error"]["message"].as_str().is_some_and(|message| message.contains(permission)), "{report:#}");
+        assert_message(&report, permission);
         let failed = report["checks"].as_array().expect("checks").iter().filter(|check| check["result"] == "failed");
         assert_eq!(failed.count(), 1, "{report:#}");
     }

@@ -26,5 +26,5 @@ fn gce_metadata_host_counts_where_the_file_names_none() {
     // It takes no token to any other host.
     let report = call("metadata.example.com", json!(null));
     assert_error(&report, "not_moved", "invalid_config");
-    assert!(report["error"]["message"].as_str().is_some_and(|text| text.contains("GCE_METADATA_HOST")), "{report:#}");
+    assert_message(&report, "GCE_METADATA_HOST");
 }

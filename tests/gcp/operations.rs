@@ -1,6 +1,6 @@
 //! Operations: what an answer only begins.
 
-use super::{Member, assert_message, common::*, writes};
+use super::{Member, common::*, writes};
 use cloudsim::gcp::{PUBLIC_IP, Simulator, VIP, VM_A, VM_B, World};
 use cloudsim::{Fault, Rule};
 use serde_json::json;

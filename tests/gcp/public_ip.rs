@@ -1,6 +1,6 @@
 //! The public address that goes with the VIP.
 
-use super::{Member, assert_message, common::*, writes};
+use super::{Member, common::*, writes};
 use cloudsim::gcp::{PUBLIC_ADDRESS, PUBLIC_IP, Simulator, VIP, VM_A, VM_B, World, ZONE_A};
 use serde_json::{Value, json};
 use std::time::Duration;

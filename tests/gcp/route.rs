@@ -1,6 +1,6 @@
 //! The mechanism `route`: static routes.
 
-use super::{Member, assert_message, common::*, writes};
+use super::{Member, common::*, writes};
 use cloudsim::gcp::{ADDRESS_B, NETWORK, ROUTE, ROUTED_VIP, Simulator, VM_A, VM_B, World};
 use serde_json::{Value, json};
 

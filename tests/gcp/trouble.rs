@@ -1,6 +1,6 @@
 //! Identity, permissions, bad input and faults.
 
-use super::{Member, assert_message, common::*, writes};
+use super::{Member, common::*, writes};
 use cloudsim::{
     Fault, Rule,
     gcp::{PUBLIC_IP, SERVICE_ACCOUNT, Simulator, VIP, VM_A, VM_B, World},

@@ -3,13 +3,13 @@
 use crate::python::{self, Packages, Script};
 use cloudsim::gcp::Simulator;
 use serde_json::{Value, json};
-use std::sync::{Mutex, OnceLock};
+use std::sync::OnceLock;
 
 const PACKAGES: Packages =
     Packages { name: "gcp-sdk", requirements: concat!(env!("CARGO_MANIFEST_DIR"), "/tests/gcp_sdk/requirements.txt") };
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/gcp_sdk/move.py");
 
-pub struct Sdk(Mutex<Script>);
+pub struct Sdk(Script);
 
 /// One Python for all tests here, started by the first of them; `None` only where there is no Python, which was said.
 pub fn client() -> Option<&'static Sdk> {
@@ -22,7 +22,7 @@ pub fn client() -> Option<&'static Sdk> {
         // Nor do they take an account that gcloud has set up here, or the certificates of a VM that this may run on.
         command.env("CLOUDSDK_CONFIG", "/nonexistent");
         command.env("GOOGLE_API_USE_CLIENT_CERTIFICATE", "false").env("GCE_METADATA_MTLS_MODE", "none");
-        Ok(Some(Sdk(Mutex::new(Script::start(command)?))))
+        Ok(Some(Sdk(Script::start(command)?)))
     });
     started.as_ref().unwrap_or_else(|why| panic!("{why}")).as_ref()
 }
@@ -40,7 +40,7 @@ impl Sdk {
     /// The same, where it may fail.
     pub fn attempt(&self, action: &str, sim: &Simulator, vm: &str, rest: Value) -> Result<Value, String> {
         let place = json!({ "compute": sim.compute_url(), "metadata": sim.metadata_url(vm) });
-        self.question(action, place, rest)
+        self.0.act(action, place, &rest)
     }
 
     /// What the client's model of this kind makes of a body, and would send of it.
@@ -49,14 +49,7 @@ impl Sdk {
     /// If it does not know a field.
     #[track_caller]
     pub fn describe(&self, kind: &str, body: &Value) -> Value {
-        let said = self.question("describe", Value::Null, json!([kind, body]));
+        let said = self.0.act("describe", Value::Null, &json!([kind, body]));
         said.unwrap_or_else(|error| panic!("the client on {error}"))
-    }
-
-    fn question(&self, action: &str, place: Value, rest: Value) -> Result<Value, String> {
-        let mut question = vec![json!(action), place];
-        question.extend(rest.as_array().expect("a list").iter().cloned());
-        // Nothing panics while this is held, so that one test that fails does not fail the others.
-        self.0.lock().expect("the way to the client").ask(&question.into())
     }
 }

@@ -8,7 +8,7 @@ use std::{
     path::Path,
     process::{Child, Command, Stdio},
     sync::{
-        Mutex, OnceLock,
+        OnceLock,
         mpsc::{self, RecvTimeoutError},
     },
     thread,
@@ -24,7 +24,7 @@ const START: Duration = Duration::from_secs(60);
 /// moto, and beside it one Python that speaks boto3. Both end when their standard input closes.
 pub struct Server {
     url: String,
-    boto3: Mutex<Script>,
+    boto3: Script,
     _moto: Child,
 }
 
@@ -42,7 +42,7 @@ impl Server {
         let mut moto = python::spawn(command)?;
         let started = ready(&mut moto).and_then(|url| Ok((Script::start(script(python, &["answer", &url]))?, url)));
         match started {
-            Ok((boto3, url)) => Ok(Server { url, boto3: Mutex::new(boto3), _moto: moto }),
+            Ok((boto3, url)) => Ok(Server { url, boto3, _moto: moto }),
             Err(why) => {
                 let _ = moto.kill();
                 let _ = moto.wait();
@@ -60,9 +60,7 @@ impl Server {
     /// # Panics
     /// With what went wrong there.
     pub fn ask(&self, question: &Value) -> Value {
-        // Nothing panics while this is held, so that one test that fails does not fail the others.
-        let said = self.boto3.lock().expect("the way to boto3").ask(question);
-        said.unwrap_or_else(|error| panic!("boto3 on {error}"))
+        self.boto3.ask(question).unwrap_or_else(|error| panic!("boto3 on {error}"))
     }
 }
 
