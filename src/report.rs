@@ -135,7 +135,7 @@ impl Report {
             outcome,
             summary,
             severity: outcome.severity().max(u8::from(!warnings.is_empty())),
-            retry: may_be_repeated(outcome, findings.error.as_ref()),
+            retry: may_be_repeated(&findings),
             cloud: subject.cloud,
             mechanism: subject.mechanism,
             reason: subject.reason.clone(),
@@ -224,6 +224,9 @@ pub fn to_ascii(json: &str) -> String {
 
 /// The one holder, or `None` when parts disagree or nobody holds them.
 fn common_holder(parts: &[Part], own: Option<&str>) -> Option<String> {
+    if parts.iter().any(|part| matches!(part.holder, Holder::Several { .. })) {
+        return None;
+    }
     let mut names = parts.iter().map(|part| holder_name(&part.holder, own));
     let first = names.next()??;
     names.all(|name| name.as_deref() == Some(&first)).then_some(first)
@@ -232,7 +235,7 @@ fn common_holder(parts: &[Part], own: Option<&str>) -> Option<String> {
 fn holder_name(holder: &Holder, own: Option<&str>) -> Option<String> {
     match holder {
         Holder::ThisMember | Holder::ThisMemberBroken(_) => Some(own.unwrap_or("this member").to_owned()),
-        Holder::Other(name) => Some(name.clone()),
+        Holder::Other(names) | Holder::Several { names, .. } => Some(names.clone()),
         Holder::Nobody | Holder::Unknown => None,
     }
 }
@@ -275,6 +278,7 @@ fn summary(subject: &Subject, findings: &Findings, before: Option<&str>, own: Op
         Outcome::NotMoved if findings.error.as_ref().is_some_and(|error| error.maybe_done) => {
             format!("{vips} did not move, and a change of its holder may still be under way{why}")
         }
+        Outcome::NotMoved if findings.changed => format!("{vips} did not move{why}"),
         Outcome::NotMoved => format!("{vips} did not move and nothing was changed{why}"),
         Outcome::Stranded => format!("{vips} was taken off the peer and is not yet on {here}{why}"),
         Outcome::Unverified => format!("{vips} was changed towards {here} but this could not be confirmed{why}"),
@@ -309,11 +313,12 @@ fn first_failure(findings: &Findings) -> Option<String> {
 }
 
 /// Whether the same call, made again, may end better.
-fn may_be_repeated(outcome: Outcome, error: Option<&Error>) -> bool {
-    match outcome {
-        Outcome::Stranded => true,
+fn may_be_repeated(findings: &Findings) -> bool {
+    match findings.outcome {
         outcome if outcome.is_final() => false,
-        _ => error.is_some_and(|error| error.code.repeat_may_help()),
+        // What was taken off a peer has to come here, whatever stood in its way.
+        _ if findings.left_with_nobody => true,
+        _ => findings.error.as_ref().is_some_and(|error| error.code.repeat_may_help()),
     }
 }
 
@@ -411,7 +416,12 @@ mod tests {
         assert!(!failed(Code::Denied).retry);
         assert!(failed(Code::Throttled).retry);
         // With nobody, the VIP is out of reach whatever the cause: the next call carries on.
-        assert!(may_be_repeated(Outcome::Stranded, Some(&Error::new(Code::Denied, "x", "y"))));
-        assert!(!may_be_repeated(Outcome::Lost, Some(&Error::new(Code::Throttled, "x", "y"))));
+        let ended = |outcome, code, left_with_nobody| {
+            let error = Some(Error::new(code, "x", "y"));
+            may_be_repeated(&Findings { error, left_with_nobody, ..Findings::new(outcome) })
+        };
+        assert!(ended(Outcome::Stranded, Code::Denied, true));
+        assert!(ended(Outcome::Partial, Code::Conflict, true) && !ended(Outcome::Partial, Code::Conflict, false));
+        assert!(!ended(Outcome::Lost, Code::Throttled, true));
     }
 }

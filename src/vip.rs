@@ -62,9 +62,25 @@ pub enum Holder {
     /// Here by name, but the cloud says that it does not work.
     ThisMemberBroken(String),
     Other(String),
+    /// Several at once, so that each gets some of the traffic.
+    Several {
+        names: String,
+        /// Whether this member is one of them.
+        here: bool,
+    },
     Nobody,
     /// It could not be read.
     Unknown,
+}
+
+impl Holder {
+    /// Whom traffic reaches beside this member.
+    pub fn others(&self) -> Option<&str> {
+        match self {
+            Holder::Other(names) | Holder::Several { names, .. } => Some(names),
+            Holder::ThisMember | Holder::ThisMemberBroken(_) | Holder::Nobody | Holder::Unknown => None,
+        }
+    }
 }
 
 /// One thing in the cloud that has to point at the holder: a route in one table, an address on an interface.

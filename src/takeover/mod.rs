@@ -251,7 +251,10 @@ impl<C: Cloud> Run<'_, C> {
 fn reached(goal: Goal, part: &Part) -> bool {
     match goal {
         Goal::Hold(_) => part.holder == Holder::ThisMember,
-        Goal::LetGo => !matches!(part.holder, Holder::ThisMember | Holder::ThisMemberBroken(_)),
+        Goal::LetGo => !matches!(
+            part.holder,
+            Holder::ThisMember | Holder::ThisMemberBroken(_) | Holder::Several { here: true, .. }
+        ),
     }
 }
 

@@ -81,6 +81,10 @@ pub struct Findings {
     pub member: Option<Member>,
     pub before: Vec<Part>,
     pub after: Vec<Part>,
+    /// Whether anything was sent that the cloud took, wherever the parts are now.
+    pub changed: bool,
+    /// Whether this call took a part off its holder that is with nobody now.
+    pub left_with_nobody: bool,
     pub error: Option<Error>,
     pub checks: Option<Vec<CheckItem>>,
     /// What was seen beside the holder.
@@ -94,6 +98,8 @@ impl Findings {
             member: None,
             before: Vec::new(),
             after: Vec::new(),
+            changed: false,
+            left_with_nobody: false,
             error: None,
             checks: None,
             remarks: Vec::new(),
@@ -184,7 +190,16 @@ pub fn conclude(goal: Goal, member: Member, before: Vec<Part>, changes: Changes,
         let interrupted = ending.clone().filter(|error| error.code == Code::Interrupted);
         interrupted.or(own_error).or(ending).or(error).map(as_it_ends)
     };
-    Findings { member: Some(member), before, after: parts, error, ..Findings::new(outcome) }
+    let left = |part: &Part| part.holder == Holder::Nobody && changes.freed(&part.id);
+    Findings {
+        member: Some(member),
+        changed: changes.any_sent(),
+        left_with_nobody: outcome == Outcome::Stranded || parts.iter().any(left),
+        before,
+        after: parts,
+        error,
+        ..Findings::new(outcome)
+    }
 }
 
 /// Losing every race against another writer is no state that a person has to repair: the next call may win.

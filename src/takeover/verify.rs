@@ -102,7 +102,7 @@ fn left_on_nobody<C: Cloud>(part: &Part, before: &[Part], changes: &Changes) -> 
         Some(Progress::Done { at }) => at.elapsed() >= C::READS_LAG,
         _ => changes.freed(&part.id),
     };
-    let had = before.iter().any(|earlier| earlier.id == part.id && matches!(earlier.holder, Holder::Other(_)));
+    let had = before.iter().any(|earlier| earlier.id == part.id && earlier.holder.others().is_some());
     old_enough && had && part.holder == Holder::Nobody
 }
 
@@ -110,8 +110,8 @@ fn left_on_nobody<C: Cloud>(part: &Part, before: &[Part], changes: &Changes) -> 
 /// show the old holder, so the old holder counts only once reads cannot be that old; anybody else counts at once, and so
 /// does anybody after a read that had shown this member.
 fn taken_away<C: Cloud>(part: &Part, before: &[Part], confirmed: &BTreeSet<PartId>, changes: &Changes) -> bool {
-    let (Holder::Other(now), Some(Progress::Done { at })) = (&part.holder, changes.of(&part.id)) else { return false };
+    let (Some(_), Some(Progress::Done { at })) = (part.holder.others(), changes.of(&part.id)) else { return false };
     let old = before.iter().find(|earlier| earlier.id == part.id).map(|earlier| &earlier.holder);
-    let same_as_before = old == Some(&Holder::Other(now.clone()));
+    let same_as_before = old == Some(&part.holder);
     !same_as_before || confirmed.contains(&part.id) || at.elapsed() >= C::READS_LAG
 }

@@ -1,7 +1,7 @@
 //! Operations: what an answer only begins.
 
 use super::{Member, common::*, writes};
-use cloudsim::gcp::{PUBLIC_IP, Simulator, VIP, VM_A, VM_B, World};
+use cloudsim::gcp::{PUBLIC_IP, ROUTED_VIP, Simulator, VIP, VM_A, VM_B, World};
 use cloudsim::{Fault, Rule};
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -156,5 +156,40 @@ fn a_passing_failure_is_tried_again() {
         let sim = Simulator::start(World::article());
         sim.operations().fail_next(vm, "INTERNAL_ERROR", "Internal error. Please try again.");
         assert_outcome(&Member::b(&sim).hook(), "moved");
+    }
+}
+
+/// A call that was killed leaves its operation behind, on the peer or here, with a VM or with a route.
+#[test]
+fn a_repeat_waits_for_the_operation_of_the_call_before_it() {
+    for (mechanism, slow) in [("aliasIp", VM_A), ("aliasIp", VM_B), ("route", "vip"), ("route", "vip-2")] {
+        let sim = Simulator::start(if mechanism == "route" { World::routes() } else { World::article() });
+        sim.operations().duration_of(slow, Duration::from_millis(2_500));
+        let overlay = json!({ "gcp": { "mechanism": mechanism, "routeName": "vip" } });
+        let member = || Member::b(&sim).with(overlay.clone());
+        let vip = if mechanism == "route" { json!({ "vip": ROUTED_VIP }) } else { json!({}) };
+        let cut_short = member().with(vip.clone()).with(json!({ "deadlineSeconds": 1 })).hook();
+        let before = writes(&sim).iter().filter(|write| write.ends_with(&format!(" {slow}"))).count();
+        let begun = Instant::now();
+        let report = member().with(vip).hook();
+        assert_eq!(report["ok"], true, "{slow}: {cut_short:#} {report:#}");
+        let written = writes(&sim).iter().filter(|write| write.ends_with(&format!(" {slow}"))).count();
+        assert_eq!((before, written), (1, 1), "{slow}: {:?}", writes(&sim));
+        assert!(begun.elapsed() < Duration::from_secs(4), "{slow}: {:?}", begun.elapsed());
+    }
+}
+
+/// Listing operations only saves time: a role that may not, or a zone that does not answer, costs next to nothing.
+#[test]
+fn without_a_list_of_operations_the_repeat_finishes_all_the_same() {
+    for fault in [Fault::HangBefore, Fault::error(403, "forbidden", "Required 'compute.zoneOperations.list'")] {
+        let sim = Simulator::start(World::article());
+        sim.operations().duration_of(VM_A, Duration::from_millis(1_500));
+        sim.faults().on(Rule::always("compute", "GET operations list", fault));
+        Member::b(&sim).with(json!({ "deadlineSeconds": 1 })).hook();
+        let begun = Instant::now();
+        assert_eq!(Member::b(&sim).hook()["ok"], true);
+        assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
+        assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(VM_B));
     }
 }

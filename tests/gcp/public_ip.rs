@@ -170,3 +170,16 @@ fn an_address_that_cannot_be_read_does_not_hold_the_private_one_back() {
     sim.faults().clear();
     assert_outcome(&Member::b(&sim).with(public()).hook(), "moved");
 }
+
+/// Google may hold on to an address for longer than a call takes. It left the peer and is with nobody: a repeat may help.
+#[test]
+fn an_address_that_stays_in_use_after_it_left_the_peer_is_to_be_tried_again() {
+    let sim = Simulator::start(World::article_with_public_ip());
+    let in_use = cloudsim::Fault::error(400, "invalid", "External IP address is already in-use");
+    sim.faults().on(cloudsim::Rule::always("compute", "POST addAccessConfig", in_use));
+    let report = Member::b(&sim).with(public()).with(json!({ "deadlineSeconds": 5 })).hook();
+    assert_error(&report, "partial", "conflict");
+    assert_eq!((held_by(&sim), &report["retry"]), ((Some(VM_B.to_owned()), None), &json!(true)), "{report:#}");
+    sim.faults().clear();
+    assert_outcome(&Member::b(&sim).with(public()).hook(), "moved");
+}

@@ -231,3 +231,51 @@ fn a_stale_route_of_ones_own_is_not_relied_upon() {
     assert!(!gap.load(std::sync::atomic::Ordering::SeqCst));
     assert_eq!((hop(&sim).as_deref(), names(&sim).len()), (Some(VM_B), 1));
 }
+
+/// Two routes of one number share the traffic: nobody holds the VIP then, and the next Acquire puts that in order.
+#[test]
+fn two_routes_that_count_alike_are_a_split() {
+    let mut world = World::routes();
+    world.set_route("vip-2", ROUTED_VIP, VM_B, 1000);
+    world.set_route(ROUTE, ROUTED_VIP, VM_A, 1000);
+    let sim = Simulator::start(world);
+    let report = Member::b(&sim).with(route()).status();
+    assert_outcome(&report, "split");
+    assert_eq!((&report["ok"], &report["holder"]), (&json!(false), &json!(null)), "{report:#}");
+    assert_outcome(&Member::b(&sim).with(route()).hook(), "moved");
+    assert_eq!((hop(&sim).as_deref(), names(&sim).len()), (Some(VM_B), 1));
+}
+
+/// Where the old route may not be deleted and no better number is left, the new one stands behind it and does not count.
+#[test]
+fn a_route_that_could_only_be_added_behind_is_told() {
+    for number in [0, 100] {
+        let mut world = World::routes();
+        world.set_route(ROUTE, ROUTED_VIP, VM_A, 0);
+        world.deny("*", "compute.routes.delete", None);
+        let sim = Simulator::start(world);
+        let report = Member::b(&sim).with(route()).with(json!({ "gcp": { "routePriority": number } })).hook();
+        assert_error(&report, "not_moved", "denied");
+        let summary = report["summary"].as_str().expect("a line");
+        assert!(summary.contains("did not move") && !summary.contains("nothing was changed"), "{summary}");
+        assert!(
+            report["warnings"].as_array().is_some_and(|list| list.iter().any(|one| one["code"] == "leftoverRoute"))
+        );
+        assert_eq!((hop(&sim).as_deref(), names(&sim).len()), (Some(VM_A), 2));
+        assert_outcome(&Member::b(&sim).with(route()).status(), "held_elsewhere");
+        sim.change(|world| world.allow("*", "compute.routes.delete"));
+        let report = Member::b(&sim).with(route()).with(json!({ "gcp": { "routePriority": number } })).hook();
+        assert_outcome(&report, "moved");
+        assert_eq!((hop(&sim).as_deref(), names(&sim).len()), (Some(VM_B), 1));
+    }
+}
+
+/// What no longer counts is not worth the whole of the time.
+#[test]
+fn an_old_route_that_does_not_go_holds_nothing_up() {
+    let sim = Simulator::start(World::routes());
+    sim.operations().hang(ROUTE);
+    let report = Member::b(&sim).with(route()).with(json!({ "deadlineSeconds": 3 })).hook();
+    assert_outcome(&report, "moved");
+    assert_eq!(hop(&sim).as_deref(), Some(VM_B));
+}

@@ -3,7 +3,7 @@
 use super::{Member, common::*, writes};
 use cloudsim::{
     Fault, Rule,
-    gcp::{PUBLIC_IP, SERVICE_ACCOUNT, Simulator, VIP, VM_A, VM_B, World},
+    gcp::{PUBLIC_IP, ROUTED_VIP, SERVICE_ACCOUNT, Simulator, VIP, VM_A, VM_B, World},
 };
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -210,5 +210,27 @@ fn a_token_that_is_echoed_is_not_told() {
         sim.faults().on(Rule::always("compute", "GET aggregated/instances", fault));
         let report = Member::b(&sim).hook().to_string();
         assert!(report.contains("(not shown)") && !report.contains(&token), "{report}");
+    }
+}
+
+/// An answer that is none says nothing of who holds the VIP, or of whether this VM is listed.
+#[test]
+fn an_answer_without_its_contents_is_not_read_as_an_empty_one() {
+    let no_interface = json!({ "name": VM_B, "networkInterfaces": [] }).to_string();
+    for (mechanism, action, answers) in [
+        ("aliasIp", "GET aggregated/instances", vec!["{}", "null", "[]", r#"{"items":[]}"#, "\"\""]),
+        ("aliasIp", "GET instances", vec!["{}", "null", "[]", &no_interface]),
+        ("route", "GET routes", vec!["null", "[]", r#"{"items":{}}"#, "7"]),
+    ] {
+        for answer in answers {
+            let sim = Simulator::start(if mechanism == "route" { World::routes() } else { World::article() });
+            let vip = if mechanism == "route" { json!({ "vip": ROUTED_VIP }) } else { json!({}) };
+            sim.faults().on(Rule::always("compute", action, Fault::Garbage(answer.into())));
+            let report = Member::b(&sim).with(vip).with(json!({ "gcp": { "mechanism": mechanism } })).hook();
+            // The VMs are read one by one only after the changes, when their zones are known.
+            let outcome = if action == "GET instances" { "unverified" } else { "not_moved" };
+            assert_error(&report, outcome, "unexpected");
+            assert_message(&report, "not understood");
+        }
     }
 }

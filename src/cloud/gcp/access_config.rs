@@ -224,14 +224,8 @@ fn may_be_taken<'a>(gcp: &Gcp, seen: &Seen, interface: &Value, address: &'a Addr
     }
 }
 
-pub async fn delete_from(
-    gcp: &Gcp,
-    compute: &Compute,
-    vm: &Path,
-    interface: usize,
-    name: &str,
-    peer: bool,
-) -> Result<()> {
+/// A peer's not longer than its share of the time.
+pub async fn delete_from(compute: &Compute, vm: &Path, interface: usize, name: &str, peer: bool) -> Result<()> {
     let request = Request {
         call: "instances.deleteAccessConfig",
         method: Method::POST,
@@ -240,10 +234,7 @@ pub async fn delete_from(
         query: vec![("accessConfig", name.to_owned()), ("networkInterface", format!("nic{interface}"))],
         body: None,
     };
-    if peer {
-        return compute.change_within(request, share(compute.deadline()), &gcp.pending).await;
-    }
-    compute.carry_out(request).await
+    compute.carry_out(request, peer.then(|| share(compute.deadline()))).await
 }
 
 pub async fn add_to(compute: &Compute, vm: &Path, interface: usize, body: &Value) -> Result<()> {
@@ -255,7 +246,7 @@ pub async fn add_to(compute: &Compute, vm: &Path, interface: usize, body: &Value
         query: vec![("networkInterface", format!("nic{interface}"))],
         body: Some(body.clone()),
     };
-    compute.carry_out(request).await
+    compute.carry_out(request, None).await
 }
 
 /// A member whose only public address is the VIP's reaches Google's API afterwards by Private Google Access, Cloud NAT or a

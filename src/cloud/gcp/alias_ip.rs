@@ -56,9 +56,12 @@ pub async fn look(gcp: &Gcp, compute: &Compute, here: &Here) -> Result<Seen> {
             Err(_) => Ok(None),
         }
     };
-    let (members, (address, told)) =
-        join(members::look(gcp, compute, here), join(access_config::look(gcp, compute, here), told)).await;
+    let running = compute.note_running(members::known_scopes(gcp, here));
+    let ((members, ()), (address, told)) =
+        join(join(members::look(gcp, compute, here), running), join(access_config::look(gcp, compute, here), told))
+            .await;
     let members = members?;
+    compute.note_running(members.vms.iter().map(|vm| vm.path.scope().to_owned())).await;
     own(gcp, here, &members)?;
     Ok(Seen { members, address: address?, told: told? })
 }
@@ -287,14 +290,7 @@ fn fits_the_subnet(gcp: &Gcp, here: &Here, seen: &Seen, own: &Vm, interface: &Va
 }
 
 /// Sends one write and waits for its operation; a peer's not longer than its share of the time.
-pub async fn update(
-    gcp: &Gcp,
-    compute: &Compute,
-    vm: &Path,
-    interface: usize,
-    body: &Value,
-    write: Write,
-) -> Result<()> {
+pub async fn update(compute: &Compute, vm: &Path, interface: usize, body: &Value, write: Write) -> Result<()> {
     let request = Request {
         call: "instances.updateNetworkInterface",
         method: Method::PATCH,
@@ -303,10 +299,7 @@ pub async fn update(
         query: vec![("networkInterface", format!("nic{interface}"))],
         body: Some(body.clone()),
     };
-    if write == Write::Frees {
-        return compute.change_within(request, share(compute.deadline()), &gcp.pending).await;
-    }
-    compute.carry_out(request).await
+    compute.carry_out(request, (write == Write::Frees).then(|| share(compute.deadline()))).await
 }
 
 /// The parts that a refused write is to be planned again without, so that the others get here. `freed` are those that this
@@ -320,7 +313,7 @@ pub fn parts_at_fault(gcp: &Gcp, error: &Error, write: Write, parts: &[PartId], 
         // A peer that may not be written keeps what it has; the others' way is free.
         return if final_code && gcp.vips.len() > 1 { parts.to_vec() } else { Vec::new() };
     }
-    let in_use = error.code == Code::Conflict && error.http_status != Some(412);
+    let in_use = error.code == Code::Conflict && !error.race;
     if write != Write::Takes || !(final_code || in_use) {
         return Vec::new();
     }

@@ -1,40 +1,36 @@
-//! The Compute Engine API: authenticated reads and changes of untyped JSON, and the operations that a change becomes.
+//! The Compute Engine API: authenticated reads and changes of untyped JSON.
 //!
-//! Sources: "Method: instances.updateNetworkInterface" and its neighbours (Compute Engine API reference, v1); "Handling API
-//! responses": an operation that is `DONE` and has an `error` failed. A change carries a `requestId`, under which the server
-//! makes it once, however often it is sent.
+//! Source: "Method: instances.updateNetworkInterface" and its neighbours (Compute Engine API reference, v1). A change carries a
+//! `requestId`, under which the server makes it once, however often it is sent.
 
-use super::{error, metadata::Metadata};
+use super::{
+    error,
+    metadata::Metadata,
+    operation::{Operation, Running, name_of},
+};
 use crate::{
-    cloud::operation::{failed, pace, still_running, unseen},
     deadline::Deadline,
     error::{Code, Error, Result},
-    journal::Journal,
     net::{
         bearer::{Answer, Bearer, Tokens, send},
         client::Client,
-        retry::{Caller, Kind, Policy},
+        retry::{Caller, Kind},
     },
 };
 use reqwest::Method;
 use serde_json::Value;
-use std::{
-    cell::{Cell, RefCell},
-    collections::BTreeMap,
-    fmt,
-    rc::Rc,
-    time::Duration,
-};
+use std::{cell::Cell, fmt, rc::Rc};
 use tokio::time::Instant;
 
 pub struct Compute {
-    http: Client,
+    pub http: Client,
     /// Where requests go, without a slash at the end.
     endpoint: String,
-    bearer: Bearer<ServiceAccount>,
+    pub bearer: Bearer<ServiceAccount>,
+    pub running: Running,
 }
 
-struct ServiceAccount(Rc<Metadata>);
+pub struct ServiceAccount(Rc<Metadata>);
 
 impl Tokens for ServiceAccount {
     async fn fetch(&self, caller: &Caller) -> Result<String> {
@@ -76,7 +72,7 @@ impl Path {
     }
 
     /// What stands between `projects/` and the kind: where the operations on it are found.
-    fn scope(&self) -> &str {
+    pub fn scope(&self) -> &str {
         let mut ends = self.0.match_indices('/').map(|(at, _)| at);
         let parts = if self.0.split('/').nth(2) == Some("global") { 3 } else { 4 };
         ends.nth(parts - 1).and_then(|end| self.0.get(..end)).unwrap_or(&self.0)
@@ -102,24 +98,8 @@ pub struct Request<'a> {
     pub body: Option<Value>,
 }
 
-/// What a change became.
-pub struct Operation {
-    path: String,
-    body: Value,
-    call: &'static str,
-    on: String,
-}
-
-/// Operations on peers that were still running when they were last looked at.
-pub type Pending = RefCell<BTreeMap<(&'static str, Path), Operation>>;
-
-/// What a `wait` may take of its server's two minutes, and a plain look.
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
-const SHORTEST_LOOK: Duration = Duration::from_secs(1);
 /// A bound on the pages of a list that was filtered down to a few names.
 const MOST_PAGES: usize = 100;
-/// Longer than any call.
-const NO_BOUND: Duration = Duration::from_secs(600);
 
 impl Compute {
     pub fn new(http: Client, endpoint: &str, metadata: Rc<Metadata>, caller: Caller) -> Self {
@@ -128,6 +108,7 @@ impl Compute {
             http,
             endpoint: endpoint.strip_suffix("/compute/v1").unwrap_or(endpoint).to_owned(),
             bearer: Bearer::new(ServiceAccount(metadata), caller),
+            running: Running::default(),
         }
     }
 
@@ -140,14 +121,32 @@ impl Compute {
     }
 
     pub async fn get(&self, call: &str, path: &Path) -> Result<Value> {
-        self.read(call, path.name(), path.as_str(), &[]).await
+        let is_resource = |body: &Value| body.as_object().is_some_and(|fields| !fields.is_empty());
+        self.read(call, path.name(), path.as_str(), &[], is_resource).await
     }
 
-    /// Reads from any path, with a query.
-    pub async fn read(&self, call: &str, target: &str, path: &str, query: &[(&str, &str)]) -> Result<Value> {
+    /// One page of a plain list. One without results has no `items`.
+    pub async fn list(&self, call: &str, target: &str, path: &str, filter: &str, page: &str) -> Result<Value> {
+        let mut query = vec![("filter", filter)];
+        if !page.is_empty() {
+            query.push(("pageToken", page));
+        }
+        let is_list = |body: &Value| body.is_object() && body.get("items").is_none_or(Value::is_array);
+        self.read(call, target, path, &query, is_list).await
+    }
+
+    /// Reads from any path, with a query, what has the expected form.
+    async fn read(
+        &self,
+        call: &str,
+        target: &str,
+        path: &str,
+        query: &[(&str, &str)],
+        has_form: impl Fn(&Value) -> bool,
+    ) -> Result<Value> {
         let attempt = async |token: &str| {
             let request = self.http.get(self.url(path)).query(query);
-            read_json(Kind::Read, &send(Kind::Read, request, token).await?)
+            of_form(read_json(Kind::Read, &send(Kind::Read, request, token).await?)?, &has_form)
         };
         self.bearer.call(Kind::Read, &format!("compute:{call}"), target, attempt).await
     }
@@ -166,7 +165,8 @@ impl Compute {
             }
             let url = self.url(&format!("projects/{project}/aggregated/instances"));
             let answer = send(Kind::Read, self.http.get(url).query(&query), token).await?;
-            read_json(Kind::Read, &answer)
+            // Every zone has its entry, also one without results.
+            of_form(read_json(Kind::Read, &answer)?, |body| body.get("items").is_some_and(Value::is_object))
         };
         self.bearer.call(Kind::Read, "compute:instances.aggregatedList", names, attempt).await
     }
@@ -183,7 +183,7 @@ impl Compute {
 
     /// Sends a change. A lost answer is asked for once more where time allows: under the same `requestId` nothing happens
     /// twice.
-    async fn change(&self, request: Request<'_>) -> Result<Operation> {
+    pub async fn change(&self, request: Request<'_>) -> Result<Operation> {
         let Request { call, method, on, to, mut query, body } = request;
         query.push(("requestId", uuid::Uuid::new_v4().to_string()));
         let url = self.url(&to);
@@ -208,124 +208,19 @@ impl Compute {
             });
         }
         let body = answer?;
-        let operation = body.get("name").and_then(Value::as_str).unwrap_or_default();
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-        if operation.is_empty() || !operation.bytes().all(plain) {
+        let Some(operation) = name_of(&body) else {
             return Err(Error::new(
                 Code::Ambiguous,
                 format!("{name} on {on}: the answer is no operation"),
                 "something between this machine and Compute Engine answers in its place; look for a proxy",
             )
             .with(|details| details.maybe_done = true));
-        }
+        };
         let path = format!("{}/operations/{operation}", on.scope());
-        Ok(Operation { path, body, call, on: on.name().to_owned() })
+        Ok(Operation { path, body, call, on: on.name().to_owned(), is_earlier: false })
     }
 
-    /// Sends a change and waits until its operation is over.
-    pub async fn carry_out(&self, request: Request<'_>) -> Result<()> {
-        let mut operation = self.change(request).await?;
-        self.finish(&mut operation, None).await
-    }
-
-    /// Sends a change to a peer and waits for it, but not longer than `bound`. An operation that outlasts the wait is kept in
-    /// `pending`: the next attempt waits for it instead of beginning another one.
-    pub async fn change_within(&self, request: Request<'_>, bound: Duration, pending: &Pending) -> Result<()> {
-        let key = (request.call, request.on.clone());
-        let kept = pending.borrow_mut().remove(&key);
-        let mut operation = match kept {
-            Some(operation) => operation,
-            None => self.change(request).await?,
-        };
-        let ended = self.finish(&mut operation, Some(bound)).await;
-        if ended.as_ref().is_err_and(|error| error.maybe_done) {
-            pending.borrow_mut().insert(key, operation);
-        }
-        ended
-    }
-
-    /// Waits until an operation is over, but not longer than `bound`. The server itself waits ("zoneOperations.wait": at most
-    /// two minutes, best effort); where it answers early, it is asked again.
-    ///
-    /// # Errors
-    /// The operation's own code and message when it failed; `ambiguous` when time ran out over it.
-    async fn finish(&self, operation: &mut Operation, bound: Option<Duration>) -> Result<()> {
-        let begun = Instant::now();
-        let mut looks = 0;
-        let result = self.watch(operation, begun, bound, &mut looks).await;
-        if looks > 0 {
-            let scope = if operation.path.contains("/global/") { "globalOperations" } else { "zoneOperations" };
-            self.bearer.record_looks(format!("compute:{scope}.wait"), &operation.on, looks, begun, &result);
-        }
-        result
-    }
-
-    async fn watch(
-        &self,
-        operation: &mut Operation,
-        begun: Instant,
-        bound: Option<Duration>,
-        looks: &mut u32,
-    ) -> Result<()> {
-        let what = format!("the operation of {} on {}", operation.call, operation.on);
-        let mut by_waiting = true;
-        loop {
-            if operation.body.get("status").and_then(Value::as_str) == Some("DONE") {
-                return match error::of_operation(&operation.body) {
-                    None => Ok(()),
-                    Some(error) => Err(failed(error, &what, format!("compute:{}", operation.call))),
-                };
-            }
-            let left = bound.map_or(NO_BOUND, |bound| bound.saturating_sub(begun.elapsed()));
-            if left.is_zero() {
-                return Err(still_running(&what, begun.elapsed()));
-            }
-            let asked = Instant::now();
-            *looks += 1;
-            let mut pause = Duration::ZERO;
-            // A wait that hangs, or is cut off on the way, must not hide that the operation is over: the next look is a plain one.
-            let left = left.min(self.deadline().remaining());
-            let longest = if by_waiting { (left / 2).clamp(SHORTEST_LOOK, LONGEST_WAIT) } else { LONGEST_WAIT };
-            match self.look(operation, by_waiting, longest.min(left)).await {
-                Ok(body) => operation.body = body,
-                Err(error) => match error.code {
-                    // The time ran out in which the server waited with us; or it has other things to do.
-                    Code::Unavailable | Code::Throttled => {
-                        pause = error.retry_after.unwrap_or_default();
-                        by_waiting = !by_waiting;
-                    }
-                    // Not every door to the API lets this one call through; looking may still be possible.
-                    Code::Deadline | Code::Interrupted | Code::Unauthenticated => return Err(unseen(error)),
-                    _ if by_waiting => by_waiting = false,
-                    _ => return Err(unseen(error)),
-                },
-            }
-            // Where the server did not wait, we do.
-            let pace = pace(begun.elapsed()).max(pause);
-            let done = operation.body.get("status").and_then(Value::as_str) == Some("DONE");
-            if !done && asked.elapsed() < pace {
-                let wait = (pace - asked.elapsed()).min(left);
-                self.deadline().sleep(wait).await.map_err(|stop| stop.with(|details| details.maybe_done = true))?;
-            }
-        }
-    }
-
-    async fn look(&self, operation: &Operation, by_waiting: bool, longest: Duration) -> Result<Value> {
-        // The single looks are told as one step, and are repeated by `watch` alone.
-        let policy = Policy { attempt_timeout: longest, most_attempts: Some(1), longest_silence: None };
-        let caller = self.bearer.caller().with_policy(policy).with_journal(Journal::default());
-        let attempt = async |token: &str| {
-            let request = if by_waiting {
-                self.http.post(self.url(&format!("{}/wait", operation.path))).header("Content-Length", "0")
-            } else {
-                self.http.get(self.url(&operation.path))
-            };
-            read_json(Kind::Read, &send(Kind::Read, request, token).await?)
-        };
-        self.bearer.call_by(&caller, Kind::Read, "compute:operations.wait", &operation.on, attempt).await
-    }
-
-    fn url(&self, path: &str) -> String {
+    pub fn url(&self, path: &str) -> String {
         format!("{}/compute/v1/{path}", self.endpoint)
     }
 }
@@ -345,7 +240,24 @@ pub async fn all_pages(read: impl AsyncFn(&str) -> Result<Value>, mut page: impl
     Ok(())
 }
 
-fn read_json(kind: Kind, answer: &Answer) -> Result<Value> {
+/// What is not as it should be must not be read as something empty: nobody would hold the VIP then.
+fn of_form(body: Value, has_form: impl Fn(&Value) -> bool) -> Result<Value> {
+    if has_form(&body) {
+        return Ok(body);
+    }
+    Err(not_understood(&body))
+}
+
+pub fn not_understood(body: &Value) -> Error {
+    let shown: String = body.to_string().chars().take(100).collect();
+    Error::new(
+        Code::Unexpected,
+        format!("the answer is not understood: {shown}"),
+        "something between this machine and Compute Engine answers in its place; look for a proxy",
+    )
+}
+
+pub fn read_json(kind: Kind, answer: &Answer) -> Result<Value> {
     if answer.is_success() {
         return answer.json(kind, "Compute Engine");
     }

@@ -7,7 +7,7 @@
 
 use super::{
     Gcp, Here,
-    compute::{Compute, Path, all_pages},
+    compute::{Compute, Path, all_pages, not_understood},
     vm::Vm,
 };
 use crate::{
@@ -32,6 +32,12 @@ impl Members {
     }
 }
 
+/// The zones that are known to have members before anything is read.
+pub fn known_scopes(gcp: &Gcp, here: &Here) -> Vec<String> {
+    let zones = gcp.config.instances.iter().filter_map(|instance| instance.zone.as_deref());
+    zones.chain([here.zone.as_str()]).map(|zone| format!("projects/{}/zones/{zone}", here.project)).collect()
+}
+
 pub async fn look(gcp: &Gcp, compute: &Compute, here: &Here) -> Result<Members> {
     let known = gcp.zones.borrow().clone();
     let silent = gcp.silent.borrow().clone();
@@ -51,7 +57,7 @@ pub async fn look(gcp: &Gcp, compute: &Compute, here: &Here) -> Result<Members> 
     let mut members = Members { vms: Vec::new(), missing: Vec::new(), silent };
     for (path, read) in reads {
         match read {
-            Ok(body) => members.vms.push(vm(here, path, body)),
+            Ok(body) => members.vms.push(vm(here, path, body)?),
             Err(error) if error.code == Code::NotFound => members.missing.push(path.name().to_owned()),
             Err(why) if why.code == Code::Unavailable && !here.is(&path) => {
                 members.silent.push(Silent { name: path.name().to_owned(), why });
@@ -64,7 +70,7 @@ pub async fn look(gcp: &Gcp, compute: &Compute, here: &Here) -> Result<Members> 
         match (same.next(), same.next()) {
             (Some((one, _)), Some((other, _))) => return Err(ambiguous(name, one, other)),
             (Some((path, body)), None) => {
-                let vm = vm(here, path.clone(), body.clone());
+                let vm = vm(here, path.clone(), body.clone())?;
                 gcp.zones.borrow_mut().insert(name.to_owned(), vm.zone.clone());
                 members.vms.push(vm);
             }
@@ -140,10 +146,16 @@ fn read_page(page: &Value, here: &Here, names: &[&str], found: &mut Found) {
     }
 }
 
-fn vm(here: &Here, path: Path, body: Value) -> Vm {
+/// Every VM has an interface.
+fn vm(here: &Here, path: Path, body: Value) -> Result<Vm> {
     let zone = path.as_str().split('/').nth(3).unwrap_or_default().to_owned();
     let own = here.is(&path);
-    Vm { path, zone, body, own }
+    let vm = Vm { path, zone, body, own };
+    if vm.interfaces().is_empty() {
+        let error = not_understood(&vm.body);
+        return Err(error.with(|details| details.message = format!("the VM {}: {}", vm.path, details.message)));
+    }
+    Ok(vm)
 }
 
 fn ambiguous(name: &str, one: &Path, other: &Path) -> Error {

@@ -10,6 +10,7 @@ mod error;
 mod identity;
 mod members;
 mod metadata;
+mod operation;
 mod ranges;
 mod rehearsal;
 mod route;
@@ -31,7 +32,7 @@ use crate::{
     vip::{Goal, Member, Part, PartId, Vip},
 };
 use alias_ip::Write;
-use compute::{Compute, Path, Pending};
+use compute::{Compute, Path};
 use identity::{Here, compute_of};
 use members::Members;
 use metadata::Metadata;
@@ -59,8 +60,6 @@ pub struct Gcp {
     silent: RefCell<Vec<Silent>>,
     /// Why the public address could not be read; it is not asked for again by this call.
     silent_address: RefCell<Option<Error>>,
-    /// Operations on peers that go on.
-    pending: Pending,
     set_aside: SetAside,
     /// Parts that this call took off a peer.
     freed: RefCell<Vec<PartId>>,
@@ -107,6 +106,8 @@ pub enum Change {
     },
     DeleteRoute {
         path: Path,
+        /// Whether it no longer counts.
+        is_leftover: bool,
     },
 }
 
@@ -140,7 +141,6 @@ impl Gcp {
             zones: RefCell::default(),
             silent: RefCell::default(),
             silent_address: RefCell::default(),
-            pending: Pending::default(),
             set_aside: SetAside::default(),
             freed: RefCell::default(),
             wrote_own: Cell::default(),
@@ -192,7 +192,9 @@ impl Gcp {
 
     /// A write that was refused because of some parts is planned again without them.
     fn note_trouble(&self, error: Error, write: Write, parts: &[PartId]) -> Error {
-        if let (Write::Takes, Code::Conflict, Some(silent)) = (write, error.code, self.silent.borrow().first()) {
+        if let (Write::Takes, Code::Conflict, false, Some(silent)) =
+            (write, error.code, error.race, self.silent.borrow().first())
+        {
             return silent.may_hold(error);
         }
         self.set_aside.note(alias_ip::parts_at_fault(self, &error, write, parts, &self.freed.borrow()), error)
@@ -254,20 +256,20 @@ impl Cloud for Gcp {
                 if here.is(vm) {
                     self.wrote_own.set(true);
                 }
-                let made = alias_ip::update(self, compute, vm, *interface, body, *write).await;
+                let made = alias_ip::update(compute, vm, *interface, body, *write).await;
                 if *write == Write::Frees && made.is_ok() {
                     self.freed.borrow_mut().extend(parts.iter().cloned());
                 }
                 made.map_err(|error| self.note_trouble(error, *write, parts))
             }
             Change::DeleteAccessConfig { vm, interface, name, peer } => {
-                access_config::delete_from(self, compute, vm, *interface, name, *peer).await
+                access_config::delete_from(compute, vm, *interface, name, *peer).await
             }
             Change::AddAccessConfig { vm, interface, body } => {
                 access_config::add_to(compute, vm, *interface, body).await
             }
             Change::InsertRoute { project, body } => route::insert(compute, project, body).await,
-            Change::DeleteRoute { path } => route::remove(compute, path).await,
+            Change::DeleteRoute { path, is_leftover } => route::remove(compute, path, *is_leftover).await,
         }
     }
 
@@ -277,7 +279,7 @@ impl Cloud for Gcp {
             Change::DeleteAccessConfig { vm, .. } => ("instances.deleteAccessConfig", vm.name()),
             Change::AddAccessConfig { vm, .. } => ("instances.addAccessConfig", vm.name()),
             Change::InsertRoute { body, .. } => ("routes.insert", vm::text(body, "name")),
-            Change::DeleteRoute { path } => ("routes.delete", path.name()),
+            Change::DeleteRoute { path, .. } => ("routes.delete", path.name()),
         };
         (format!("compute:{call}"), target.to_owned())
     }

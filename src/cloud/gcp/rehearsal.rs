@@ -38,7 +38,7 @@ const ON_A_VM: [&str; 4] = [
 ];
 const ON_A_SUBNET: [&str; 2] = ["compute.subnetworks.use", "compute.subnetworks.useExternalIp"];
 const ON_AN_ADDRESS: [&str; 2] = ["compute.addresses.get", "compute.addresses.use"];
-const ON_A_ROUTE: [&str; 2] = ["compute.routes.get", "compute.routes.delete"];
+const ON_A_ROUTE: [&str; 1] = ["compute.routes.delete"];
 
 type Asked = Vec<(Path, &'static [&'static str])>;
 

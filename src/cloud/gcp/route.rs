@@ -15,12 +15,13 @@ use super::{
     vm::{net, text},
 };
 use crate::{
-    cloud::{After, Effect, Need, Plan, Step},
+    cloud::{After, Effect, Need, Plan, Step, peers::share},
     config::gcp::second_name,
     error::{Code, Error, Result},
     report::{CheckItem, Verdict},
     vip::{Goal, Holder, Part, PartId, Vip},
 };
+use futures_util::future::join;
 use ipnet::IpNet;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -55,19 +56,15 @@ pub async fn look(gcp: &Gcp, compute: &Compute, here: &Here) -> Result<Seen> {
     let filter = terms.collect::<Vec<_>>().join(" OR ");
     let path = format!("projects/{}/global/routes", network.project);
     let mut routes = Vec::new();
-    let read = async |token: &str| {
-        let mut query = vec![("filter", filter.as_str())];
-        if !token.is_empty() {
-            query.push(("pageToken", token));
-        }
-        compute.read("routes.list", &network.name, &path, &query).await
-    };
-    all_pages(read, |mut page| {
+    let read = async |token: &str| compute.list("routes.list", &network.name, &path, &filter, token).await;
+    let pages = all_pages(read, |mut page| {
         if let Some(items) = page.get_mut("items").and_then(Value::as_array_mut) {
             routes.append(items);
         }
-    })
-    .await?;
+    });
+    let running = compute.note_running([format!("projects/{}/global", network.project)]);
+    let (read, ()) = join(pages, running).await;
+    read?;
     let wide = gcp.vips.iter().any(|vip| ranges::may_cover_a_subnet(vip.destination()));
     let ranges = if wide { ranges::look(compute, &network.path()).await } else { Ok(Vec::new()) };
     Ok(Seen { routes, ranges })
@@ -147,8 +144,15 @@ pub fn placement(gcp: &Gcp, all: &All, seen: &Seen) -> Vec<Part> {
             return Holder::ThisMember;
         }
         let mut hops: Vec<&str> = counting.iter().map(|route| hop(route).unwrap_or(text(route, "name"))).collect();
+        hops.sort_unstable();
         hops.dedup();
-        Holder::Other(hops.join(" and "))
+        match hops.as_slice() {
+            [one] => Holder::Other((*one).to_owned()),
+            _ => Holder::Several {
+                names: hops.join(" and "),
+                here: counting.iter().any(|route| leads_here(route, &all.here)),
+            },
+        }
     };
     gcp.vips.iter().map(|vip| Part { id: route_part(gcp, vip), holder: holder(vip) }).collect()
 }
@@ -161,7 +165,7 @@ pub fn plan(gcp: &Gcp, all: &All, seen: &Seen, goal: Goal) -> Result<Plan<Change
         let id = route_part(gcp, vip);
         if goal == Goal::LetGo {
             let mine = routes.into_iter().filter(|route| leads_here(route, &all.here));
-            plan.steps.extend(mine.map(|route| Step::new(id.clone(), delete(&network, route))));
+            plan.steps.extend(mine.map(|route| Step::new(id.clone(), delete(&network, route, false))));
             continue;
         }
         may_be_routed(&all.here, seen, vip)?;
@@ -188,7 +192,7 @@ fn plan_hold(
     let best = others.iter().map(|route| priority(route)).min();
     if mine.first().is_some_and(|mine| best.is_none_or(|best| priority(mine) < best)) {
         // Ours counts; the rest is only left over.
-        steps.extend(others.iter().map(|other| step(delete(network, other), Effect::Tidies, Vec::new())));
+        steps.extend(others.iter().map(|other| step(delete(network, other, true), Effect::Tidies, Vec::new())));
         return;
     }
     let (number, counts_at_once) = next_priority(gcp.config.route_priority, best);
@@ -208,7 +212,7 @@ fn plan_hold(
     };
     if let Some(victim) = victim {
         after.push(After { step: steps.len(), need: Need::Success });
-        steps.push(step(delete(network, victim), Effect::Prepares, Vec::new()));
+        steps.push(step(delete(network, victim, false), Effect::Prepares, Vec::new()));
     }
     let insert =
         Change::InsertRoute { project: network.project.clone(), body: body(here, network, vip, &name, number) };
@@ -216,7 +220,7 @@ fn plan_hold(
     steps.push(step(insert, if counts_at_once { Effect::Reaches } else { Effect::Prepares }, after));
     for other in routes.iter().filter(|route| text(route, "name") != name) {
         let effect = if counts_at_once { Effect::Tidies } else { Effect::Reaches };
-        steps.push(step(delete(network, other), effect, vec![inserted]));
+        steps.push(step(delete(network, other, counts_at_once), effect, vec![inserted]));
     }
 }
 
@@ -228,7 +232,8 @@ fn next_priority(configured: u16, best: Option<u64>) -> (u16, bool) {
     }
     match best.checked_sub(1).filter(|better| *better >= configured.saturating_sub(BAND)) {
         Some(better) => (better, true),
-        None => (configured, false),
+        // Of the same number it would not wait: both would count, and share the traffic.
+        None => (configured.max(best.saturating_add(1)), false),
     }
 }
 
@@ -252,8 +257,8 @@ fn body(here: &Here, network: &Network, vip: &Vip, name: &str, priority: u16) ->
     body
 }
 
-fn delete(network: &Network, route: &Value) -> Change {
-    Change::DeleteRoute { path: Path::global(&network.project, "routes", text(route, "name")) }
+fn delete(network: &Network, route: &Value, is_leftover: bool) -> Change {
+    Change::DeleteRoute { path: Path::global(&network.project, "routes", text(route, "name")), is_leftover }
 }
 
 /// Refuses what would hijack a network, and what Google would refuse after others were moved.
@@ -317,10 +322,11 @@ pub async fn insert(compute: &Compute, project: &str, body: &Value) -> Result<()
         query: Vec::new(),
         body: Some(body.clone()),
     };
-    compute.carry_out(request).await
+    compute.carry_out(request, None).await
 }
 
-pub async fn remove(compute: &Compute, route: &Path) -> Result<()> {
+/// One that no longer counts is not waited for longer than half of the time that is left.
+pub async fn remove(compute: &Compute, route: &Path, is_leftover: bool) -> Result<()> {
     let request = Request {
         call: "routes.delete",
         method: Method::DELETE,
@@ -329,7 +335,7 @@ pub async fn remove(compute: &Compute, route: &Path) -> Result<()> {
         query: Vec::new(),
         body: None,
     };
-    match compute.carry_out(request).await {
+    match compute.carry_out(request, is_leftover.then(|| share(compute.deadline()))).await {
         // Gone already.
         Err(error) if error.code == Code::NotFound && !error.accepted => Ok(()),
         ended => ended,
@@ -397,6 +403,6 @@ mod tests {
         }
         assert_eq!(slow, 9, "one in a hundred and one");
         // There is no better number than 0.
-        assert_eq!(next_priority(0, Some(0)), (0, false));
+        assert_eq!(next_priority(0, Some(0)), (1, false));
     }
 }

@@ -214,6 +214,7 @@ fn action(method: &Method) -> String {
     let (resource, name) = method.id.split_once('.').unwrap_or_default();
     match (resource, name) {
         ("zoneOperations" | "globalOperations", "get") => "GET operations".into(),
+        ("zoneOperations" | "globalOperations", "list") => "GET operations list".into(),
         ("zoneOperations" | "globalOperations", _) => "POST operations/wait".into(),
         (resource, "get" | "list") => format!("GET {resource}"),
         (resource, "aggregatedList") => format!("GET aggregated/{resource}"),
@@ -260,6 +261,7 @@ fn dispatch(state: &mut State, asked: &Asked) -> Result<Answer> {
         "subnetworks.get" => networks::subnetwork(state, asked),
         "networks.get" => networks::network(state, asked),
         "projects.get" => networks::project(state, asked),
+        "zoneOperations.list" | "globalOperations.list" => operation_status::list(state, asked),
         _ => operation_status::get(state, asked),
     }
 }

@@ -90,6 +90,10 @@ impl State {
         &self.operations[place]
     }
 
+    pub(crate) fn operations(&self) -> &[Operation] {
+        &self.operations
+    }
+
     pub(crate) fn operation(&self, name: &str) -> Option<&Operation> {
         self.operations.iter().find(|operation| operation.name == name || operation.id == name)
     }

@@ -183,3 +183,23 @@ fn the_same_request_id_starts_one_operation() {
     let delete = format!("{}/deleteAccessConfig?networkInterface=nic0&accessConfig=x&requestId={id}", at(VM_A));
     assert_ne!(compute(&sim, "POST", &delete, None).json()["name"], first["name"]);
 }
+
+#[test]
+fn operations_are_listed_where_they_are_and_filtered_by_their_status() {
+    let sim = article();
+    assert_eq!(status(&wait(&sim, &set_aliases(&sim, VM_B, &json!([])))), "DONE");
+    sim.operations().hang(VM_A);
+    let running = release(&sim).json();
+    let list = |zone: &str, filter: &str| {
+        let query: String = form_urlencoded::byte_serialize(filter.as_bytes()).collect();
+        let path = format!("zones/{zone}/operations?filter={query}");
+        let items = compute(&sim, "GET", &path, None).json()["items"].clone();
+        items.as_array().into_iter().flatten().map(|item| item["name"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(list(ZONE_A, "status != \"DONE\""), [running["name"].clone()]);
+    assert_eq!(list(ZONE_B, "status != \"DONE\""), Vec::<Value>::new());
+    assert_eq!((list(ZONE_A, "").len(), list(ZONE_B, "").len()), (1, 1));
+    sim.change(|world| world.deny("*", "compute.zoneOperations.list", None));
+    let refused = compute(&sim, "GET", &format!("zones/{ZONE_A}/operations"), None);
+    assert_eq!(refused.outcome(), (403, "forbidden".into()));
+}

@@ -1,0 +1,246 @@
+//! Operations: what a change becomes, and how its end is awaited.
+//!
+//! Sources: "zoneOperations.wait" (Compute Engine API reference, v1): at most two minutes, best effort; "Handling API
+//! responses": an operation that is `DONE` and has an `error` failed.
+
+use super::{
+    compute::{Compute, Path, Request, all_pages, read_json},
+    error,
+    vm::text,
+};
+use crate::{
+    cloud::operation::{failed, pace, still_running, unseen},
+    error::{Code, Error, Result},
+    journal::Journal,
+    net::{
+        bearer::send,
+        retry::{Kind, Policy},
+    },
+};
+use futures_util::future::join_all;
+use serde_json::Value;
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+use tokio::time::Instant;
+
+pub struct Operation {
+    pub path: String,
+    pub body: Value,
+    pub call: &'static str,
+    pub on: String,
+    /// Whether it was running before this call began: what it does is not known, only what it works on.
+    pub is_earlier: bool,
+}
+
+/// Operations that are under way: those of this call that were still running when they were last looked at, and those that
+/// an earlier one began, which may have been killed over them.
+#[derive(Default)]
+pub struct Running {
+    by_change: RefCell<BTreeMap<(&'static str, Path), Operation>>,
+    /// Zones, or the global scope, that have been asked for those of earlier calls.
+    asked: RefCell<BTreeSet<String>>,
+}
+
+/// Changes that are worth waiting for, by the type of their operation. Another one, such as a VM's stop, takes its time and
+/// has nothing to do with the VIP.
+const KINDS: [(&str, &str, &str); 5] = [
+    ("/instances/", "updateNetworkInterface", "instances.updateNetworkInterface"),
+    ("/instances/", "addAccessConfig", "instances.addAccessConfig"),
+    ("/instances/", "deleteAccessConfig", "instances.deleteAccessConfig"),
+    ("/routes/", "insert", "routes.insert"),
+    ("/routes/", "delete", "routes.delete"),
+];
+
+/// What a `wait` may take of its server's two minutes, and a plain look.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+const SHORTEST_LOOK: Duration = Duration::from_secs(1);
+/// What the question for earlier operations may take: the answer only saves time.
+const LONGEST_LIST: Duration = Duration::from_secs(1);
+/// Longer than any call.
+const NO_BOUND: Duration = Duration::from_secs(600);
+
+impl Compute {
+    /// Sends a change and waits until its operation is over, but not longer than `bound`. An operation that outlasts the wait
+    /// is kept: the next attempt waits for it instead of beginning another one.
+    ///
+    /// # Errors
+    /// What the answer or the operation says. A conflict, where an earlier call's operation was waited for instead.
+    pub async fn carry_out(&self, request: Request<'_>, bound: Option<Duration>) -> Result<()> {
+        let key = (request.call, request.on.clone());
+        let kept = self.running.by_change.borrow_mut().remove(&key);
+        let mut operation = match kept {
+            Some(operation) => operation,
+            None => self.change(request).await?,
+        };
+        let ended = self.finish(&mut operation, bound).await;
+        if ended.as_ref().is_err_and(|error| error.maybe_done) {
+            self.running.by_change.borrow_mut().insert(key, operation);
+            return ended;
+        }
+        if operation.is_earlier { Err(look_again(&operation)) } else { ended }
+    }
+
+    /// Asks each of these scopes once for operations that an earlier call began and that still run, so that their like is
+    /// not begun again beside them. Without an answer, or without the permission to list, nothing is known of them.
+    pub async fn note_running(&self, scopes: impl IntoIterator<Item = String>) {
+        let new: Vec<String> =
+            scopes.into_iter().filter(|scope| self.running.asked.borrow_mut().insert(scope.clone())).collect();
+        join_all(new.iter().map(|scope| tokio::time::timeout(LONGEST_LIST, self.note_running_in(scope)))).await;
+    }
+
+    async fn note_running_in(&self, scope: &str) -> Result<()> {
+        let call = if scope.ends_with("/global") { "globalOperations.list" } else { "zoneOperations.list" };
+        let (path, target) = (format!("{scope}/operations"), scope.rsplit('/').next().unwrap_or_default());
+        let read = async |token: &str| self.list(call, target, &path, "status != \"DONE\"", token).await;
+        all_pages(read, |page| {
+            for body in page.get("items").and_then(Value::as_array).into_iter().flatten() {
+                if let (Some((call, on)), Some(name)) = (subject(body), name_of(body)) {
+                    let operation = Operation {
+                        path: format!("{path}/{name}"),
+                        body: body.clone(),
+                        call,
+                        on: on.name().to_owned(),
+                        is_earlier: true,
+                    };
+                    self.running.by_change.borrow_mut().insert((call, on), operation);
+                }
+            }
+        })
+        .await
+    }
+
+    /// Waits until an operation is over, but not longer than `bound`. The server itself waits ("zoneOperations.wait": at most
+    /// two minutes, best effort); where it answers early, it is asked again.
+    ///
+    /// # Errors
+    /// The operation's own code and message when it failed; `ambiguous` when time ran out over it.
+    async fn finish(&self, operation: &mut Operation, bound: Option<Duration>) -> Result<()> {
+        let begun = Instant::now();
+        let mut looks = 0;
+        let result = self.watch(operation, begun, bound, &mut looks).await;
+        if looks > 0 {
+            let scope = if operation.path.contains("/global/") { "globalOperations" } else { "zoneOperations" };
+            self.bearer.record_looks(format!("compute:{scope}.wait"), &operation.on, looks, begun, &result);
+        }
+        result
+    }
+
+    async fn watch(
+        &self,
+        operation: &mut Operation,
+        begun: Instant,
+        bound: Option<Duration>,
+        looks: &mut u32,
+    ) -> Result<()> {
+        let what = format!("the operation of {} on {}", operation.call, operation.on);
+        let mut by_waiting = true;
+        loop {
+            if operation.body.get("status").and_then(Value::as_str) == Some("DONE") {
+                return match error::of_operation(&operation.body) {
+                    None => Ok(()),
+                    Some(error) => Err(failed(error, &what, format!("compute:{}", operation.call))),
+                };
+            }
+            let left = bound.map_or(NO_BOUND, |bound| bound.saturating_sub(begun.elapsed()));
+            if left.is_zero() {
+                return Err(still_running(&what, begun.elapsed()));
+            }
+            let asked = Instant::now();
+            *looks += 1;
+            let mut pause = Duration::ZERO;
+            // A wait that hangs, or is cut off on the way, must not hide that the operation is over: the next look is a plain one.
+            let left = left.min(self.deadline().remaining());
+            let longest = if by_waiting { (left / 2).clamp(SHORTEST_LOOK, LONGEST_WAIT) } else { LONGEST_WAIT };
+            match self.look(operation, by_waiting, longest.min(left)).await {
+                Ok(body) => operation.body = body,
+                Err(error) => match error.code {
+                    // The time ran out in which the server waited with us; or it has other things to do.
+                    Code::Unavailable | Code::Throttled => {
+                        pause = error.retry_after.unwrap_or_default();
+                        by_waiting = !by_waiting;
+                    }
+                    // Not every door to the API lets this one call through; looking may still be possible.
+                    Code::Deadline | Code::Interrupted | Code::Unauthenticated => return Err(unseen(error)),
+                    _ if by_waiting => by_waiting = false,
+                    _ => return Err(unseen(error)),
+                },
+            }
+            // Where the server did not wait, we do.
+            let pace = pace(begun.elapsed()).max(pause);
+            let done = operation.body.get("status").and_then(Value::as_str) == Some("DONE");
+            if !done && asked.elapsed() < pace {
+                let wait = (pace - asked.elapsed()).min(left);
+                self.deadline().sleep(wait).await.map_err(|stop| stop.with(|details| details.maybe_done = true))?;
+            }
+        }
+    }
+
+    async fn look(&self, operation: &Operation, by_waiting: bool, longest: Duration) -> Result<Value> {
+        // The single looks are told as one step, and are repeated by `watch` alone.
+        let policy = Policy { attempt_timeout: longest, most_attempts: Some(1), longest_silence: None };
+        let caller = self.bearer.caller().with_policy(policy).with_journal(Journal::default());
+        let attempt = async |token: &str| {
+            let request = if by_waiting {
+                self.http.post(self.url(&format!("{}/wait", operation.path))).header("Content-Length", "0")
+            } else {
+                self.http.get(self.url(&operation.path))
+            };
+            read_json(Kind::Read, &send(Kind::Read, request, token).await?)
+        };
+        self.bearer.call_by(&caller, Kind::Read, "compute:operations.wait", &operation.on, attempt).await
+    }
+}
+
+/// The name of an operation, which goes into a path.
+pub fn name_of(operation: &Value) -> Option<&str> {
+    let name = operation.get("name").and_then(Value::as_str)?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    (!name.is_empty() && name.bytes().all(plain)).then_some(name)
+}
+
+/// The call that a listed operation belongs to, and what it works on.
+fn subject(operation: &Value) -> Option<(&'static str, Path)> {
+    let on = Path::from_link(text(operation, "targetLink"))?;
+    let kind = text(operation, "operationType");
+    let known = KINDS.iter().find(|(of, name, _)| on.as_str().contains(of) && *name == kind)?;
+    Some((known.2, on))
+}
+
+/// After an operation of somebody else only a fresh look tells what is left to do.
+fn look_again(operation: &Operation) -> Error {
+    Error::new(
+        Code::Conflict,
+        format!("{} on {}: an earlier change of the same kind had to end first", operation.call, operation.on),
+        "call again",
+    )
+    .with(|details| {
+        details.accepted = true;
+        details.race = true;
+        details.call = Some(format!("compute:{}", operation.call));
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::subject;
+    use serde_json::json;
+
+    #[test]
+    fn only_changes_that_this_library_makes_are_waited_for() {
+        let subject = |kind: &str, target: &str| {
+            let link = format!("https://www.googleapis.com/compute/v1/{target}");
+            subject(&json!({ "operationType": kind, "targetLink": link })).map(|(call, on)| format!("{call} {on}"))
+        };
+        let vm = "projects/p/zones/z/instances/i";
+        assert_eq!(subject("addAccessConfig", vm).as_deref(), Some("instances.addAccessConfig i"));
+        let route = "projects/p/global/routes/r";
+        assert_eq!(subject("delete", route).as_deref(), Some("routes.delete r"));
+        // A VM's stop takes its time, and its deletion has nothing to do with a route's.
+        for (kind, target) in [("stop", vm), ("delete", vm), ("insert", "projects/p/zones/z/disks/d"), ("insert", "")] {
+            assert_eq!(subject(kind, target), None, "{kind} {target}");
+        }
+    }
+}
