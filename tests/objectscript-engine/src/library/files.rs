@@ -1,0 +1,77 @@
+//! `%File`, on real files under the instance's root.
+
+use super::{Call, Natives};
+use crate::{iris::errors::Outcome, value::Value};
+use std::{fs, io};
+
+const CLASS: &str = "%Library.File";
+
+pub fn register(natives: &mut Natives) {
+    natives.add(CLASS, "Exists", 1..=1, |call| Ok(Value::from(call.path(0)?.exists())));
+    natives.add(CLASS, "DirectoryExists", 1..=1, |call| Ok(Value::from(call.path(0)?.is_dir())));
+    natives.add(CLASS, "Delete", 1..=2, |call| {
+        let path = call.path(0)?;
+        Ok(told(call, 1, fs::remove_file(path)))
+    });
+    natives.add(CLASS, "Rename", 2..=3, |call| {
+        let (from, to) = (call.path(0)?, call.path(1)?);
+        Ok(told(call, 2, fs::rename(from, to)))
+    });
+    natives.add(CLASS, "CopyFile", 2..=4, |call| {
+        let (from, to) = (call.path(0)?, call.path(1)?);
+        let overwrite = call.value(2).is_some_and(|overwrite| overwrite.is_true());
+        let copied = match to.exists() && !overwrite {
+            true => Err(io::Error::from(io::ErrorKind::AlreadyExists)),
+            false => fs::copy(from, to).map(drop),
+        };
+        Ok(told(call, 3, copied))
+    });
+    natives.add(CLASS, "CreateDirectory", 1..=2, |call| {
+        let path = call.path(0)?;
+        Ok(told(call, 1, fs::create_dir(path)))
+    });
+    natives.add(CLASS, "CreateDirectoryChain", 1..=2, |call| {
+        let path = call.path(0)?;
+        Ok(told(call, 1, fs::create_dir_all(path)))
+    });
+    natives.add(CLASS, "RemoveDirectory", 1..=2, |call| {
+        let path = call.path(0)?;
+        Ok(told(call, 1, fs::remove_dir(path)))
+    });
+    natives.add(CLASS, "GetFileSize", 1..=1, |call| {
+        let path = call.path(0)?;
+        let size = fs::metadata(path).ok().and_then(|found| i64::try_from(found.len()).ok());
+        Ok(Value::from(size.unwrap_or(-1)))
+    });
+    natives.add(CLASS, "NormalizeFilename", 1..=2, normalized);
+    natives.add(CLASS, "NormalizeDirectory", 1..=2, |call| {
+        let text = normalized(call)?.to_text().to_string();
+        Ok(Value::from(if text.ends_with('/') { text } else { text + "/" }))
+    });
+    natives
+        .add(CLASS, "GetFilename", 1..=1, |call| Ok(Value::from(call.text(0).rsplit('/').next().unwrap_or_default())));
+    natives.add(CLASS, "GetDirectory", 1..=1, |call| {
+        let text = call.text(0);
+        Ok(Value::from(text.rfind('/').map_or("", |slash| &text[..=slash])))
+    });
+    natives.add(CLASS, "ManagerDirectory", 0..=0, |call| Ok(Value::from(call.run.world.manager_directory.as_str())));
+}
+
+/// 1, or 0 with the negative number of the operating system's error in the output argument.
+fn told(call: &Call<'_, '_>, output: usize, result: io::Result<()>) -> Value {
+    let code = result.as_ref().err().map_or(0, |why| -i64::from(why.raw_os_error().unwrap_or(17)));
+    call.set(output, code);
+    Value::from(result.is_ok())
+}
+
+fn normalized(call: &mut Call<'_, '_>) -> Outcome<Value> {
+    let (name, directory) = (call.text(0), call.text(1));
+    if name.contains("..") {
+        return call.run.refuse("a file name with ..");
+    }
+    let base = match directory.as_str() {
+        "" => call.run.world.manager_directory.clone(),
+        directory => format!("{}/", directory.trim_end_matches('/')),
+    };
+    Ok(Value::from(if name.starts_with('/') { name } else { base + &name }))
+}
