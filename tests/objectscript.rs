@@ -14,18 +14,46 @@ use std::{
 
 /// What each file is for: the routine that it holds, and the labels that others rely on.
 const ROUTINES: &[(&str, &str, &[&str])] = &[
-    ("ZMIRROR.mac", "ZMIRROR", &["CheckBecomePrimaryOK", "NotifyBecomePrimary"]),
-    ("ZMIRRORVIP.mac", "ZMIRRORVIP", &["TakeOver", "AcquireAtStart", "Status", "Check", "Acquire", "Release", "Help"]),
+    ("ZMIRROR.mac", "ZMIRROR", &["CheckBecomePrimaryOK", "NotifyBecomePrimary", "NotifyBecomePrimaryFailed"]),
+    (
+        "ZMIRRORVIP.mac",
+        "ZMIRRORVIP",
+        &[
+            "TakeOver",
+            "Finish",
+            "AcquireAtStart",
+            "ReleaseAtStop",
+            "NotPrimary",
+            "Watch",
+            "Status",
+            "Check",
+            "Acquire",
+            "Release",
+            "Last",
+            "Help",
+            "Install",
+            "Uninstall",
+            "Version",
+        ],
+    ),
+    ("ZMIRRORVIPSETUP.mac", "ZMIRRORVIPSETUP", &["Install", "Uninstall"]),
     ("ZSTART.mac", "%ZSTART", &["SYSTEM"]),
+    ("ZSTOP.mac", "%ZSTOP", &["SYSTEM"]),
 ];
 
 /// Called by IRIS itself, directly or not: they throw nothing, and what they reach has no device to write to.
 const UNATTENDED: &[(&str, &str)] = &[
     ("ZMIRROR", "CheckBecomePrimaryOK"),
     ("ZMIRROR", "NotifyBecomePrimary"),
+    ("ZMIRROR", "NotifyBecomePrimaryFailed"),
     ("%ZSTART", "SYSTEM"),
+    ("%ZSTOP", "SYSTEM"),
     ("ZMIRRORVIP", "TakeOver"),
+    ("ZMIRRORVIP", "Finish"),
     ("ZMIRRORVIP", "AcquireAtStart"),
+    ("ZMIRRORVIP", "ReleaseAtStop"),
+    ("ZMIRRORVIP", "NotPrimary"),
+    ("ZMIRRORVIP", "Watch"),
 ];
 
 /// The callout table, whose names the library tells apart by their case.
@@ -36,6 +64,7 @@ fn every_file_is_known() {
     let mut found: Vec<String> = fs::read_dir(directory())
         .expect("objectscript/")
         .map(|entry| entry.expect("entry").file_name().into_string().expect("UTF-8"))
+        .filter(|name| name.ends_with(".mac"))
         .collect();
     found.sort();
     let known: Vec<&str> = ROUTINES.iter().map(|(file, ..)| *file).collect();
@@ -70,7 +99,7 @@ syntax ZMIRRORVIP.mac: {"ok": false, => {"ok": false
 syntax ZMIRRORVIP.mac: $zf(-4, 2, libraryId) => $zf(-4, 2, libraryId
 syntax ZMIRRORVIP.mac: for column = 1:1:columns { => for (column = 1; column < 9; column++) {
 syntax ZMIRRORVIP.mac: (.index, .item) => (.index, .)
-syntax ZMIRRORVIP.mac: if (standalone) { => if (standalone) then {
+syntax ZMIRRORVIP.mac: if (locked) { => if (locked) then {
 syntax ZMIRRORVIP.mac: $select((holder = ""): "nobody", 1: holder) => $select(holder = "")
 syntax ZMIRRORVIP.mac: new $namespace => new $namespace =
 syntax ZMIRRORVIP.mac: set line = "  " => set line = '  '
@@ -83,7 +112,7 @@ call ZMIRROR.mac: TakeOver^ZMIRRORVIP => Takeover^ZMIRRORVIP
 call ZMIRROR.mac: TakeOver^ZMIRRORVIP => Log^ZMIRRORVIP
 call ZMIRROR.mac: TakeOver^ZMIRRORVIP(reason) => TakeOver^ZMIRRORVIP(reason, 1)
 call ZSTART.mac: AcquireAtStart^ZMIRRORVIP::10 => AcquireAtStart^ZMIRORVIP::10
-call ZMIRRORVIP.mac: do Log($$Call( => do Log($$Cal(
+call ZMIRRORVIP.mac: set report = $$Call("Status", "task") => set report = $$Cal("Status", "task")
 call ZMIRRORVIP.mac: $$ManagerDirectory(), "mirrorvip.json" => $$Directory^ZMIRRORVIP()
 function ZMIRRORVIP.mac: $$Call("Acquire", reason) => $$Call("acquire", reason)
 function ZMIRRORVIP.mac: $$CallInSYS("Check") => $$CallInSYS("CHECK")
@@ -106,7 +135,12 @@ device ZSTART.mac: set problem = "" => use 0  set problem = ""
 throw ZMIRROR.mac: do CallZMIRRORVIP("CheckBecomePrimaryOK") => do TakeOver^ZMIRRORVIP("CheckBecomePrimaryOK")
 throw ZMIRROR.mac: } catch error {\n => } catch error {\n        do TakeOver^ZMIRRORVIP(reason)\n
 throw ZSTART.mac: set problem = error.DisplayString() => set problem = $zstrip(error.DisplayString(), "*C")
-throw ZMIRRORVIP.mac: if (standalone) { => if ($$LibraryPath() '= "") {
+throw ZMIRRORVIP.mac: return standalone => return $zstrip($$LibraryPath(), "*W")
+throw ZMIRRORVIP.mac:     if (locked) {\n        lock - =>     if ($$LibraryPath() '= "") {\n        lock -
+call ZMIRROR.mac: NotPrimary^ZMIRRORVIP() => NotPrimary^ZMIRRORVIP(1)
+call ZSTOP.mac: ReleaseAtStop^ZMIRRORVIP => ReleaseAtStop^ZMIRROR
+entry ZSTOP.mac: SYSTEM() public => SYSTEMS() public
+device ZMIRRORVIP.mac: set giveUpAfter =  => write !  set giveUpAfter = 
 throw ZMIRRORVIP.mac:     try {\n        set line = =>     set text = $extract(text, 1, 500)\n    try {\n        set line =
 answer ZMIRROR.mac:     return 1\n =>     return 0\n
 answer ZMIRROR.mac:     return 1\n => \n

@@ -13,26 +13,14 @@ mod numbers;
 mod route;
 mod secondary_ip;
 
-use cloudsim::aws::{ENI_A, MEMBER_A, MEMBER_B, Simulator, World};
-use common::Scene;
-use serde_json::{Value, json};
-
-pub const VIP: &str = "192.168.255.10/32";
+use cloudsim::aws::{ENI_A, Simulator, World};
+pub use common::scenes::OVERLAY_VIP as VIP;
 
 pub fn table(n: usize) -> String {
     World::table_id(n)
 }
 
 pub type Member<'a> = common::Member<'a, Simulator>;
-
-impl Scene for Simulator {
-    const MEMBERS: [&'static str; 2] = [MEMBER_A, MEMBER_B];
-
-    fn config(&self, vm: &str) -> Value {
-        let endpoints = json!({ "ec2": self.ec2_url(), "sts": self.sts_url(), "metadata": self.metadata_url(vm) });
-        json!({ "cloud": "aws", "vip": VIP, "aws": { "endpoints": endpoints } })
-    }
-}
 
 /// A world in which the first member holds the VIP in every table.
 pub fn held_by_a(tables: usize) -> World {

@@ -2,6 +2,8 @@
 
 #![allow(dead_code)] // Each test binary uses its part.
 
+pub mod scenes;
+
 use irishost::Library;
 use serde_json::{Value, json};
 use std::sync::OnceLock;

@@ -12,20 +12,9 @@ mod public_ip;
 mod route;
 mod trouble;
 
-use cloudsim::gcp::{Simulator, VIP, VM_A, VM_B};
-use common::Scene;
-use serde_json::{Value, json};
+use cloudsim::gcp::Simulator;
 
 pub type Member<'a> = common::Member<'a, Simulator>;
-
-impl Scene for Simulator {
-    const MEMBERS: [&'static str; 2] = [VM_A, VM_B];
-
-    fn config(&self, vm: &str) -> Value {
-        let endpoints = json!({ "compute": self.compute_url(), "metadata": self.metadata_url(vm) });
-        json!({ "cloud": "gcp", "vip": VIP, "gcp": { "instances": [VM_A, VM_B], "endpoints": endpoints } })
-    }
-}
 
 /// What was written, in order: verb, method and resource.
 pub fn writes(sim: &Simulator) -> Vec<String> {

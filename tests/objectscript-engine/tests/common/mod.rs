@@ -1,25 +1,13 @@
-//! What the tests share: an instance, the shipped files, and a library that answers as told.
+//! What the tests share: an instance, and what an expression comes to.
 #![allow(dead_code, reason = "each test binary uses a part")]
 
-use objectscript_engine::{Iris, Ran, Scripted};
+use objectscript_engine::{Iris, Ran};
 use std::path::Path;
 
 pub fn instance(make: impl Fn(&Path) -> Iris) -> (tempfile::TempDir, Iris) {
     let root = tempfile::tempdir().expect("a temporary directory");
     let iris = make(root.path());
     (root, iris)
-}
-
-/// A shipped routine.
-pub fn mac(file: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../objectscript").join(file);
-    std::fs::read_to_string(path).expect("a shipped routine")
-}
-
-/// Answers every call of every function alike.
-pub fn always(answer: &str) -> Scripted {
-    let functions = ["Version", "Acquire", "Status", "Check", "Release"];
-    functions.iter().fold(Scripted::mirrorvip(), |library, name| library.answers(name, answer))
 }
 
 /// Runs `P^X`, in a routine with this body and whatever stands after it.

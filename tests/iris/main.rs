@@ -1,0 +1,17 @@
+//! The routines and classes that are shipped, run in a simulated IRIS: with the built library and the simulated clouds behind
+//! them ([`clouds`]), and with made-up reports for what no cloud says on demand.
+//!
+//! Most tests are functions of the sources, so that [`damage`] can hold spoilt ones against them.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod clouds;
+mod damage;
+mod hooks;
+mod install;
+mod repeats;
+mod site;
+mod start_stop;
+mod terminal;
+mod watch;

@@ -1,0 +1,178 @@
+//! Finish: what goes on after a hook, for how long, and what ends it.
+
+use super::site::{Site, Sources, acquires, reasons, report, shipped};
+use objectscript_engine::{IrisError, Mirror, Role, Scripted};
+use serde_json::json;
+
+fn primary_in_trouble() -> Mirror {
+    Mirror { status: Some("Primary in Trouble".into()), ..Mirror::member(Role::Primary) }
+}
+
+/// A job that a hook has started; the hook's own line is forgotten.
+fn started(sources: &Sources, hook: &str, library: &Scripted) -> Site {
+    let mut site = Site::new(sources).library(library);
+    assert_eq!(site.hook(&format!("{hook}^ZMIRROR")).as_deref(), Some("1"));
+    assert_eq!(site.iris.queued_jobs(), 1);
+    site
+}
+
+fn again_and_again() -> Scripted {
+    acquires(&[report("not_moved", true)])
+}
+
+#[test]
+fn it_repeats_until_the_vip_is_here_and_says_each_thing_once() {
+    until_held(&shipped());
+}
+
+pub fn until_held(sources: &Sources) {
+    let library = acquires(
+        &[
+            &["not_moved", "not_moved", "stranded", "stranded"].map(|outcome| report(outcome, true))[..],
+            &[report("moved", false)],
+        ]
+        .concat(),
+    );
+    let mut site = started(sources, "NotifyBecomePrimary", &library);
+    site.run_jobs();
+    assert_eq!(reasons(&library), ["NotifyBecomePrimary", "retry", "retry", "retry", "retry"]);
+    let told: Vec<_> = site.lines().into_iter().map(|(severity, line)| format!("{severity} {line}")).collect();
+    assert_eq!(
+        told,
+        ["2 VIP not_moved; call again", "2 VIP not_moved; call again", "2 VIP stranded; call again", "0 VIP moved"]
+    );
+    // The pauses grow: a cloud that is down is not helped by being asked every second.
+    assert_eq!(site.iris.now(), 1.0 + 2.0 + 4.0 + 8.0);
+    assert_eq!(site.node(&["metric", "holder"]).as_deref(), Some("1"));
+}
+
+#[test]
+fn it_ends_when_no_repeat_can_help_and_never_repeats_lost() {
+    until_final(&shipped());
+}
+
+pub fn until_final(sources: &Sources) {
+    for (outcome, retry) in [("not_moved", false), ("lost", true), ("lost", false)] {
+        let library = acquires(&[report("not_moved", true), report(outcome, retry), report("moved", false)]);
+        let mut site = started(sources, "NotifyBecomePrimary", &library);
+        site.run_jobs();
+        assert_eq!(reasons(&library).len(), 2, "{outcome}");
+        assert_eq!(site.lines()[1], (2, format!("VIP {outcome}; call again")));
+    }
+}
+
+/// A member that was paused and wakes up late finds out before it asks the cloud for anything.
+#[test]
+fn a_member_that_is_primary_no_more_or_in_trouble_takes_nothing() {
+    no_longer_primary(&shipped());
+}
+
+pub fn no_longer_primary(sources: &Sources) {
+    for now in [
+        Mirror::member(Role::Backup),
+        Mirror::member(Role::Neither),
+        Mirror::member(Role::Async),
+        primary_in_trouble(),
+        Mirror { status: Some("Trouble".into()), ..Mirror::member(Role::Primary) },
+    ] {
+        let library = again_and_again();
+        let mut site = started(sources, "NotifyBecomePrimary", &library);
+        site.iris.set_mirror_at(4.0, now.clone());
+        site.run_jobs();
+        assert_eq!(reasons(&library).len(), 3, "after 1 s and 3 s, and not after 7 s: {now:?}");
+        let last = site.lines().pop().expect("a line");
+        assert!(last.0 == 1 && last.1.starts_with("stopped repeating"), "{last:?}");
+    }
+}
+
+/// The mirror is asked just before each call, not only at the beginning.
+#[test]
+fn primary_is_asked_before_each_call() {
+    asked_each_time(&shipped());
+}
+
+pub fn asked_each_time(sources: &Sources) {
+    let library = again_and_again();
+    let mut site = started(sources, "NotifyBecomePrimary", &library);
+    site.iris.set_mirror_at_call("IsPrimary", 2, Mirror::member(Role::Backup));
+    site.run_jobs();
+    assert_eq!(reasons(&library).len(), 2);
+}
+
+/// What CheckBecomePrimaryOK began waits for the mirror to make this member primary.
+#[test]
+fn before_it_is_primary_it_waits() {
+    waits_for_primary(&shipped());
+}
+
+pub fn waits_for_primary(sources: &Sources) {
+    let library = acquires(&[report("not_moved", true), report("moved", false)]);
+    let mut site = started(sources, "CheckBecomePrimaryOK", &library);
+    site.iris.set_mirror(Mirror::member(Role::Neither));
+    site.iris.set_mirror_at(20.0, Mirror::member(Role::Primary));
+    site.run_jobs();
+    assert_eq!(reasons(&library), ["CheckBecomePrimaryOK", "retry"]);
+    assert!(site.iris.now() >= 20.0 && site.iris.now() < 60.0, "{}", site.iris.now());
+
+    // It may never be: then nobody is called for it, because the VIP is somebody else's.
+    let library = again_and_again();
+    let mut site = started(sources, "CheckBecomePrimaryOK", &library);
+    site.iris.set_mirror(Mirror::member(Role::Backup));
+    site.run_jobs();
+    assert_eq!(reasons(&library).len(), 1);
+    let last = site.lines().pop().expect("a line");
+    assert!(last.0 == 1 && last.1.contains("has not become the primary within 600 s"), "{last:?}");
+}
+
+#[test]
+fn it_gives_up_after_the_configured_time_and_calls_somebody() {
+    gives_up(&shipped());
+}
+
+pub fn gives_up(sources: &Sources) {
+    // Once shortly before midnight, where the clock of the wall begins again.
+    for (configured, seconds, begins) in [(json!(60), 60.0, 0), (json!(null), 600.0, 0), (json!(60), 60.0, 86_370)] {
+        let library = again_and_again();
+        let mut site = Site::new(sources).library(&library);
+        site = site.configured(json!({ "giveUpAfterSeconds": configured }));
+        site.iris.load("PASS.mac", "ROUTINE PASS [Type=MAC]\nTime(seconds) public {\n    hang seconds\n}\n");
+        site.iris.run("Time^PASS", &[&begins.to_string()]);
+        site.hook("NotifyBecomePrimary^ZMIRROR");
+        site.run_jobs();
+        let now = site.iris.now() - f64::from(begins);
+        assert!(now >= seconds && now < seconds + 31.0, "{now}");
+        let (severity, line) = site.lines().pop().expect("a line");
+        assert!(severity == 2 && line.contains(&format!("gave up after {seconds} s")), "{line}");
+        assert!(line.contains("do Acquire^ZMIRRORVIP"), "{line}");
+    }
+}
+
+/// Both hooks of one takeover may start it.
+#[test]
+fn only_one_of_them_runs() {
+    one_at_a_time(&shipped());
+}
+
+pub fn one_at_a_time(sources: &Sources) {
+    let library = again_and_again();
+    let mut site = started(sources, "NotifyBecomePrimary", &library);
+    site.iris.hold_lock("^ZMIRRORVIP(\"finish\")", None);
+    assert_eq!(site.run_jobs(), 1);
+    assert_eq!((reasons(&library).len(), site.iris.now(), site.lines().len()), (1, 0.0, 1));
+}
+
+#[test]
+fn an_error_in_it_is_told_and_nothing_is_left() {
+    error_in_between(&shipped());
+}
+
+pub fn error_in_between(sources: &Sources) {
+    for place in ["IsPrimary", "GetMemberStatus", "hang", "set ^ZMIRRORVIP", "lock"] {
+        let mut site = Site::new(sources).library(&again_and_again());
+        site.iris.fail_next(place, IrisError::system("<PROTECT>"));
+        let ran = site.iris.run("Finish^ZMIRRORVIP", &["NotifyBecomePrimary"]);
+        site.assert_quiet(&ran);
+        let (severity, line) = site.line();
+        assert!(severity == 2 && line.contains("could not go on") && line.contains("<PROTECT>"), "{place}: {line}");
+    }
+}

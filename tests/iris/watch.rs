@@ -1,0 +1,215 @@
+//! The task that looks every minute, and the metrics that come of it.
+
+use super::site::{Site, Sources, acquires, report, shipped};
+use objectscript_engine::{IrisError, Mirror, Role, Scripted};
+use serde_json::json;
+
+/// Answers Status with these, one after another, and Acquire with success.
+fn sees(outcomes: &[&str]) -> Scripted {
+    let library = acquires(&[report("moved", false)]);
+    outcomes.iter().fold(library, |library, outcome| library.answers("Status", &report(outcome, false)))
+}
+
+fn called(library: &Scripted) -> Vec<String> {
+    library.calls().into_iter().map(|(function, _)| function).collect()
+}
+
+#[track_caller]
+fn run_task(site: &mut Site) {
+    let ran = site.iris.run_method("ZMIRRORVIP.Task", "OnTask", &[]);
+    site.assert_quiet(&ran);
+    assert_eq!(ran.value.as_deref(), Some("1"));
+}
+
+fn repairing(sources: &Sources, policy: &str, library: &Scripted) -> Site {
+    Site::new(sources).library(library).configured(json!({ "repairDrift": policy }))
+}
+
+#[test]
+fn while_all_is_well_it_says_nothing() {
+    all_well(&shipped());
+}
+
+pub fn all_well(sources: &Sources) {
+    let library = sees(&["held"]);
+    let mut site = Site::new(sources).library(&library);
+    for _ in 0..3 {
+        run_task(&mut site);
+    }
+    assert_eq!((called(&library), site.lines().len()), (vec!["Status".to_owned(); 3], 0));
+    assert_eq!(library.loaded(), 0);
+}
+
+#[test]
+fn only_a_primary_that_is_not_in_trouble_looks() {
+    others(&shipped());
+}
+
+pub fn others(sources: &Sources) {
+    for mirror in [
+        Mirror::member(Role::Backup),
+        Mirror::member(Role::Neither),
+        Mirror::member(Role::Async),
+        Mirror { status: Some("Primary in Trouble".into()), ..Mirror::member(Role::Primary) },
+        Mirror::none(),
+    ] {
+        let library = sees(&["unheld"]);
+        let mut site = Site::new(sources).library(&library);
+        site.iris.set_mirror(mirror.clone());
+        run_task(&mut site);
+        assert_eq!((called(&library).len(), site.lines().len()), (0, 0), "{mirror:?}");
+    }
+    // An instance by itself looks where it is to hold the VIP.
+    let library = sees(&["held"]);
+    let mut site = Site::new(sources).library(&library).role(Role::None).configured(json!({ "standalone": true }));
+    run_task(&mut site);
+    assert_eq!(called(&library), ["Status"]);
+}
+
+#[test]
+fn drift_is_repaired_as_the_configuration_says() {
+    policies(&shipped());
+}
+
+pub fn policies(sources: &Sources) {
+    for (policy, outcome, repaired) in [
+        ("never", "unheld", false),
+        ("never", "split", false),
+        ("never", "held_elsewhere", false),
+        ("unheld", "unheld", true),
+        ("unheld", "split", true),
+        ("unheld", "held_elsewhere", false),
+        ("always", "unheld", true),
+        ("always", "split", true),
+        ("always", "held_elsewhere", true),
+    ] {
+        let library = sees(&[outcome]);
+        let mut site = repairing(sources, policy, &library);
+        run_task(&mut site);
+        assert_eq!(called(&library).len(), 1 + usize::from(repaired), "{policy} {outcome}");
+        let lines = site.lines();
+        assert!(lines[0].0 == 2 && lines[0].1.starts_with("drift: VIP "), "{lines:?}");
+        let next = if repaired { "taking it back" } else { "left there, as `repairDrift` says" };
+        assert!(lines[0].1.contains(next), "{lines:?}");
+        assert_eq!(lines.len(), 1 + usize::from(repaired), "{lines:?}");
+    }
+    // Without a word on it: what nobody holds.
+    for (outcome, calls) in [("unheld", 2), ("held_elsewhere", 1)] {
+        let library = sees(&[outcome]);
+        run_task(&mut Site::new(sources).library(&library));
+        assert_eq!(called(&library).len(), calls, "{outcome}");
+    }
+}
+
+/// It calls a person once, not once a minute, and says when it is over.
+#[test]
+fn the_same_drift_is_told_once() {
+    told_once(&shipped());
+}
+
+pub fn told_once(sources: &Sources) {
+    let library = sees(&["held", "held_elsewhere", "held_elsewhere", "held_elsewhere", "held", "held_elsewhere"]);
+    let mut site = Site::new(sources).library(&library);
+    for _ in 0..6 {
+        run_task(&mut site);
+    }
+    let severities: Vec<u8> = site.lines().iter().map(|(severity, _)| *severity).collect();
+    assert_eq!(severities, [2, 0, 2], "{:?}", site.lines());
+    assert!(site.lines()[1].1.contains("it had been held elsewhere"), "{:?}", site.lines());
+}
+
+/// Two members that both believe to be the primary must not take it from each other for ever.
+#[test]
+fn what_another_member_holds_is_taken_back_once_and_not_again() {
+    no_flapping(&shipped());
+}
+
+pub fn no_flapping(sources: &Sources) {
+    for outcome in ["held_elsewhere", "split"] {
+        let library = sees(&[outcome]);
+        let mut site = repairing(sources, "always", &library);
+        for _ in 0..5 {
+            run_task(&mut site);
+        }
+        let acquired = called(&library).iter().filter(|name| *name == "Acquire").count();
+        assert_eq!(acquired, 1, "{outcome}");
+    }
+    // What nobody holds is nobody's to fight over.
+    let library = sees(&["unheld"]);
+    let mut site = repairing(sources, "unheld", &library);
+    for _ in 0..3 {
+        run_task(&mut site);
+    }
+    assert_eq!(called(&library).iter().filter(|name| *name == "Acquire").count(), 3);
+}
+
+/// Between the look and the repair the mirror may have changed.
+#[test]
+fn primary_is_asked_again_before_the_repair() {
+    asked_again(&shipped());
+}
+
+pub fn asked_again(sources: &Sources) {
+    let library = sees(&["unheld"]);
+    let mut site = Site::new(sources).library(&library);
+    site.iris.set_mirror_at_call("IsPrimary", 2, Mirror::member(Role::Backup));
+    run_task(&mut site);
+    assert_eq!(called(&library), ["Status"]);
+}
+
+#[test]
+fn a_look_that_fails_is_told_once_and_repairs_nothing() {
+    failed_look(&shipped());
+}
+
+pub fn failed_look(sources: &Sources) {
+    for library in [sees(&["unknown"]), Scripted::mirrorvip().fails("Status"), Scripted::mirrorvip().refuses_loads(99)]
+    {
+        let mut site = Site::new(sources).library(&library);
+        run_task(&mut site);
+        run_task(&mut site);
+        assert_eq!(site.line().0, 1);
+        assert!(!called(&library).contains(&"Acquire".to_owned()));
+    }
+    let mut site = Site::new(sources).library(&sees(&["held"]));
+    site.iris.fail_next("IsMember", IrisError::system("<PROTECT>"));
+    run_task(&mut site);
+    assert!(site.line().1.contains("could not look whether the VIP is still here: <PROTECT>"));
+}
+
+/// From what the last calls have stored, and nothing from the cloud.
+#[test]
+fn metrics_come_from_what_was_stored() {
+    metrics(&shipped());
+}
+
+pub fn metrics(sources: &Sources) {
+    let library = sees(&["held", "held_elsewhere", "unknown"]);
+    let mut site = Site::new(sources).library(&library);
+    let scrape = |site: &mut Site, calls: usize| {
+        let before = site.iris.sensors().len();
+        assert_eq!(site.iris.run_method("ZMIRRORVIP.Metrics", "GetSensors", &[]).value.as_deref(), Some("1"));
+        assert_eq!(library.calls().len(), calls, "a scrape asks nobody");
+        site.iris.sensors().split_off(before)
+    };
+    let sensor = |name: &str, value: &str, label: &str| (name.to_owned(), value.to_owned(), label.to_owned());
+    assert_eq!(scrape(&mut site, 0), []);
+    run_task(&mut site);
+    assert_eq!(scrape(&mut site, 1), [sensor("holder", "1", "")]);
+    run_task(&mut site);
+    assert_eq!(scrape(&mut site, 2), [sensor("holder", "0", "")]);
+    run_task(&mut site);
+    assert_eq!(scrape(&mut site, 3), [], "nobody knows");
+    site.hook("NotifyBecomePrimary^ZMIRROR");
+    let after = [
+        sensor("holder", "1", ""),
+        sensor("last_ok", "1", ""),
+        sensor("last_ms", "143", ""),
+        sensor("last_outcome", "1", "moved"),
+    ];
+    assert_eq!(scrape(&mut site, 4), after);
+    // A member that is no longer the primary does not go on saying that it holds the VIP.
+    site.iris.set_mirror(Mirror::member(Role::Backup));
+    run_task(&mut site);
+    assert_eq!(scrape(&mut site, 4), after[1..]);
+}
