@@ -1,8 +1,8 @@
 //! Nothing is left behind: no thread, descriptor, signal, output, memory, and no state that a fork could break.
 
 use super::*;
-use cloudsim::{Fault, Rule, aws::STATIC_KEY, aws::STATIC_SECRET};
-use common::{ACQUIRE, CHECK, RELEASE, STATUS, VERSION};
+use cloudsim::{Fault, Rule, aws, aws::STATIC_KEY, aws::STATIC_SECRET, azure, gcp};
+use common::{ACQUIRE, CHECK, RELEASE, STATUS, VERSION, scenes::Cloud};
 use irishost::c_host::{build_with_header, hex};
 use std::{fs, path::Path};
 
@@ -166,7 +166,8 @@ fn it_is_loaded_and_unloaded_again_and_again() {
     let mut host = start();
     let before = host.command("snapshot");
     let mut small = 0;
-    for round in 0..20 {
+    let rounds = times(20, 1_000);
+    for round in 0..rounds {
         assert_ends(&host.call(STATUS, &status), "held_elsewhere", &["-"]);
         // Thread-local values may keep the library in memory until the thread ends; both are fine.
         let answer = host.command("unload");
@@ -179,23 +180,68 @@ fn it_is_loaded_and_unloaded_again_and_again() {
         }
     }
     let large = resident(&mut host);
-    assert!(large < small + 6 * 1024, "18 loads: from {small} KiB to {large} KiB");
+    assert!(large < small + 6 * 1024, "{rounds} loads: from {small} KiB to {large} KiB");
     assert_eq!(host.command("snapshot"), before);
     assert!(host.finish().success());
 }
 
 #[test]
 fn memory_does_not_grow_with_the_calls() {
-    let sim = simulator(1);
-    let status = hex(&request(&sim, json!({}), json!({})));
+    flat::<aws::Simulator>();
+    flat::<azure::Simulator>();
+    flat::<gcp::Simulator>();
+}
+
+fn flat<C: Cloud>() {
+    let cloud = C::start_held();
+    let status = hex(json!({ "config": cloud.config(C::MEMBERS[1]) }).to_string().as_bytes());
     let mut host = start();
     host.command(&format!("repeat 20 {STATUS} {status}"));
     let small = resident(&mut host);
-    let result = CallResult::parse(&host.command(&format!("repeat 200 {STATUS} {status}")));
+    let calls = times(200, 10_000);
+    let limit = Duration::from_secs(600);
+    let result = CallResult::parse(&host.command_within(limit, &format!("repeat {calls} {STATUS} {status}")));
     let large = resident(&mut host);
     let CallResult { cpu, elapsed, .. } = result;
-    say(&format!("one status: {cpu:?} of processor time, {elapsed:?} in all; {large} KiB resident"));
-    assert!(large < small + 4 * 1024, "200 calls: from {small} KiB to {large} KiB");
+    say(&format!("{}: one status: {cpu:?} of processor time, {elapsed:?} in all; {large} KiB resident", C::API));
+    assert!(large < small + 4 * 1024, "{calls} calls: from {small} KiB to {large} KiB");
+    assert_ends(&result, "held_elsewhere", &["-"]);
+}
+
+/// One kind of `$ZF` may load it beside another, and each ends by itself.
+#[test]
+fn it_is_loaded_twice_and_the_end_of_one_leaves_the_other_alone() {
+    let sim = simulator(1);
+    let status = request(&sim, json!({}), json!({}));
+    let mut host = start();
+    let before = host.command("snapshot");
+    assert_ends(&host.call(STATUS, &status), "held_elsewhere", &["-"]);
+    for _ in 0..2 {
+        assert_eq!(host.command("load-twice"), "loaded 5 0");
+        assert_ends(&host.call(STATUS, &status), "held_elsewhere", &["-"]);
+        assert_eq!(host.command("unload-once"), "unloaded 0 resident");
+        assert_ends(&host.call(STATUS, &status), "held_elsewhere", &["-"]);
+    }
+    assert_eq!(host.command("snapshot"), before);
+    assert!(host.finish().success());
+}
+
+/// ZFInit and ZFUnload in an order that IRIS does not promise.
+#[test]
+fn it_works_without_its_beginning_and_after_its_end() {
+    let sim = simulator(1);
+    let status = request(&sim, json!({}), json!({}));
+    let mut host = Host::spawn_with(irishost::library_path(), surroundings);
+    assert_eq!(host.command("init off"), "ok");
+    assert_eq!(host.command("load"), "loaded 5 -");
+    let before = host.command("snapshot");
+    for command in ["zfunload", "zfunload", "zfinit", "zfinit", "zfunload"] {
+        assert_eq!(host.command(command), format!("{command} 0"));
+        assert_ends(&host.call(STATUS, &status), "held_elsewhere", &["-"]);
+    }
+    assert_eq!(host.command("snapshot"), before);
+    assert!(host.command("unload").starts_with("unloaded 0 "));
+    assert!(host.finish().success());
 }
 
 fn resident(host: &mut Host) -> u64 {

@@ -14,6 +14,10 @@
  *     load                    -> loaded FUNCTIONS ZFINIT         ZFINIT: its result, or - if not exported
  *     unload                  -> unloaded ZFUNLOAD gone|resident
  *     zfinit                  -> zfinit RESULT                   calls ZFInit once more
+ *     zfunload                -> zfunload RESULT                 calls ZFUnload, and leaves the library loaded
+ *     init on|off             -> ok       whether a load calls ZFInit, as another host might not; on at first
+ *     load-twice              -> loaded FUNCTIONS ZFINIT         as another kind of $ZF does beside the first
+ *     unload-once             -> unloaded ZFUNLOAD resident      ends one of the two, with its ZFUnload
  *     call N [HEX]            -> result STATUS LENGTH BYTES MS CPU_US CHECKS GAP_MS
  *     repeat COUNT N [HEX]    -> the result line of the last call
  *     fork N [HEX]            -> child RESULT-LINE, parent RESULT-LINE
@@ -113,6 +117,8 @@ typedef int (*unload_function)(void);
 
 static const char *library_path;
 static void *library;
+static void *second;            /* the same library, opened once more */
+static int init = 1;            /* whether a load calls ZFInit */
 static const struct host_entry *table;
 static int table_length;
 static int unload_allowed;
@@ -332,7 +338,10 @@ static void load(char *zfinit, size_t room)
     }
     if (table_length == MOST_FUNCTIONS)
         fatal("the table has no end");
-    unload_allowed = call_exported("ZFInit", zfinit, room) == 0;
+    unload_allowed = 1;
+    snprintf(zfinit, room, "-");
+    if (init)
+        unload_allowed = call_exported("ZFInit", zfinit, room) == 0;
 }
 
 static void need_library(void)
@@ -373,6 +382,37 @@ static void command_zfinit(void)
     need_library();
     call_exported("ZFInit", zfinit, sizeof zfinit);
     emit("zfinit %s", zfinit);
+}
+
+static void command_zfunload(void)
+{
+    char zfunload[16];
+    need_library();
+    call_exported("ZFUnload", zfunload, sizeof zfunload);
+    emit("zfunload %s", zfunload);
+}
+
+/* $ZF(-3) and $ZF(-5) know nothing of each other: each opens the file, takes the table and calls ZFInit and ZFUnload. */
+static void command_load_twice(void)
+{
+    char zfinit[16];
+    need_library();
+    second = library;
+    library = NULL;
+    load(zfinit, sizeof zfinit);
+    emit("loaded %d %s", table_length, zfinit);
+}
+
+static void command_unload_once(void)
+{
+    char zfunload[16];
+    if (second == NULL)
+        fatal("unload-once: the library is not loaded twice");
+    call_exported("ZFUnload", zfunload, sizeof zfunload);
+    if (dlclose(second) != 0)
+        fatal("dlclose: %s", dlerror());
+    second = NULL;
+    emit("unloaded %s resident", zfunload);
 }
 
 /* ---- Argument buffers: a counted string between watched margins ------------------------------------------------- */
@@ -808,6 +848,12 @@ static void obey(char *line)
         command_unload();
     } else if (strcmp(command, "zfinit") == 0) {
         command_zfinit();
+    } else if (strcmp(command, "zfunload") == 0) {
+        command_zfunload();
+    } else if (strcmp(command, "load-twice") == 0) {
+        command_load_twice();
+    } else if (strcmp(command, "unload-once") == 0) {
+        command_unload_once();
     } else if (strcmp(command, "call") == 0) {
         long number = next_number(command, &rest);
         command_call(1, number, next_request(command, &rest));
@@ -833,6 +879,8 @@ static void obey(char *line)
                 fatal("terminate-after: %ld is negative", terminate_after_ms);
         } else if (strcmp(command, "null-tables") == 0) {
             null_tables = next_switch(command, &rest);
+        } else if (strcmp(command, "init") == 0) {
+            init = next_switch(command, &rest);
         } else if (strcmp(command, "guard") == 0) {
             guard = next_switch(command, &rest);
         } else if (strcmp(command, "strsize") == 0) {
