@@ -7,6 +7,8 @@ mod common;
 mod clouds;
 #[path = "host/footprint.rs"]
 mod footprint;
+#[path = "host/memory.rs"]
+mod memory;
 #[path = "host/network.rs"]
 mod network;
 #[path = "host/time.rs"]

@@ -66,4 +66,25 @@ mod tests {
         // SAFETY: null is allowed.
         assert!(!unsafe { write(std::ptr::null_mut(), b"x") });
     }
+
+    /// Each buffer is as large as it has to be and lies at an odd address, so that a byte too many, and an access that needs
+    /// alignment, is outside of it or undefined: Miri sees both.
+    #[test]
+    fn not_a_byte_beyond_is_touched_whatever_the_length_and_the_alignment() {
+        for length in (0..64).chain([255, 256, 4_095, 65_535]) {
+            let text = vec![b'x'; length];
+            let mut host = vec![0xee; 1];
+            host.extend(buffer(&text, length));
+            // SAFETY: behind the first byte lies a length, and that many bytes.
+            assert_eq!(unsafe { read(host[1..].as_ptr().cast()) }.as_deref(), Some(text.as_slice()), "{length}");
+            host[1..].fill(0);
+            // SAFETY: as above.
+            assert!(unsafe { write(host[1..].as_mut_ptr().cast(), &text) });
+            assert_eq!((host[0], &host[3..]), (0xee, text.as_slice()), "{length}");
+        }
+        let mut host = buffer(b"as it was", 16);
+        // SAFETY: nothing is written: a length cannot say as much.
+        assert!(!unsafe { write(host.as_mut_ptr().cast(), &vec![0; 65_536]) });
+        assert_eq!(host, buffer(b"as it was", 16));
+    }
 }

@@ -36,7 +36,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// How long the program may take to end once its input has.
 const PATIENCE_AT_END: Duration = Duration::from_secs(30);
 
-/// Compiles the C host, unless it is there already, and gives the program. `CC` names the compiler (default `gcc`).
+/// Compiles the C host, unless it is there already, and gives the program. `CC` names the compiler (default `gcc`),
+/// `MIRRORVIP_HOST_FLAGS` has flags to be added, such as `-fsanitize=address`.
 ///
 /// # Panics
 /// If it does not compile; the message has what the compiler said.
@@ -59,11 +60,13 @@ fn build_from(more_flags: &[OsString]) -> PathBuf {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../host/host.c");
     let compiler = env::var_os("CC").unwrap_or_else(|| "gcc".into());
     let flags = ["-std=gnu99", "-O1", "-g", "-Wall", "-Wextra", "-Werror"];
+    let added = env::var("MIRRORVIP_HOST_FLAGS").unwrap_or_default();
+    let added: Vec<&str> = added.split_whitespace().collect();
 
     // The header may change without the flags changing, so a program that was built with one is not used again.
     let mut hasher = DefaultHasher::new();
     let text = fs::read(&source).unwrap_or_else(|why| panic!("{}: {why}", source.display()));
-    (&text, &compiler, flags, more_flags).hash(&mut hasher);
+    (&text, &compiler, flags, &added, more_flags).hash(&mut hasher);
     let directory = profile_directory().join("irishost");
     let program = directory.join(format!("host-{:016x}", hasher.finish()));
     if program.is_file() && more_flags.is_empty() {
@@ -75,6 +78,7 @@ fn build_from(more_flags: &[OsString]) -> PathBuf {
     let unfinished = program.with_extension(format!("{}-{build}", std::process::id()));
     let output = Command::new(&compiler)
         .args(flags)
+        .args(&added)
         .args(more_flags)
         .arg(&source)
         .arg("-o")
@@ -117,11 +121,26 @@ impl Host {
     /// # Panics
     /// As [`Host::spawn`].
     pub fn spawn_with(library_path: impl AsRef<Path>, adjust: impl FnOnce(&mut Command)) -> Self {
+        Self::spawn_under(&[], library_path, adjust)
+    }
+
+    /// [`Host::spawn_with`], under another program that runs it, such as `valgrind` with its options.
+    ///
+    /// # Panics
+    /// As [`Host::spawn`].
+    pub fn spawn_under(runner: &[&str], library_path: impl AsRef<Path>, adjust: impl FnOnce(&mut Command)) -> Self {
         let program = build();
         let (reader, writer) = io::pipe().expect("a pipe");
         let stdout = tempfile::tempfile().expect("a temporary file");
         let stderr = tempfile::tempfile().expect("a temporary file");
-        let mut command = Command::new(&program);
+        let mut command = match runner {
+            [] => Command::new(&program),
+            [runner, options @ ..] => {
+                let mut command = Command::new(runner);
+                command.args(options).arg(&program);
+                command
+            }
+        };
         command
             .arg(library_path.as_ref())
             .stdin(Stdio::piped())
