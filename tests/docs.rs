@@ -110,6 +110,35 @@ fn every_code_and_outcome_is_described() {
     }
 }
 
+/// Each text that a routine writes into messages.log by itself begins a row of the table, with its severity.
+#[test]
+fn every_line_of_the_routines_is_described() {
+    let page = fs::read_to_string(root().join("docs/operations.md")).expect("docs/operations.md");
+    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
+    let mut lines = 0;
+    for file in ["ZMIRROR.mac", "ZMIRRORVIP.mac", "ZSTART.mac", "ZSTOP.mac"] {
+        let text = fs::read_to_string(root().join("objectscript").join(file)).expect(file);
+        for call in text.lines().filter_map(|line| line.split("do WriteLine(").nth(1)) {
+            // What is not a text of its own is a report's.
+            let Some((severity, rest)) = call.split_once(", \"").filter(|(severity, _)| severity.len() == 1) else {
+                continue;
+            };
+            let words = rest.split(['"', ';']).next().expect("a first part").trim();
+            lines += 1;
+            let known = rows.iter().find(|row| row.contains(words));
+            let row =
+                known.unwrap_or_else(|| panic!("{file} writes {words:?}, which docs/operations.md does not describe"));
+            assert!(row.contains(&format!("| {severity} |")), "{words:?} has severity {severity}: {row}");
+        }
+        for line in text.lines().filter_map(|line| line.split("set text = \"mirrorvip: ").nth(1)) {
+            let words = line.split('"').next().expect("a first part").split(':').next().expect("one").trim();
+            lines += 1;
+            assert!(rows.iter().any(|row| row.contains(words)), "{file} writes {words:?}");
+        }
+    }
+    assert!(lines >= 15, "{lines} lines were found");
+}
+
 #[test]
 fn the_quick_start_is_two_commands_of_one_line() {
     let page = fs::read_to_string(root().join("README.md")).expect("README.md");
