@@ -11,6 +11,8 @@ mod footprint;
 mod memory;
 #[path = "host/network.rs"]
 mod network;
+#[path = "host/stalls.rs"]
+mod stalls;
 #[path = "host/time.rs"]
 mod time;
 

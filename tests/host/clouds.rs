@@ -15,35 +15,37 @@ fn takeover<C: Cloud>(cloud: &C, members: Value) -> Vec<u8> {
     request.to_string().into_bytes()
 }
 
+/// A mechanism: the scene that it needs, and what its configuration says beside the usual.
+struct Way<C> {
+    start: fn() -> C,
+    overlay: Value,
+}
+
+fn usual<C: Cloud>() -> Way<C> {
+    Way { start: C::start_held, overlay: json!({}) }
+}
+
 /// How many calls a takeover makes in which nothing goes wrong.
-fn calls_of<C: Cloud>(host: &mut Host) -> usize {
-    let cloud = C::start_held();
-    assert_ends(&host.call(ACQUIRE, &takeover(&cloud, json!({}))), "moved", &["-"]);
+fn calls_of<C: Cloud>(host: &mut Host, way: &Way<C>) -> usize {
+    let cloud = (way.start)();
+    let request = takeover(&cloud, json!({ "config": way.overlay }));
+    assert_ends(&host.call(ACQUIRE, &request), "moved", &["-"]);
     cloud.log().len()
 }
 
 /// The process is after each call as it was before the first, and had one thread all the time.
-fn leaves_nothing<C: Cloud>() {
+fn leaves_nothing<C: Cloud>(way: &Way<C>, faults: &[Fault]) {
     let mut host = start();
-    let calls = calls_of::<C>(&mut host);
+    let calls = calls_of(&mut host, way);
     let before = host.command("snapshot");
     assert!(before.starts_with("snapshot threads=1 "), "{before}");
-    let faults = [
-        Fault::error(403, "AccessDenied", "no"),
-        Fault::error(503, "ServiceUnavailable", "later"),
-        Fault::DropBefore,
-        Fault::DropAfter,
-        Fault::HalfBody,
-        Fault::Garbage("{".into()),
-        Fault::Garbage("<Nothing/>".into()),
-        Fault::HangAfter,
-    ];
     for n in 0..calls {
-        for fault in &faults {
-            let cloud = C::start_held();
+        for fault in faults {
+            let cloud = (way.start)();
             cloud.on(Rule::nth("*", n, fault.clone()));
-            let http = json!({ "http": { "requestTimeoutMs": 300 } });
-            let request = takeover(&cloud, json!({ "config": http, "deadlineSeconds": 2 }));
+            let mut config = json!({ "http": { "requestTimeoutMs": 300 } });
+            merge(&mut config, &way.overlay);
+            let request = takeover(&cloud, json!({ "config": config, "deadlineSeconds": 2 }));
             let (answer, threads) = host.max_threads_while(&format!("call {ACQUIRE} {}", hex(&request)));
             let result = CallResult::parse(&answer);
             assert!(
@@ -59,10 +61,29 @@ fn leaves_nothing<C: Cloud>() {
     assert_eq!((String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr)), ("".into(), "".into()));
 }
 
+/// Everything that a call can meet.
+fn all() -> Vec<Fault> {
+    vec![
+        Fault::error(403, "AccessDenied", "no"),
+        Fault::error(503, "ServiceUnavailable", "later"),
+        Fault::DropBefore,
+        Fault::DropAfter,
+        Fault::HalfBody,
+        Fault::Garbage("{".into()),
+        Fault::Garbage("<Nothing/>".into()),
+        Fault::HangAfter,
+    ]
+}
+
+/// One each of: refused, lost, and silent.
+fn some() -> Vec<Fault> {
+    vec![Fault::error(403, "AccessDenied", "no"), Fault::DropAfter, Fault::HangAfter]
+}
+
 /// Whatever it waits for, a call ends when the process is to end, and at its deadline.
 fn ends_when_told<C: Cloud>() {
     let mut host = start();
-    let calls = calls_of::<C>(&mut host);
+    let calls = calls_of(&mut host, &usual::<C>());
     for n in 0..calls {
         for fault in [Fault::HangBefore, Fault::HangAfter] {
             let told = Duration::from_millis(300);
@@ -105,17 +126,65 @@ fn tells_what_was_sent<C: Cloud>(write: &str, call: &str) {
 
 #[test]
 fn whatever_goes_wrong_on_aws_nothing_is_left() {
-    leaves_nothing::<aws::Simulator>();
+    leaves_nothing(&usual::<aws::Simulator>(), &all());
+}
+
+#[test]
+fn on_other_ways_in_aws_nothing_is_left() {
+    const ADDRESS: &str = "10.0.1.200";
+    const ELASTIC: &str = "eipalloc-00000000000000001";
+    let secondary = || {
+        let mut world = aws::World::overlay(1);
+        let second = world.interface_mut(aws::ENI_B).expect("there");
+        second.subnet = aws::SUBNET_A.into();
+        second.primary_private_ip = "10.0.1.11".parse().expect("an address");
+        let first = world.interface_mut(aws::ENI_A).expect("there");
+        first.secondary_private_ips = vec![ADDRESS.parse().expect("an address")];
+        aws::Simulator::start(world)
+    };
+    leaves_nothing(
+        &Way { start: secondary, overlay: json!({ "vip": ADDRESS, "aws": { "mechanism": "secondaryIp" } }) },
+        &some(),
+    );
+    let elastic = || {
+        let cloud = aws::Simulator::start_held();
+        cloud.change(|world| {
+            world.add_address(ELASTIC, "203.0.113.10");
+            world.associate(ELASTIC, aws::ENI_A);
+        });
+        cloud
+    };
+    leaves_nothing(&Way { start: elastic, overlay: json!({ "aws": { "publicIp": ELASTIC } }) }, &some());
+}
+
+#[test]
+fn on_other_ways_in_azure_nothing_is_left() {
+    let route = || azure::Simulator::start(azure::World::routes());
+    let overlay = json!({
+        "vip": "10.1.0.254/32", "azure": { "mechanism": "route", "routeTables": [azure::ROUTE_TABLE] },
+    });
+    leaves_nothing(&Way { start: route, overlay }, &some());
+    let public = || azure::Simulator::start(azure::World::article_with_public_ip());
+    leaves_nothing(&Way { start: public, overlay: json!({ "azure": { "publicIp": azure::PUBLIC_IP } }) }, &some());
+}
+
+#[test]
+fn on_other_ways_in_gcp_nothing_is_left() {
+    let route = || gcp::Simulator::start(gcp::World::routes());
+    let overlay = json!({ "vip": gcp::ROUTED_VIP, "gcp": { "mechanism": "route" } });
+    leaves_nothing(&Way { start: route, overlay }, &some());
+    let public = || gcp::Simulator::start(gcp::World::article_with_public_ip());
+    leaves_nothing(&Way { start: public, overlay: json!({ "gcp": { "publicIp": gcp::PUBLIC_IP } }) }, &some());
 }
 
 #[test]
 fn whatever_goes_wrong_on_azure_nothing_is_left() {
-    leaves_nothing::<azure::Simulator>();
+    leaves_nothing(&usual::<azure::Simulator>(), &all());
 }
 
 #[test]
 fn whatever_goes_wrong_on_gcp_nothing_is_left() {
-    leaves_nothing::<gcp::Simulator>();
+    leaves_nothing(&usual::<gcp::Simulator>(), &all());
 }
 
 #[test]
