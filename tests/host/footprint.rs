@@ -4,7 +4,8 @@ use super::*;
 use cloudsim::{Fault, Rule, aws, aws::STATIC_KEY, aws::STATIC_SECRET, azure, gcp};
 use common::{ACQUIRE, CHECK, RELEASE, STATUS, VERSION, scenes::Cloud};
 use irishost::c_host::{build_with_header, hex};
-use std::{fs, path::Path};
+use nix::libc;
+use std::{fs, os::unix::process::CommandExt, path::Path};
 
 /// A call, and how it has to end.
 struct Scene {
@@ -206,6 +207,38 @@ fn flat<C: Cloud>() {
     say(&format!("{}: one status: {cpu:?} of processor time, {elapsed:?} in all; {large} KiB resident", C::API));
     assert!(large < small + 4 * 1024, "{calls} calls: from {small} KiB to {large} KiB");
     assert_ends(&result, "held_elsewhere", &["-"]);
+}
+
+/// How much of its stack the database process has left, nobody knows. What ships is content with half a megabyte in all; a debug
+/// build wants more.
+#[test]
+fn a_small_stack_is_enough() {
+    content_with::<aws::Simulator>(times(2048, 512));
+    content_with::<azure::Simulator>(times(2048, 512));
+    content_with::<gcp::Simulator>(times(2048, 512));
+}
+
+fn content_with<C: Cloud>(kib: usize) {
+    let cloud = C::start_held();
+    let request = json!({ "config": cloud.config(C::MEMBERS[1]) }).to_string().into_bytes();
+    let mut host = start_with(|command| small_stack(command, 1024 * kib as u64));
+    assert_ends(&host.call(ACQUIRE, &request), "moved", &["-"]);
+    assert_ends(&host.call(RELEASE, &request), "released", &["-"]);
+    say(&format!("{}: a stack of {kib} KiB was enough", C::API));
+}
+
+fn small_stack(command: &mut Command, bytes: u64) {
+    let limit = move || {
+        let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
+        // SAFETY: a system call with a value of ours, between fork and exec.
+        if unsafe { libc::setrlimit(libc::RLIMIT_STACK, &limit) } == 0 {
+            Ok(())
+        } else {
+            Err(io::Error::last_os_error())
+        }
+    };
+    // SAFETY: the closure makes one system call and allocates nothing.
+    unsafe { command.pre_exec(limit) };
 }
 
 /// One kind of `$ZF` may load it beside another, and each ends by itself.
