@@ -255,7 +255,14 @@ const DAMAGE: &[(Check, &str, &str, &str)] = &[
         "set to = folder_name_\"-\"_##class(%File).GetFileSize(from)_\".so\"",
         "do Check(##class(%File).Delete(to), \"x\")",
     ),
-    (install::own_routines, "ZMIRRORVIPSETUP.mac", "&& ('$$IsOurs(routine))", "&& ($$IsOurs(routine))"),
+    (install::own_routines, "ZMIRRORVIPSETUP.mac", "return '$$IsOurs(routine)", "return $$IsOurs(routine)"),
+    (install::own_routines, "ZMIRRORVIPSETUP.mac", "return ##class(%Routine).Exists(routine_\".INT\")", "return 0"),
+    (
+        install::from_nothing,
+        "ZMIRRORVIPSETUP.mac",
+        "set sample = $$InManagerDirectory(\"mirrorvip.sample.json\")",
+        "set sample = to",
+    ),
     (
         install::own_routines,
         "ZMIRRORVIPSETUP.mac",

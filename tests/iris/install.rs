@@ -58,7 +58,10 @@ pub fn from_nothing(sources: &Sources) {
     assert_eq!(fs::read_to_string(&file).expect("copied"), "the library");
     assert!(!file.with_extension("so.new").exists());
     assert_eq!(site.node(&["library"]).as_deref(), file.to_str());
-    assert_eq!(fs::read_to_string(site.configuration()).expect("the sample"), r#"{"cloud":"aws"}"#);
+    // The sample is not in force: the watch would take its VIP.
+    let sample = site.configuration().with_file_name("mirrorvip.sample.json");
+    assert_eq!(fs::read_to_string(sample).expect("the sample"), r#"{"cloud":"aws"}"#);
+    assert!(!site.configuration().exists());
     for routine in ["ZMIRROR", "%ZSTART", "%ZSTOP"] {
         assert!(site.iris.routine(routine).is_some_and(|text| text.contains("Made by mirrorvip:")), "{routine}");
     }
@@ -69,7 +72,7 @@ pub fn from_nothing(sources: &Sources) {
     for (class, method) in [("ZMIRRORVIP.Task", "OnTask"), ("ZMIRRORVIP.Metrics", "GetSensors")] {
         assert_eq!(site.iris.run_method(class, method, &[]).value.as_deref(), Some("1"), "{class}");
     }
-    assert!(said.contains("Next: edit ") && said.contains("do Check^ZMIRRORVIP"), "{said}");
+    assert!(said.contains("Next: ") && said.contains("do Check^ZMIRRORVIP"), "{said}");
     assert_eq!(site.hook("NotifyBecomePrimary^ZMIRROR").as_deref(), Some("1"));
     assert_eq!(site.line(), (0, "VIP moved".into()));
 }
@@ -88,6 +91,7 @@ pub fn repeated(sources: &Sources) {
     assert_eq!(site.iris.stored("%SYS.Task", "TaskClass").len(), 1);
     assert_eq!(site.iris.stored("SYS.Monitor.SAM.Config", "Class").len(), 1);
     assert!(said.contains("kept          the task mirrorvip"), "{said}");
+    assert!(said.contains(&format!("kept          {}", site.configuration().display())), "{said}");
 }
 
 /// A process may have the old file mapped: its bytes stay, and the new ones come under another name.
@@ -132,6 +136,12 @@ pub fn own_routines(sources: &Sources) {
     }
     uninstall(&mut site);
     assert!(site.iris.routine("ZMIRROR").is_some_and(|text| text.contains("^site")));
+    // One of which there is intermediate code alone is a site's own as well.
+    let (mut site, release) = unpacked(sources);
+    site.iris.add_intermediate("ZMIRROR");
+    let said = install(&mut site, &release);
+    assert_eq!(site.iris.routine("ZMIRROR"), None);
+    assert!(said.contains("ZMIRROR (the site's own). Add to "), "{said}");
     // One that calls it already has nothing to add.
     let (mut site, release) = unpacked(sources);
     site.iris
@@ -150,6 +160,7 @@ pub fn removed(sources: &Sources) {
     install(&mut site, &release);
     fs::write(release.join("libmirrorvip.so"), "another library").expect("a file");
     install(&mut site, &release);
+    fs::write(site.configuration(), r#"{"cloud":"azure"}"#).expect("the site's own");
     uninstall(&mut site);
     for routine in ["ZMIRROR", "%ZSTART", "%ZSTOP", "ZMIRRORVIP", "ZMIRRORVIPSETUP"] {
         assert_eq!(site.iris.routine(routine), None, "{routine}");

@@ -59,6 +59,12 @@ pub fn others(sources: &Sources) {
         run_task(&mut site);
         assert_eq!((called(&library).len(), site.lines().len()), (0, 0), "{mirror:?}");
     }
+    // One that nobody has configured yet has nothing to look at.
+    let library = sees(&["unheld"]);
+    let mut site = Site::new(sources).library(&library);
+    std::fs::remove_file(site.configuration()).expect("it was there");
+    run_task(&mut site);
+    assert_eq!((called(&library).len(), site.lines().len()), (0, 0));
     // An instance by itself looks where it is to hold the VIP.
     let library = sees(&["held"]);
     let mut site = Site::new(sources).library(&library).role(Role::None).configured(json!({ "standalone": true }));

@@ -20,7 +20,7 @@ use errors::{IrisError, Outcome, Stop};
 use mirror::Mirror;
 use process::{Device, Process};
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     path::Path,
     rc::Rc,
 };
@@ -73,6 +73,7 @@ impl Iris {
             natives: Rc::new(Natives::standard()),
             stored: BTreeMap::new(),
             orders: Orders::default(),
+            intermediate: BTreeSet::new(),
             version: "IRIS for UNIX (Ubuntu Server LTS for x86-64 Containers) 2024.1 (Build 267_2U)".into(),
             step_limit: 1_000_000,
         };

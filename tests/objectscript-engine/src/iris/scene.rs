@@ -92,6 +92,11 @@ impl Iris {
         self.world.routine("%SYS", name).map(|routine| routine.text.clone())
     }
 
+    /// A routine in %SYS of which there is intermediate code and no source, as older sites have them. It cannot be run here.
+    pub fn add_intermediate(&mut self, name: &str) {
+        self.world.intermediate.insert(name.into());
+    }
+
     /// Somebody else holds a lock, such as `^A("b")`: for so many seconds, or for good.
     pub fn hold_lock(&mut self, name: &str, seconds: Option<f64>) {
         let holder = Holder { process: 0, count: 1, until: seconds.map(|seconds| self.world.now + seconds) };

@@ -7,7 +7,7 @@ use crate::{
     value::{Node, Object, Value},
 };
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     path::{Component, Path, PathBuf},
     rc::Rc,
 };
@@ -100,6 +100,8 @@ pub struct World {
     pub stored: BTreeMap<String, Vec<(i64, Object)>>,
     pub orders: Orders,
     pub version: String,
+    /// Routines in %SYS of which there is intermediate code alone.
+    pub intermediate: BTreeSet<String>,
     pub step_limit: u64,
 }
 

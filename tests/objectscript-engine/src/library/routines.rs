@@ -40,6 +40,12 @@ pub fn register(natives: &mut Natives) {
     }
 
     natives.add(ROUTINE, "Exists", 1..=1, |call| {
+        // Of a routine that was compiled here there is intermediate code as well.
+        if let Some(name) = call.text(0).strip_suffix(".INT") {
+            let namespace = World::home(&call.run.process.namespace, name).to_owned();
+            let compiled = call.run.world.routine(&namespace, name).is_some();
+            return Ok(Value::from(compiled || call.run.world.intermediate.contains(name)));
+        }
         let (namespace, name) = named(call, 0)?;
         Ok(Value::from(call.run.world.routine(&namespace, &name).is_some()))
     });
