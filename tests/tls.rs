@@ -3,8 +3,12 @@
 #[path = "common/mod.rs"]
 mod common;
 
-use cloudsim::aws::{ENI_A, ENI_B, MEMBER_B, Simulator, World};
+use cloudsim::{
+    aws::{ENI_A, ENI_B, MEMBER_B, Simulator, World},
+    server::Tls,
+};
 use common::{ACQUIRE, assert_error, assert_message, assert_outcome, call, merge};
+use irishost::c_host::Host;
 use serde_json::{Value, json};
 use std::{
     io::{BufRead, BufReader, Write},
@@ -22,6 +26,11 @@ fn sim() -> Simulator {
 }
 
 fn acquire(sim: &Simulator, overlay: Value) -> Value {
+    call(ACQUIRE, &request(sim, overlay))
+}
+
+/// What a hook asks, with a configuration that `overlay` goes over.
+fn request(sim: &Simulator, overlay: Value) -> Value {
     let mut request = json!({
         "reason": "NotifyBecomePrimary",
         "deadlineSeconds": 3,
@@ -31,7 +40,7 @@ fn acquire(sim: &Simulator, overlay: Value) -> Value {
         },
     });
     merge(&mut request, &json!({ "config": overlay }));
-    call(ACQUIRE, &request)
+    request
 }
 
 /// The authority of the simulator as a file, as an administrator would have it.
@@ -70,18 +79,82 @@ fn another_authority_does_not_do() {
 }
 
 #[test]
+fn a_certificate_for_another_name_or_another_time_does_not_do() {
+    for (tls, why) in [
+        (Tls::of(&["ec2.example.com"], 4096), "not valid for name"),
+        // Neither does a part of the name, nor the address behind it.
+        (Tls::of(&["localhost.example.com", "127.0.0.1"], 4096), "not valid for name"),
+        (Tls::of(&["localhost"], 2001), "expired"),
+    ] {
+        let mut world = World::overlay(1);
+        world.set_route(&World::table_id(1), VIP, ENI_A);
+        let sim = Simulator::start_tls_with(world, tls);
+        let bundle = bundle(&sim);
+        let report = acquire(&sim, json!({ "http": { "caBundle": bundle.path() } }));
+        assert_error(&report, "not_moved", "unavailable");
+        assert_message(&report, why);
+        assert!(sim.log().iter().all(|call| call.face == "imds"), "no request, and so no signature, went out");
+    }
+}
+
+/// There is no switch: not under any of the names that it has elsewhere, and not in the environment.
+#[test]
+fn the_verification_cannot_be_turned_off() {
+    let sim = sim();
+    let keys = ["verify", "tlsVerify", "verifyTls", "insecure", "skipVerify", "insecureSkipVerify", "noVerifySsl"];
+    for key in keys {
+        for value in [json!(true), json!(false)] {
+            let report = acquire(&sim, json!({ "http": { key: value } }));
+            assert_error(&report, "not_moved", "invalid_config");
+            assert_message(&report, key);
+        }
+    }
+    let variables = [
+        ("AWS_CA_BUNDLE", "/dev/null"),
+        ("CURL_INSECURE", "1"),
+        ("NODE_TLS_REJECT_UNAUTHORIZED", "0"),
+        ("PYTHONHTTPSVERIFY", "0"),
+        ("SSL_NO_VERIFY", "1"),
+    ];
+    let request = request(&sim, json!({})).to_string();
+    let mut process = Host::spawn(irishost::library_path(), variables);
+    let report = process.call(ACQUIRE, request.as_bytes()).json();
+    assert_error(&report, "not_moved", "unavailable");
+    assert_message(&report, "certificate");
+    assert!(sim.log().iter().all(|call| call.face == "imds"), "{:?}", sim.log());
+}
+
+#[test]
 fn the_proxy_carries_the_api_and_never_the_metadata_service() {
     let sim = sim();
     let bundle = bundle(&sim);
     let (url, asked) = proxy();
     let report = acquire(&sim, json!({ "http": { "caBundle": bundle.path(), "proxy": url } }));
     assert_outcome(&report, "moved");
+    assert_only_the_api(&sim, &asked);
+}
+
+/// The proxy was asked for the way to EC2, and for nothing else.
+#[track_caller]
+fn assert_only_the_api(sim: &Simulator, asked: &Mutex<Vec<String>>) {
     let asked = asked.lock().expect("not poisoned").clone();
     let port = sim.ec2_url().rsplit(':').next().expect("a port").to_owned();
     assert!(
         !asked.is_empty() && asked.iter().all(|line| line.starts_with(&format!("CONNECT localhost:{port}"))),
         "{asked:?}"
     );
+}
+
+#[test]
+fn a_proxy_of_the_environment_carries_the_api_and_never_the_metadata_service() {
+    let sim = sim();
+    let bundle = bundle(&sim);
+    let (url, asked) = proxy();
+    let names = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+    let request = request(&sim, json!({ "http": { "caBundle": bundle.path() } })).to_string();
+    let mut process = Host::spawn(irishost::library_path(), names.map(|name| (name, &url)));
+    assert_outcome(&process.call(ACQUIRE, request.as_bytes()).json(), "moved");
+    assert_only_the_api(&sim, &asked);
 }
 
 #[test]

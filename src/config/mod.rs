@@ -9,6 +9,7 @@ pub mod aws;
 pub mod azure;
 #[cfg(feature = "gcp")]
 pub mod gcp;
+pub mod near;
 mod problem;
 pub mod source;
 mod vip;
@@ -20,7 +21,7 @@ use crate::error::{Code, Error, Result};
 use problem::Place;
 use serde::Deserialize;
 use serde_json::Value;
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -61,7 +62,7 @@ enum RepairDrift {
 }
 
 /// How a cloud is reached over HTTP. The metadata service is never reached through a proxy.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Http {
     pub proxy: Option<String>,
     pub no_proxy: Option<String>,
@@ -69,6 +70,13 @@ pub struct Http {
     pub ca_bundle: Option<Vec<u8>>,
     pub connect_timeout: Duration,
     pub request_timeout: Duration,
+}
+
+/// Without the proxy, whose URL may carry a password.
+impl fmt::Debug for Http {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Http").field("has_proxy", &self.proxy.is_some()).finish_non_exhaustive()
+    }
 }
 
 /// `deadlineSeconds`, in a configuration and in a request.

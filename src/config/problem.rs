@@ -1,5 +1,6 @@
 //! How a mistake in the configuration is told: the place, what stood there, what was expected.
 
+use super::near::may_be_sent;
 use crate::error::{Code, Error};
 use serde::{
     Deserialize, Deserializer,
@@ -173,30 +174,16 @@ impl Place {
         }
     }
 
-    /// A URL that replaces a cloud's own. Plain http is for loopback, link-local and the metadata addresses: anywhere
-    /// else it would carry credentials in the clear.
+    /// A URL that replaces a cloud's own.
     pub fn endpoint(&self, found: &str) -> Result<(), Problem> {
         let expected = "an https URL (plain http only to loopback, link-local and metadata addresses)";
         let url = reqwest::Url::parse(found).map_err(|_| self.problem(found, expected))?;
-        let plain = match url.host() {
-            Some(url::Host::Ipv4(ip)) => ip.is_loopback() || ip.is_link_local(),
-            Some(url::Host::Ipv6(ip)) => {
-                // fd00:ec2::254 is the AWS metadata service over IPv6.
-                ip.is_loopback() || ip.is_unicast_link_local() || ip.segments() == [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254]
-            }
-            Some(url::Host::Domain(name)) => {
-                matches!(name, "localhost" | "metadata.google.internal" | "metadata")
-            }
-            None => false,
-        };
         let carries_more =
             !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some();
-        match url.scheme() {
-            _ if carries_more => Err(self.problem("(not shown)", "a URL without user, password, query or fragment")),
-            "https" if url.has_host() => Ok(()),
-            "http" if plain => Ok(()),
-            _ => Err(self.problem(found, expected)),
+        if carries_more {
+            return Err(self.problem("(not shown)", "a URL without user, password, query or fragment"));
         }
+        if may_be_sent(&url) { Ok(()) } else { Err(self.problem(found, expected)) }
     }
 }
 

@@ -153,6 +153,10 @@ fn every_mistake_names_place_found_and_expected() {
 fn a_proxy_password_is_never_shown() {
     let message = refused(r#"{"cloud":"aws","vip":"10.1.1.1","aws":{},"http":{"proxy":"ftp://me:secret@proxy"}}"#);
     assert!(!message.contains("secret"), "{message}");
+    let text = r#"{"cloud":"aws","vip":"10.1.1.1","aws":{},"http":{"proxy":"http://me:secret@proxy:3128"}}"#;
+    let config = accepted(text);
+    assert!(config.http.proxy.as_ref().is_some_and(|url| url.contains("secret")));
+    assert!(!format!("{config:?}").contains("secret"), "{config:?}");
 }
 
 #[test]

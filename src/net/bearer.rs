@@ -2,8 +2,9 @@
 //! sent.
 
 use super::{
-    client::{Sent, Trouble, read_body},
+    client::{self, LARGEST_RESOURCE, Sent, Trouble, read_body},
     retry::{Caller, Kind},
+    secret::Secret,
 };
 use crate::{
     deadline::Deadline,
@@ -18,13 +19,13 @@ use tokio::{sync::Mutex, time::Instant};
 /// Where tokens come from.
 #[allow(async_fn_in_trait)] // One thread: nothing here needs to be Send.
 pub trait Tokens {
-    async fn fetch(&self, caller: &Caller) -> Result<String>;
+    async fn fetch(&self, caller: &Caller) -> Result<Secret>;
 }
 
 pub struct Bearer<T> {
     tokens: T,
     caller: Caller,
-    token: Mutex<Option<String>>,
+    token: Mutex<Option<Secret>>,
 }
 
 /// An answer, read to its end.
@@ -58,7 +59,7 @@ impl<T: Tokens> Bearer<T> {
         kind: Kind,
         call: &str,
         target: &str,
-        attempt: impl AsyncFn(&str) -> Result<A>,
+        attempt: impl AsyncFn(&Secret) -> Result<A>,
     ) -> Result<A> {
         self.call_by(&self.caller, kind, call, target, attempt).await
     }
@@ -70,7 +71,7 @@ impl<T: Tokens> Bearer<T> {
         kind: Kind,
         call: &str,
         target: &str,
-        attempt: impl AsyncFn(&str) -> Result<A>,
+        attempt: impl AsyncFn(&Secret) -> Result<A>,
     ) -> Result<A> {
         let mut renewed = false;
         loop {
@@ -88,7 +89,7 @@ impl<T: Tokens> Bearer<T> {
         }
     }
 
-    async fn token(&self) -> Result<String> {
+    async fn token(&self) -> Result<Secret> {
         let mut place = self.deadline().guard(self.token.lock()).await?;
         if let Some(token) = &*place {
             return Ok(token.clone());
@@ -117,19 +118,20 @@ impl<T: Tokens> Bearer<T> {
 /// Sends a request as the owner of the token and reads its answer, whatever the status.
 ///
 /// # Errors
-/// `unavailable` when it certainly was not carried out, or only reads; `ambiguous` for a change that may have been.
-pub async fn send(kind: Kind, request: RequestBuilder, token: &str) -> Result<Answer> {
+/// `unavailable` when it certainly was not carried out, or only reads; `unexpected` for a read whose answer is too large;
+/// `ambiguous` for a change that may have been made.
+pub async fn send(kind: Kind, request: RequestBuilder, token: &Secret) -> Result<Answer> {
     let lost = |trouble: Trouble| match (kind, trouble.sent) {
         (Kind::Change, Sent::Maybe) => {
             Error::new(Code::Ambiguous, format!("the answer was lost: {trouble}"), trouble.remedy)
                 .with(|details| details.maybe_done = true)
         }
-        _ => trouble.unavailable(),
+        _ => trouble.of_no_change(),
     };
-    let response = request.bearer_auth(token).send().await.map_err(Trouble::from_reqwest).map_err(lost)?;
+    let response = client::send(request.bearer_auth(token.reveal())).await.map_err(lost)?;
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
-    let body = read_body(response).await.map_err(lost)?;
-    Ok(Answer { status, headers, body: without(body, token) })
+    let body = read_body(response, LARGEST_RESOURCE).await.map_err(lost)?;
+    Ok(Answer { status, headers, body: without(body, token.reveal()) })
 }
 
 /// An answer that echoes the token must not bring it into a report.

@@ -5,10 +5,10 @@
 
 use super::dns::Resolver;
 use crate::{
-    config::Http,
+    config::{Http, near},
     error::{Code, Error, Result},
 };
-use reqwest::{ClientBuilder, NoProxy, Proxy, Response, redirect};
+use reqwest::{ClientBuilder, NoProxy, Proxy, Request, RequestBuilder, Response, header::HeaderMap, redirect};
 use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},
@@ -17,8 +17,16 @@ use std::{fmt, sync::Arc, time::Duration};
 
 pub use reqwest::Client;
 
-/// An answer larger than this is none: two hundred route tables with a thousand routes each stay well below.
-const LARGEST_ANSWER: usize = 64 << 20;
+/// A larger answer is none. EC2 tells a hundred route tables at once, with a thousand routes each at the most.
+pub const LARGEST_OF_EC2: usize = 64 << 20;
+/// Azure's and Google's answers tell single resources, up to 32 of them at once. The largest is a VM with 512 KiB of
+/// metadata of its own.
+pub const LARGEST_RESOURCE: usize = 16 << 20;
+/// What the metadata services are asked for has some thousand bytes.
+pub const LARGEST_METADATA: usize = 1 << 20;
+
+/// Headers that nobody is to see: not in a debugging output, and not in the table by which HTTP/2 compresses headers.
+const SECRET_HEADERS: [&str; 3] = ["authorization", "x-amz-security-token", "x-aws-ec2-metadata-token"];
 
 /// For the cloud's API: through the configured proxy, trusting the operating system's roots and the configured bundle.
 ///
@@ -110,10 +118,45 @@ fn internal(error: &(dyn std::error::Error + 'static)) -> Error {
     )
 }
 
+/// Sends a request, unless it would be in the clear to somewhere else.
+///
+/// # Errors
+/// The connection's trouble.
+pub async fn send(request: RequestBuilder) -> std::result::Result<Response, Trouble> {
+    let (client, request) = request.build_split();
+    execute(&client, request.map_err(Trouble::from_reqwest)?).await
+}
+
+/// The same, of a request that somebody else has made. Everything that this library sends passes here.
+///
+/// # Errors
+/// The connection's trouble.
+pub async fn execute(client: &Client, mut request: Request) -> std::result::Result<Response, Trouble> {
+    if !near::may_be_sent(request.url()) {
+        return Err(Trouble {
+            sent: Sent::No,
+            code: Code::InvalidConfig,
+            message: format!("{} may not be reached over plain http", request.url().host_str().unwrap_or("this host")),
+            remedy: "use https; plain http goes to loopback and link-local addresses only",
+        });
+    }
+    hide(request.headers_mut());
+    client.execute(request).await.map_err(Trouble::from_reqwest)
+}
+
+fn hide(headers: &mut HeaderMap) {
+    for name in SECRET_HEADERS {
+        if let Some(value) = headers.get_mut(name) {
+            value.set_sensitive(true);
+        }
+    }
+}
+
 /// Why no usable answer came, and whether the request may have reached the cloud all the same.
 #[derive(Debug, Clone)]
 pub struct Trouble {
     pub sent: Sent,
+    pub code: Code,
     pub message: String,
     pub remedy: &'static str,
 }
@@ -134,12 +177,12 @@ impl Trouble {
         } else {
             "check that this machine reaches the endpoint: DNS, routes, security groups, proxy"
         };
-        Trouble { sent, message, remedy }
+        Trouble { sent, code: Code::Unavailable, message, remedy }
     }
 
     /// As an error of a call that only reads, or whose change certainly did not start.
-    pub fn unavailable(&self) -> Error {
-        Error::new(Code::Unavailable, self.message.clone(), self.remedy)
+    pub fn of_no_change(&self) -> Error {
+        Error::new(self.code, self.message.clone(), self.remedy)
     }
 }
 
@@ -151,16 +194,25 @@ impl fmt::Display for Trouble {
 
 impl std::error::Error for Trouble {}
 
-/// The whole body, but not more than [`LARGEST_ANSWER`].
+/// The whole body, but not more than `most` bytes. No answer is unpacked: none is asked for in a compressed form.
 ///
 /// # Errors
-/// The connection's trouble; the request had been sent.
-pub async fn read_body(mut response: Response) -> std::result::Result<Vec<u8>, Trouble> {
+/// The connection's trouble, `unexpected` for a body that is larger; the request had been sent.
+pub async fn read_body(mut response: Response, most: usize) -> std::result::Result<Vec<u8>, Trouble> {
+    let too_large = || Trouble {
+        sent: Sent::Maybe,
+        code: Code::Unexpected,
+        message: format!("the answer is larger than {most} bytes"),
+        remedy: "something else answers at the endpoint; look for a proxy, and at `endpoints` in the configuration",
+    };
+    // What is announced is believed only where it is too much: nothing is set aside for it.
+    if response.content_length().is_some_and(|length| length > most as u64) {
+        return Err(too_large());
+    }
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(Trouble::from_reqwest)? {
-        if body.len() + chunk.len() > LARGEST_ANSWER {
-            let message = format!("the answer is larger than {LARGEST_ANSWER} bytes");
-            return Err(Trouble { sent: Sent::Maybe, message, remedy: "check what stands at the endpoint" });
+        if body.len() + chunk.len() > most {
+            return Err(too_large());
         }
         body.extend_from_slice(&chunk);
     }
@@ -198,6 +250,17 @@ mod tests {
         fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
             Some(&self.0)
         }
+    }
+
+    #[test]
+    fn what_carries_a_secret_is_not_printed() {
+        let mut headers = HeaderMap::new();
+        for name in SECRET_HEADERS {
+            headers.insert(name, "Bearer ya29.c.secret".parse().expect("a value"));
+        }
+        hide(&mut headers);
+        let text = format!("{headers:?}");
+        assert!(!text.contains("secret") && SECRET_HEADERS.iter().all(|name| text.contains(name)), "{text}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! told when they do not answer.
 
 use super::{
-    client::{Trouble, read_body},
+    client::{self, LARGEST_METADATA, Trouble, read_body},
     retry::Policy,
 };
 use crate::error::{Code, Error, Result};
@@ -33,16 +33,21 @@ impl Service {
     /// Sends a request and reads the answer to its end.
     ///
     /// # Errors
-    /// `unavailable` when there is none.
+    /// `unavailable` when there is none, `unexpected` when it is too large to be one.
     pub async fn send(&self, request: RequestBuilder) -> Result<(u16, Vec<u8>)> {
-        let response = request.send().await.map_err(|error| self.unreachable(&Trouble::from_reqwest(error)))?;
+        let response = client::send(request).await.map_err(|trouble| self.unreachable(&trouble))?;
         let status = response.status().as_u16();
-        let body = read_body(response).await.map_err(|trouble| self.unreachable(&trouble))?;
+        let body = read_body(response, LARGEST_METADATA).await.map_err(|trouble| self.unreachable(&trouble))?;
         Ok((status, body))
     }
 
     fn unreachable(&self, trouble: &Trouble) -> Error {
-        Error::new(Code::Unavailable, format!("{} cannot be reached: {trouble}", self.name), self.remedy)
+        match trouble.code {
+            Code::Unavailable => {
+                Error::new(Code::Unavailable, format!("{} cannot be reached: {trouble}", self.name), self.remedy)
+            }
+            code => Error::new(code, format!("{}: {trouble}", self.name), trouble.remedy),
+        }
     }
 
     pub fn refused(&self, code: Code, status: u16) -> Error {

@@ -6,3 +6,4 @@ pub mod client;
 mod dns;
 pub mod metadata;
 pub mod retry;
+pub mod secret;

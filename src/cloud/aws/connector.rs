@@ -1,7 +1,10 @@
 //! Lets the AWS SDK speak through this library's own HTTP client, so that time-outs, proxy, roots and name look-ups are
 //! the same for every cloud, and nothing runs on a second thread.
 
-use crate::net::client::{Client, Sent, Trouble, read_body};
+use crate::{
+    error::Code,
+    net::client::{self, Client, LARGEST_OF_EC2, Sent, Trouble, read_body},
+};
 use aws_smithy_runtime_api::{
     client::{
         http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
@@ -30,15 +33,20 @@ impl HttpConnector for Connector {
             // EC2 and STS requests are small forms that are in memory.
             let request = request.map(|body| body.bytes().map(<[u8]>::to_vec).unwrap_or_default());
             let request = reqwest::Request::try_from(request).map_err(|error| ConnectorError::user(error.into()))?;
-            let response = client.execute(request).await.map_err(Trouble::from_reqwest).map_err(to_connector_error)?;
+            let response = client::execute(&client, request).await.map_err(to_connector_error)?;
             let status = StatusCode::try_from(response.status().as_u16())
                 .map_err(|error| ConnectorError::other(error.into(), None))?;
             let headers = response.headers().clone();
-            let body = read_body(response).await.map_err(to_connector_error)?;
+            let body = read_body(response, LARGEST_OF_EC2).await.map_err(to_connector_error)?;
             if status.is_success() && !is_whole(&body) {
                 let message = "the answer is no whole document of this API".to_owned();
                 let remedy = "something between this machine and AWS cuts answers or gives its own; look for a proxy";
-                return Err(to_connector_error(Trouble { sent: Sent::Maybe, message, remedy }));
+                return Err(to_connector_error(Trouble {
+                    sent: Sent::Maybe,
+                    code: Code::Unavailable,
+                    message,
+                    remedy,
+                }));
             }
             let mut answer = HttpResponse::new(status, SdkBody::from(body));
             for (name, value) in &headers {

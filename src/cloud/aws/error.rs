@@ -53,7 +53,7 @@ where
                 Error::new(Code::Ambiguous, format!("the answer was lost: {trouble}"), trouble.remedy)
                     .with(|details| details.maybe_done = true)
             }
-            _ => trouble.unavailable(),
+            _ => trouble.of_no_change(),
         };
     }
     let message = format!(

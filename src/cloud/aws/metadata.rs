@@ -9,6 +9,7 @@ use crate::{
         client::Client,
         metadata::{ADDRESS, POLICY, Service},
         retry::{Caller, Kind, Policy},
+        secret::Secret,
     },
 };
 use tokio::sync::Mutex;
@@ -26,7 +27,7 @@ pub struct Metadata {
     http: Client,
     base: String,
     caller: Caller,
-    token: Mutex<Option<String>>,
+    token: Mutex<Option<Secret>>,
 }
 
 enum Answer {
@@ -101,7 +102,7 @@ impl Metadata {
     }
 
     /// The session token, asked for once however many reads wait for it.
-    async fn token(&self) -> Result<String> {
+    async fn token(&self) -> Result<Secret> {
         let mut place = self.caller.deadline().guard(self.token.lock()).await?;
         if let Some(token) = &*place {
             return Ok(token.clone());
@@ -112,27 +113,27 @@ impl Metadata {
         Ok(token)
     }
 
-    async fn forget(&self, refused: &str) {
+    async fn forget(&self, refused: &Secret) {
         let mut place = self.token.lock().await;
-        if place.as_deref() == Some(refused) {
+        if place.as_ref() == Some(refused) {
             *place = None;
         }
     }
 
-    async fn put_token(&self) -> Result<String> {
+    async fn put_token(&self) -> Result<Secret> {
         let url = format!("{}/latest/api/token", self.base);
         let (status, body) = SERVICE.send(self.http.put(url).header(TOKEN_TTL, TTL_SECONDS)).await?;
         match status {
-            200 => text(body),
+            200 => text(body).map(Secret::from),
             403 => Err(Error::new(Code::Denied, "the instance metadata service is switched off (403)", REMEDY)
                 .with(|details| details.http_status = Some(403))),
             _ => Err(refused(status)),
         }
     }
 
-    async fn get(&self, path: &str, token: &str) -> Result<Answer> {
+    async fn get(&self, path: &str, token: &Secret) -> Result<Answer> {
         let url = format!("{}/latest/{path}", self.base);
-        let (status, body) = SERVICE.send(self.http.get(url).header(TOKEN, token)).await?;
+        let (status, body) = SERVICE.send(self.http.get(url).header(TOKEN, token.reveal())).await?;
         match status {
             200 => text(body).map(Answer::Text),
             401 => Ok(Answer::TokenRefused),

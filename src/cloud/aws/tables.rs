@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     config::aws::{Aws as Config, RouteTables},
-    error::Result,
+    error::{Code, Error, Result},
     net::retry::Kind,
     vip::Vip,
 };
@@ -139,6 +139,9 @@ pub async fn look_again(session: &Session, config: &Config, identity: &Identity,
     Ok(Seen { tables, missing, subnets })
 }
 
+/// A bound on the pages of a hundred: no VPC has ten thousand route tables.
+const MOST_PAGES: usize = 100;
+
 /// Every page of the configured tables, and the configured ids that were not among them. Ids go as a filter, because
 /// `RouteTableIds` refuses the whole question for one id that does not exist, and one deleted table must not keep the
 /// VIP from all others.
@@ -154,7 +157,7 @@ async fn tables(session: &Session, config: &Config, identity: &Identity) -> Resu
     }
     let mut found = Vec::new();
     let mut next = None;
-    loop {
+    for _ in 0..MOST_PAGES {
         let page = session
             .call(As::RouteTableRole, Kind::Read, CALL, &identity.vpc, async |ec2| {
                 // 100 is the largest page (API reference); without a size EC2 need not paginate at all.
@@ -173,6 +176,14 @@ async fn tables(session: &Session, config: &Config, identity: &Identity) -> Resu
         if next.is_none() {
             break;
         }
+    }
+    if next.is_some() {
+        let message = format!("{CALL} on {}: the list has more than {MOST_PAGES} pages", identity.vpc);
+        return Err(Error::new(
+            Code::Unexpected,
+            message,
+            "something between this machine and AWS answers in its place; look for a proxy",
+        ));
     }
     let missing = match &config.route_tables {
         RouteTables::Ids(ids) => {

@@ -14,6 +14,7 @@ use crate::{
         bearer::{Answer, Bearer, Tokens, send},
         client::Client,
         retry::{Caller, Kind},
+        secret::Secret,
     },
 };
 use reqwest::Method;
@@ -30,6 +31,9 @@ const AUTHORIZATION_VERSION: &str = "2022-04-01";
 const LAST_LOOK: Duration = Duration::from_millis(500);
 /// Longer than any call.
 const LONGEST_LOOK: Duration = Duration::from_secs(600);
+
+/// A bound on the pages of a list: an identity has a few roles.
+const MOST_PAGES: usize = 100;
 
 /// In the place of a version: only if there is nothing yet.
 pub const ANYTHING_NEW: &str = "";
@@ -50,7 +54,7 @@ struct Identity {
 }
 
 impl Tokens for Identity {
-    async fn fetch(&self, caller: &Caller) -> Result<String> {
+    async fn fetch(&self, caller: &Caller) -> Result<Secret> {
         let client_id = self.client_id.as_deref();
         token::get(&self.metadata_http, self.metadata.as_deref(), client_id, &self.audience, caller).await
     }
@@ -156,7 +160,7 @@ impl Arm {
         let place = format!("{}/providers/Microsoft.Authorization/permissions", id.as_str());
         let mut url = format!("{}{place}?api-version={AUTHORIZATION_VERSION}", self.endpoint);
         let mut roles = Vec::new();
-        loop {
+        for _ in 0..MOST_PAGES {
             let mut page = self.read("arm:GET permissions", &id.shown(), &url).await?;
             if let Some(entries) = page.get_mut("value").and_then(Value::as_array_mut) {
                 roles.append(entries);
@@ -166,6 +170,11 @@ impl Arm {
                 None => return Ok(roles),
             }
         }
+        Err(Error::new(
+            Code::Unexpected,
+            format!("the permissions on {} have more than {MOST_PAGES} pages", id.shown()),
+            "something between this machine and Resource Manager answers in its place; look for a proxy",
+        ))
     }
 
     async fn read(&self, call: &str, target: &str, url: &str) -> Result<Value> {
@@ -280,7 +289,7 @@ impl Arm {
             Watched::Resource | Watched::Nothing => self.url(&accepted.id),
         };
         let call = format!("arm:{} operation", accepted.kind);
-        let attempt = async |token: &str| {
+        let attempt = async |token: &Secret| {
             let answer = self.send(Kind::Read, Method::GET, &url, token, None, None).await?;
             let retry_after = answer.retry_after();
             if let (Watched::Location(_), 202) = (&accepted.watched, answer.status) {
@@ -323,7 +332,7 @@ impl Arm {
         kind: Kind,
         method: Method,
         url: &str,
-        token: &str,
+        token: &Secret,
         body: Option<&Value>,
         version: Option<&str>,
     ) -> Result<Answer> {

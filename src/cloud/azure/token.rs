@@ -5,9 +5,10 @@ use super::metadata;
 use crate::{
     error::{Code, Error, Result},
     net::{
-        client::{Client, read_body},
+        client::{self, Client, LARGEST_METADATA, Trouble, read_body},
         metadata::ADDRESS,
         retry::{Caller, Kind, Policy},
+        secret::Secret,
     },
 };
 use azure_core::{
@@ -44,7 +45,7 @@ pub async fn get(
     client_id: Option<&str>,
     resource: &str,
     caller: &Caller,
-) -> Result<String> {
+) -> Result<Secret> {
     let scope = format!("{resource}/.default");
     let attempt = async || {
         let said = Arc::new(Said::default());
@@ -53,7 +54,7 @@ pub async fn get(
         tokio::select! {
             biased;
             token = credential.get_token(&scopes, None) => match token {
-                Ok(token) => Ok(token.token.secret().to_owned()),
+                Ok(token) => Ok(Secret::from(token.token.secret().to_owned())),
                 Err(error) => Err(explain(&error, client_id, &said)),
             },
             // azure_identity repeats by itself for more than a minute, whatever it is told. We repeat, and tell what was said.
@@ -94,7 +95,9 @@ struct Door {
 struct Said {
     status: AtomicU16,
     why: OnceLock<String>,
-    /// It said "try again".
+    /// It said nothing that could be read.
+    trouble: OnceLock<Trouble>,
+    /// It said "try again", or nothing.
     later: Notify,
 }
 
@@ -106,14 +109,18 @@ struct Refusal {
 #[async_trait::async_trait]
 impl HttpClient for Door {
     async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
-        let io = |error: Box<dyn std::error::Error + Send + Sync>| azure_core::Error::new(ErrorKind::Io, error);
+        let lost = |trouble: Trouble| {
+            let _ = self.said.trouble.set(trouble.clone());
+            self.said.later.notify_one();
+            azure_core::Error::new(ErrorKind::Io, trouble)
+        };
         // azure_identity's metadata host is a constant; the path and the query are kept.
         let url = format!("{}{}", self.endpoint, request.path_and_query());
         let mut call = self.http.get(url);
         for (name, value) in request.headers().iter() {
             call = call.header(name.as_str(), value.as_str());
         }
-        let response = call.send().await.map_err(|error| io(Box::new(error.without_url())))?;
+        let response = client::send(call).await.map_err(lost)?;
         let status = response.status().as_u16();
         let mut headers = Headers::new();
         for (name, value) in response.headers() {
@@ -121,7 +128,7 @@ impl HttpClient for Door {
                 headers.insert(name.as_str().to_owned(), value.to_owned());
             }
         }
-        let body = read_body(response).await.map_err(|trouble| io(Box::new(trouble)))?;
+        let body = read_body(response, LARGEST_METADATA).await.map_err(lost)?;
         self.said.status.store(status, Ordering::Relaxed);
         if status == 400
             && let Ok(refusal) = serde_json::from_slice::<Refusal>(&body)
@@ -153,6 +160,9 @@ fn asks_to_come_later(status: u16) -> bool {
 }
 
 fn later(said: &Said) -> Error {
+    if let Some(trouble) = said.trouble.get() {
+        return Error::new(trouble.code, format!("the identity service gave no token: {trouble}"), metadata::REMEDY);
+    }
     let status = said.status.load(Ordering::Relaxed);
     let code = if status == 429 { Code::Throttled } else { Code::Unavailable };
     Error::new(code, format!("the identity service answered {status}"), metadata::REMEDY)
@@ -160,6 +170,9 @@ fn later(said: &Said) -> Error {
 }
 
 fn explain(error: &azure_core::Error, client_id: Option<&str>, said: &Said) -> Error {
+    if said.trouble.get().is_some() {
+        return later(said);
+    }
     let status = http_status(error);
     let why = said.why.get().map(|why| format!(": {why}")).unwrap_or_default();
     let identity =

@@ -15,6 +15,7 @@ use crate::{
         bearer::{Answer, Bearer, Tokens, send},
         client::Client,
         retry::{Caller, Kind},
+        secret::Secret,
     },
 };
 use reqwest::Method;
@@ -33,7 +34,7 @@ pub struct Compute {
 pub struct ServiceAccount(Rc<Metadata>);
 
 impl Tokens for ServiceAccount {
-    async fn fetch(&self, caller: &Caller) -> Result<String> {
+    async fn fetch(&self, caller: &Caller) -> Result<Secret> {
         self.0.token(caller).await
     }
 }
@@ -144,7 +145,7 @@ impl Compute {
         query: &[(&str, &str)],
         has_form: impl Fn(&Value) -> bool,
     ) -> Result<Value> {
-        let attempt = async |token: &str| {
+        let attempt = async |token: &Secret| {
             let request = self.http.get(self.url(path)).query(query);
             of_form(read_json(Kind::Read, &send(Kind::Read, request, token).await?)?, &has_form)
         };
@@ -155,7 +156,7 @@ impl Compute {
     /// (`returnPartialSuccess`), because one of them may be the very reason for this takeover.
     pub async fn aggregated(&self, project: &str, names: &str, filter: &str, page: &str) -> Result<Value> {
         let tried = Cell::new(false);
-        let attempt = async |token: &str| {
+        let attempt = async |token: &Secret| {
             let mut query = vec![("filter", filter)];
             if !page.is_empty() {
                 query.push(("pageToken", page));
@@ -174,7 +175,7 @@ impl Compute {
     /// What a body asks for and changes nothing, such as `testIamPermissions`.
     pub async fn ask(&self, call: &str, path: &Path, verb: &str, body: &Value) -> Result<Value> {
         let url = self.url(&format!("{}/{verb}", path.as_str()));
-        let attempt = async |token: &str| {
+        let attempt = async |token: &Secret| {
             let request = self.http.post(&url).json(body);
             read_json(Kind::Read, &send(Kind::Read, request, token).await?)
         };
@@ -187,7 +188,7 @@ impl Compute {
         let Request { call, method, on, to, mut query, body } = request;
         query.push(("requestId", uuid::Uuid::new_v4().to_string()));
         let url = self.url(&to);
-        let attempt = async |token: &str| {
+        let attempt = async |token: &Secret| {
             let mut request = self.http.request(method.clone(), &url).query(&query);
             request = match &body {
                 Some(body) => request.json(body),
@@ -233,11 +234,15 @@ pub async fn all_pages(read: impl AsyncFn(&str) -> Result<Value>, mut page: impl
         let next = answer.get("nextPageToken").and_then(Value::as_str).unwrap_or_default().to_owned();
         page(answer);
         if next.is_empty() {
-            break;
+            return Ok(());
         }
         token = next;
     }
-    Ok(())
+    Err(Error::new(
+        Code::Unexpected,
+        format!("a list of Compute Engine has more than {MOST_PAGES} pages"),
+        "something between this machine and Compute Engine answers in its place; look for a proxy",
+    ))
 }
 
 /// What is not as it should be must not be read as something empty: nobody would hold the VIP then.

@@ -8,6 +8,7 @@ use crate::{
         client::Client,
         metadata::{ADDRESS, POLICY, Service},
         retry::{Caller, Kind},
+        secret::Secret,
     },
 };
 use serde::{Deserialize, de::DeserializeOwned};
@@ -47,7 +48,7 @@ pub struct Interface {
 
 #[derive(Deserialize)]
 struct Token {
-    access_token: String,
+    access_token: Secret,
 }
 
 const DEFAULT_UNIVERSE: &str = "googleapis.com";
@@ -99,7 +100,7 @@ impl Metadata {
 
     /// # Errors
     /// `unauthenticated` when the VM has no service account.
-    pub async fn token(&self, caller: &Caller) -> Result<String> {
+    pub async fn token(&self, caller: &Caller) -> Result<Secret> {
         let answer: Result<Token> = self.json(caller, "instance/service-accounts/default/token").await;
         answer.map(|token| token.access_token).map_err(|error| match error.code {
             Code::NotFound => Error::new(

@@ -15,6 +15,7 @@ use crate::{
     net::{
         bearer::send,
         retry::{Kind, Policy},
+        secret::Secret,
     },
 };
 use futures_util::future::join_all;
@@ -94,7 +95,7 @@ impl Compute {
     async fn note_running_in(&self, scope: &str) -> Result<()> {
         let call = if scope.ends_with("/global") { "globalOperations.list" } else { "zoneOperations.list" };
         let (path, target) = (format!("{scope}/operations"), scope.rsplit('/').next().unwrap_or_default());
-        let read = async |token: &str| self.list(call, target, &path, "status != \"DONE\"", token).await;
+        let read = async |page: &str| self.list(call, target, &path, "status != \"DONE\"", page).await;
         all_pages(read, |page| {
             for body in page.get("items").and_then(Value::as_array).into_iter().flatten() {
                 if let (Some((call, on)), Some(name)) = (subject(body), name_of(body)) {
@@ -182,7 +183,7 @@ impl Compute {
         // The single looks are told as one step, and are repeated by `watch` alone.
         let policy = Policy { attempt_timeout: longest, most_attempts: Some(1), longest_silence: None };
         let caller = self.bearer.caller().with_policy(policy).with_journal(Journal::default());
-        let attempt = async |token: &str| {
+        let attempt = async |token: &Secret| {
             let request = if by_waiting {
                 self.http.post(self.url(&format!("{}/wait", operation.path))).header("Content-Length", "0")
             } else {

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 pub enum Fault {
     /// Refused with this error, in the shape that errors of the face have; nothing is processed.
     Error { status: u16, code: String, message: String, retry_after: Option<u64> },
+    /// Not processed, and sent elsewhere.
+    Redirect { status: u16, location: String },
     /// Never processed, never answered.
     HangBefore,
     /// Processed, never answered.
@@ -23,6 +25,8 @@ pub enum Fault {
     HalfBody,
     /// Processed; the answer is status 200 with this body.
     Garbage(String),
+    /// Processed; the URL in this header of the answer (lower case) names another host.
+    ElsewhereIn { header: String, host: String },
     /// Processed and answered, this much later than usual.
     Delay(Duration),
 }

@@ -18,6 +18,7 @@ use axum::extract::{Extension, State};
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    date_time_ymd,
 };
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
@@ -119,7 +120,15 @@ impl Tls {
     /// # Panics
     /// If keys or certificates cannot be made.
     pub fn fresh() -> Self {
-        Self::try_fresh().expect("certificates can be made")
+        Self::of(&["localhost", "127.0.0.1"], 4096)
+    }
+
+    /// The same, with a server certificate for other names, or one that was good until the end of another year.
+    ///
+    /// # Panics
+    /// As [`Tls::fresh`].
+    pub fn of(names: &[&str], last_year: i32) -> Self {
+        Self::try_of(names, last_year).expect("certificates can be made")
     }
 
     /// The authority to trust.
@@ -127,7 +136,7 @@ impl Tls {
         &self.ca_pem
     }
 
-    fn try_fresh() -> Result<Self, Box<dyn std::error::Error>> {
+    fn try_of(names: &[&str], last_year: i32) -> Result<Self, Box<dyn std::error::Error>> {
         let mut authority = CertificateParams::default();
         authority.distinguished_name.push(DnType::CommonName, "cloudsim test authority");
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -136,7 +145,8 @@ impl Tls {
         let ca_pem = authority.self_signed(&authority_key)?.pem();
         let issuer = Issuer::new(authority, authority_key);
 
-        let mut leaf = CertificateParams::new(vec!["localhost".into(), "127.0.0.1".into()])?;
+        let mut leaf = CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())?;
+        leaf.not_after = date_time_ymd(last_year, 12, 31);
         leaf.distinguished_name.push(DnType::CommonName, "localhost");
         leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let key = KeyPair::generate()?;
@@ -295,6 +305,11 @@ impl<W> Desk<W> {
         match fault {
             Some(Fault::HangBefore) => return Some(Reply::Never),
             Some(Fault::DropBefore) => return Some(Reply::Nothing),
+            Some(Fault::Redirect { status, location }) => {
+                let mut answer = Answer::new(*status, "text/html", "<html>over there</html>");
+                answer.headers.push(("location".into(), location.clone()));
+                return Some(Reply::Whole(answer));
+            }
             Some(Fault::Error { status, code, message, retry_after }) => {
                 let mut answer = self.face.refusal(*status, code, message);
                 answer.headers.extend(retry_after.map(|seconds| ("retry-after".into(), seconds.to_string())));
@@ -321,10 +336,20 @@ impl<W> Desk<W> {
             Some(Fault::HangAfter) => Reply::Never,
             Some(Fault::DropAfter) => Reply::Nothing,
             Some(Fault::HalfBody) => Reply::Half(answer),
+            Some(Fault::ElsewhereIn { header, host }) => Reply::Whole(elsewhere(answer, &header, &host)),
             Some(Fault::Garbage(body)) => Reply::Whole(Answer { status: 200, body: body.into(), code: None, ..answer }),
             _ => Reply::Whole(answer),
         }
     }
+}
+
+/// The same path and query at another host.
+fn elsewhere(mut answer: Answer, header: &str, host: &str) -> Answer {
+    for (_, value) in answer.headers.iter_mut().filter(|(name, _)| name.eq_ignore_ascii_case(header)) {
+        let path = value.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map(|(_, path)| path.to_owned());
+        *value = format!("http://{host}/{}", path.unwrap_or_default());
+    }
+    answer
 }
 
 /// Sleeps; not at all is not the same to a timer as for no time.

@@ -48,6 +48,11 @@ impl<S: Stage> Simulator<S> {
         Self::start_with(world, Some(Tls::fresh()))
     }
 
+    /// The same, with certificates of one's own.
+    pub fn start_tls_with(world: S::World, tls: Tls) -> Self {
+        Self::start_with(world, Some(tls))
+    }
+
     fn start_with(world: S::World, tls: Option<Tls>) -> Self {
         let vms = S::vms(&world);
         let shared = Arc::new(S::new(world));
