@@ -8,6 +8,7 @@ mod guard;
 mod runtime;
 mod sigpipe;
 mod text;
+mod wipe;
 
 pub use abi::{ZF_FAILURE, ZF_SUCCESS, mirrorvip_callbacks, mirrorvip_entry, mirrorvip_string};
 

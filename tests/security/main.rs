@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod memory;
 mod proxy;
 mod reach;
 mod redirect;
