@@ -3,20 +3,20 @@
 
 use crate::{
     cloud::Cloud,
-    config::{self, Config, TakeOverIn, source},
+    config::{self, Config, TakeOverIn, access, source},
     deadline::{Deadline, Watch},
-    error::{Code, Error, Result},
+    error::{Code, Error, Result, one_line},
     host::{self, LocalNetwork},
     journal::Journal,
     net::retry::{Caller, Policy},
-    report::{CheckItem, Report, Subject},
+    report::{CheckItem, Report, Subject, Verdict},
     takeover::{self, Findings, Mode, Outcome},
     vip::{Vip, Write},
 };
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -98,7 +98,7 @@ impl Reason {
     }
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Request {
     /// Kept as text: a value would have lost the keys that stand twice.
@@ -116,6 +116,7 @@ pub async fn run(action: Action, request: &[u8], surroundings: &impl Surrounding
         begun: Instant::now(),
         journal: Journal::default(),
         subject: Subject { action: action.as_str(), reason: Reason::default().as_str().into(), ..Subject::default() },
+        exposed: Vec::new(),
     };
     match call.prepare(request, surroundings) {
         Ok(prepared) => call.carry_out(prepared).await,
@@ -123,6 +124,7 @@ pub async fn run(action: Action, request: &[u8], surroundings: &impl Surrounding
             let mut findings = Findings::failed(action.unable(), error.clone());
             if action == Action::Check {
                 findings.add_checks([CheckItem::failed("configuration", &error)]);
+                findings.add_checks(call.exposed.clone());
             }
             call.report(findings, &[])
         }
@@ -134,6 +136,8 @@ struct Call {
     begun: Instant,
     journal: Journal,
     subject: Subject,
+    /// Files that others can write. A warning of every report, since whoever does decides where the VIP goes.
+    exposed: Vec<CheckItem>,
 }
 
 /// All that is known before the first call to a cloud.
@@ -155,10 +159,15 @@ impl Call {
         let reason = request.reason.unwrap_or_default();
         self.subject.reason = reason.as_str().to_owned();
         let (text, origin) = match source {
-            Source::File(path) => (source::read_config(&path)?, path.display().to_string()),
+            Source::File(path) => {
+                self.exposed.extend(exposed("the configuration", &path));
+                (source::read_config(&path)?, path.display().to_string())
+            }
             Source::Inline(text) => (text, "the request's `config`".to_owned()),
         };
         let config = Config::parse(&text, &origin)?;
+        let bundle = config.http.ca_bundle_path.as_deref();
+        self.exposed.extend(bundle.and_then(|path| exposed("the certificates of `http.caBundle`", path)));
         let total = request.deadline_seconds.map_or(config.deadline, Duration::from_secs);
         let local = host::local_network().map_err(|error| {
             Error::new(
@@ -243,12 +252,14 @@ impl Call {
                 );
                 findings.checks.get_or_insert_default().insert(0, configuration);
                 findings.add_checks(advice);
+                findings.add_checks(self.exposed.clone());
                 self.report(findings, &[])
             }
         }
     }
 
-    fn report(&self, findings: Findings, advice: &[CheckItem]) -> Report {
+    fn report(&self, mut findings: Findings, advice: &[CheckItem]) -> Report {
+        findings.remarks.extend(self.exposed.iter().cloned());
         let elapsed_ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         Report::new(&self.subject, findings, advice, self.journal.steps(), elapsed_ms)
     }
@@ -323,6 +334,14 @@ fn read_request(bytes: &[u8], surroundings: &impl Surroundings) -> Result<(Reque
         },
     };
     Ok((request, source))
+}
+
+/// The warning about a file that others can write.
+fn exposed(what: &str, path: &Path) -> Option<CheckItem> {
+    let access::Exposed { place, mode, who, remedy } = access::look(path)?;
+    let through = if place == path { String::new() } else { format!(" through {}", place.display()) };
+    let message = format!("{who} can replace {what} {}{through} (mode {mode:04o})", path.display());
+    Some(CheckItem::new("configWritable", Verdict::Warning, one_line(&message), one_line(&remedy)))
 }
 
 fn in_manager_directory(surroundings: &impl Surroundings) -> Result<Source> {

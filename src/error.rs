@@ -170,7 +170,7 @@ const LONGEST_NAME: usize = 128;
 
 /// A message may quote what somebody else wrote: a path, a key, a cloud's answer. It goes to a log of lines and into a
 /// report of bounded length, so it is one line of a bounded length itself.
-fn one_line(text: &str) -> String {
+pub fn one_line(text: &str) -> String {
     const MOST: usize = 800;
     let plain = |character: char| if character.is_control() { ' ' } else { character };
     if text.chars().count() <= MOST {

@@ -105,6 +105,7 @@ fn every_code_and_outcome_is_described() {
         "apiAccess",
         "blackhole",
         "partRefused",
+        "configWritable",
     ]) {
         assert!(page.contains(&format!("`{outcome}`")), "{outcome} is not described");
     }

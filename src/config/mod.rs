@@ -3,6 +3,7 @@
 //!
 //! This module alone reads files and the environment.
 
+pub mod access;
 #[cfg(feature = "aws")]
 pub mod aws;
 #[cfg(feature = "azure")]
@@ -21,7 +22,7 @@ use crate::error::{Code, Error, Result};
 use problem::Place;
 use serde::Deserialize;
 use serde_json::Value;
-use std::{fmt, time::Duration};
+use std::{fmt, path::PathBuf, time::Duration};
 
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -68,6 +69,8 @@ pub struct Http {
     pub no_proxy: Option<String>,
     /// PEM certificates that are trusted beside the operating system's.
     pub ca_bundle: Option<Vec<u8>>,
+    /// Where those came from.
+    pub ca_bundle_path: Option<PathBuf>,
     pub connect_timeout: Duration,
     pub request_timeout: Duration,
 }
@@ -230,6 +233,7 @@ impl RawHttp {
             proxy: self.proxy.or(environment.proxy),
             no_proxy: self.no_proxy.or(environment.no_proxy),
             ca_bundle,
+            ca_bundle_path: self.ca_bundle.map(PathBuf::from),
             connect_timeout: Duration::from_millis(connect_ms),
             request_timeout: Duration::from_millis(request_ms),
         })

@@ -9,6 +9,7 @@ mod proxy;
 mod reach;
 mod redirect;
 mod size;
+mod writable;
 
 use cloudsim::{Rule, aws, azure, gcp};
 use common::{Calls, Member, scenes::OVERLAY_VIP};
