@@ -1,4 +1,5 @@
-/* For docs/verify-in-iris.md: a callout library whose only function fails, so that what IRIS makes of ZF_FAILURE can be seen. */
+/* For docs/verify-in-iris.md: a callout library whose only function fails, so that what IRIS makes of ZF_FAILURE can be seen.
+   gcc -shared -fPIC -o target/mirrorvip-release/failure.so docs/verify-in-iris/failure.c */
 
 struct entry {
     const char *name;

@@ -99,7 +99,7 @@ const DAMAGE: &[(Check, &str, &str, &str)] = &[
     (
         repeats::no_longer_primary,
         "ZMIRRORVIP.mac",
-        "set status = $listtostring(status)",
+        "set status = $listtostring(status, \",\", 1)",
         "set status = $list(status, 2)",
     ),
     (
@@ -128,7 +128,7 @@ const DAMAGE: &[(Check, &str, &str, &str)] = &[
         "$$Setting(\"giveUpAfterSeconds\", 6000)",
     ),
     (repeats::gives_up, "ZMIRRORVIP.mac", "if ($$Now() >= end) {", "if (0) {"),
-    (repeats::gives_up, "ZMIRRORVIP.mac", "($piece($horolog, \",\", 1) * 86400)", "$piece($horolog, \",\", 1)"),
+    (repeats::gives_up, "ZMIRRORVIP.mac", "return $zhorolog", "return 0"),
     (repeats::one_at_a_time, "ZMIRRORVIP.mac", "set locked = $test", "set locked = 1"),
     (repeats::one_at_a_time, "ZMIRRORVIP.mac", "(\"finish\"):0", "(\"finish\"):600"),
     (
@@ -177,7 +177,7 @@ const DAMAGE: &[(Check, &str, &str, &str)] = &[
         "$$Setting(\"repairDrift\", \"unheld\")",
         "$$Setting(\"repairDrift\", \"always\")",
     ),
-    (watch::policies, "ZMIRRORVIP.mac", "    if (policy = \"never\") {\n        return 0\n    }\n", ""),
+    (watch::policies, "ZMIRRORVIP.mac", "((policy = \"never\") || ", "((policy = \"no\") || "),
     (watch::policies, "ZMIRRORVIP.mac", "(policy '= \"always\")", "(policy = \"always\")"),
     (
         watch::told_once,
@@ -186,10 +186,17 @@ const DAMAGE: &[(Check, &str, &str, &str)] = &[
         "    if (1) {\n        // Once",
     ),
     (watch::told_once, "ZMIRRORVIP.mac", "    set ^ZMIRRORVIP(\"drift\") = outcome\n", ""),
-    (watch::no_flapping, "ZMIRRORVIP.mac", "(since > 600))", "(since > -1))"),
+    (watch::no_flapping, "ZMIRRORVIP.mac", "(since > 600)): \"\"", "(since > -1)): \"\""),
     (watch::no_flapping, "ZMIRRORVIP.mac", "        set ^ZMIRRORVIP(\"repaired\") = $$Now()\n", ""),
-    (watch::no_flapping, "ZMIRRORVIP.mac", "    if (outcome = \"unheld\") {\n        return 1\n    }\n", ""),
-    (watch::asked_again, "ZMIRRORVIP.mac", "if (repair && $$MustHold()) {", "if (repair) {"),
+    (watch::no_flapping, "ZMIRRORVIP.mac", "    if (outcome = \"unheld\") {\n        return \"\"\n    }\n", ""),
+    (
+        watch::no_flapping,
+        "ZMIRRORVIP.mac",
+        "    if (drift '= \"unheld\") {\n        set ^ZMIRRORVIP(\"repaired\")",
+        "    if (1) {\n        set ^ZMIRRORVIP(\"repaired\")",
+    ),
+    (watch::failing_repair, "ZMIRRORVIP.mac", "    set ^ZMIRRORVIP(\"drift\", \"repair\") = says\n", ""),
+    (watch::asked_again, "ZMIRRORVIP.mac", "if ((obstacle = \"\") && $$MustHold()) {", "if (obstacle = \"\") {"),
     (watch::failed_look, "ZMIRRORVIP.mac", "((outcome = \"\") || (outcome = \"unknown\"))", "(outcome = \"unknown\")"),
     (watch::metrics, "ZMIRRORVIP/Metrics.cls", "..SetSensor(\"holder\"", "..SetSensor(\"holders\""),
     (watch::metrics, "ZMIRRORVIP/Metrics.cls", "(\"metric\", \"ms\")", "(\"metric\", \"holder\")"),
@@ -256,7 +263,12 @@ const DAMAGE: &[(Check, &str, &str, &str)] = &[
         "do Check(##class(%File).Delete(to), \"x\")",
     ),
     (install::own_routines, "ZMIRRORVIPSETUP.mac", "return '$$IsOurs(routine)", "return $$IsOurs(routine)"),
-    (install::own_routines, "ZMIRRORVIPSETUP.mac", "return ##class(%Routine).Exists(routine_\".INT\")", "return 0"),
+    (
+        install::own_routines,
+        "ZMIRRORVIPSETUP.mac",
+        "return (##class(%Routine).Exists(routine_\".INT\") || ##class(%Routine).Exists(routine_\".OBJ\"))",
+        "return 0",
+    ),
     (
         install::from_nothing,
         "ZMIRRORVIPSETUP.mac",

@@ -5,7 +5,7 @@ use objectscript_engine::{IrisError, Mirror, Role, Scripted};
 use serde_json::json;
 
 fn primary_in_trouble() -> Mirror {
-    Mirror { status: Some("Primary in Trouble".into()), ..Mirror::member(Role::Primary) }
+    Mirror { status: Some("Primary,Trouble".into()), ..Mirror::member(Role::Primary) }
 }
 
 /// A job that a hook has started; the hook's own line is forgotten.

@@ -50,7 +50,7 @@ pub fn others(sources: &Sources) {
         Mirror::member(Role::Backup),
         Mirror::member(Role::Neither),
         Mirror::member(Role::Async),
-        Mirror { status: Some("Primary in Trouble".into()), ..Mirror::member(Role::Primary) },
+        Mirror { status: Some("Primary,Trouble".into()), ..Mirror::member(Role::Primary) },
         Mirror::none(),
     ] {
         let library = sees(&["unheld"]);
@@ -140,6 +140,23 @@ pub fn no_flapping(sources: &Sources) {
         let acquired = called(&library).iter().filter(|name| *name == "Acquire").count();
         assert_eq!(acquired, 1, "{outcome}");
     }
+    // Why it is left then, is told where the drift is another one than before.
+    let library = sees(&["split", "held", "held_elsewhere"]);
+    let mut site = repairing(sources, "always", &library);
+    for _ in 0..3 {
+        run_task(&mut site);
+    }
+    let last = site.lines().pop().expect("a line");
+    assert!(last.1.contains("left there, because it was taken back less than ten minutes ago"), "{last:?}");
+    // What nobody holds is taken at any time, and taking that is no fight.
+    for outcomes in [["held_elsewhere", "unheld"], ["unheld", "split"]] {
+        let library = sees(&outcomes);
+        let mut site = repairing(sources, "always", &library);
+        run_task(&mut site);
+        run_task(&mut site);
+        let acquired = called(&library).iter().filter(|name| *name == "Acquire").count();
+        assert_eq!(acquired, 2, "{outcomes:?}");
+    }
     // What nobody holds is nobody's to fight over.
     let library = sees(&["unheld"]);
     let mut site = repairing(sources, "unheld", &library);
@@ -147,6 +164,24 @@ pub fn no_flapping(sources: &Sources) {
         run_task(&mut site);
     }
     assert_eq!(called(&library).iter().filter(|name| *name == "Acquire").count(), 3);
+}
+
+/// A repair that fails each minute for the same cause does not call a person each minute.
+#[test]
+fn a_repair_that_goes_on_failing_is_told_once() {
+    failing_repair(&shipped());
+}
+
+pub fn failing_repair(sources: &Sources) {
+    let library = Scripted::mirrorvip()
+        .answers("Status", &report("unheld", false))
+        .answers("Acquire", &report("not_moved", true));
+    let mut site = Site::new(sources).library(&library);
+    for _ in 0..4 {
+        run_task(&mut site);
+    }
+    assert_eq!(called(&library).iter().filter(|name| *name == "Acquire").count(), 4);
+    assert_eq!(site.lines().len(), 2, "{:?}", site.lines());
 }
 
 /// Between the look and the repair the mirror may have changed.

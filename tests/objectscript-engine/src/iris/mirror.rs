@@ -5,7 +5,7 @@
 pub struct Mirror {
     pub name: String,
     pub role: Role,
-    /// The first item of `GetMemberStatus()`; where none is given, it follows from the role.
+    /// The items of `GetMemberStatus()`, with commas between them; where none is given, the first follows from the role.
     pub status: Option<String>,
 }
 

@@ -41,7 +41,9 @@ pub fn register(natives: &mut Natives) {
 
     natives.add(ROUTINE, "Exists", 1..=1, |call| {
         // Of a routine that was compiled here there is intermediate code as well.
-        if let Some(name) = call.text(0).strip_suffix(".INT") {
+        if let Some(name) = [".INT", ".OBJ"].iter().find_map(|kind| call.text(0).strip_suffix(kind).map(str::to_owned))
+        {
+            let name = name.as_str();
             let namespace = World::home(&call.run.process.namespace, name).to_owned();
             let compiled = call.run.world.routine(&namespace, name).is_some();
             return Ok(Value::from(compiled || call.run.world.intermediate.contains(name)));

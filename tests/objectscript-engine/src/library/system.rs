@@ -51,8 +51,11 @@ pub fn register(natives: &mut Natives) {
     natives.add(MIRROR, "MirrorName", 0..=0, |call| Ok(Value::from(call.run.world.mirror.name.as_str())));
     natives.add(MIRROR, "GetMemberType", 0..=0, |call| Ok(Value::from(call.run.world.mirror.kind())));
     natives.add(MIRROR, "GetMemberStatus", 0..=0, |call| {
-        // Status, journal transfer and dejournaling; the last two are not simulated.
+        // Status, then what goes with it: `Trouble` of a primary, journal transfer and dejournaling of others. What a test does
+        // not name is an empty place.
         let status = call.run.world.mirror.status();
-        Ok(Value::from(list::build(&[Some(Value::from(status)), Some(Value::empty()), Some(Value::empty())])))
+        let mut items: Vec<Option<Value>> = status.split(',').map(|item| Some(Value::from(item))).collect();
+        items.resize(3.max(items.len()), None);
+        Ok(Value::from(list::build(&items)))
     });
 }

@@ -123,7 +123,7 @@ pub fn register(natives: &mut Natives) {
         known.push((i64::try_from(known.len()).unwrap_or(0), entry));
         Ok(Value::from(1))
     });
-    natives.add(APPLICATIONS, "RemoveApplicationClass", 1..=1, |call| {
+    natives.add(APPLICATIONS, "DeleteApplicationClass", 1..=1, |call| {
         let name = call.text(0);
         if let Some(known) = call.run.world.stored.get_mut(APPLICATIONS) {
             known.retain(|(_, old)| old.text("Class") != name);

@@ -58,12 +58,15 @@ impl Run<'_> {
                 let same = |element: &Element| element.as_ref().is_some_and(|value| value.to_text() == wanted);
                 Value::from(self.elements(value)?.iter().position(same).map_or(0, |place| place + 1))
             }
-            ("listtostring", [value] | [value, _]) => {
+            ("listtostring", [value] | [value, _] | [value, _, _]) => {
+                // With 1 as the third argument an empty place is an empty text.
+                let lenient = given.get(2).is_some_and(|flag| &*flag.to_text() == "1");
                 let delimiter = given.get(1).map_or_else(|| ",".into(), Value::to_text);
                 let mut texts = Vec::new();
                 for element in self.elements(value)? {
                     match element {
                         Some(value) => texts.push(value.to_text()),
+                        None if lenient => texts.push("".into()),
                         None => return self.raise("<NULL VALUE>", ""),
                     }
                 }
