@@ -11,6 +11,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             println!("cargo::rerun-if-changed={path}");
         }
     }
+    println!("cargo::rerun-if-env-changed=MIRRORVIP_COMMIT");
     println!("cargo::rustc-env=MIRRORVIP_COMMIT={}", commit());
     let header = PathBuf::from(env::var("OUT_DIR")?).join("mirrorvip.h");
     cbindgen::Builder::new()
@@ -23,8 +24,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The commit that is being built, or "unknown" outside a checkout (a source archive).
+/// The commit that is being built: what the release says, or what the checkout says, or "unknown" (a source archive).
 fn commit() -> String {
+    if let Ok(commit) = env::var("MIRRORVIP_COMMIT") {
+        return commit;
+    }
     let git = Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).output();
     let commit = git.ok().filter(|done| done.status.success()).and_then(|done| String::from_utf8(done.stdout).ok());
     commit.map_or_else(|| "unknown".into(), |commit| commit.trim().to_owned())

@@ -1,0 +1,69 @@
+//! What a released library must be, as rules on what was read from the file.
+
+use crate::artefact::{Artefact, glibc_version};
+
+/// All that may be exported: another symbol could take the place of one that IRIS, or a library beside this one, means.
+pub const EXPORTS: [&str; 8] = [
+    "GetZFTable",
+    "ZFInit",
+    "ZFUnload",
+    "mirrorvip_acquire",
+    "mirrorvip_check",
+    "mirrorvip_release",
+    "mirrorvip_status",
+    "mirrorvip_version",
+];
+
+/// The table that IRIS reads: names and linkages, in their order.
+pub const TABLE: [(&str, &str); 5] =
+    [("Version", "1B"), ("Acquire", "1b1B"), ("Status", "1b1B"), ("Check", "1b1B"), ("Release", "1b1B")];
+
+/// Libraries that are on every machine that IRIS runs on. Up to 2.33 glibc had its threads and its loader in files of their
+/// own (glibc 2.34, release notes); with a newer one these files are still there, and empty.
+const LIBRARIES: [&str; 6] = ["libc.so.6", "libm.so.6", "libgcc_s.so.1", "libpthread.so.0", "libdl.so.2", "ld-linux"];
+
+/// Bytes.
+pub const LARGEST: u64 = 8_000_000;
+
+/// What is wrong with a library that has to run with `glibc`. Empty where nothing is.
+pub fn problems(artefact: &Artefact, glibc: (u32, u32)) -> Vec<String> {
+    let mut problems = Vec::new();
+    for name in &artefact.exports {
+        if !EXPORTS.contains(&name.as_str()) {
+            problems.push(format!("exports {name}, which is no part of the interface"));
+        }
+    }
+    for name in EXPORTS {
+        if !artefact.exports.contains(name) {
+            problems.push(format!("does not export {name}"));
+        }
+    }
+    for name in &artefact.needed {
+        let allowed =
+            LIBRARIES.iter().any(|known| name == known || (*known == "ld-linux" && name.starts_with("ld-linux")));
+        if !allowed {
+            problems.push(format!("needs {name}, which is not on every machine that IRIS runs on"));
+        }
+    }
+    for version in &artefact.versions {
+        if version.starts_with("GLIBC_") && glibc_version(version).is_none_or(|needed| needed > glibc) {
+            problems.push(format!("needs {version}, and has to run with glibc {}.{}", glibc.0, glibc.1));
+        }
+    }
+    for folder in &artefact.search_paths {
+        problems.push(format!("looks for libraries in {folder}"));
+    }
+    if artefact.size > LARGEST {
+        problems.push(format!("has {} bytes, more than {LARGEST}", artefact.size));
+    }
+    if artefact.executable_stack {
+        problems.push("asks for an executable stack, which glibc 2.41 refuses to a loaded library".into());
+    }
+    if artefact.static_tls {
+        problems.push("has thread-local variables that may find no room in a process that runs already".into());
+    }
+    if artefact.text_relocations {
+        problems.push("has text relocations, which SELinux refuses".into());
+    }
+    problems
+}
