@@ -43,7 +43,7 @@ fn build(
     // It does nothing where there is no rustup, and what is installed then has to do.
     let _ = output(Command::new("rustup").args(["target", "add", &platform.triple()]));
     let (major, minor) = crate::platform::GLIBC;
-    let mut cargo = tools.cargo("zigbuild");
+    let mut cargo = tools.zigbuild()?;
     cargo.args(["--release", "--lib", "--locked", "--package", "mirrorvip"]).args(features);
     cargo.arg("--target").arg(format!("{}.{major}.{minor}", platform.triple())).arg("--target-dir").arg(target);
     // Messages name the place in the sources; where these stood on the machine that built it is nobody's business.
@@ -66,7 +66,7 @@ fn bill_of_materials(
     time: u64,
 ) -> Result<Vec<u8>> {
     const NAME: &str = "bill-of-materials.tmp";
-    let mut cargo = tools.cargo("cyclonedx");
+    let mut cargo = tools.cyclonedx()?;
     cargo.args(["--quiet", "--format", "json", "--spec-version", "1.5", "--no-build-deps"]).args(features);
     cargo.args(["--target", &platform.triple(), "--override-filename", NAME]);
     // With a time the tool leaves out the random serial number too.

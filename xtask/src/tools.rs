@@ -31,10 +31,7 @@ impl Tools {
         let folder = target.join("tools");
         fs::create_dir_all(&folder)?;
         let zig = set_up_zig(&folder.join("zig"))?;
-        let tools = Tools { folder, zig };
-        tools.install("cargo-zigbuild", CARGO_ZIGBUILD)?;
-        tools.install("cargo-cyclonedx", CARGO_CYCLONEDX)?;
-        Ok(tools)
+        Ok(Tools { folder, zig })
     }
 
     /// Does nothing where this version is there already.
@@ -45,14 +42,22 @@ impl Tools {
         run(&mut cargo)
     }
 
-    /// One of the installed subcommands of cargo, `zigbuild` or `cyclonedx`.
-    pub fn cargo(&self, subcommand: &str) -> Command {
-        let mut command = Command::new(self.folder.join("cargo/bin").join(format!("cargo-{subcommand}")));
-        command.arg(subcommand);
-        command.env("CARGO_ZIGBUILD_ZIG_PATH", &self.zig);
+    /// Builds for a platform, by cargo-zigbuild.
+    pub fn zigbuild(&self) -> Result<Command> {
+        self.install("cargo-zigbuild", CARGO_ZIGBUILD)?;
+        let mut command = Command::new(self.folder.join("cargo/bin/cargo-zigbuild"));
+        command.arg("zigbuild").env("CARGO_ZIGBUILD_ZIG_PATH", &self.zig);
         command.env("CARGO_ZIGBUILD_CACHE_DIR", self.folder.join("zigbuild"));
         self.with_cache(&mut command);
-        command
+        Ok(command)
+    }
+
+    /// Writes the bill of materials, by cargo-cyclonedx.
+    pub fn cyclonedx(&self) -> Result<Command> {
+        self.install("cargo-cyclonedx", CARGO_CYCLONEDX)?;
+        let mut command = Command::new(self.folder.join("cargo/bin/cargo-cyclonedx"));
+        command.arg("cyclonedx");
+        Ok(command)
     }
 
     /// A C compiler for a platform of the release.

@@ -47,6 +47,10 @@ const STAND_IN: &str = r#"
 
 /// Makes the stand-in, with more arguments for gcc.
 fn library(folder: &Path, arguments: &[&str]) -> PathBuf {
+    library_by(Command::new("gcc"), folder, arguments)
+}
+
+fn library_by(mut compiler: Command, folder: &Path, arguments: &[&str]) -> PathBuf {
     let (source, library) = (folder.join("stand_in.c"), folder.join("libmirrorvip.so"));
     fs::write(&source, STAND_IN).expect("write the source");
     let version = format!("-DVERSION=\"{}\"", xtask::VERSION);
@@ -54,10 +58,9 @@ fn library(folder: &Path, arguments: &[&str]) -> PathBuf {
         let given = arguments.iter().any(|argument| argument.starts_with(&format!("-D{name}=")));
         (!given).then(|| format!("-D{name}=\"{value}\""))
     };
-    let mut gcc = Command::new("gcc");
-    gcc.args(["-std=gnu99", "-shared", "-fPIC", "-s", "-o"]).arg(&library).arg(version);
-    gcc.args(default("CODE", "unavailable")).args(default("STATUS", "Status")).args(default("COMMIT", "c0ffee"));
-    make(gcc.arg(&source).args(arguments));
+    compiler.args(["-std=gnu99", "-shared", "-fPIC", "-s", "-o"]).arg(&library).arg(version);
+    compiler.args(default("CODE", "unavailable")).args(default("STATUS", "Status")).args(default("COMMIT", "c0ffee"));
+    make(compiler.arg(&source).args(arguments));
     library
 }
 

@@ -1,7 +1,14 @@
 //! What a library must do in a process.
 
 use crate::*;
-use xtask::prove;
+use std::io::Write;
+use xtask::{
+    artefact::Artefact,
+    contract,
+    platform::{GLIBC, Platform},
+    prove,
+    tools::Tools,
+};
 
 fn loaded(arguments: &[&str]) -> Result<(), String> {
     let folder = folder();
@@ -48,4 +55,27 @@ fn a_crash_does_not_pass() {
     fs::write(&crash, "static __attribute__((constructor)) void use() { __builtin_trap(); }").expect("write");
     let said = loaded(&[&crash.to_string_lossy()]).expect_err("a crash");
     assert!(said.contains("signal"), "{said}");
+}
+
+/// The way of the release for the architecture that this machine is not: compiled by zig, run by QEMU.
+#[test]
+fn the_other_architecture_is_run_too() {
+    let other = Platform::ALL.into_iter().find(|platform| !platform.is_native()).expect("two platforms");
+    for needed in ["python3", "apt-get"] {
+        if Command::new(needed).arg("--version").output().is_err() {
+            // Written past the macros: cargo captures only those, and shows what it captured only of tests that fail.
+            let text = format!("\nQEMU PART DID NOT RUN: it needs {needed}\n\n");
+            return drop(std::io::stderr().write_all(text.as_bytes()));
+        }
+    }
+    let tools = Tools::set_up(&xtask::target_folder()).expect("zig");
+    let folder = folder();
+    let library = library_by(tools.cc(other), folder.path(), &["-Wno-everything"]);
+    let artefact = Artefact::read(&library).expect("a library");
+    assert_eq!(artefact.architecture, other.name());
+    assert_eq!(contract::problems(&artefact, GLIBC), Vec::<String>::new());
+    let probe = prove::compile(tools.cc(other), folder.path()).expect("the probe");
+    let emulator = tools.emulator(other).expect("QEMU");
+    prove::load(&probe, Some(emulator.command()), &library, "c0ffee").expect("a library that is content");
+    assert!(prove::load(&probe, Some(emulator.command()), &library, "dec0de").is_err());
 }
