@@ -42,11 +42,11 @@ impl Tools {
         run(&mut cargo)
     }
 
-    /// Builds for a platform, by cargo-zigbuild.
-    pub fn zigbuild(&self) -> Result<Command> {
+    /// `cargo rustc` for a platform, by cargo-zigbuild.
+    pub fn zig_rustc(&self) -> Result<Command> {
         self.install("cargo-zigbuild", CARGO_ZIGBUILD)?;
         let mut command = Command::new(self.folder.join("cargo/bin/cargo-zigbuild"));
-        command.arg("zigbuild").env("CARGO_ZIGBUILD_ZIG_PATH", &self.zig);
+        command.arg("rustc").env("CARGO_ZIGBUILD_ZIG_PATH", &self.zig);
         command.env("CARGO_ZIGBUILD_CACHE_DIR", self.folder.join("zigbuild"));
         self.with_cache(&mut command);
         Ok(command)
