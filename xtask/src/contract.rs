@@ -18,8 +18,8 @@ pub const EXPORTS: [&str; 8] = [
 pub const TABLE: [(&str, &str); 5] =
     [("Version", "1B"), ("Acquire", "1b1B"), ("Status", "1b1B"), ("Check", "1b1B"), ("Release", "1b1B")];
 
-/// Libraries that are on every machine that IRIS runs on. Up to 2.33 glibc had its threads and its loader in files of their
-/// own (glibc 2.34, release notes); with a newer one these files are still there, and empty.
+/// Libraries that are on every machine that IRIS runs on. Up to 2.33 glibc had its threads and `dlopen` in files of their own,
+/// and has kept these files since (Red Hat, "Why glibc 2.34 removed libpthread").
 const LIBRARIES: [&str; 6] = ["libc.so.6", "libm.so.6", "libgcc_s.so.1", "libpthread.so.0", "libdl.so.2", "ld-linux"];
 
 /// Bytes.
