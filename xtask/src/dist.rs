@@ -48,6 +48,8 @@ fn build(
     // whatever the profile says.
     cargo.args(["--release", "--lib", "--crate-type", "cdylib", "--locked", "--package", "mirrorvip"]).args(features);
     cargo.arg("--target").arg(format!("{}.{major}.{minor}", platform.triple())).arg("--target-dir").arg(target);
+    // All crates optimised as one: a fifth smaller than with the profile's "thin", for a minute more.
+    cargo.args(["--", "-C", "lto=fat"]);
     // Messages name the place in the sources; where these stood on the machine that built it is nobody's business.
     let home = env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| Some(env::home_dir()?.join(".cargo")));
     let home = home.context("neither CARGO_HOME nor a home directory")?;
