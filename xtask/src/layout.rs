@@ -13,7 +13,8 @@ pub const LIBRARY: &str = "libmirrorvip.so";
 pub const SBOM: &str = "mirrorvip.cdx.json";
 
 /// What goes in as it stands in the source tree, folders with all that is in them.
-const SOURCES: [&str; 6] = ["README.md", "docs", "include", "mirrorvip.sample.json", "module.xml", "objectscript"];
+const SOURCES: [&str; 7] =
+    ["README.md", "SECURITY.md", "docs", "include", "mirrorvip.sample.json", "module.xml", "objectscript"];
 
 /// Names in the archive, and the contents of the files.
 pub type Files = BTreeMap<String, Vec<u8>>;
