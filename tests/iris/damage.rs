@@ -10,6 +10,21 @@ use std::panic::catch_unwind;
 
 /// The test, the file, what stands there and what is put in its place.
 const DAMAGE: &[(Check, &str, &str, &str)] = &[
+    (
+        hooks::other_namespace,
+        "ZMIRRORVIP.mac",
+        "        new $namespace\n        set $namespace = \"%SYS\"\n        set report = $$Call(\"Acquire\", reason)",
+        "        set $namespace = \"%SYS\"\n        set report = $$Call(\"Acquire\", reason)",
+    ),
+    (install::from_nothing, "ZMIRRORVIP/Metrics.cls", "PRODUCT = \"mirrorvip\"", "PRODUCT = \"mvip\""),
+    (install::from_nothing, "ZMIRRORVIPSETUP.mac", "DailyFrequencyTime = 0", "DailyFrequencyTime = 1"),
+    (
+        install::own_routines,
+        "ZMIRRORVIPSETUP.mac",
+        "if '$system.Mirror.IsMember() { do ReleaseAtStop",
+        "do ReleaseAtStop",
+    ),
+    (install::removed, "ZMIRRORVIPSETUP.mac", "    kill ^ZMIRRORVIP\n", "    kill ^ZMIRRORVIP(\"library\")\n"),
     (hooks::one_call, "ZMIRROR.mac", "return 1", "return 0"),
     (hooks::one_call, "ZMIRROR.mac", "return 1", "return"),
     (hooks::one_call, "ZMIRROR.mac", "(\"NotifyBecomePrimary\")", "(\"CheckBecomePrimaryOK\")"),

@@ -21,6 +21,35 @@ pub fn one_call(sources: &Sources) {
     }
 }
 
+/// A site's own code may call it from wherever that stands.
+#[test]
+fn the_namespace_is_the_callers_afterwards() {
+    other_namespace(&shipped());
+}
+
+pub fn other_namespace(sources: &Sources) {
+    for (what, arguments) in [
+        ("TakeOver", "\"NotifyBecomePrimary\""),
+        ("Finish", "\"NotifyBecomePrimary\""),
+        ("AcquireAtStart", ""),
+        ("ReleaseAtStop", ""),
+        ("Watch", ""),
+        ("NotPrimary", ""),
+    ] {
+        let library = ["Status", "Release"].iter().fold(acquires(&[report("moved", false)]), |library, function| {
+            library.answers(function, &report("held", false))
+        });
+        let mut site = Site::new(sources).library(&library);
+        let probe = format!(
+            "ROUTINE probe\nCall() public {{\n    do {what}^|\"%SYS\"|ZMIRRORVIP({arguments})\n    return $namespace\n}}\n"
+        );
+        site.iris.load_in("USER", "probe.mac", &probe);
+        site.iris.set_namespace("USER");
+        let ran = site.iris.run("Call^probe", &[]);
+        assert_eq!((ran.value.as_deref(), ran.error, ran.output.as_str()), (Some("USER"), None, ""), "{what}");
+    }
+}
+
 #[test]
 fn a_hook_that_the_configuration_does_not_choose_says_nothing() {
     skipped(&shipped());

@@ -67,7 +67,25 @@ pub fn from_nothing(sources: &Sources) {
     }
     assert_eq!(site.iris.stored("%SYS.Task", "TaskClass"), [(1001, "ZMIRRORVIP.Task".to_owned())]);
     assert_eq!(site.iris.stored("%SYS.Task", "NameSpace")[0].1, "%SYS");
-    assert_eq!(site.iris.stored("%SYS.Task", "DailyIncrement")[0].1, "1");
+    // Each minute of each day: daily, each day, several times, by minutes, each one, all day long.
+    for (property, value) in [
+        ("TimePeriod", "0"),
+        ("TimePeriodEvery", "1"),
+        ("DailyFrequency", "1"),
+        ("DailyFrequencyTime", "0"),
+        ("DailyIncrement", "1"),
+        ("DailyStartTime", "0"),
+        ("DailyEndTime", "0"),
+    ] {
+        assert_eq!(site.iris.stored("%SYS.Task", property)[0].1, value, "{property}");
+    }
+    for (name, words) in [
+        ("ZMIRRORVIP/Task.cls", "Extends %SYS.Task.Definition"),
+        ("ZMIRRORVIP/Metrics.cls", "Extends %SYS.Monitor.SAM.Abstract"),
+        ("ZMIRRORVIP/Metrics.cls", "Parameter PRODUCT = \"mirrorvip\";"),
+    ] {
+        assert!(sources[name].contains(words), "{name}: {words}");
+    }
     assert_eq!(site.iris.stored("SYS.Monitor.SAM.Config", "Class")[0].1, "ZMIRRORVIP.Metrics");
     for (class, method) in [("ZMIRRORVIP.Task", "OnTask"), ("ZMIRRORVIP.Metrics", "GetSensors")] {
         assert_eq!(site.iris.run_method(class, method, &[]).value.as_deref(), Some("1"), "{class}");
@@ -127,8 +145,8 @@ pub fn own_routines(sources: &Sources) {
     let said = install(&mut site, &release);
     for (routine, line) in [
         ("ZMIRROR", "do TakeOver^ZMIRRORVIP("),
-        ("%ZSTART", "job AcquireAtStart^ZMIRRORVIP"),
-        ("%ZSTOP", "do ReleaseAtStop^ZMIRRORVIP()"),
+        ("%ZSTART", "if '$system.Mirror.IsMember() { job AcquireAtStart^ZMIRRORVIP"),
+        ("%ZSTOP", "if '$system.Mirror.IsMember() { do ReleaseAtStop^ZMIRRORVIP()"),
     ] {
         let text = site.iris.routine(routine).expect("there");
         assert!(!text.contains("mirrorvip"), "{routine} was overwritten");
@@ -161,13 +179,14 @@ pub fn removed(sources: &Sources) {
     fs::write(release.join("libmirrorvip.so"), "another library").expect("a file");
     install(&mut site, &release);
     fs::write(site.configuration(), r#"{"cloud":"azure"}"#).expect("the site's own");
+    site.hook("NotifyBecomePrimary^ZMIRROR");
     uninstall(&mut site);
     for routine in ["ZMIRROR", "%ZSTART", "%ZSTOP", "ZMIRRORVIP", "ZMIRRORVIPSETUP"] {
         assert_eq!(site.iris.routine(routine), None, "{routine}");
     }
     let files: Vec<_> = fs::read_dir(site.root.path().join("mirrorvip")).expect("a folder").collect();
     assert!(files.is_empty(), "{files:?}");
-    assert_eq!(site.node(&["library"]), None);
+    assert_eq!((site.node(&["library"]), site.node(&["metric", "ok"])), (None, None));
     assert!(site.iris.stored("%SYS.Task", "TaskClass").is_empty());
     assert!(site.iris.stored("SYS.Monitor.SAM.Config", "Class").is_empty());
     assert!(site.configuration().exists());
