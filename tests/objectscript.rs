@@ -114,7 +114,7 @@ call ZMIRROR.mac: TakeOver^ZMIRRORVIP(reason) => TakeOver^ZMIRRORVIP(reason, 1)
 call ZSTART.mac: AcquireAtStart^ZMIRRORVIP::10 => AcquireAtStart^ZMIRORVIP::10
 call ZMIRRORVIP.mac: set report = $$Call("Status", "task") => set report = $$Cal("Status", "task")
 call ZMIRRORVIP.mac: $$ManagerDirectory(), "mirrorvip.json" => $$Directory^ZMIRRORVIP()
-function ZMIRRORVIP.mac: $$Call("Acquire", reason) => $$Call("acquire", reason)
+function ZMIRRORVIP.mac: $$CallAlone("Acquire", hook) => $$CallAlone("acquire", hook)
 function ZMIRRORVIP.mac: $$CallInSYS("Check") => $$CallInSYS("CHECK")
 function ZMIRRORVIP.mac: $zf(-4, 3, libraryId, function) => $ZF(-4,3,libraryId,"Aquire")
 function ZMIRRORVIP.mac: $zf(-4, 3, libraryId, function) => $zf(-4, 3, libraryId, tried)
@@ -136,7 +136,7 @@ throw ZMIRROR.mac: do CallZMIRRORVIP("CheckBecomePrimaryOK") => do TakeOver^ZMIR
 throw ZMIRROR.mac: } catch error {\n => } catch error {\n        do TakeOver^ZMIRRORVIP(reason)\n
 throw ZSTART.mac: set problem = error.DisplayString() => set problem = $zstrip(error.DisplayString(), "*C")
 throw ZMIRRORVIP.mac: return standalone => return $zstrip($$LibraryPath(), "*W")
-throw ZMIRRORVIP.mac:     if (locked) {\n        lock - =>     if ($$LibraryPath() '= "") {\n        lock -
+throw ZMIRRORVIP.mac:     if (locked) {\n        lock -^| =>     if ($$LibraryPath() '= "") {\n        lock -^|
 call ZMIRROR.mac: NotPrimary^ZMIRRORVIP() => NotPrimary^ZMIRRORVIP(1)
 call ZSTOP.mac: ReleaseAtStop^ZMIRRORVIP => ReleaseAtStop^ZMIRROR
 entry ZSTOP.mac: SYSTEM() public => SYSTEMS() public

@@ -211,6 +211,15 @@ pub fn starts_a_job(sources: &Sources) {
     assert!(lines[1].1.contains("do Acquire^ZMIRRORVIP"), "{lines:?}");
 }
 
+/// A site's own hook may forget to say which it is.
+#[test]
+fn a_call_without_a_reason_is_the_usual_one() {
+    let library = acquires(&[report("moved", false)]);
+    let mut site = Site::new(&shipped()).library(&library);
+    site.hook("TakeOver^ZMIRRORVIP");
+    assert_eq!(reasons(&library), ["NotifyBecomePrimary"]);
+}
+
 /// In CheckBecomePrimaryOK nobody is primary yet, so a hook that asked would never act.
 #[test]
 fn a_hook_does_not_ask_whether_this_member_is_primary() {

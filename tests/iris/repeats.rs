@@ -4,10 +4,6 @@ use super::site::{Site, Sources, acquires, reasons, report, shipped};
 use objectscript_engine::{IrisError, Mirror, Role, Scripted};
 use serde_json::json;
 
-fn primary_in_trouble() -> Mirror {
-    Mirror { status: Some("Primary,Trouble".into()), ..Mirror::member(Role::Primary) }
-}
-
 /// A job that a hook has started; the hook's own line is forgotten.
 fn started(sources: &Sources, hook: &str, library: &Scripted) -> Site {
     let mut site = Site::new(sources).library(library);
@@ -63,18 +59,14 @@ pub fn until_final(sources: &Sources) {
 
 /// A member that was paused and wakes up late finds out before it asks the cloud for anything.
 #[test]
-fn a_member_that_is_primary_no_more_or_in_trouble_takes_nothing() {
+fn a_member_that_is_primary_no_more_takes_nothing() {
     no_longer_primary(&shipped());
 }
 
 pub fn no_longer_primary(sources: &Sources) {
-    for now in [
-        Mirror::member(Role::Backup),
-        Mirror::member(Role::Neither),
-        Mirror::member(Role::Async),
-        primary_in_trouble(),
-        Mirror { status: Some("Trouble".into()), ..Mirror::member(Role::Primary) },
-    ] {
+    for now in
+        [Mirror::member(Role::Backup), Mirror::member(Role::Neither), Mirror::member(Role::Async), Mirror::none()]
+    {
         let library = again_and_again();
         let mut site = started(sources, "NotifyBecomePrimary", &library);
         site.iris.set_mirror_at(4.0, now.clone());
@@ -83,6 +75,36 @@ pub fn no_longer_primary(sources: &Sources) {
         let last = site.lines().pop().expect("a line");
         assert!(last.0 == 1 && last.1.starts_with("stopped repeating"), "{last:?}");
     }
+}
+
+/// Trouble may pass: as long as it lasts nothing is called, and afterwards it goes on.
+#[test]
+fn trouble_is_waited_out() {
+    trouble(&shipped());
+}
+
+pub fn trouble(sources: &Sources) {
+    for status in ["Primary,Trouble", "Trouble"] {
+        let library = acquires(&[
+            report("not_moved", true),
+            report("not_moved", true),
+            report("not_moved", true),
+            report("moved", false),
+        ]);
+        let mut site = started(sources, "NotifyBecomePrimary", &library);
+        site.iris.set_mirror_at(4.0, Mirror { status: Some(status.into()), ..Mirror::member(Role::Primary) });
+        site.iris.set_mirror_at(20.0, Mirror::member(Role::Primary));
+        site.run_jobs();
+        assert_eq!(reasons(&library).len(), 4, "after 1 s, 3 s and 31 s: {status}");
+        assert!(site.iris.now() > 20.0 && site.iris.now() < 40.0, "{}", site.iris.now());
+        assert_eq!(site.lines().pop(), Some((0, "VIP moved".into())));
+    }
+    // Of an instance by itself the configuration says whether the VIP belongs there.
+    let library = acquires(&[report("not_moved", true), report("moved", false)]);
+    let mut site = Site::new(sources).library(&library).role(Role::None).configured(json!({ "standalone": true }));
+    site.hook("SYSTEM^%ZSTART");
+    site.run_jobs();
+    assert_eq!(reasons(&library), ["ZSTART", "retry"]);
 }
 
 /// The mirror is asked just before each call, not only at the beginning.
@@ -147,18 +169,48 @@ pub fn gives_up(sources: &Sources) {
     }
 }
 
-/// Both hooks of one takeover may start it.
+/// Both hooks of one takeover may start it. The second one waits for the first, and goes on where that ended.
 #[test]
-fn only_one_of_them_runs() {
+fn only_one_of_them_runs_at_a_time() {
     one_at_a_time(&shipped());
 }
 
 pub fn one_at_a_time(sources: &Sources) {
-    let library = again_and_again();
-    let mut site = started(sources, "NotifyBecomePrimary", &library);
+    for (held_for, calls, until) in [(None, 1, 600.0), (Some(5.0), 3, 8.0)] {
+        let library = acquires(&[report("not_moved", true), report("not_moved", true), report("moved", false)]);
+        let mut site = started(sources, "NotifyBecomePrimary", &library);
+        site.iris.hold_lock("^ZMIRRORVIP(\"finish\")", held_for);
+        assert_eq!(site.run_jobs(), 1);
+        assert_eq!((reasons(&library).len(), site.iris.now()), (calls, until), "{held_for:?}");
+    }
+    // A hook does not wait for it.
+    let library = acquires(&[report("moved", false)]);
+    let mut site = Site::new(sources).library(&library);
     site.iris.hold_lock("^ZMIRRORVIP(\"finish\")", None);
-    assert_eq!(site.run_jobs(), 1);
-    assert_eq!((reasons(&library).len(), site.iris.now(), site.lines().len()), (1, 0.0, 1));
+    assert_eq!(site.hook("NotifyBecomePrimary^ZMIRROR").as_deref(), Some("1"));
+    assert_eq!((reasons(&library).len(), site.iris.now()), (1, 0.0));
+}
+
+/// What fails once may not fail again.
+#[test]
+fn an_error_in_between_does_not_end_it() {
+    goes_on_after_an_error(&shipped());
+}
+
+pub fn goes_on_after_an_error(sources: &Sources) {
+    for (place, words) in [
+        ("IsPrimary", "could not repeat for NotifyBecomePrimary this time"),
+        ("GetMemberStatus", "could not repeat for NotifyBecomePrimary this time"),
+        ("set ^ZMIRRORVIP", "could not keep the report"),
+    ] {
+        let library = acquires(&[report("not_moved", true), report("moved", false)]);
+        let mut site = started(sources, "NotifyBecomePrimary", &library);
+        site.iris.fail_next(place, IrisError::system("<PROTECT>"));
+        site.run_jobs();
+        let lines = site.lines();
+        assert!(lines.iter().any(|(severity, line)| *severity == 1 && line.contains(words)), "{place}: {lines:?}");
+        assert!(lines.contains(&(0, "VIP moved".into())), "{place}: {lines:?}");
+    }
 }
 
 #[test]
@@ -167,7 +219,7 @@ fn an_error_in_it_is_told_and_nothing_is_left() {
 }
 
 pub fn error_in_between(sources: &Sources) {
-    for place in ["IsPrimary", "GetMemberStatus", "hang", "set ^ZMIRRORVIP", "lock"] {
+    for place in ["hang", "lock"] {
         let mut site = Site::new(sources).library(&again_and_again());
         site.iris.fail_next(place, IrisError::system("<PROTECT>"));
         let ran = site.iris.run("Finish^ZMIRRORVIP", &["NotifyBecomePrimary"]);

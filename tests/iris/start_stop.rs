@@ -57,6 +57,10 @@ pub fn member(sources: &Sources) {
         site.hook("SYSTEM^%ZSTART");
         site.hook("SYSTEM^%ZSTOP");
         assert_eq!((site.iris.queued_jobs(), library.calls().len(), site.lines().len()), (0, 0, 0), "{role:?}");
+        // Nor if somebody calls these directly.
+        site.hook("AcquireAtStart^ZMIRRORVIP");
+        site.hook("ReleaseAtStop^ZMIRRORVIP");
+        assert_eq!((library.calls().len(), site.lines().len()), (0, 0), "{role:?}");
     }
 }
 
