@@ -154,6 +154,12 @@ impl Error {
         }))
     }
 
+    /// An answer that the service `of` cannot have given.
+    pub fn impostor(code: Code, message: impl Into<String>, of: &str) -> Self {
+        let remedy = format!("something between this machine and {of} answers in its place; look for a proxy");
+        Error::new(code, message, remedy)
+    }
+
     /// Changes the details in place; reads as `Error::new(…).with(|d| d.call = …)`.
     pub fn with(mut self, change: impl FnOnce(&mut Details)) -> Self {
         change(&mut self.0);

@@ -164,12 +164,7 @@ impl Answer {
         }
         serde_json::from_slice(&self.body).map_err(|_| {
             let code = if kind == Kind::Change { Code::Ambiguous } else { Code::Unexpected };
-            Error::new(
-                code,
-                format!("the answer ({}) is no JSON", self.status),
-                format!("something between this machine and {of} answers in its place; look for a proxy"),
-            )
-            .with(|details| {
+            Error::impostor(code, format!("the answer ({}) is no JSON", self.status), of).with(|details| {
                 details.http_status = Some(self.status);
                 details.maybe_done = kind == Kind::Change;
             })

@@ -170,10 +170,10 @@ impl Arm {
                 None => return Ok(roles),
             }
         }
-        Err(Error::new(
+        Err(Error::impostor(
             Code::Unexpected,
             format!("the permissions on {} have more than {MOST_PAGES} pages", id.shown()),
-            "something between this machine and Resource Manager answers in its place; look for a proxy",
+            "Resource Manager",
         ))
     }
 

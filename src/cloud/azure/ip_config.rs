@@ -219,10 +219,10 @@ pub fn plan(azure: &Azure, all: &All, seen: &Seen, goal: Goal) -> Result<Plan<Ch
 
 fn change(nic: &Nic, body: Value, write: Write) -> Result<Change> {
     let version = nic.version().ok_or_else(|| {
-        Error::new(
+        Error::impostor(
             Code::Unexpected,
             format!("the interface {} came without a version (etag), and is not written without one", nic.id.name()),
-            "something between this machine and Resource Manager answers in its place; look for a proxy",
+            "Resource Manager",
         )
     })?;
     Ok(Change::WriteNic { id: nic.id.clone(), body, version, write })

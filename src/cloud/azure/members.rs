@@ -104,10 +104,10 @@ fn not_listed(here: &Here, members: &Members) -> Error {
         );
     }
     if let Some(odd) = members.nics.iter().find(|nic| nic.entries().next().is_none()) {
-        return Error::new(
+        return Error::impostor(
             Code::Unexpected,
             format!("the interface {} came without ip-configurations", odd.id.name()),
-            "something between this machine and Resource Manager answers in its place; look for a proxy",
+            "Resource Manager",
         );
     }
     Error::new(

@@ -61,7 +61,6 @@ pub async fn look(gcp: &Gcp, compute: &Compute, here: &Here) -> Result<Seen> {
         join(join(members::look(gcp, compute, here), running), join(access_config::look(gcp, compute, here), told))
             .await;
     let members = members?;
-    compute.note_running(members.vms.iter().map(|vm| vm.path.scope().to_owned())).await;
     own(gcp, here, &members)?;
     Ok(Seen { members, address: address?, told: told? })
 }

@@ -99,6 +99,9 @@ pub struct Request<'a> {
     pub body: Option<Value>,
 }
 
+/// As errors name it.
+const NAME: &str = "Compute Engine";
+
 /// A bound on the pages of a list that was filtered down to a few names.
 const MOST_PAGES: usize = 100;
 
@@ -128,10 +131,7 @@ impl Compute {
 
     /// One page of a plain list. One without results has no `items`.
     pub async fn list(&self, call: &str, target: &str, path: &str, filter: &str, page: &str) -> Result<Value> {
-        let mut query = vec![("filter", filter)];
-        if !page.is_empty() {
-            query.push(("pageToken", page));
-        }
+        let query = page_of(filter, page);
         let is_list = |body: &Value| body.is_object() && body.get("items").is_none_or(Value::is_array);
         self.read(call, target, path, &query, is_list).await
     }
@@ -157,10 +157,7 @@ impl Compute {
     pub async fn aggregated(&self, project: &str, names: &str, filter: &str, page: &str) -> Result<Value> {
         let tried = Cell::new(false);
         let attempt = async |token: &Secret| {
-            let mut query = vec![("filter", filter)];
-            if !page.is_empty() {
-                query.push(("pageToken", page));
-            }
+            let mut query = page_of(filter, page);
             if tried.replace(true) {
                 query.push(("returnPartialSuccess", "true"));
             }
@@ -210,12 +207,8 @@ impl Compute {
         }
         let body = answer?;
         let Some(operation) = name_of(&body) else {
-            return Err(Error::new(
-                Code::Ambiguous,
-                format!("{name} on {on}: the answer is no operation"),
-                "something between this machine and Compute Engine answers in its place; look for a proxy",
-            )
-            .with(|details| details.maybe_done = true));
+            return Err(Error::impostor(Code::Ambiguous, format!("{name} on {on}: the answer is no operation"), NAME)
+                .with(|details| details.maybe_done = true));
         };
         let path = format!("{}/operations/{operation}", on.scope());
         Ok(Operation { path, body, call, on: on.name().to_owned(), is_earlier: false })
@@ -224,6 +217,15 @@ impl Compute {
     pub fn url(&self, path: &str) -> String {
         format!("{}/compute/v1/{path}", self.endpoint)
     }
+}
+
+/// The query for one page of a filtered list; the first one has no token.
+fn page_of<'a>(filter: &'a str, token: &'a str) -> Vec<(&'static str, &'a str)> {
+    let mut query = vec![("filter", filter)];
+    if !token.is_empty() {
+        query.push(("pageToken", token));
+    }
+    query
 }
 
 /// Hands on page after page of a list; `read` gets the token of the page that it is to read, the first one an empty one.
@@ -238,11 +240,7 @@ pub async fn all_pages(read: impl AsyncFn(&str) -> Result<Value>, mut page: impl
         }
         token = next;
     }
-    Err(Error::new(
-        Code::Unexpected,
-        format!("a list of Compute Engine has more than {MOST_PAGES} pages"),
-        "something between this machine and Compute Engine answers in its place; look for a proxy",
-    ))
+    Err(Error::impostor(Code::Unexpected, format!("a list of {NAME} has more than {MOST_PAGES} pages"), NAME))
 }
 
 /// What is not as it should be must not be read as something empty: nobody would hold the VIP then.
@@ -255,16 +253,12 @@ fn of_form(body: Value, has_form: impl Fn(&Value) -> bool) -> Result<Value> {
 
 pub fn not_understood(body: &Value) -> Error {
     let shown: String = body.to_string().chars().take(100).collect();
-    Error::new(
-        Code::Unexpected,
-        format!("the answer is not understood: {shown}"),
-        "something between this machine and Compute Engine answers in its place; look for a proxy",
-    )
+    Error::impostor(Code::Unexpected, format!("the answer is not understood: {shown}"), NAME)
 }
 
 pub fn read_json(kind: Kind, answer: &Answer) -> Result<Value> {
     if answer.is_success() {
-        return answer.json(kind, "Compute Engine");
+        return answer.json(kind, NAME);
     }
     Err(error::explain(answer.status, &answer.body, answer.retry_after()))
 }

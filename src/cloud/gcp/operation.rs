@@ -70,6 +70,8 @@ impl Compute {
     /// # Errors
     /// What the answer or the operation says. A conflict, where an earlier call's operation was waited for instead.
     pub async fn carry_out(&self, request: Request<'_>, bound: Option<Duration>) -> Result<()> {
+        // A no-op where a look has asked already; a zone that a look only found out about is asked now.
+        self.note_running([request.on.scope().to_owned()]).await;
         let key = (request.call, request.on.clone());
         let kept = self.running.by_change.borrow_mut().remove(&key);
         let mut operation = match kept {
