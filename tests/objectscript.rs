@@ -136,7 +136,7 @@ throw ZMIRROR.mac: do CallZMIRRORVIP("CheckBecomePrimaryOK") => do TakeOver^ZMIR
 throw ZMIRROR.mac: } catch error {\n => } catch error {\n        do TakeOver^ZMIRRORVIP(reason)\n
 throw ZSTART.mac: set problem = error.DisplayString() => set problem = $zstrip(error.DisplayString(), "*C")
 throw ZMIRRORVIP.mac: return standalone => return $zstrip($$LibraryPath(), "*W")
-throw ZMIRRORVIP.mac:     if (locked) {\n        lock -^| =>     if ($$LibraryPath() '= "") {\n        lock -^|
+throw ZMIRRORVIP.mac:     if (locked) {\n        do LetOthers()\n    }\n}\n\nRepeat( =>     if ($$LibraryPath() '= "") {\n        do LetOthers()\n    }\n}\n\nRepeat(
 call ZMIRROR.mac: NotPrimary^ZMIRRORVIP() => NotPrimary^ZMIRRORVIP(1)
 call ZSTOP.mac: ReleaseAtStop^ZMIRRORVIP => ReleaseAtStop^ZMIRROR
 entry ZSTOP.mac: SYSTEM() public => SYSTEMS() public

@@ -40,13 +40,7 @@ pub fn other_namespace(sources: &Sources) {
             library.answers(function, &report("held", false))
         });
         let mut site = Site::new(sources).library(&library);
-        let probe = format!(
-            "ROUTINE probe\nCall() public {{\n    do {what}^|\"%SYS\"|ZMIRRORVIP({arguments})\n    return $namespace\n}}\n"
-        );
-        site.iris.load_in("USER", "probe.mac", &probe);
-        site.iris.set_namespace("USER");
-        let ran = site.iris.run("Call^probe", &[]);
-        assert_eq!((ran.value.as_deref(), ran.error, ran.output.as_str()), (Some("USER"), None, ""), "{what}");
+        assert_eq!(site.call_from_user(what, &format!("({arguments})")).output, "", "{what}");
     }
 }
 

@@ -157,8 +157,7 @@ pub fn gives_up(sources: &Sources) {
         let library = again_and_again();
         let mut site = Site::new(sources).library(&library);
         site = site.configured(json!({ "giveUpAfterSeconds": configured }));
-        site.iris.load("PASS.mac", "ROUTINE PASS [Type=MAC]\nTime(seconds) public {\n    hang seconds\n}\n");
-        site.iris.run("Time^PASS", &[&begins.to_string()]);
+        site.pass(begins);
         site.hook("NotifyBecomePrimary^ZMIRROR");
         site.run_jobs();
         let now = site.iris.now() - f64::from(begins);

@@ -84,6 +84,25 @@ impl Site {
         assert_eq!(self.iris.leftovers(), Vec::<String>::new());
     }
 
+    /// Lets time go by.
+    pub fn pass(&mut self, seconds: u32) {
+        self.iris.load("PASS.mac", "ROUTINE PASS [Type=MAC]\nTime(seconds) public {\n    hang seconds\n}\n");
+        self.iris.run("Time^PASS", &[&seconds.to_string()]);
+    }
+
+    /// Runs an entry of ZMIRRORVIP, with its arguments, from the namespace USER; the value is the namespace afterwards.
+    pub fn call_from_user(&mut self, entry: &str, arguments: &str) -> Ran {
+        let probe = format!(
+            "ROUTINE probe\nCall() public {{\n    do {entry}^|\"%SYS\"|ZMIRRORVIP{arguments}\n    return $namespace\n}}\n"
+        );
+        self.iris.load_in("USER", "probe.mac", &probe);
+        self.iris.set_namespace("USER");
+        let ran = self.iris.run("Call^probe", &[]);
+        self.iris.set_namespace("%SYS");
+        assert_eq!((ran.value.as_deref(), &ran.error), (Some("USER"), &None), "{entry}: {}", ran.output);
+        ran
+    }
+
     /// Runs what was started by JOB, to its end.
     #[track_caller]
     pub fn run_jobs(&mut self) -> usize {

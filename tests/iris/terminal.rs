@@ -1,7 +1,7 @@
 //! What a person at a Terminal types and reads.
 
 use super::site::{Site, Sources, acquires, report, shipped};
-use objectscript_engine::{Ran, Role, Scripted};
+use objectscript_engine::{Role, Scripted};
 
 const REPORT: &str = r#"{"ok":false,"action":"acquire","outcome":"partial","summary":"VIP 10.0.0.10 is only partly here: denied",
 "severity":2,"retry":false,"reason":"terminal","elapsedMs":143,"holder":null,"holderBefore":"i-2","cloud":"aws","mechanism":"route",
@@ -43,18 +43,6 @@ calls
 The report was too long for one answer and has been shortened.
 ";
 
-/// From another namespace, in which the routine runs as everywhere.
-fn typed(site: &mut Site, what: &str) -> Ran {
-    let probe =
-        format!("ROUTINE probe\nTyped() public {{\n    do {what}^|\"%SYS\"|ZMIRRORVIP\n    return $namespace\n}}\n");
-    site.iris.load_in("USER", "probe.mac", &probe);
-    site.iris.set_namespace("USER");
-    let ran = site.iris.run("Typed^probe", &[]);
-    site.iris.set_namespace("%SYS");
-    assert_eq!((ran.value.as_deref(), &ran.error), (Some("USER"), &None), "{what}: {}", ran.output);
-    ran
-}
-
 #[test]
 fn a_report_is_readable_and_the_namespace_is_as_before() {
     readable(&shipped());
@@ -64,7 +52,7 @@ pub fn readable(sources: &Sources) {
     for (label, logged) in [("Status", 0), ("Check", 0), ("Acquire", 1), ("Release", 1)] {
         let library = Scripted::mirrorvip().answers(label, REPORT);
         let mut site = Site::new(sources).library(&library);
-        let ran = typed(&mut site, label);
+        let ran = site.call_from_user(label, "");
         assert_eq!(ran.output, SHOWN, "{label}");
         assert_eq!(site.lines().len(), logged, "{label}");
         assert_eq!(library.calls(), [(label.to_owned(), vec![r#"{"reason":"terminal"}"#.to_owned()])]);
@@ -84,7 +72,7 @@ pub fn checks(sources: &Sources) {
 {"result":"skipped","name":"permission ec2:ReplaceRoute","message":"not asked","remedy":"ask"}],"error":null,"version":"0.1.0"}"#,
     );
     let mut site = Site::new(sources).library(&library);
-    let shown = typed(&mut site, "Check").output;
+    let shown = site.call_from_user("Check", "").output;
     let expected = "
 checks
   ok       identity                     this member is i-1
@@ -101,9 +89,9 @@ fn last_shows_the_last_acquire_or_release_whoever_made_it() {
 
 pub fn last(sources: &Sources) {
     let mut site = Site::new(sources).library(&acquires(&[report("moved", false)]));
-    assert!(typed(&mut site, "Last").output.contains("Nothing was acquired or released here yet."));
+    assert!(site.call_from_user("Last", "").output.contains("Nothing was acquired or released here yet."));
     site.hook("NotifyBecomePrimary^ZMIRROR");
-    let shown = typed(&mut site, "Last").output;
+    let shown = site.call_from_user("Last", "").output;
     assert!(
         shown.contains("acquire 2026-01-01 00:00:00, reason: terminal") && shown.contains("\nVIP moved\n"),
         "{shown}"
@@ -111,8 +99,8 @@ pub fn last(sources: &Sources) {
     // A look is no news for it.
     let library = Scripted::mirrorvip().answers("Status", &report("held", false));
     site = site.library(&library);
-    typed(&mut site, "Status");
-    assert!(typed(&mut site, "Last").output.contains("\nVIP moved\n"));
+    site.call_from_user("Status", "");
+    assert!(site.call_from_user("Last", "").output.contains("\nVIP moved\n"));
 }
 
 #[test]
@@ -124,7 +112,7 @@ pub fn backup(sources: &Sources) {
     for (role, warned) in [(Role::Primary, false), (Role::None, false), (Role::Backup, true), (Role::Async, true)] {
         let library = acquires(&[report("moved", false)]);
         let mut site = Site::new(sources).library(&library).role(role);
-        let shown = typed(&mut site, "Acquire").output;
+        let shown = site.call_from_user("Acquire", "").output;
         assert_eq!(shown.contains("This member is not the primary"), warned, "{role:?}: {shown}");
         assert!(shown.contains("\nVIP moved\n") && library.calls().len() == 1);
     }
@@ -138,7 +126,7 @@ fn a_library_that_is_not_there_is_told_a_person_as_well() {
 pub fn no_library(sources: &Sources) {
     for label in ["Status", "Check", "Acquire", "Release"] {
         let mut site = Site::new(sources);
-        let shown = typed(&mut site, label).output;
+        let shown = site.call_from_user(label, "").output;
         assert!(shown.contains("could not load ") && shown.contains("libmirrorvip.so"), "{shown}");
         assert!(shown.contains("remedy    put the library for this machine there"), "{shown}");
     }
@@ -153,7 +141,7 @@ pub fn help(sources: &Sources) {
     for what in ["Help", ""] {
         let mut site = Site::new(sources);
         site.iris.set_global("ZMIRRORVIP", &["library"], "/opt/x.so");
-        let shown = typed(&mut site, what).output;
+        let shown = site.call_from_user(what, "").output;
         for command in ["Status", "Check", "Acquire", "Release", "Last", "Help", "Install", "Uninstall"] {
             assert!(shown.contains(&format!("do {command}^ZMIRRORVIP")), "{command}: {shown}");
         }
