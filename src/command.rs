@@ -109,29 +109,8 @@ struct Request {
     dry_run: Option<bool>,
 }
 
-/// Carries out one request.
-pub async fn run(action: Action, request: &[u8], surroundings: &impl Surroundings) -> Report {
-    let mut call = Call {
-        action,
-        begun: Instant::now(),
-        journal: Journal::default(),
-        subject: Subject { action: action.as_str(), reason: Reason::default().as_str().into(), ..Subject::default() },
-        exposed: Vec::new(),
-    };
-    match call.prepare(request, surroundings) {
-        Ok(prepared) => call.carry_out(prepared).await,
-        Err(error) => {
-            let mut findings = Findings::failed(action.unable(), error.clone());
-            if action == Action::Check {
-                findings.add_checks([CheckItem::failed("configuration", &error)]);
-                findings.add_checks(call.exposed.clone());
-            }
-            call.report(findings, &[])
-        }
-    }
-}
-
-struct Call {
+/// One call, and what is known of it so far, which outlives a fault on the way.
+pub struct Call {
     action: Action,
     begun: Instant,
     journal: Journal,
@@ -151,6 +130,47 @@ struct Prepared {
 }
 
 impl Call {
+    pub fn new(action: Action) -> Self {
+        Call {
+            action,
+            begun: Instant::now(),
+            journal: Journal::default(),
+            subject: Subject {
+                action: action.as_str(),
+                reason: Reason::default().as_str().into(),
+                ..Subject::default()
+            },
+            exposed: Vec::new(),
+        }
+    }
+
+    /// Carries out one request.
+    pub async fn run(&mut self, request: &[u8], surroundings: &impl Surroundings) -> Report {
+        match self.prepare(request, surroundings) {
+            Ok(prepared) => self.carry_out(prepared).await,
+            Err(error) => {
+                let mut findings = Findings::failed(self.action.unable(), error.clone());
+                if self.action == Action::Check {
+                    findings.add_checks([CheckItem::failed("configuration", &error)]);
+                    findings.add_checks(self.exposed.clone());
+                }
+                self.report(findings, &[])
+            }
+        }
+    }
+
+    /// The report of a call that ended before its end. Nobody looked afterwards, so where a change had been begun it does
+    /// not say that nothing was changed.
+    pub fn broken_off(&self, error: Error) -> Report {
+        let changed = self.journal.has_changes();
+        let outcome = match self.action {
+            Action::Acquire if changed => Outcome::Unverified,
+            action => action.unable(),
+        };
+        let error = error.with(|details| details.maybe_done = changed);
+        self.report(Findings { changed, ..Findings::failed(outcome, error) }, &[])
+    }
+
     fn prepare(&mut self, request: &[u8], surroundings: &impl Surroundings) -> Result<Prepared> {
         // The time runs from here, with the largest total until the configuration has told the real one.
         let watch = surroundings.watch();
@@ -183,7 +203,7 @@ impl Call {
         Ok(Prepared { config, vips, local, reason, mode, deadline: deadline.with_total(total) })
     }
 
-    async fn carry_out(mut self, prepared: Prepared) -> Report {
+    async fn carry_out(&mut self, prepared: Prepared) -> Report {
         let http = &prepared.config.http;
         let policy = Policy { attempt_timeout: http.request_timeout, most_attempts: None, longest_silence: None };
         let caller = Caller::new(prepared.deadline.clone(), self.journal.clone(), policy);
@@ -213,7 +233,7 @@ impl Call {
     }
 
     /// `cloud` as it was set up, or why it could not be.
-    async fn in_cloud(self, cloud: Result<impl Cloud>, prepared: &Prepared) -> Report {
+    async fn in_cloud(&self, cloud: Result<impl Cloud>, prepared: &Prepared) -> Report {
         match cloud {
             // Boxed, here and below: a cloud's SDK makes these large, and the stack is that of a database process.
             Ok(cloud) => Box::pin(self.act(&cloud, prepared)).await,
@@ -221,7 +241,7 @@ impl Call {
         }
     }
 
-    async fn act(self, cloud: &impl Cloud, prepared: &Prepared) -> Report {
+    async fn act(&self, cloud: &impl Cloud, prepared: &Prepared) -> Report {
         let Prepared { config, reason, mode, deadline, .. } = prepared;
         if self.action == Action::Acquire
             && *reason == Reason::CheckBecomePrimaryOK

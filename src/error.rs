@@ -92,6 +92,7 @@ impl Code {
                 | Code::Ambiguous
                 | Code::Deadline
                 | Code::Interrupted
+                | Code::Internal
         )
     }
 

@@ -1,7 +1,10 @@
 //! What was called, on what, how often and for how long: the `steps` of a report.
 
 use serde::Serialize;
-use std::{cell::RefCell, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Step {
@@ -16,14 +19,30 @@ pub struct Step {
 
 /// Shared by everything that calls a cloud within one callout.
 #[derive(Debug, Clone, Default)]
-pub struct Journal(Rc<RefCell<Vec<Step>>>);
+pub struct Journal(Rc<Entries>);
+
+#[derive(Debug, Default)]
+struct Entries {
+    steps: RefCell<Vec<Step>>,
+    /// Whether a change has been begun, ended or not.
+    changing: Cell<bool>,
+}
 
 impl Journal {
     pub fn record(&self, step: Step) {
-        self.0.borrow_mut().push(step);
+        self.0.steps.borrow_mut().push(step);
+    }
+
+    pub fn begin_change(&self) {
+        self.0.changing.set(true);
     }
 
     pub fn steps(&self) -> Vec<Step> {
-        self.0.borrow().clone()
+        self.0.steps.borrow().clone()
+    }
+
+    /// Whether anything may have been changed by now.
+    pub fn has_changes(&self) -> bool {
+        self.0.changing.get()
     }
 }

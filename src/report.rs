@@ -155,14 +155,15 @@ impl Report {
     /// The report as JSON of at most `bound` bytes: step details go first, then the steps, then the parts, then the texts
     /// are cut. `None` when not even the smallest report fits.
     pub fn render(&self, bound: usize) -> Option<String> {
+        let text = to_ascii(&serde_json::to_string(self).ok()?);
+        if text.len() <= bound {
+            return Some(text);
+        }
         let Value::Object(mut whole) = serde_json::to_value(self).ok()? else { return None };
         let fits = |object: &Map<String, Value>| {
             let text = serde_json::to_string(object).ok()?;
             Some(to_ascii(&text)).filter(|text| text.len() <= bound)
         };
-        if let Some(text) = fits(&whole) {
-            return Some(text);
-        }
         whole.insert("truncated".into(), true.into());
         for step in whole.get_mut("steps").and_then(Value::as_array_mut).into_iter().flatten() {
             if let Some(step) = step.as_object_mut() {

@@ -6,7 +6,7 @@
 pub mod server;
 
 use mirrorvip::{
-    command::{self, Action, Surroundings},
+    command::{Action, Call, Surroundings},
     config::Config,
     deadline::Watch,
     report::Report,
@@ -54,7 +54,7 @@ impl Surroundings for Nowhere {
 fn run(action: Action, request: &[u8], ends_after: Duration) -> Report {
     let nowhere = Nowhere { begun: Instant::now(), ends_after };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(Box::pin(command::run(action, request, &nowhere)))
+    runtime.block_on(Box::pin(Call::new(action).run(request, &nowhere)))
 }
 
 /// Whatever happened, there is a report that a script can read, and it keeps each bound.

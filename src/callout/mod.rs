@@ -13,9 +13,9 @@ mod wipe;
 pub use abi::{ZF_FAILURE, ZF_SUCCESS, mirrorvip_callbacks, mirrorvip_entry, mirrorvip_string};
 
 use crate::{
-    command::{self, Action},
+    command::{self, Action, Call},
     error::{Code, Error},
-    report::to_ascii,
+    report::{Report, to_ascii},
 };
 use runtime::Host;
 use std::{
@@ -122,22 +122,22 @@ unsafe fn call(action: Action, request: *const mirrorvip_string, report: *mut mi
 fn render(
     action: Action,
     request: Option<Vec<u8>>,
-    run: impl FnOnce(Action, &[u8], Host) -> crate::report::Report,
+    run: impl FnOnce(&mut Call, &[u8], Host) -> Report,
 ) -> Option<String> {
+    let mut call = Call::new(action);
     let worked = guard::contain(|| match request {
-        Some(request) => run(action, &request, host()),
-        None => {
-            runtime::failed(action, Error::new(Code::InvalidRequest, "the request is a null pointer", "pass a string"))
-        }
+        Some(request) => run(&mut call, &request, host()),
+        None => call.broken_off(Error::new(Code::InvalidRequest, "the request is a null pointer", "pass a string")),
     });
     let report = worked.or_else(|panic| {
         sigpipe::lower();
         guard::contain(|| {
             let message = format!("a fault in this library: {} at {}", panic.message, panic.place);
-            runtime::failed(
-                action,
-                Error::new(Code::Internal, message, "call Status to see where the VIP is, and report this fault"),
-            )
+            call.broken_off(Error::new(
+                Code::Internal,
+                message,
+                "call Status to see where the VIP is, and report this fault",
+            ))
         })
     });
     let bound = host().bound();

@@ -3,12 +3,11 @@
 
 use super::{abi::mirrorvip_callbacks, sigpipe};
 use crate::{
-    command::{self, Action, Surroundings},
+    command::{Call, Surroundings},
     deadline::Watch,
     error::{Code, Error},
     host,
-    report::{Report, Subject},
-    takeover::Findings,
+    report::Report,
 };
 use std::{
     ffi::{OsStr, c_char},
@@ -79,14 +78,14 @@ impl Surroundings for Host {
 }
 
 /// Carries out one request and words its report.
-pub fn run(action: Action, request: &[u8], host: Host) -> Report {
+pub fn run(call: &mut Call, request: &[u8], host: Host) -> Report {
     sigpipe::raise();
-    let report = run_shielded(action, request, host);
+    let report = run_shielded(call, request, host);
     sigpipe::lower();
     report
 }
 
-fn run_shielded(action: Action, request: &[u8], host: Host) -> Report {
+fn run_shielded(call: &mut Call, request: &[u8], host: Host) -> Report {
     host.begin_wait();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
@@ -96,20 +95,15 @@ fn run_shielded(action: Action, request: &[u8], host: Host) -> Report {
         .build();
     match runtime {
         Ok(runtime) => {
-            let report = runtime.block_on(Box::pin(command::run(action, request, &host)));
+            let report = runtime.block_on(Box::pin(call.run(request, &host)));
             // Connections that are still open end here, with everything else.
             drop(runtime);
             report
         }
-        Err(error) => failed(
-            action,
-            Error::new(Code::Internal, format!("no runtime: {error}"), "see whether the process may open more files"),
-        ),
+        Err(error) => call.broken_off(Error::new(
+            Code::Internal,
+            format!("no runtime: {error}"),
+            "see whether the process may open more files",
+        )),
     }
-}
-
-/// The report of a call that never came to its work.
-pub fn failed(action: Action, error: Error) -> Report {
-    let subject = Subject { action: action.as_str(), reason: "unknown".into(), ..Subject::default() };
-    Report::new(&subject, Findings::failed(action.unable(), error), &[], Vec::new(), 0)
 }

@@ -81,6 +81,9 @@ impl Caller {
         target: &str,
         attempt: impl AsyncFn() -> Result<T>,
     ) -> Result<T> {
+        if kind == Kind::Change {
+            self.journal.begin_change();
+        }
         let begun = Instant::now();
         let mut attempts = 0;
         let result = self.repeat(kind, &mut attempts, attempt).await;

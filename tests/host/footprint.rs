@@ -141,6 +141,79 @@ fn failed_calls_leave_nothing_behind() {
     assert_eq!(writes(&sim), [""; 0]);
 }
 
+/// Without random numbers Rust's standard library panics where it makes a hash map: a fault inside the library as it ships,
+/// with nothing in it for the sake of tests.
+#[test]
+fn a_panic_is_told_and_leaves_nothing_behind() {
+    panics::<aws::Simulator>();
+    panics::<azure::Simulator>();
+    panics::<gcp::Simulator>();
+}
+
+fn panics<C: Cloud>() {
+    let cloud = C::start_held();
+    let request = json!({ "config": cloud.config(C::MEMBERS[1]) }).to_string().into_bytes();
+    let mut host = start();
+    let before = host.command("snapshot");
+    host.command("random 0");
+    for (number, outcome) in
+        [(ACQUIRE, "not_moved"), (STATUS, "unknown"), (CHECK, "not_ready"), (RELEASE, "not_released")]
+    {
+        let result = host.call(number, &request);
+        assert_ends(&result, outcome, &["internal"]);
+        let report = result.json();
+        let message = report["error"]["message"].as_str().expect("a message");
+        assert!(message.contains("failed to generate random data"), "{}: {report:#}", C::API);
+        assert_eq!(host.command("snapshot"), before, "{outcome}");
+    }
+    assert_eq!(cloud.holder(), Some(0), "nothing was changed");
+    // The next call is as good as any.
+    host.command("random -1");
+    assert_ends(&host.call(ACQUIRE, &request), "moved", &["-"]);
+    assert_eq!(host.command("snapshot"), before);
+    assert!(host.finish().success());
+    let (stdout, stderr) = host.stdout_and_stderr();
+    assert_eq!((String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr)), ("".into(), "".into()));
+}
+
+/// The same in the middle of a takeover: what was changed by then is told, and the next call finishes it.
+#[test]
+fn a_panic_after_a_change_does_not_say_that_nothing_was_changed() {
+    panics_on_the_way::<aws::Simulator>();
+    panics_on_the_way::<azure::Simulator>();
+    // Each change of Compute Engine takes a random number, so the second one is never made.
+    assert!(panics_on_the_way::<gcp::Simulator>() > 0);
+}
+
+/// Lets the random numbers end sooner and later, and counts the calls that had changed something by then.
+fn panics_on_the_way<C: Cloud>() -> usize {
+    let mut changed = 0;
+    for n in 0.. {
+        let cloud = C::start_held();
+        let request = json!({ "config": cloud.config(C::MEMBERS[1]) }).to_string().into_bytes();
+        let mut host = start();
+        host.command(&format!("random {n}"));
+        let result = host.call(ACQUIRE, &request);
+        let report = result.json();
+        if report["ok"] == true {
+            assert!(n > 0, "{}: nothing needs random numbers", C::API);
+            break;
+        }
+        let is_changed = cloud.holder() != Some(0);
+        assert_ends(&result, if is_changed { "unverified" } else { "not_moved" }, &["internal"]);
+        assert_eq!(report["retry"], true, "{report:#}");
+        if is_changed {
+            changed += 1;
+            assert_eq!(report["steps"].as_array().map(Vec::is_empty), Some(false), "{report:#}");
+            assert!(report["cloud"].is_string() && report["mechanism"].is_string(), "{report:#}");
+        }
+        host.command("random -1");
+        assert_ends(&host.call(ACQUIRE, &request), "moved", &["-"]);
+        assert_eq!(cloud.holder(), Some(1));
+    }
+    changed
+}
+
 #[test]
 fn a_fork_between_two_calls_is_not_noticed() {
     let sim = simulator(2);

@@ -29,6 +29,7 @@
  *     snapshot                -> snapshot KEY=VALUE...
  *     rss                     -> rss KIB
  *     threads-created         -> threads-created COUNT           pthread_create calls since the start
+ *     random N                -> ok       getrandom works N more times, and then no more; for ever if N is negative
  *
  * BYTES is hexadecimal, - where there are none. STATUS is what the function returned; unless it is 0 the bytes are
  * lost, as in IRIS. CHECKS counts the SIGRTCHK calls of this call, GAP_MS is the longest time without one.
@@ -51,6 +52,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -132,6 +134,7 @@ static long terminate_after_ms = -1;
 static const char *prefix = "";
 static int is_child;
 static volatile unsigned long threads_created;
+static long random_left = -1;
 
 static int inside;              /* the library is running: callbacks are welcome */
 static int64_t call_began_ns;
@@ -293,6 +296,18 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
     if (real == NULL)
         *(void **)&real = dlsym(RTLD_NEXT, "pthread_create");
     return real == NULL ? EAGAIN : real(thread, attributes, start, argument);
+}
+
+/* A kernel that gives no random numbers, which Rust's standard library answers with a panic. Found like the one above. */
+ssize_t getrandom(void *buffer, size_t length, unsigned flags)
+{
+    if (random_left == 0) {
+        errno = EIO;
+        return -1;
+    }
+    if (random_left > 0)
+        random_left--;
+    return syscall(SYS_getrandom, buffer, length, flags);
 }
 
 /* ---- Loading ---------------------------------------------------------------------------------------------------- */
@@ -881,6 +896,8 @@ static void obey(char *line)
             null_tables = next_switch(command, &rest);
         } else if (strcmp(command, "init") == 0) {
             init = next_switch(command, &rest);
+        } else if (strcmp(command, "random") == 0) {
+            random_left = next_number(command, &rest);
         } else if (strcmp(command, "guard") == 0) {
             guard = next_switch(command, &rest);
         } else if (strcmp(command, "strsize") == 0) {
