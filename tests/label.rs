@@ -54,9 +54,7 @@ fn inside() {
     assert_eq!(report["parts"][0]["vip"], "10.109.10.254/27");
     assert!(no_warning(&report), "the operating system carries it: {report:#}");
     // With /32: an address outside the VPC.
-    let mut world = World::overlay(1);
-    world.set_route(&World::table_id(1), "192.168.255.10/32", ENI_A);
-    let sim = Simulator::start(world);
+    let sim = Simulator::start(World::overlay(1).held("192.168.255.10/32", ENI_A));
     assert_outcome(&acquire(&sim, "interface:lo:2"), "moved");
     assert_eq!(sim.world().holder(&World::table_id(1), "192.168.255.10/32").as_deref(), Some(ENI_B));
 }

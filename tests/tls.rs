@@ -20,9 +20,7 @@ use std::{
 const VIP: &str = "192.168.255.10/32";
 
 fn sim() -> Simulator {
-    let mut world = World::overlay(1);
-    world.set_route(&World::table_id(1), VIP, ENI_A);
-    Simulator::start_tls(world)
+    Simulator::start_tls(World::overlay(1).held(VIP, ENI_A))
 }
 
 fn acquire(sim: &Simulator, overlay: Value) -> Value {
@@ -86,9 +84,7 @@ fn a_certificate_for_another_name_or_another_time_does_not_do() {
         (Tls::of(&["localhost.example.com", "127.0.0.1"], 4096), "not valid for name"),
         (Tls::of(&["localhost"], 2001), "expired"),
     ] {
-        let mut world = World::overlay(1);
-        world.set_route(&World::table_id(1), VIP, ENI_A);
-        let sim = Simulator::start_tls_with(world, tls);
+        let sim = Simulator::start_tls_with(World::overlay(1).held(VIP, ENI_A), tls);
         let bundle = bundle(&sim);
         let report = acquire(&sim, json!({ "http": { "caBundle": bundle.path() } }));
         assert_error(&report, "not_moved", "unavailable");

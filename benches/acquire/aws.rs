@@ -20,10 +20,7 @@ pub fn measure_all() {
 }
 
 fn tables(tables: usize, latency: Duration, tls: bool) -> Cost {
-    let mut world = World::overlay(tables);
-    for n in 1..=tables {
-        world.set_route(&World::table_id(n), VIP, ENI_A);
-    }
+    let world = World::overlay(tables).held(VIP, ENI_A);
     let sim = if tls { Simulator::start_tls(world) } else { Simulator::start(world) };
     let mut bundle = tempfile::NamedTempFile::new().expect("a file");
     if tls {

@@ -1,15 +1,11 @@
 //! The preflight: what would keep a takeover from working is found before the night in which it is needed.
 
-use super::{Member, VIP, common::*, table, writes};
-use cloudsim::aws::{ENI_A, ENI_B, MEMBER_B, Simulator, World};
+use super::{Member, common::*, held_by_a, table, writes};
+use cloudsim::aws::{ENI_B, MEMBER_B, Simulator, World};
 use serde_json::{Value, json};
 
 fn world() -> World {
-    let mut world = World::overlay(2);
-    for n in 1..=2 {
-        world.set_route(&table(n), VIP, ENI_A);
-    }
-    world
+    held_by_a(2)
 }
 
 /// The result of the one check whose name contains `name`.

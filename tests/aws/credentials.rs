@@ -1,18 +1,14 @@
 //! Who speaks to EC2: the instance's role, an assumed role, and what happens when either is refused.
 
-use super::{Member, VIP, common::*, table, writes};
+use super::{Member, VIP, common::*, held_by_a, table, writes};
 use cloudsim::{
     Fault, Rule,
-    aws::{ACCOUNT, ENI_A, ENI_B, MEMBER_B, Simulator, World},
+    aws::{ACCOUNT, ENI_B, MEMBER_B, Simulator, World},
 };
 use serde_json::{Value, json};
 
 fn world() -> World {
-    let mut world = World::overlay(2);
-    for n in 1..=2 {
-        world.set_route(&table(n), VIP, ENI_A);
-    }
-    world
+    held_by_a(2)
 }
 
 fn role_arn() -> Value {

@@ -1,6 +1,6 @@
 //! Everything that would hijack a network is refused, and nothing is changed.
 
-use super::{Member, VIP, common::*, table, writes};
+use super::{Member, VIP, common::*, held_by_a, table, writes};
 use cloudsim::aws::{
     ENI_A, ENI_B, MEMBER_A, Simulator, World,
     world::{Destination, Origin, Route, Target},
@@ -78,8 +78,7 @@ fn a_route_whose_target_is_no_interface() {
 
 #[test]
 fn a_holder_that_is_no_member() {
-    let mut world = World::overlay(1);
-    world.set_route(&table(1), VIP, ENI_A);
+    let world = held_by_a(1);
     refused(world.clone(), json!({ "aws": { "members": [ENI_B] } }), "conflict", ENI_A);
     let sim = Simulator::start(world);
     let report = Member::b(&sim).with(json!({ "aws": { "members": [MEMBER_A, ENI_B] } })).hook();

@@ -1,25 +1,24 @@
 //! The Elastic IP that follows the VIP.
 
-use super::{Member, VIP, common::*, table};
-use cloudsim::aws::{ENI_A, ENI_B, MEMBER_B, Simulator, World};
+use super::{Member, VIP, common::*, held_by_a, table};
+use cloudsim::aws::{ELASTIC_IP, ENI_A, ENI_B, MEMBER_B, Simulator, World};
 use serde_json::{Value, json};
 
-const EIP: &str = "eipalloc-00000000000000001";
-
 fn world() -> World {
-    let mut world = World::overlay(1);
-    world.set_route(&table(1), VIP, ENI_A);
-    world.add_address(EIP, "203.0.113.10");
-    world.associate(EIP, ENI_A);
-    world
+    held_by_a(1).with_elastic_ip(ENI_A)
 }
 
 fn public() -> Value {
-    json!({ "aws": { "publicIp": EIP } })
+    json!({ "aws": { "publicIp": ELASTIC_IP } })
 }
 
 fn holder(sim: &Simulator) -> Option<String> {
-    sim.world().address(EIP).expect("there").association.as_ref().map(|association| association.interface.clone())
+    sim.world()
+        .address(ELASTIC_IP)
+        .expect("there")
+        .association
+        .as_ref()
+        .map(|association| association.interface.clone())
 }
 
 #[test]
@@ -35,7 +34,7 @@ fn it_follows_the_vip_after_the_vip() {
         .as_array()
         .expect("parts")
         .iter()
-        .find(|part| part["part"] == format!("public ip {EIP}"))
+        .find(|part| part["part"] == format!("public ip {ELASTIC_IP}"))
         .cloned();
     assert_eq!(part.expect("a part of its own")["after"], ENI_B);
 }
@@ -43,7 +42,7 @@ fn it_follows_the_vip_after_the_vip() {
 #[test]
 fn it_is_associated_where_nobody_has_it_and_given_up_on_release() {
     let mut world = world();
-    world.address_mut(EIP).expect("there").association = None;
+    world.address_mut(ELASTIC_IP).expect("there").association = None;
     let sim = Simulator::start(world);
     assert_outcome(&Member::a(&sim).with(public()).hook(), "moved");
     assert_eq!(holder(&sim).as_deref(), Some(ENI_A));
@@ -63,7 +62,7 @@ fn one_that_does_not_exist_does_not_hold_the_private_address_back() {
 fn one_that_a_stranger_has_is_left_there() {
     let sim = Simulator::start(world());
     sim.change(|world| world.remove_route(&table(1), VIP));
-    let overlay = json!({ "aws": { "publicIp": EIP, "members": [MEMBER_B] } });
+    let overlay = json!({ "aws": { "publicIp": ELASTIC_IP, "members": [MEMBER_B] } });
     assert_error(&Member::b(&sim).with(overlay).hook(), "partial", "conflict");
     assert_eq!(holder(&sim).as_deref(), Some(ENI_A));
 }
@@ -84,7 +83,7 @@ fn one_on_the_interface_that_a_lost_member_left_behind_is_taken() {
         let mut world = world();
         world.interface_mut(ENI_A).expect("there").attachment = None;
         let sim = Simulator::start(world);
-        let overlay = json!({ "aws": { "publicIp": EIP, "members": members } });
+        let overlay = json!({ "aws": { "publicIp": ELASTIC_IP, "members": members } });
         assert_outcome(&Member::b(&sim).with(overlay).hook(), "moved");
         assert_eq!(holder(&sim).as_deref(), Some(ENI_B));
     }

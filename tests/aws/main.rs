@@ -24,11 +24,7 @@ pub type Member<'a> = common::Member<'a, Simulator>;
 
 /// A world in which the first member holds the VIP in every table.
 pub fn held_by_a(tables: usize) -> World {
-    let mut world = World::overlay(tables);
-    for n in 1..=tables {
-        world.set_route(&table(n), VIP, ENI_A);
-    }
-    world
+    World::overlay(tables).held(VIP, ENI_A)
 }
 
 /// All calls that changed or would have changed something, as EC2 saw them.

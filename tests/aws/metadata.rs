@@ -1,17 +1,15 @@
 //! The instance metadata service: version 2 only, its tokens, its silences.
 
-use super::{Member, VIP, common::*, table, writes};
+use super::{Member, common::*, held_by_a, writes};
 use cloudsim::{
     Fault, Rule,
-    aws::{ENI_A, ENI_B, MEMBER_B, Simulator, World},
+    aws::{ENI_B, MEMBER_B, Simulator},
 };
 use serde_json::json;
 use std::time::{Duration, Instant};
 
 fn sim() -> Simulator {
-    let mut world = World::overlay(1);
-    world.set_route(&table(1), VIP, ENI_A);
-    Simulator::start(world)
+    Simulator::start(held_by_a(1))
 }
 
 #[test]

@@ -1,27 +1,16 @@
 //! The mechanism `secondaryIp`: members in one subnet.
 
 use super::{Member, common::*, writes};
-use cloudsim::aws::{ENI_A, ENI_B, SUBNET_A, Simulator, World};
+use cloudsim::aws::{ENI_A, ENI_B, SECONDARY_IP, Simulator, World};
 use serde_json::{Value, json};
 
-const ADDRESS: &str = "10.0.1.200";
-
-fn world() -> World {
-    let mut world = World::overlay(1);
-    let b = world.interface_mut(ENI_B).expect("there");
-    b.subnet = SUBNET_A.into();
-    b.primary_private_ip = "10.0.1.11".parse().expect("literal");
-    world.interface_mut(ENI_A).expect("there").secondary_private_ips = vec![ADDRESS.parse().expect("literal")];
-    world
-}
-
 fn secondary() -> Value {
-    json!({ "vip": ADDRESS, "aws": { "mechanism": "secondaryIp" } })
+    json!({ "vip": SECONDARY_IP, "aws": { "mechanism": "secondaryIp" } })
 }
 
 fn holder(sim: &Simulator) -> Option<String> {
     let world = sim.world();
-    let address = ADDRESS.parse().expect("literal");
+    let address = SECONDARY_IP.parse().expect("literal");
     world
         .interfaces
         .iter()
@@ -31,7 +20,7 @@ fn holder(sim: &Simulator) -> Option<String> {
 
 #[test]
 fn it_moves_in_one_call_and_back() {
-    let sim = Simulator::start(world());
+    let sim = Simulator::start(World::one_subnet());
     let report = Member::b(&sim).with(secondary()).hook();
     assert_outcome(&report, "moved");
     assert_eq!((&report["mechanism"], &report["holderBefore"]), (&json!("secondaryIp"), &json!(ENI_A)));
@@ -54,7 +43,7 @@ fn a_member_of_another_subnet_cannot() {
 
 #[test]
 fn somebodys_own_address_is_not_taken() {
-    let sim = Simulator::start(world());
+    let sim = Simulator::start(World::one_subnet());
     let own = json!({ "vip": "10.0.1.10", "aws": { "mechanism": "secondaryIp" } });
     assert_error(&Member::b(&sim).with(own).hook(), "not_moved", "conflict");
     assert_eq!(writes(&sim), [""; 0]);
@@ -62,7 +51,7 @@ fn somebodys_own_address_is_not_taken() {
 
 #[test]
 fn an_address_of_a_service_or_a_stranger_is_not_taken() {
-    let mut world = world();
+    let mut world = World::one_subnet();
     world.interface_mut(ENI_A).expect("there").requester_managed = true;
     let sim = Simulator::start(world);
     assert_error(&Member::b(&sim).with(secondary()).hook(), "not_moved", "conflict");
@@ -74,7 +63,7 @@ fn an_address_of_a_service_or_a_stranger_is_not_taken() {
 
 #[test]
 fn the_elastic_ip_goes_to_the_vip_itself() {
-    let mut world = world();
+    let mut world = World::one_subnet();
     world.add_address("eipalloc-00000000000000001", "203.0.113.10");
     let sim = Simulator::start(world);
     let public = json!({ "aws": { "publicIp": "eipalloc-00000000000000001" } });
@@ -82,13 +71,13 @@ fn the_elastic_ip_goes_to_the_vip_itself() {
     let world = sim.world();
     let association =
         world.address("eipalloc-00000000000000001").expect("there").association.clone().expect("associated");
-    assert_eq!((association.interface.as_str(), association.private_ip.to_string().as_str()), (ENI_B, ADDRESS));
+    assert_eq!((association.interface.as_str(), association.private_ip.to_string().as_str()), (ENI_B, SECONDARY_IP));
 }
 
 #[test]
 fn an_address_that_two_are_seen_to_have_is_not_called_held() {
-    let mut world = world();
-    world.interface_mut(ENI_B).expect("there").secondary_private_ips = vec![ADDRESS.parse().expect("literal")];
+    let mut world = World::one_subnet();
+    world.interface_mut(ENI_B).expect("there").secondary_private_ips = vec![SECONDARY_IP.parse().expect("literal")];
     let sim = Simulator::start(world);
     for member in [Member::a(&sim), Member::b(&sim)] {
         assert_outcome(&member.with(secondary()).status(), "held_elsewhere");
@@ -97,7 +86,7 @@ fn an_address_that_two_are_seen_to_have_is_not_called_held() {
 
 #[test]
 fn an_interfaces_own_address_is_nothing_to_release() {
-    let sim = Simulator::start(world());
+    let sim = Simulator::start(World::one_subnet());
     let own = json!({ "vip": "10.0.1.11", "aws": { "mechanism": "secondaryIp" } });
     assert_outcome(&Member::b(&sim).with(own).release(), "not_held");
     assert_eq!(writes(&sim), [""; 0]);

@@ -47,11 +47,7 @@ fn config(sim: &Simulator, overlay: &Value) -> Value {
 }
 
 fn held_by_a(tables: usize) -> Simulator {
-    let mut world = World::overlay(tables);
-    for n in 1..=tables {
-        world.set_route(&World::table_id(n), VIP, ENI_A);
-    }
-    Simulator::start(world)
+    Simulator::start(World::overlay(tables).held(VIP, ENI_A))
 }
 
 /// Loads the library for a host that says something else of itself. Its memory is shared with [`library`].

@@ -2,7 +2,7 @@
 //! both have.
 
 use super::Scene;
-use cloudsim::{Call, Fault, Rule, aws, azure, gcp};
+use cloudsim::{Call, Fault, Rule, Simulator, Stage, aws, azure, gcp};
 use serde_json::{Value, json};
 
 /// Outside the VPC, with a route in each table.
@@ -38,8 +38,29 @@ impl Scene for gcp::Simulator {
     }
 }
 
+/// What every simulator does, whatever its cloud.
+pub trait Simulated {
+    fn on(&self, rule: Rule<'_>);
+    fn clear_faults(&self);
+    fn log(&self) -> Vec<Call>;
+}
+
+impl<S: Stage> Simulated for Simulator<S> {
+    fn on(&self, rule: Rule<'_>) {
+        self.faults().on(rule);
+    }
+
+    fn clear_faults(&self) {
+        self.faults().clear();
+    }
+
+    fn log(&self) -> Vec<Call> {
+        self.log()
+    }
+}
+
 /// A cloud in which the first member holds the VIP.
-pub trait Cloud: Scene + Sized {
+pub trait Cloud: Scene + Simulated + Sized {
     /// The face of the API, without metadata and identity.
     const API: &'static str;
 
@@ -51,9 +72,6 @@ pub trait Cloud: Scene + Sized {
     /// Gives the VIP to the first member.
     fn give_to_first(&self);
     fn deny_changes(&self);
-    fn on(&self, rule: Rule<'_>);
-    fn clear_faults(&self);
-    fn log(&self) -> Vec<Call>;
 
     /// Every call of the cloud's API is answered with "later".
     fn be_away(&self) {
@@ -70,9 +88,7 @@ impl Cloud for aws::Simulator {
     const API: &'static str = "ec2";
 
     fn start_held() -> Self {
-        let sim = Self::start(aws::World::overlay(2));
-        sim.give_to_first();
-        sim
+        Self::start(aws::World::overlay(2).held(OVERLAY_VIP, aws::ENI_A))
     }
 
     fn holder(&self) -> Option<usize> {
@@ -92,18 +108,6 @@ impl Cloud for aws::Simulator {
 
     fn deny_changes(&self) {
         self.change(|world| ["ec2:ReplaceRoute", "ec2:CreateRoute"].map(|action| world.deny(aws::ROLE, action)));
-    }
-
-    fn on(&self, rule: Rule<'_>) {
-        self.faults().on(rule);
-    }
-
-    fn clear_faults(&self) {
-        self.faults().clear();
-    }
-
-    fn log(&self) -> Vec<Call> {
-        self.log()
     }
 }
 
@@ -131,18 +135,6 @@ impl Cloud for azure::Simulator {
     fn deny_changes(&self) {
         self.change(|world| world.deny("*", "Microsoft.Network/networkInterfaces/write", None));
     }
-
-    fn on(&self, rule: Rule<'_>) {
-        self.faults().on(rule);
-    }
-
-    fn clear_faults(&self) {
-        self.faults().clear();
-    }
-
-    fn log(&self) -> Vec<Call> {
-        self.log()
-    }
 }
 
 impl Cloud for gcp::Simulator {
@@ -168,17 +160,5 @@ impl Cloud for gcp::Simulator {
 
     fn deny_changes(&self) {
         self.change(|world| world.deny("*", "compute.instances.updateNetworkInterface", None));
-    }
-
-    fn on(&self, rule: Rule<'_>) {
-        self.faults().on(rule);
-    }
-
-    fn clear_faults(&self) {
-        self.faults().clear();
-    }
-
-    fn log(&self) -> Vec<Call> {
-        self.log()
     }
 }

@@ -5,10 +5,6 @@ use cloudsim::{Fault, Rule, aws, azure, gcp};
 use common::{ACQUIRE, scenes::Cloud};
 use irishost::c_host::hex;
 
-/// How soon a call has to end once the process is to end; and what a busy machine adds.
-const PROMPT: Duration = Duration::from_millis(200);
-const BUSY: Duration = Duration::from_millis(150);
-
 fn takeover<C: Cloud>(cloud: &C, members: Value) -> Vec<u8> {
     let mut request = json!({ "config": cloud.config(C::MEMBERS[1]), "reason": "NotifyBecomePrimary" });
     merge(&mut request, &members);
@@ -86,23 +82,11 @@ fn ends_when_told<C: Cloud>() {
     let calls = calls_of(&mut host, &usual::<C>());
     for n in 0..calls {
         for fault in [Fault::HangBefore, Fault::HangAfter] {
-            let told = Duration::from_millis(300);
-            let mut late = Vec::new();
-            for _ in 0..3 {
+            ends_once_told(&mut host, &format!("call {n}, {fault:?}"), Duration::from_millis(300), |host| {
                 let cloud = C::start_held();
                 cloud.on(Rule { times: usize::MAX, ..Rule::nth("*", n, fault.clone()) });
-                host.command(&format!("terminate-after {}", told.as_millis()));
-                let result = host.call(ACQUIRE, &takeover(&cloud, json!({})));
-                let (ended, code) = outcome(&result);
-                assert_eq!(code, "interrupted", "call {n}, {fault:?}: {:#}", result.json());
-                assert!(["not_moved", "unverified", "stranded", "partial"].contains(&ended.as_str()), "{ended}");
-                if result.elapsed <= told + PROMPT + BUSY {
-                    late.clear();
-                    break;
-                }
-                late.push(result.elapsed);
-            }
-            assert!(late.is_empty(), "call {n}, {fault:?}: {late:?}");
+                host.call(ACQUIRE, &takeover(&cloud, json!({})))
+            });
         }
         let cloud = C::start_held();
         cloud.on(Rule { times: usize::MAX, ..Rule::nth("*", n, Fault::HangBefore) });
@@ -131,30 +115,11 @@ fn whatever_goes_wrong_on_aws_nothing_is_left() {
 
 #[test]
 fn on_other_ways_in_aws_nothing_is_left() {
-    const ADDRESS: &str = "10.0.1.200";
-    const ELASTIC: &str = "eipalloc-00000000000000001";
-    let secondary = || {
-        let mut world = aws::World::overlay(1);
-        let second = world.interface_mut(aws::ENI_B).expect("there");
-        second.subnet = aws::SUBNET_A.into();
-        second.primary_private_ip = "10.0.1.11".parse().expect("an address");
-        let first = world.interface_mut(aws::ENI_A).expect("there");
-        first.secondary_private_ips = vec![ADDRESS.parse().expect("an address")];
-        aws::Simulator::start(world)
-    };
-    leaves_nothing(
-        &Way { start: secondary, overlay: json!({ "vip": ADDRESS, "aws": { "mechanism": "secondaryIp" } }) },
-        &some(),
-    );
-    let elastic = || {
-        let cloud = aws::Simulator::start_held();
-        cloud.change(|world| {
-            world.add_address(ELASTIC, "203.0.113.10");
-            world.associate(ELASTIC, aws::ENI_A);
-        });
-        cloud
-    };
-    leaves_nothing(&Way { start: elastic, overlay: json!({ "aws": { "publicIp": ELASTIC } }) }, &some());
+    let secondary = || aws::Simulator::start(aws::World::one_subnet());
+    let overlay = json!({ "vip": aws::SECONDARY_IP, "aws": { "mechanism": "secondaryIp" } });
+    leaves_nothing(&Way { start: secondary, overlay }, &some());
+    let elastic = || aws::Simulator::start(super::world(1).with_elastic_ip(aws::ENI_A));
+    leaves_nothing(&Way { start: elastic, overlay: json!({ "aws": { "publicIp": aws::ELASTIC_IP } }) }, &some());
 }
 
 #[test]

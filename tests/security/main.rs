@@ -12,7 +12,7 @@ mod size;
 mod writable;
 
 use cloudsim::{Rule, aws, azure, gcp};
-use common::{Calls, Member, scenes::OVERLAY_VIP};
+use common::{Calls, Member, scenes::Cloud};
 use std::{
     io::Read,
     net::{Ipv4Addr, TcpListener, TcpStream},
@@ -20,15 +20,6 @@ use std::{
     thread,
     time::Duration,
 };
-
-/// An EC2 whose VIP is with the first member.
-fn aws() -> aws::Simulator {
-    let mut world = aws::World::overlay(2);
-    for n in 1..=2 {
-        world.set_route(&aws::World::table_id(n), OVERLAY_VIP, aws::ENI_A);
-    }
-    aws::Simulator::start(world)
-}
 
 /// The second member in a cloud where the first one holds the VIP, its faults, and what must stay secret there.
 struct Scene<'a> {
@@ -40,14 +31,14 @@ struct Scene<'a> {
 
 /// Plays a test in a new scene of each cloud.
 fn in_each_cloud(test: impl Fn(Scene)) {
-    let sim = aws();
+    let sim = aws::Simulator::start_held();
     let found = sim.credentials(aws::MEMBER_B);
     let secrets = vec![found.secret, found.token.expect("temporary credentials")];
     test(Scene { cloud: "aws", member: &Member::b(&sim), fault: &|rule| sim.faults().on(rule), secrets });
-    let sim = azure::Simulator::start(azure::World::article());
+    let sim = azure::Simulator::start_held();
     let secrets = vec![sim.token(azure::VM_B)];
     test(Scene { cloud: "azure", member: &Member::b(&sim), fault: &|rule| sim.faults().on(rule), secrets });
-    let sim = gcp::Simulator::start(gcp::World::article());
+    let sim = gcp::Simulator::start_held();
     let secrets = vec![sim.token(gcp::VM_B)];
     test(Scene { cloud: "gcp", member: &Member::b(&sim), fault: &|rule| sim.faults().on(rule), secrets });
 }

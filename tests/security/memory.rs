@@ -1,7 +1,11 @@
 //! What stays in the database process after a call: no token and no key, in no buffer that was freed.
 
-use super::{aws, common::*};
-use cloudsim::{Fault, Rule, aws::MEMBER_B, azure, gcp};
+use super::common::{scenes::Cloud, *};
+use cloudsim::{
+    Fault, Rule,
+    aws::{self, MEMBER_B},
+    azure, gcp,
+};
 use irishost::c_host::Host;
 use serde_json::{Value, json};
 use std::{
@@ -50,7 +54,7 @@ fn assert_nothing_left(config: &Value, seconds: u64, secrets: &[String]) {
 
 #[test]
 fn no_secret_of_aws_is_left() {
-    let sim = aws();
+    let sim = aws::Simulator::start_held();
     let found = sim.credentials(MEMBER_B);
     let secrets = [found.secret, found.token.expect("temporary credentials")];
     assert_nothing_left(&sim.config(MEMBER_B), 5, &secrets);
@@ -61,7 +65,7 @@ fn no_secret_of_aws_is_left() {
 
 #[test]
 fn no_token_of_azure_is_left() {
-    let sim = azure::Simulator::start(azure::World::article());
+    let sim = azure::Simulator::start_held();
     assert_nothing_left(&sim.config(azure::VM_B), 5, &[sim.token(azure::VM_B)]);
     sim.faults().on(Rule::always("arm", "GET networkInterfaces", Fault::HalfBody));
     assert_nothing_left(&sim.config(azure::VM_B), 1, &[sim.token(azure::VM_B)]);
@@ -69,7 +73,7 @@ fn no_token_of_azure_is_left() {
 
 #[test]
 fn no_token_of_gcp_is_left() {
-    let sim = gcp::Simulator::start(gcp::World::article());
+    let sim = gcp::Simulator::start_held();
     assert_nothing_left(&sim.config(gcp::VM_B), 5, &[sim.token(gcp::VM_B)]);
     sim.faults().on(Rule::always("compute", "GET instances", Fault::DropAfter));
     assert_nothing_left(&sim.config(gcp::VM_B), 1, &[sim.token(gcp::VM_B)]);

@@ -1,14 +1,17 @@
 //! A proxy in the environment: the metadata service, which gives out the tokens, is never asked through it.
 
-use super::{Elsewhere, aws, common::*};
-use cloudsim::{azure, gcp};
+use super::{
+    Elsewhere,
+    common::{scenes::Cloud, *},
+};
+use cloudsim::{aws, azure, gcp};
 use irishost::c_host::Host;
 use serde_json::json;
 
 #[test]
 fn no_variable_leads_the_metadata_service_through_a_proxy() {
     let (aws, azure, gcp) =
-        (aws(), azure::Simulator::start(azure::World::article()), gcp::Simulator::start(gcp::World::article()));
+        (aws::Simulator::start_held(), azure::Simulator::start_held(), gcp::Simulator::start_held());
     let elsewhere = Elsewhere::start();
     let proxy = format!("http://127.0.0.1:{}", elsewhere.port);
     let names = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];

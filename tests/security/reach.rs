@@ -1,7 +1,13 @@
 //! Where plain http goes: to loopback and link-local addresses, and nowhere else, whoever names the URL.
 
-use super::{Elsewhere, aws, common::*};
-use cloudsim::{aws::MEMBER_B, azure, gcp};
+use super::{
+    Elsewhere,
+    common::{scenes::Cloud, *},
+};
+use cloudsim::{
+    aws::{self, MEMBER_B},
+    azure, gcp,
+};
 use irishost::c_host::Host;
 use serde_json::json;
 use std::io::Write;
@@ -14,8 +20,8 @@ fn far(elsewhere: &Elsewhere) -> String {
 #[test]
 fn an_endpoint_over_plain_http_is_refused_unless_it_is_near() {
     let elsewhere = Elsewhere::start();
-    let (azure, gcp) = (azure::Simulator::start(azure::World::article()), gcp::Simulator::start(gcp::World::article()));
-    let aws = aws();
+    let (azure, gcp) = (azure::Simulator::start_held(), gcp::Simulator::start_held());
+    let aws = aws::Simulator::start_held();
     let ask = |cloud: &str, key: &str| {
         let overlay = json!({ cloud: { "endpoints": { key: far(&elsewhere) } } });
         match cloud {
@@ -43,7 +49,7 @@ fn an_endpoint_over_plain_http_is_refused_unless_it_is_near() {
 /// from the instance's role then.
 #[test]
 fn the_environment_sends_nothing_in_the_clear_either() {
-    let sim = aws();
+    let sim = aws::Simulator::start_held();
     let elsewhere = Elsewhere::start();
     let mut token = tempfile::NamedTempFile::new().expect("a file");
     token.write_all(b"a-web-identity-token").expect("write the token");

@@ -1,7 +1,10 @@
 //! Answers without end, and answers that announce more than anybody could keep.
 
-use super::{aws, common::*, head};
-use cloudsim::{azure, gcp};
+use super::{
+    common::{scenes::Cloud, *},
+    head,
+};
+use cloudsim::{aws, azure, gcp};
 use serde_json::{Value, json};
 use std::{
     io::Write,
@@ -84,14 +87,14 @@ fn with<'a, S: Scene>(sim: &'a S, cloud: &'a str) -> impl Fn(Value) -> Value + '
 
 #[test]
 fn what_the_metadata_service_says_is_bounded() {
-    assert_bounded("metadata", MIB, with(&aws(), "aws"));
-    assert_bounded("metadata", MIB, with(&azure::Simulator::start(azure::World::article()), "azure"));
-    assert_bounded("metadata", MIB, with(&gcp::Simulator::start(gcp::World::article()), "gcp"));
+    assert_bounded("metadata", MIB, with(&aws::Simulator::start_held(), "aws"));
+    assert_bounded("metadata", MIB, with(&azure::Simulator::start_held(), "azure"));
+    assert_bounded("metadata", MIB, with(&gcp::Simulator::start_held(), "gcp"));
 }
 
 #[test]
 fn what_the_cloud_says_is_bounded() {
-    assert_bounded("ec2", 64 * MIB, with(&aws(), "aws"));
-    assert_bounded("management", 16 * MIB, with(&azure::Simulator::start(azure::World::article()), "azure"));
-    assert_bounded("compute", 16 * MIB, with(&gcp::Simulator::start(gcp::World::article()), "gcp"));
+    assert_bounded("ec2", 64 * MIB, with(&aws::Simulator::start_held(), "aws"));
+    assert_bounded("management", 16 * MIB, with(&azure::Simulator::start_held(), "azure"));
+    assert_bounded("compute", 16 * MIB, with(&gcp::Simulator::start_held(), "gcp"));
 }

@@ -1,7 +1,7 @@
 //! A configuration that others can write: they would decide where the VIP goes, and to whom the tokens.
 
-use super::{aws, common::*};
-use cloudsim::aws::{MEMBER_B, Simulator};
+use super::common::{scenes::Cloud, *};
+use cloudsim::aws::{self, MEMBER_B, Simulator};
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -17,7 +17,7 @@ struct Site {
 }
 
 fn site() -> Site {
-    let sim = aws();
+    let sim = aws::Simulator::start_held();
     let directory = tempfile::tempdir().expect("a temporary directory");
     let folder = directory.path().canonicalize().expect("it is there").join("mgr");
     fs::create_dir(&folder).expect("a folder of ours");

@@ -28,4 +28,4 @@ mod simulator;
 
 pub use faults::{Fault, Faults, Rule};
 pub use log::{Call, longest_chain};
-pub use simulator::Simulator;
+pub use simulator::{Simulator, Stage};

@@ -21,8 +21,8 @@ use std::sync::Arc;
 pub use credentials::{Credentials, STATIC_KEY, STATIC_SECRET};
 pub use imds::{Imds, ImdsIdentity};
 pub use scenery::{
-    ACCOUNT, ENI_A, ENI_B, MAC_A, MAC_B, MAIN_TABLE, MEMBER_A, MEMBER_B, REGION, ROLE, SUBNET_A, SUBNET_B, SUBNET_C,
-    VPC,
+    ACCOUNT, ELASTIC_IP, ENI_A, ENI_B, MAC_A, MAC_B, MAIN_TABLE, MEMBER_A, MEMBER_B, REGION, ROLE, SECONDARY_IP,
+    SUBNET_A, SUBNET_B, SUBNET_C, VPC,
 };
 pub use world::World;
 

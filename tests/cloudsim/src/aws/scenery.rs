@@ -22,6 +22,10 @@ pub const ENI_A: &str = "eni-0a000000000000001";
 pub const ENI_B: &str = "eni-0b000000000000002";
 pub const MAC_A: &str = "02:00:00:00:00:01";
 pub const MAC_B: &str = "02:00:00:00:00:02";
+/// The secondary address that moves in [`World::one_subnet`].
+pub const SECONDARY_IP: &str = "10.0.1.200";
+/// The allocation of [`World::with_elastic_ip`].
+pub const ELASTIC_IP: &str = "eipalloc-00000000000000001";
 /// The main route table of both worlds.
 pub const MAIN_TABLE: &str = "rtb-00000000000000001";
 const GATEWAY: &str = "igw-00000000000000001";
@@ -37,6 +41,30 @@ impl World {
         world.add_member(MEMBER_B, ENI_B, MAC_B, SUBNET_B, Ipv4Addr::new(10, 0, 2, 10));
         world.add_tables(tables);
         world
+    }
+
+    /// The same two members in one subnet; the first one's interface has [`SECONDARY_IP`].
+    pub fn one_subnet() -> Self {
+        let mut world = Self::overlay(1);
+        let second = world.known_interface(ENI_B);
+        second.subnet = SUBNET_A.into();
+        second.primary_private_ip = Ipv4Addr::new(10, 0, 1, 11);
+        world.known_interface(ENI_A).secondary_private_ips = vec![SECONDARY_IP.parse().expect("an address")];
+        world
+    }
+
+    /// With a route to the VIP in every table, all to this interface.
+    pub fn held(mut self, vip: &str, interface: &str) -> Self {
+        let tables: Vec<String> = self.route_tables.iter().map(|table| table.id.clone()).collect();
+        tables.iter().for_each(|table| self.set_route(table, vip, interface));
+        self
+    }
+
+    /// With [`ELASTIC_IP`], 203.0.113.10, associated with this interface.
+    pub fn with_elastic_ip(mut self, interface: &str) -> Self {
+        self.add_address(ELASTIC_IP, "203.0.113.10");
+        self.associate(ELASTIC_IP, interface);
+        self
     }
 
     /// The layout of the first article: 10.109.10.0/24 with members in the subnets of zones a and b, an empty subnet
@@ -114,7 +142,7 @@ impl World {
 
     /// Detaches an interface from its instance.
     pub fn detach(&mut self, interface: &str) {
-        let interface = self.interface_mut(interface).unwrap_or_else(|| panic!("no interface {interface}"));
+        let interface = self.known_interface(interface);
         interface.attachment = None;
         interface.status = "available".into();
     }
@@ -220,6 +248,10 @@ impl World {
 
     fn known_table(&mut self, id: &str) -> &mut RouteTable {
         self.table_mut(id).unwrap_or_else(|| panic!("no route table {id}"))
+    }
+
+    fn known_interface(&mut self, id: &str) -> &mut Interface {
+        self.interface_mut(id).unwrap_or_else(|| panic!("no interface {id}"))
     }
 
     fn known_role(&mut self, name: &str) -> &mut Role {
