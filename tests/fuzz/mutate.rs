@@ -1,8 +1,7 @@
 //! Random changes of inputs that are good.
 
-/// Small and repeatable (xorshift64*): nothing here needs to be hard to guess.
 pub struct Mutator<'s> {
-    state: u64,
+    random: fastrand::Rng,
     seeds: &'s [Vec<u8>],
 }
 
@@ -45,15 +44,11 @@ const WORDS: &[&[u8]] = &[
 
 impl<'s> Mutator<'s> {
     pub fn new(seed: u64, seeds: &'s [Vec<u8>]) -> Self {
-        Mutator { state: seed, seeds }
+        Mutator { random: fastrand::Rng::with_seed(seed), seeds }
     }
 
     fn number(&mut self, below: usize) -> usize {
-        self.state ^= self.state >> 12;
-        self.state ^= self.state << 25;
-        self.state ^= self.state >> 27;
-        let random = self.state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33;
-        usize::try_from(random).unwrap_or_default() % below.max(1)
+        self.random.usize(..below.max(1))
     }
 
     pub fn next(&mut self) -> Vec<u8> {

@@ -1,10 +1,13 @@
 //! Answers without end, and answers that announce more than anybody could keep.
 
 use super::{
-    common::{scenes::Cloud, *},
+    common::{
+        scenes::{Cloud, Simulated},
+        *,
+    },
     head,
 };
-use cloudsim::{aws, azure, gcp};
+use cloudsim::{Fault, Rule, aws, azure, gcp};
 use serde_json::{Value, json};
 use std::{
     io::Write,
@@ -97,4 +100,47 @@ fn what_the_cloud_says_is_bounded() {
     assert_bounded("ec2", 64 * MIB, with(&aws::Simulator::start_held(), "aws"));
     assert_bounded("management", 16 * MIB, with(&azure::Simulator::start_held(), "azure"));
     assert_bounded("compute", 16 * MIB, with(&gcp::Simulator::start_held(), "gcp"));
+}
+
+/// Each page names another one after it.
+fn endless(sim: &impl Simulated, face: &str, action: &str, page: &str) {
+    sim.on(Rule::always(face, action, Fault::Garbage(page.into())));
+}
+
+/// How often this was asked for.
+fn asked(sim: &impl Simulated, action: &str) -> usize {
+    sim.log().iter().filter(|call| call.action == action).count()
+}
+
+#[test]
+fn a_list_without_end_is_not_followed_for_ever() {
+    let sim = aws::Simulator::start_held();
+    let page = "<DescribeRouteTablesResponse><routeTableSet/><nextToken>more</nextToken></DescribeRouteTablesResponse>";
+    endless(&sim, "ec2", "DescribeRouteTables", page);
+    let report = Member::b(&sim).status();
+    assert_error(&report, "unknown", "unexpected");
+    assert_message(&report, "more than 100 pages");
+    assert_eq!(asked(&sim, "DescribeRouteTables"), 100);
+
+    let sim = gcp::Simulator::start_held();
+    endless(&sim, "compute", "GET aggregated/instances", r#"{"items": {}, "nextPageToken": "more"}"#);
+    let report = Member::b(&sim).status();
+    assert_error(&report, "unknown", "unexpected");
+    assert_message(&report, "more than 100 pages");
+    assert_eq!(asked(&sim, "GET aggregated/instances"), 100);
+
+    let sim = azure::Simulator::start_held();
+    let next = format!(
+        "{}/subscriptions/{}/resourceGroups/{}/providers/Microsoft.Network/networkInterfaces/{}/providers/Microsoft.Authorization/permissions?api-version=2022-04-01",
+        sim.management_url(),
+        azure::SUBSCRIPTION,
+        azure::RESOURCE_GROUP,
+        azure::NIC_A
+    );
+    endless(&sim, "arm", "GET permissions", &json!({ "value": [], "nextLink": next }).to_string());
+    let report = Member::b(&sim).check();
+    let items = report["checks"].as_array().expect("checks");
+    let said = |item: &&Value| item["message"].as_str().is_some_and(|text| text.contains("more than 100 pages"));
+    assert_eq!(items.iter().filter(said).count() * 100, asked(&sim, "GET permissions"), "{report:#}");
+    assert!(items.iter().any(|item| said(&item)), "{report:#}");
 }
