@@ -62,18 +62,26 @@ fn all() -> Vec<Fault> {
     vec![
         Fault::error(403, "AccessDenied", "no"),
         Fault::error(503, "ServiceUnavailable", "later"),
+        Fault::Error { status: 429, code: "Throttling".into(), message: "slower".into(), retry_after: Some(1) },
+        Fault::Redirect { status: 307, location: "http://127.0.0.1:1/".into() },
+        Fault::HangBefore,
+        Fault::HangAfter,
         Fault::DropBefore,
         Fault::DropAfter,
         Fault::HalfBody,
         Fault::Garbage("{".into()),
         Fault::Garbage("<Nothing/>".into()),
-        Fault::HangAfter,
+        Fault::ElsewhereIn { header: "location".into(), host: "127.0.0.1:1".into() },
+        Fault::Delay(Duration::from_millis(100)),
     ]
 }
 
-/// One each of: refused, lost, and silent.
+/// One each of: refused, lost, and silent; all where there is time for all.
 fn some() -> Vec<Fault> {
-    vec![Fault::error(403, "AccessDenied", "no"), Fault::DropAfter, Fault::HangAfter]
+    match times(1, 2) {
+        1 => vec![Fault::error(403, "AccessDenied", "no"), Fault::DropAfter, Fault::HangAfter],
+        _ => all(),
+    }
 }
 
 /// Whatever it waits for, a call ends when the process is to end, and at its deadline.
