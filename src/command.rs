@@ -178,16 +178,18 @@ impl Call {
         let (request, source) = read_request(request, surroundings)?;
         let reason = request.reason.unwrap_or_default();
         self.subject.reason = reason.as_str().to_owned();
+        let iris = surroundings.manager_directory();
         let (text, origin) = match source {
             Source::File(path) => {
-                self.exposed.extend(exposed("the configuration", &path));
+                self.exposed.extend(exposed("the configuration", &path, iris.as_deref()));
                 (source::read_config(&path)?, path.display().to_string())
             }
             Source::Inline(text) => (text, "the request's `config`".to_owned()),
         };
         let config = Config::parse(&text, &origin)?;
         let bundle = config.http.ca_bundle_path.as_deref();
-        self.exposed.extend(bundle.and_then(|path| exposed("the certificates of `http.caBundle`", path)));
+        let exposed = bundle.and_then(|path| exposed("the certificates of `http.caBundle`", path, iris.as_deref()));
+        self.exposed.extend(exposed);
         let total = request.deadline_seconds.map_or(config.deadline, Duration::from_secs);
         let local = host::local_network().map_err(|error| {
             Error::new(
@@ -281,7 +283,7 @@ impl Call {
     fn report(&self, mut findings: Findings, advice: &[CheckItem]) -> Report {
         findings.remarks.extend(self.exposed.iter().cloned());
         let elapsed_ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Report::new(&self.subject, findings, advice, self.journal.steps(), elapsed_ms)
+        Report::new(&self.subject, findings, advice, &self.journal, elapsed_ms)
     }
 }
 
@@ -357,8 +359,9 @@ fn read_request(bytes: &[u8], surroundings: &impl Surroundings) -> Result<(Reque
 }
 
 /// The warning about a file that others can write.
-fn exposed(what: &str, path: &Path) -> Option<CheckItem> {
-    let access::Exposed { place, mode, who, remedy } = access::look(path)?;
+/// `iris` is the folder of the manager, whose owner is IRIS's.
+fn exposed(what: &str, path: &Path, iris: Option<&Path>) -> Option<CheckItem> {
+    let access::Exposed { place, mode, who, remedy } = access::look(path, iris)?;
     let through = if place == path { String::new() } else { format!(" through {}", place.display()) };
     let message = format!("{who} can replace {what} {}{through} (mode {mode:04o})", path.display());
     Some(CheckItem::new("configWritable", Verdict::Warning, one_line(&message), one_line(&remedy)))

@@ -1,5 +1,6 @@
 //! What was called, on what, how often and for how long: the `steps` of a report.
 
+use crate::redact::Redactor;
 use serde::Serialize;
 use std::{
     cell::{Cell, RefCell},
@@ -26,6 +27,7 @@ struct Entries {
     steps: RefCell<Vec<Step>>,
     /// Whether a change has been begun, ended or not.
     changing: Cell<bool>,
+    secrets: Redactor,
 }
 
 impl Journal {
@@ -35,6 +37,15 @@ impl Journal {
 
     pub fn begin_change(&self) {
         self.0.changing.set(true);
+    }
+
+    /// What this text is must not be in the report.
+    pub fn hide(&self, secret: &str) {
+        self.0.secrets.hide(secret);
+    }
+
+    pub fn secrets(&self) -> Redactor {
+        self.0.secrets.clone()
     }
 
     pub fn steps(&self) -> Vec<Step> {

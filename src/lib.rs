@@ -42,6 +42,7 @@ pub mod error;
 pub mod host;
 pub mod journal;
 pub mod net;
+mod redact;
 pub mod report;
 pub mod takeover;
 pub mod vip;

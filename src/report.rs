@@ -3,7 +3,8 @@
 
 use crate::{
     error::Error,
-    journal::Step,
+    journal::{Journal, Step},
+    redact::Redactor,
     takeover::{Findings, Outcome},
     vip::{Holder, Member, Part},
 };
@@ -28,6 +29,8 @@ pub struct Report {
     pub parts: Vec<PartLine>,
     pub elapsed_ms: u64,
     pub steps: Vec<Step>,
+    #[serde(skip)]
+    pub secrets: Redactor,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checks: Option<Vec<CheckItem>>,
     pub warnings: Vec<Warning>,
@@ -117,7 +120,13 @@ pub struct Subject {
 }
 
 impl Report {
-    pub fn new(subject: &Subject, findings: Findings, advice: &[CheckItem], steps: Vec<Step>, elapsed_ms: u64) -> Self {
+    pub fn new(
+        subject: &Subject,
+        findings: Findings,
+        advice: &[CheckItem],
+        journal: &Journal,
+        elapsed_ms: u64,
+    ) -> Self {
         let warnings: Vec<_> = findings.remarks.iter().chain(advice).filter_map(CheckItem::as_warning).collect();
         let own_name = findings.member.as_ref().and_then(|member| member.as_holder().map(str::to_owned));
         let name_of = |parts: &[Part]| common_holder(parts, own_name.as_deref());
@@ -144,7 +153,8 @@ impl Report {
             parts: part_lines(&findings, own_name.as_deref()),
             member: findings.member,
             elapsed_ms,
-            steps,
+            steps: journal.steps(),
+            secrets: journal.secrets(),
             checks: findings.checks,
             warnings,
             error: findings.error,
@@ -155,11 +165,17 @@ impl Report {
     /// The report as JSON of at most `bound` bytes: step details go first, then the steps, then the parts, then the texts
     /// are cut. `None` when not even the smallest report fits.
     pub fn render(&self, bound: usize) -> Option<String> {
-        let text = to_ascii(&serde_json::to_string(self).ok()?);
-        if text.len() <= bound {
+        let text = serde_json::to_string(self).ok()?;
+        let hides = self.secrets.clean(&text).is_some();
+        let text = to_ascii(&text);
+        if text.len() <= bound && !hides {
             return Some(text);
         }
-        let Value::Object(mut whole) = serde_json::to_value(self).ok()? else { return None };
+        let mut whole = serde_json::to_value(self).ok()?;
+        if hides {
+            hide(&mut whole, &self.secrets);
+        }
+        let Value::Object(mut whole) = whole else { return None };
         let fits = |object: &Map<String, Value>| {
             let text = serde_json::to_string(object).ok()?;
             Some(to_ascii(&text)).filter(|text| text.len() <= bound)
@@ -190,7 +206,8 @@ impl Report {
         short.insert("truncated".into(), true.into());
         let mut text = fits(&short)?;
         let error = self.error.as_ref().map(|error| serde_json::json!({ "code": error.code }));
-        let summary: String = self.summary.chars().take(bound / 8).collect();
+        let summary = whole.get("summary").and_then(Value::as_str).unwrap_or_default();
+        let summary: String = summary.chars().take(bound / 8).collect();
         let more = [
             ("error", error.into()),
             ("action", self.action.into()),
@@ -205,6 +222,16 @@ impl Report {
             }
         }
         Some(text)
+    }
+}
+
+/// Takes secrets out of all values; the keys are ours.
+fn hide(value: &mut Value, secrets: &Redactor) {
+    match value {
+        Value::String(text) => *text = secrets.clean(text).unwrap_or_else(|| std::mem::take(text)),
+        Value::Array(values) => values.iter_mut().for_each(|value| hide(value, secrets)),
+        Value::Object(members) => members.values_mut().for_each(|value| hide(value, secrets)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
@@ -343,6 +370,7 @@ mod tests {
             after: (0..parts).map(|n| part(n, Holder::ThisMember)).collect(),
             ..Findings::new(Outcome::Moved)
         };
+        let journal = Journal::default();
         let step = |n: usize| Step {
             call: "ec2:ReplaceRoute".into(),
             target: format!("rtb-{n}"),
@@ -350,6 +378,7 @@ mod tests {
             ms: 20,
             result: "ok".into(),
         };
+        (0..parts).map(step).for_each(|step| journal.record(step));
         let subject = Subject {
             action: "acquire",
             reason: "terminal".into(),
@@ -357,7 +386,7 @@ mod tests {
             mechanism: Some("route"),
             vips: "192.168.255.10/32".into(),
         };
-        Report::new(&subject, findings, &[], (0..parts).map(step).collect(), 143)
+        Report::new(&subject, findings, &[], &journal, 143)
     }
 
     #[test]
@@ -404,7 +433,7 @@ mod tests {
     fn a_warning_raises_the_severity_of_a_success_and_no_more() {
         let item = CheckItem::new("sourceDestCheck", Verdict::Warning, "on", "turn it off");
         let subject = Subject::default();
-        let moved = Report::new(&subject, Findings::new(Outcome::Moved), &[item], vec![], 1);
+        let moved = Report::new(&subject, Findings::new(Outcome::Moved), &[item], &Journal::default(), 1);
         assert_eq!((moved.severity, moved.ok, moved.warnings.len()), (1, true, 1));
     }
 
@@ -412,7 +441,7 @@ mod tests {
     fn what_a_person_must_repair_is_not_marked_for_repetition() {
         let failed = |code| {
             let findings = Findings { error: Some(Error::new(code, "x", "y")), ..Findings::new(Outcome::NotMoved) };
-            Report::new(&Subject::default(), findings, &[], vec![], 1)
+            Report::new(&Subject::default(), findings, &[], &Journal::default(), 1)
         };
         assert!(!failed(Code::Denied).retry);
         assert!(failed(Code::Throttled).retry);

@@ -74,6 +74,15 @@ pub enum Holder {
 }
 
 impl Holder {
+    /// Whether this member holds it, alone or not, and whether it works or not.
+    pub fn is_here(&self) -> bool {
+        match self {
+            Holder::ThisMember | Holder::ThisMemberBroken(_) => true,
+            Holder::Several { here, .. } => *here,
+            Holder::Other(_) | Holder::Nobody | Holder::Unknown => false,
+        }
+    }
+
     /// Whom traffic reaches beside this member.
     pub fn others(&self) -> Option<&str> {
         match self {

@@ -10,7 +10,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("callout", &["command", "deadline", "error", "host", "report", "takeover"]),
     ("command", &["cloud", "config", "deadline", "error", "host", "journal", "net", "report", "takeover", "vip"]),
     ("takeover", &["cloud", "deadline", "error", "journal", "report", "vip"]),
-    ("report", &["error", "journal", "takeover", "vip"]),
+    ("report", &["error", "journal", "redact", "takeover", "vip"]),
     ("cloud", &["deadline", "error", "host", "report", "vip"]),
     ("cloud/aws", &["cloud", "config", "error", "host", "net", "report", "vip"]),
     ("cloud/azure", &["cloud", "config", "deadline", "error", "host", "journal", "net", "report", "vip"]),
@@ -19,7 +19,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("config", &["error"]),
     ("deadline", &["error"]),
     ("host", &[]),
-    ("journal", &[]),
+    ("journal", &["redact"]),
+    ("redact", &[]),
     ("vip", &[]),
     ("error", &[]),
 ];

@@ -44,7 +44,7 @@ impl Host {
     fn begin_wait(self) {
         if let Some(clear) = self.0.and_then(|table| table.clear_signal) {
             // SAFETY: the host's own function, called on the host's thread.
-            unsafe { clear() };
+            sigpipe::outside(|| unsafe { clear() });
         }
     }
 }
@@ -53,7 +53,7 @@ impl Watch for Host {
     fn termination_requested(&self) -> bool {
         let check = self.0.and_then(|table| table.check_signal);
         // SAFETY: the host's own function, called on the host's thread.
-        check.is_some_and(|check| unsafe { check() } == 1)
+        check.is_some_and(|check| sigpipe::outside(|| unsafe { check() }) == 1)
     }
 
     fn boot_time(&self) -> Duration {
@@ -67,7 +67,7 @@ impl Surroundings for Host {
         let mut buffer = [0_u8; 4096];
         let room = i32::try_from(buffer.len()).ok()?.checked_sub(1)?;
         // SAFETY: the buffer is one byte longer than what the host is told, so that it stays terminated.
-        unsafe { ask(room, buffer.as_mut_ptr().cast::<c_char>()) };
+        sigpipe::outside(|| unsafe { ask(room, buffer.as_mut_ptr().cast::<c_char>()) });
         let text = buffer.split(|byte| *byte == 0).next().filter(|text| !text.is_empty())?;
         Some(PathBuf::from(OsStr::from_bytes(text)))
     }

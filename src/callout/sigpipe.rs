@@ -33,6 +33,16 @@ pub fn lower() {
     RAISED.with(|raised| drop(raised.borrow_mut().take()));
 }
 
+/// Runs what is the host's with the host's own mask.
+pub fn outside<T>(work: impl FnOnce() -> T) -> T {
+    let raised = RAISED.with(|raised| raised.borrow_mut().take()).is_some();
+    let result = work();
+    if raised {
+        raise();
+    }
+    result
+}
+
 impl Shield {
     fn raise() -> Option<Shield> {
         let was_pending = pipe_is_pending();

@@ -4,6 +4,7 @@ use crate::{
     deadline::Deadline,
     error::{Code, Error, Result},
     report::{CheckItem, Verdict},
+    vip::Holder,
 };
 use std::time::Duration;
 
@@ -32,6 +33,12 @@ impl Silent {
             details.remedy = DEAD_ZONE.into();
         })
     }
+}
+
+/// Several members at once, by their names and whether each is this one.
+pub fn several<'a>(members: impl Iterator<Item = (&'a str, bool)>) -> Holder {
+    let (names, own): (Vec<&str>, Vec<bool>) = members.unzip();
+    Holder::Several { names: names.join(" and "), here: own.contains(&true) }
 }
 
 /// What one call on a peer may take: half of the time that is left, so that the rest can still be used.

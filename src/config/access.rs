@@ -25,19 +25,35 @@ const GROUP: u32 = 0o020;
 const STICKY: u32 = 0o1000;
 
 /// The first way by which others can write or replace a file: its own mode, then that of each folder up to the root, of
-/// the link that was named and of what it leads to. What cannot be looked at is left out.
-pub fn look(path: &Path) -> Option<Exposed> {
+/// the link that was named and of what it leads to. What cannot be looked at is left out. The owner of the file and of its
+/// folder may be root, who this process runs as, or the owner of IRIS's folder `iris`.
+pub fn look(path: &Path, iris: Option<&Path>) -> Option<Exposed> {
     let target = fs::canonicalize(path).ok()?;
     let named = path.parent().and_then(|folder| fs::canonicalize(folder).ok());
     let folders = target.ancestors().skip(1).chain(named.iter().flat_map(|folder| folder.ancestors()));
     let own_group = nix::unistd::getegid().as_raw();
     let file = fs::metadata(&target).ok().filter(Metadata::is_file)?;
-    of(&target, &file, own_group).or_else(|| {
+    let strangers = iris.and_then(|iris| fs::metadata(iris).ok()).and_then(|iris| {
+        let known = [0, nix::unistd::geteuid().as_raw(), iris.uid()];
+        let folder = target.parent().and_then(|folder| Some((folder, fs::metadata(folder).ok()?)));
+        let places = [(target.as_path(), file.clone())].into_iter().chain(folder);
+        places
+            .filter(|(_, metadata)| !known.contains(&metadata.uid()))
+            .map(|(place, metadata)| owned(place, &metadata))
+            .next()
+    });
+    strangers.or_else(|| of(&target, &file, own_group)).or_else(|| {
         folders.filter_map(|folder| Some((folder, fs::metadata(folder).ok()?))).find_map(|(folder, metadata)| {
             let is_sticky = metadata.mode() & STICKY != 0;
             if is_sticky { None } else { of(folder, &metadata, own_group) }
         })
     })
+}
+
+fn owned(place: &Path, metadata: &Metadata) -> Exposed {
+    let who = format!("the user {}", metadata.uid());
+    let remedy = format!("chown root {}", place.display());
+    Exposed { place: place.to_owned(), mode: metadata.mode() & 0o7777, who, remedy }
 }
 
 /// The group that this process runs with is no other: all of IRIS's processes are in it, and its folder is theirs.

@@ -95,6 +95,7 @@ impl<T: Tokens> Bearer<T> {
             return Ok(token.clone());
         }
         let token = self.tokens.fetch(&self.caller).await?;
+        self.caller.journal().hide(token.reveal());
         *place = Some(token.clone());
         Ok(token)
     }

@@ -18,7 +18,7 @@ use std::{fmt, sync::Arc, time::Duration};
 pub use reqwest::Client;
 
 /// A larger answer is none. EC2 tells a hundred route tables at once, with a thousand routes each at the most.
-pub const LARGEST_OF_EC2: usize = 64 << 20;
+pub const LARGEST_OF_EC2: usize = 32 << 20;
 /// Azure's and Google's answers tell single resources, up to 32 of them at once. The largest is a VM with 512 KiB of
 /// metadata of its own.
 pub const LARGEST_RESOURCE: usize = 16 << 20;

@@ -84,6 +84,7 @@ impl Caller {
         if kind == Kind::Change {
             self.journal.begin_change();
         }
+        let attempt = async || attempt().await.map_err(|error| in_doubt(kind, error));
         let begun = Instant::now();
         let mut attempts = 0;
         let result = self.repeat(kind, &mut attempts, attempt).await;
@@ -175,6 +176,18 @@ impl Caller {
             Kind::Change => self.policy.attempt_timeout.min(left - (left / 4).min(Duration::from_secs(2))),
         }
     }
+}
+
+/// A server that failed does not say how far it had come: after such an answer to a change somebody has to look.
+fn in_doubt(kind: Kind, error: Error) -> Error {
+    let has_failed = error.code == Code::Unavailable && matches!(error.http_status, Some(408 | 500..=599));
+    if kind == Kind::Read || !has_failed {
+        return error;
+    }
+    error.with(|details| {
+        details.code = Code::Ambiguous;
+        details.maybe_done = true;
+    })
 }
 
 fn no_answer(kind: Kind, waited: Duration) -> Error {

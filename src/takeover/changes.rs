@@ -1,7 +1,7 @@
 //! Making the changes of a plan: side by side where they do not wait for one another, and remembering of each part what
 //! was sent and what came of it.
 
-use super::{Made, wants_another_look};
+use super::{Made, reached, wants_another_look};
 use crate::{
     cloud::{Cloud, Effect, Need, Step},
     deadline::Deadline,
@@ -9,7 +9,10 @@ use crate::{
     vip::{Goal, Holder, Part, PartId},
 };
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 use tokio::time::Instant;
 
 /// What became of a part's change.
@@ -153,22 +156,32 @@ impl Changes {
     }
 
     /// Forgets what a new look and a new plan will decide again.
-    pub fn look_again(&mut self, parts: &[Part]) {
+    pub fn look_again(&mut self, goal: Goal, parts: &[Part]) {
         self.saw(parts);
         self.by_part.retain(|_, progress| match progress {
             Progress::Done { .. } | Progress::Maybe(_) => true,
             Progress::Failed(error) => !wants_another_look(error),
             Progress::Refused(_) => false,
         });
-        // A change whose answer was lost, and that the fresh look shows in place, was made.
-        for part in parts {
-            if let Some(progress) = self.by_part.get_mut(&part.id)
-                && matches!(progress, Progress::Maybe(_))
-                && part.holder == Holder::ThisMember
-            {
+        self.settle(goal, parts);
+    }
+
+    /// A change whose answer was lost, and that a fresh look shows in place, was made.
+    pub fn settle(&mut self, goal: Goal, parts: &[Part]) {
+        for part in parts.iter().filter(|part| reached(goal, part)) {
+            if let Some(progress @ Progress::Maybe(_)) = self.by_part.get_mut(&part.id) {
                 *progress = Progress::Done { at: Instant::now() };
             }
         }
+    }
+
+    /// How long the cloud has asked us to stay away.
+    pub fn asked_to_wait(&self) -> Duration {
+        let asked = self.by_part.values().filter_map(|progress| match progress {
+            Progress::Maybe(error) | Progress::Failed(error) => error.retry_after,
+            Progress::Done { .. } | Progress::Refused(_) => None,
+        });
+        asked.max().unwrap_or_default()
     }
 
     pub fn note_refused(&mut self, refused: Vec<(PartId, Error)>) {

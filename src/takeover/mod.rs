@@ -64,6 +64,7 @@ pub async fn status<C: Cloud>(cloud: &C) -> Findings {
         before: parts.clone(),
         after: parts.clone(),
         remarks: cloud.remarks(&seen),
+        error: parts.is_empty().then(outcome::nothing_to_move),
         ..Findings::new(outcome::of_status(&parts))
     }
 }
@@ -224,6 +225,7 @@ impl<C: Cloud> Run<'_, C> {
             let enough = self.round >= MOST_ROUNDS && !self.changes.must_go_on() && !self.changes.any_in_doubt();
             // A first repeat is a race that is already over; later ones leave the other side some time.
             let pause = (BETWEEN_ROUNDS * (self.round - 1)).min(LONGEST_BETWEEN_ROUNDS);
+            let pause = pause.max(self.changes.asked_to_wait());
             let too_late = pause + ROOM_FOR_A_LAST_LOOK >= self.deadline.remaining();
             if !self.changes.want_another_look() || enough || too_late {
                 return None;
@@ -242,7 +244,7 @@ impl<C: Cloud> Run<'_, C> {
 
     async fn look_again(&mut self) -> Result<()> {
         self.seen = Box::pin(self.cloud.observe(&self.seen)).await?;
-        self.changes.look_again(&self.cloud.placement(&self.seen));
+        self.changes.look_again(self.goal, &self.cloud.placement(&self.seen));
         Ok(())
     }
 }
@@ -251,10 +253,7 @@ impl<C: Cloud> Run<'_, C> {
 fn reached(goal: Goal, part: &Part) -> bool {
     match goal {
         Goal::Hold(_) => part.holder == Holder::ThisMember,
-        Goal::LetGo => !matches!(
-            part.holder,
-            Holder::ThisMember | Holder::ThisMemberBroken(_) | Holder::Several { here: true, .. }
-        ),
+        Goal::LetGo => !part.holder.is_here(),
     }
 }
 

@@ -295,7 +295,7 @@ fn stranded() -> Error {
     )
 }
 
-fn nothing_to_move() -> Error {
+pub fn nothing_to_move() -> Error {
     Error::new(
         Code::NotFound,
         "the configuration names nothing that could hold the VIP",

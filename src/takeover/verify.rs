@@ -68,6 +68,7 @@ pub async fn until_settled<C: Cloud>(
         let parts = cloud.placement(&looked);
         let remarks = Some(cloud.remarks(&looked));
         changes.saw(&parts);
+        changes.settle(goal, &parts);
         confirmed.extend(parts.iter().filter(|part| reached(goal, part)).map(|part| part.id.clone()));
         if matches!(goal, Goal::Hold(_)) && parts.iter().any(|part| taken_away::<C>(part, &before, &confirmed, changes))
         {

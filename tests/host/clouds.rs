@@ -63,6 +63,7 @@ fn all() -> Vec<Fault> {
         Fault::error(403, "AccessDenied", "no"),
         Fault::error(503, "ServiceUnavailable", "later"),
         Fault::Error { status: 429, code: "Throttling".into(), message: "slower".into(), retry_after: Some(1) },
+        Fault::ErrorAfter { status: 500, code: "InternalError".into(), message: "sorry".into() },
         Fault::Redirect { status: 307, location: "http://127.0.0.1:1/".into() },
         Fault::HangBefore,
         Fault::HangAfter,

@@ -6,6 +6,7 @@ mod common;
 
 mod memory;
 mod proxy;
+mod quoted;
 mod reach;
 mod redirect;
 mod size;

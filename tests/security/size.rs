@@ -97,7 +97,7 @@ fn what_the_metadata_service_says_is_bounded() {
 
 #[test]
 fn what_the_cloud_says_is_bounded() {
-    assert_bounded("ec2", 64 * MIB, with(&aws::Simulator::start_held(), "aws"));
+    assert_bounded("ec2", 32 * MIB, with(&aws::Simulator::start_held(), "aws"));
     assert_bounded("management", 16 * MIB, with(&azure::Simulator::start_held(), "azure"));
     assert_bounded("compute", 16 * MIB, with(&gcp::Simulator::start_held(), "gcp"));
 }

@@ -32,7 +32,9 @@ where
     let retry_after = error.raw_response().and_then(|response| response.headers().get("retry-after")?.parse().ok());
     let request_id =
         error.raw_response().and_then(|response| response.headers().get("x-amzn-requestid").map(str::to_owned));
-    if let Some(service) = error.as_service_error() {
+    // A success that the SDK could not read is an error of the service to it, and none to EC2.
+    let is_success = status.is_some_and(|status| (200..300).contains(&status));
+    if let Some(service) = error.as_service_error().filter(|_| !is_success) {
         let name = service.code().unwrap_or_default().to_owned();
         let message = service.message().unwrap_or("no message").to_owned();
         let extra = service.meta().extra("aws_request_id").map(str::to_owned);

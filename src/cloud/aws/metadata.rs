@@ -109,6 +109,7 @@ impl Metadata {
         }
         let token = self.caller.call(Kind::Read, "imds:PUT", "api/token", async || self.put_token().await).await;
         let token = token.map_err(|error| SERVICE.with_remedy(error))?;
+        self.caller.journal().hide(token.reveal());
         *place = Some(token.clone());
         Ok(token)
     }

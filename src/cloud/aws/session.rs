@@ -234,6 +234,9 @@ impl Session {
     }
 
     fn sdk(&self, identity: &Identity, credentials: Credentials, endpoint: Option<&str>) -> SdkConfig {
+        for secret in [Some(credentials.secret_access_key()), credentials.session_token()].into_iter().flatten() {
+            self.caller.journal().hide(secret);
+        }
         let mut sdk = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .http_client(SharedHttpClient::new(self.connector.clone()))

@@ -60,6 +60,9 @@ impl Tokens for Identity {
     }
 }
 
+/// As errors name it.
+const NAME: &str = "Resource Manager";
+
 /// Where and as whom; found out before the first call.
 pub struct Door {
     pub http: Client,
@@ -152,7 +155,7 @@ impl Arm {
     }
 
     pub async fn get(&self, id: &Id) -> Result<Value> {
-        self.read(&format!("arm:GET {}", id.kind()), &id.shown(), &self.url(id)).await
+        self.read(&format!("arm:GET {}", id.kind()), &id.shown(), &self.url(id), is_resource).await
     }
 
     /// What this identity may do with a resource, an entry for each of its roles ("Permissions - List For Resource").
@@ -161,7 +164,7 @@ impl Arm {
         let mut url = format!("{}{place}?api-version={AUTHORIZATION_VERSION}", self.endpoint);
         let mut roles = Vec::new();
         for _ in 0..MOST_PAGES {
-            let mut page = self.read("arm:GET permissions", &id.shown(), &url).await?;
+            let mut page = self.read("arm:GET permissions", &id.shown(), &url, is_list).await?;
             if let Some(entries) = page.get_mut("value").and_then(Value::as_array_mut) {
                 roles.append(entries);
             }
@@ -173,14 +176,19 @@ impl Arm {
         Err(Error::impostor(
             Code::Unexpected,
             format!("the permissions on {} have more than {MOST_PAGES} pages", id.shown()),
-            "Resource Manager",
+            NAME,
         ))
     }
 
-    async fn read(&self, call: &str, target: &str, url: &str) -> Result<Value> {
+    /// Reads what has the expected form: anything else must not be read as something empty.
+    async fn read(&self, call: &str, target: &str, url: &str, has_form: impl Fn(&Value) -> bool) -> Result<Value> {
         self.bearer
             .call(Kind::Read, call, target, async |token| {
-                read_json(Kind::Read, &self.send(Kind::Read, Method::GET, url, token, None, None).await?)
+                let body = read_json(Kind::Read, &self.send(Kind::Read, Method::GET, url, token, None, None).await?)?;
+                if has_form(&body) {
+                    return Ok(body);
+                }
+                Err(Error::impostor(Code::Unexpected, format!("the answer is no {target}"), NAME))
             })
             .await
     }
@@ -191,7 +199,14 @@ impl Arm {
         self.bearer
             .call(Kind::Change, &call, &id.shown(), async |token| {
                 let answer = self.send(Kind::Change, Method::PUT, &self.url(id), token, Some(body), version).await?;
-                Ok(Accepted::new(&answer, &read_json(Kind::Change, &answer)?, id, "PUT"))
+                let body = read_json(Kind::Change, &answer)?;
+                let accepted = Accepted::new(&answer, &body, id, "PUT");
+                if matches!(accepted.watched, Watched::Nothing) && !is_resource(&body) {
+                    let message = format!("the answer ({}) is neither the resource nor an operation", answer.status);
+                    let error = Error::impostor(Code::Ambiguous, message, NAME);
+                    return Err(error.with(|details| details.maybe_done = true));
+                }
+                Ok(accepted)
             })
             .await
     }
@@ -369,9 +384,18 @@ impl Accepted {
     }
 }
 
+/// Every resource of Resource Manager has properties.
+fn is_resource(body: &Value) -> bool {
+    body.get("properties").is_some_and(Value::is_object)
+}
+
+fn is_list(body: &Value) -> bool {
+    body.get("value").is_some_and(Value::is_array)
+}
+
 fn read_json(kind: Kind, answer: &Answer) -> Result<Value> {
     if answer.is_success() {
-        return answer.json(kind, "Resource Manager");
+        return answer.json(kind, NAME);
     }
     let request = answer.header("x-ms-request-id").map(str::to_owned);
     Err(explain(answer.status, &answer.body, answer.retry_after(), request))

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     cloud::{
         After, Effect, Need, Plan, Step,
-        peers::{share, share_of},
+        peers::{several, share, share_of},
     },
     error::{Code, Error, Result},
     vip::{Goal, Holder, Part, PartId, Vip},
@@ -77,13 +77,17 @@ pub async fn let_earlier_operations_end(azure: &Azure, arm: &Arm, seen: &Seen) -
 pub fn placement(azure: &Azure, all: &All, seen: &Seen) -> Vec<Part> {
     let mut parts = Vec::new();
     for vip in &azure.vips {
-        let holder = match seen.members.nics.iter().find_map(|nic| Some((nic, nic.entry_with(vip.address.addr())?))) {
+        let with: Vec<&Nic> =
+            seen.members.nics.iter().filter(|nic| nic.entry_with(vip.address.addr()).is_some()).collect();
+        let holder = match with.as_slice() {
             // A member that could not be asked may have it.
-            None if !seen.members.silent.is_empty() => Holder::Unknown,
-            None => Holder::Nobody,
-            Some((nic, _)) if nic.own && nic.state() == "Succeeded" => Holder::ThisMember,
-            Some((nic, _)) if nic.own => Holder::ThisMemberBroken(nic.state().to_owned()),
-            Some((nic, _)) => Holder::Other(nic.id.name().to_owned()),
+            [] if !seen.members.silent.is_empty() => Holder::Unknown,
+            [] => Holder::Nobody,
+            [nic] if nic.own && nic.state() == "Succeeded" => Holder::ThisMember,
+            [nic] if nic.own => Holder::ThisMemberBroken(nic.state().to_owned()),
+            [nic] => Holder::Other(nic.id.name().to_owned()),
+            // Azure refuses this within a subnet; whoever is told so anyway must not rely on either.
+            nics => several(nics.iter().map(|nic| (nic.id.name(), nic.own))),
         };
         parts.push(Part { id: private_part(azure, vip), holder });
     }
@@ -141,9 +145,7 @@ pub fn plan(azure: &Azure, all: &All, seen: &Seen, goal: Goal) -> Result<Plan<Ch
     if goal == Goal::LetGo {
         let here: Vec<&Vip> = azure.vips.iter().filter(|vip| own.entry_with(vip.address.addr()).is_some()).collect();
         if !here.is_empty() {
-            let parts =
-                current.iter().filter(|part| matches!(part.holder, Holder::ThisMember | Holder::ThisMemberBroken(_)));
-            let parts = parts.map(|part| part.id.clone()).collect();
+            let parts = current.iter().filter(|part| part.holder.is_here()).map(|part| part.id.clone()).collect();
             let change = change(own, own.without(&here)?, Write::LetsGo)?;
             plan.steps.push(Step { parts, change, effect: Effect::Reaches, after: Vec::new() });
         }
@@ -202,7 +204,10 @@ pub fn plan(azure: &Azure, all: &All, seen: &Seen, goal: Goal) -> Result<Plan<Ch
         if there.is_empty() {
             continue;
         }
-        let moves = |part: &&Part| part.holder == Holder::Other(peer.id.name().to_owned()) && wanted.contains(&part.id);
+        let is_there = |holder: &Holder| {
+            *holder == Holder::Other(peer.id.name().to_owned()) || matches!(holder, Holder::Several { .. })
+        };
+        let moves = |part: &&Part| is_there(&part.holder) && wanted.contains(&part.id);
         let parts = current.iter().filter(moves).map(|part| part.id.clone()).collect();
         let change = change(peer, peer.without(&there)?, Write::Frees)?;
         plan.steps.push(Step { parts, change, effect: Effect::Frees, after: Vec::new() });

@@ -13,7 +13,10 @@ use super::{
     vm::{Vm, entry_with, net, net_of, ranges, text},
 };
 use crate::{
-    cloud::{After, Effect, Need, Plan, Step, peers::share},
+    cloud::{
+        After, Effect, Need, Plan, Step,
+        peers::{several, share},
+    },
     error::{Code, Error, Result},
     vip::{Goal, Holder, Part, PartId, Vip},
 };
@@ -95,13 +98,15 @@ pub fn placement(gcp: &Gcp, seen: &Seen) -> Vec<Part> {
     for vip in &gcp.vips {
         let has = |vm: &&Vm| vm.interface(number).is_some_and(|nic| entry_with(nic, vip.destination()).is_some());
         let untold = seen.told.as_ref().is_some_and(|told| !told.contains(&vip.destination()));
-        let holder = match seen.members.vms.iter().find(has) {
+        let with: Vec<&Vm> = seen.members.vms.iter().filter(has).collect();
+        let holder = match with.as_slice() {
             // A member that could not be asked may have it.
-            None if !seen.members.silent.is_empty() => Holder::Unknown,
-            None => Holder::Nobody,
-            Some(vm) if vm.own && untold => Holder::ThisMemberBroken("not in the VM's metadata yet".into()),
-            Some(vm) if vm.own => Holder::ThisMember,
-            Some(vm) => Holder::Other(vm.name().to_owned()),
+            [] if !seen.members.silent.is_empty() => Holder::Unknown,
+            [] => Holder::Nobody,
+            [vm] if vm.own && untold => Holder::ThisMemberBroken("not in the VM's metadata yet".into()),
+            [vm] if vm.own => Holder::ThisMember,
+            [vm] => Holder::Other(vm.name().to_owned()),
+            vms => several(vms.iter().map(|vm| (vm.name(), vm.own))),
         };
         parts.push(Part { id: private_part(gcp, vip), holder });
     }

@@ -125,14 +125,18 @@ impl Compute {
     }
 
     pub async fn get(&self, call: &str, path: &Path) -> Result<Value> {
-        let is_resource = |body: &Value| body.as_object().is_some_and(|fields| !fields.is_empty());
+        let is_resource = |body: &Value| !is_error(body) && body.as_object().is_some_and(|fields| !fields.is_empty());
         self.read(call, path.name(), path.as_str(), &[], is_resource).await
     }
 
     /// One page of a plain list. One without results has no `items`.
     pub async fn list(&self, call: &str, target: &str, path: &str, filter: &str, page: &str) -> Result<Value> {
         let query = page_of(filter, page);
-        let is_list = |body: &Value| body.is_object() && body.get("items").is_none_or(Value::is_array);
+        let is_list = |body: &Value| {
+            let kind = body.get("kind").and_then(Value::as_str);
+            let of_lists = kind.is_none_or(|kind| kind.ends_with("List"));
+            body.is_object() && !is_error(body) && of_lists && body.get("items").is_none_or(Value::is_array)
+        };
         self.read(call, target, path, &query, is_list).await
     }
 
@@ -249,6 +253,11 @@ fn of_form(body: Value, has_form: impl Fn(&Value) -> bool) -> Result<Value> {
         return Ok(body);
     }
     Err(not_understood(&body))
+}
+
+/// Under a status of success it is no answer of Compute Engine.
+fn is_error(body: &Value) -> bool {
+    body.get("error").is_some()
 }
 
 pub fn not_understood(body: &Value) -> Error {

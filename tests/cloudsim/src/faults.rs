@@ -13,6 +13,8 @@ pub enum Fault {
     Error { status: u16, code: String, message: String, retry_after: Option<u64> },
     /// Not processed, and sent elsewhere.
     Redirect { status: u16, location: String },
+    /// Processed, and answered with this error all the same.
+    ErrorAfter { status: u16, code: String, message: String },
     /// Never processed, never answered.
     HangBefore,
     /// Processed, never answered.

@@ -336,6 +336,9 @@ impl<W> Desk<W> {
             Some(Fault::HangAfter) => Reply::Never,
             Some(Fault::DropAfter) => Reply::Nothing,
             Some(Fault::HalfBody) => Reply::Half(answer),
+            Some(Fault::ErrorAfter { status, code, message }) => {
+                Reply::Whole(self.face.refusal(status, &code, &message))
+            }
             Some(Fault::ElsewhereIn { header, host }) => Reply::Whole(elsewhere(answer, &header, &host)),
             Some(Fault::Garbage(body)) => Reply::Whole(Answer { status: 200, body: body.into(), code: None, ..answer }),
             _ => Reply::Whole(answer),

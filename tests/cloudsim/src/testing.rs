@@ -54,7 +54,7 @@ pub(crate) fn exchange(url: &str, method: &str, headers: &[(&str, &str)], body: 
 }
 
 /// Each fault, the status that the caller sees, and whether the call was processed. `error` is one with 503.
-pub(crate) fn faults(error: Fault) -> [(Fault, Option<u16>, bool); 8] {
+pub(crate) fn faults(error: Fault) -> [(Fault, Option<u16>, bool); 9] {
     [
         (error, Some(503), false),
         (Fault::HangBefore, None, false),
@@ -62,6 +62,7 @@ pub(crate) fn faults(error: Fault) -> [(Fault, Option<u16>, bool); 8] {
         (Fault::DropBefore, None, false),
         (Fault::DropAfter, None, true),
         (Fault::HalfBody, None, true),
+        (Fault::ErrorAfter { status: 503, code: "Unavailable".into(), message: "m".into() }, Some(503), true),
         (Fault::Garbage("<html>".into()), Some(200), true),
         (Fault::Delay(Duration::from_millis(20)), Some(200), true),
     ]

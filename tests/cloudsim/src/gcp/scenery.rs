@@ -167,6 +167,11 @@ impl World {
     /// Adds an alias range to an instance, as another writer would; whoever had it has it no longer.
     pub fn place_alias(&mut self, cidr: &str, vm: &str, range: Option<&str>) {
         self.unplace_alias(cidr);
+        self.add_alias(cidr, vm, range);
+    }
+
+    /// Gives it to this one beside whoever has it, as Compute Engine itself would not.
+    pub fn add_alias(&mut self, cidr: &str, vm: &str, range: Option<&str>) {
         let mut entry = json!({ "ipCidrRange": net(cidr).expect("a range").to_string() });
         if let Some(range) = range {
             entry["subnetworkRangeName"] = range.into();
