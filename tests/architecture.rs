@@ -11,7 +11,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("command", &["cloud", "config", "deadline", "error", "host", "journal", "net", "report", "takeover", "vip"]),
     ("takeover", &["cloud", "deadline", "error", "journal", "report", "vip"]),
     ("report", &["error", "journal", "redact", "takeover", "vip"]),
-    ("cloud", &["deadline", "error", "host", "report", "vip"]),
+    ("cloud", &["deadline", "error", "host", "net", "report", "vip"]),
     ("cloud/aws", &["cloud", "config", "error", "host", "net", "report", "vip"]),
     ("cloud/azure", &["cloud", "config", "deadline", "error", "host", "journal", "net", "report", "vip"]),
     ("cloud/gcp", &["cloud", "config", "deadline", "error", "host", "journal", "net", "report", "vip"]),

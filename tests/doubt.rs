@@ -157,3 +157,22 @@ fn a_network_without_anything_to_hold_the_vip_is_told() {
     assert_error(&report, "unknown", "not_found");
     assert_message(&report, "names nothing");
 }
+
+/// What is refused at once, and what never answers, are two troubles: only one of them is a lost zone.
+#[test]
+fn a_peer_that_cannot_be_asked_is_told_with_its_cause() {
+    let unused = || {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+        format!("http://{}", listener.local_addr().expect("bound"))
+    };
+    let azure = azure::Simulator::start_held();
+    let overlay = json!({ "deadlineSeconds": 3, "azure": { "endpoints": { "management": unused() } } });
+    let report = Member::b(&azure).with(overlay).hook();
+    assert_error(&report, "not_moved", "unavailable");
+    assert_message(&report, "refused");
+    let gcp = gcp::Simulator::start_held();
+    let overlay = json!({ "deadlineSeconds": 3, "gcp": { "endpoints": { "compute": unused() } } });
+    let report = Member::b(&gcp).with(overlay).hook();
+    assert_error(&report, "not_moved", "unavailable");
+    assert_message(&report, "refused");
+}

@@ -3,6 +3,7 @@
 use crate::{
     deadline::Deadline,
     error::{Code, Error, Result},
+    net::retry::Caller,
     report::{CheckItem, Verdict},
     vip::Holder,
 };
@@ -46,10 +47,14 @@ pub fn share(deadline: &Deadline) -> Duration {
     deadline.remaining() / 2
 }
 
-/// A read that may take its share of the time and no more. `call` names it where it took longer.
-pub async fn share_of<T>(deadline: &Deadline, call: &str, read: impl Future<Output = Result<T>>) -> Result<T> {
-    let share = share(deadline);
-    tokio::time::timeout(share, read).await.unwrap_or_else(|_| {
+/// A read that may take its share of the time and no more: what fails is told with its cause, and `call` names what is not
+/// answered at all.
+pub async fn share_of<T, F>(caller: &Caller, call: &str, read: impl FnOnce(Caller) -> F) -> Result<T>
+where
+    F: Future<Output = Result<T>>,
+{
+    let share = share(caller.deadline());
+    tokio::time::timeout(share, read(caller.within(share))).await.unwrap_or_else(|_| {
         let message = format!("{call}: no answer within {:.1} s", share.as_secs_f64());
         Err(Error::new(Code::Unavailable, message, DEAD_ZONE))
     })

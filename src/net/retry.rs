@@ -38,6 +38,8 @@ pub struct Caller {
     deadline: Deadline,
     journal: Journal,
     policy: Policy,
+    /// When to stop repeating, if before the deadline. An attempt that is under way goes on.
+    until: Option<Instant>,
     pace: Rc<Pace>,
 }
 
@@ -48,7 +50,7 @@ const LONGEST_DELAY: Duration = Duration::from_secs(3);
 
 impl Caller {
     pub fn new(deadline: Deadline, journal: Journal, policy: Policy) -> Self {
-        Caller { deadline, journal, policy, pace: Rc::new(Pace::new()) }
+        Caller { deadline, journal, policy, until: None, pace: Rc::new(Pace::new()) }
     }
 
     pub fn deadline(&self) -> &Deadline {
@@ -62,6 +64,11 @@ impl Caller {
     /// The same caller under another policy, at a pace of its own.
     pub fn with_policy(&self, policy: Policy) -> Self {
         Caller::new(self.deadline.clone(), self.journal.clone(), policy)
+    }
+
+    /// The same caller, which repeats nothing after this time and tells the last failure instead; at the same pace.
+    pub fn within(&self, time: Duration) -> Self {
+        Caller { until: Some(Instant::now() + time), ..self.clone() }
     }
 
     /// The same caller, noting its calls elsewhere; at the same pace.
@@ -150,7 +157,8 @@ impl Caller {
                 self.pace.slow_down(delay);
             }
             // Waiting for a time that this call will not see helps nobody.
-            if delay >= self.deadline.remaining() {
+            let left = self.until.map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()));
+            if delay >= self.deadline.remaining().min(left) {
                 return Err(error);
             }
             last = Some(error);

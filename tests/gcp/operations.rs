@@ -179,6 +179,29 @@ fn a_repeat_waits_for_the_operation_of_the_call_before_it() {
     }
 }
 
+/// Nothing leaves the peer before the own VM is free to take it.
+#[test]
+fn an_earlier_operation_here_is_over_before_the_vip_leaves_the_peer() {
+    // The second member begins to take a second address, and its call is cut off.
+    const OTHER: &str = "10.0.0.251/32";
+    let start = |time: Duration| {
+        let sim = Simulator::start(World::article());
+        sim.operations().duration_of(VM_B, time);
+        Member::b(&sim).with(json!({ "vip": OTHER, "deadlineSeconds": 1 })).hook();
+        sim
+    };
+    let sim = start(Duration::from_millis(2_500));
+    assert_outcome(&Member::b(&sim).hook(), "moved");
+    assert_eq!(writes(&sim).len(), 3, "{:?}", writes(&sim));
+    // One that does not end in time: the VIP stays where it is, and nobody is without it.
+    let sim = start(Duration::from_secs(60));
+    let report = Member::b(&sim).with(json!({ "deadlineSeconds": 4 })).hook();
+    assert_error(&report, "not_moved", "unavailable");
+    assert_eq!(report["retry"], true, "{report:#}");
+    assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(VM_A));
+    assert_eq!(writes(&sim).len(), 1, "{:?}", writes(&sim));
+}
+
 /// Listing operations only saves time: a role that may not, or a zone that does not answer, costs next to nothing.
 #[test]
 fn without_a_list_of_operations_the_repeat_finishes_all_the_same() {

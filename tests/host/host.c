@@ -135,6 +135,7 @@ static const char *prefix = "";
 static int is_child;
 static volatile unsigned long threads_created;
 static long random_left = -1;
+static int pipe_blocked;        /* whether SIGPIPE was, before the library came */
 
 static int inside;              /* the library is running: callbacks are welcome */
 static int64_t call_began_ns;
@@ -203,6 +204,9 @@ static int64_t clock_ns(clockid_t clock)
 
 static void expect_inside(const char *name)
 {
+    sigset_t blocked;
+    if (sigprocmask(SIG_SETMASK, NULL, &blocked) != 0 || sigismember(&blocked, SIGPIPE) != pipe_blocked)
+        fatal("%s was called with another signal mask", name);
     if (syscall(SYS_gettid) != (long)getpid())
         fatal("%s was called from a second thread", name);
     if (!inside)
@@ -914,11 +918,15 @@ static void obey(char *line)
 
 int main(int argc, char **argv)
 {
+    sigset_t mask;
     if (fcntl(RESULTS, F_GETFD) < 0)
         return FATAL;   /* nowhere to say why */
     if (argc < 2)
         fatal("usage: host LIBRARY [COMMAND...]");
     library_path = argv[1];
+    if (sigprocmask(SIG_SETMASK, NULL, &mask) != 0)
+        fatal("sigprocmask: %s", strerror(errno));
+    pipe_blocked = sigismember(&mask, SIGPIPE);
     manager_directory = strdup("/usr/irissys/mgr/");
     if (argc > 2) {
         int at;

@@ -2,6 +2,7 @@
 
 use super::common::{scenes::Cloud, *};
 use cloudsim::aws::{self, MEMBER_B, Simulator};
+use irishost::c_host::Host;
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -116,6 +117,35 @@ fn another_group_counts_and_the_own_one_does_not() {
     assert_warned(&site.file, &site.file, "0660", "g-w");
     mode(&site.file, 0o640);
     assert_quiet(&site.file);
+}
+
+/// Whoever owns it can write it at any time. IRIS's owner is known by the folder of the manager.
+#[test]
+fn a_file_or_folder_of_another_user_is_told() {
+    let site = site();
+    let mut process = Host::spawn(irishost::library_path(), [("LC_ALL", "C")]);
+    process.command(&format!("mgrdir {}", site.folder.display()));
+    let mut remedies = |path: &Path| {
+        let report = process.call(STATUS, path.to_str().expect("plain").as_bytes()).json();
+        let warnings = report["warnings"].as_array().expect("warnings").iter();
+        let writable = warnings.filter(|warning| warning["code"] == "configWritable");
+        writable.map(|warning| warning["remedy"].as_str().expect("text").to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(remedies(&site.file), [""; 0]);
+    let elsewhere = site.folder.parent().expect("a folder").join("etc");
+    fs::create_dir(&elsewhere).expect("a folder of ours");
+    let file = elsewhere.join("mirrorvip.json");
+    fs::copy(&site.file, &file).expect("a file of ours");
+    if let Err(why) = chown(&file, Some(54_321), None) {
+        return say_not_tested(&format!("a file of another user: {why}"));
+    }
+    assert_eq!(remedies(&file), [format!("chown root {}", file.display())]);
+    chown(&file, Some(0), None).expect("as before");
+    chown(&elsewhere, Some(54_321), None).expect("as before");
+    assert_eq!(remedies(&file), [format!("chown root {}", elsewhere.display())]);
+    // Of IRIS's owner, they are in order.
+    chown(&site.folder, Some(54_321), None).expect("as before");
+    assert_eq!(remedies(&file), [""; 0]);
 }
 
 #[test]

@@ -6,7 +6,10 @@
 
 use super::{error::explain, token};
 use crate::{
-    cloud::operation::{SHORTEST_WAIT, failed, pace, still_running, unseen},
+    cloud::{
+        operation::{SHORTEST_WAIT, failed, pace, still_running, unseen},
+        peers::share_of,
+    },
     deadline::Deadline,
     error::{Code, Error, Result},
     journal::Journal,
@@ -155,7 +158,17 @@ impl Arm {
     }
 
     pub async fn get(&self, id: &Id) -> Result<Value> {
-        self.read(&format!("arm:GET {}", id.kind()), &id.shown(), &self.url(id), is_resource).await
+        self.get_by(self.bearer.caller(), id).await
+    }
+
+    async fn get_by(&self, caller: &Caller, id: &Id) -> Result<Value> {
+        self.read(caller, &format!("arm:GET {}", id.kind()), &id.shown(), &self.url(id), is_resource).await
+    }
+
+    /// The same of what may be in a zone that is lost.
+    pub async fn get_share_of(&self, id: &Id) -> Result<Value> {
+        let call = format!("arm:GET {} on {}", id.kind(), id.name());
+        share_of(self.bearer.caller(), &call, async |caller: Caller| self.get_by(&caller, id).await).await
     }
 
     /// What this identity may do with a resource, an entry for each of its roles ("Permissions - List For Resource").
@@ -164,7 +177,7 @@ impl Arm {
         let mut url = format!("{}{place}?api-version={AUTHORIZATION_VERSION}", self.endpoint);
         let mut roles = Vec::new();
         for _ in 0..MOST_PAGES {
-            let mut page = self.read("arm:GET permissions", &id.shown(), &url, is_list).await?;
+            let mut page = self.read(self.bearer.caller(), "arm:GET permissions", &id.shown(), &url, is_list).await?;
             if let Some(entries) = page.get_mut("value").and_then(Value::as_array_mut) {
                 roles.append(entries);
             }
@@ -181,9 +194,16 @@ impl Arm {
     }
 
     /// Reads what has the expected form: anything else must not be read as something empty.
-    async fn read(&self, call: &str, target: &str, url: &str, has_form: impl Fn(&Value) -> bool) -> Result<Value> {
+    async fn read(
+        &self,
+        caller: &Caller,
+        call: &str,
+        target: &str,
+        url: &str,
+        has_form: impl Fn(&Value) -> bool,
+    ) -> Result<Value> {
         self.bearer
-            .call(Kind::Read, call, target, async |token| {
+            .call_by(caller, Kind::Read, call, target, async |token| {
                 let body = read_json(Kind::Read, &self.send(Kind::Read, Method::GET, url, token, None, None).await?)?;
                 if has_form(&body) {
                     return Ok(body);

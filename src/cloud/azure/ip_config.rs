@@ -13,7 +13,7 @@ use super::{
 use crate::{
     cloud::{
         After, Effect, Need, Plan, Step,
-        peers::{several, share, share_of},
+        peers::{several, share},
     },
     error::{Code, Error, Result},
     vip::{Goal, Holder, Part, PartId, Vip},
@@ -37,9 +37,7 @@ pub async fn look(azure: &Azure, arm: &Arm, here: &Here) -> Result<Seen> {
         let known = azure.silent_public.borrow().get(&id).cloned();
         let read = match known {
             Some(why) => Err(why),
-            None => {
-                share_of(arm.deadline(), &format!("arm:GET publicIPAddresses on {}", id.name()), arm.get(&id)).await
-            }
+            None => arm.get_share_of(&id).await,
         };
         if let Some(why) = read.as_ref().err().filter(|error| error.code == Code::Unavailable) {
             azure.silent_public.borrow_mut().insert(id.clone(), why.clone());

@@ -10,7 +10,7 @@ use super::{
     nic::Nic,
 };
 use crate::{
-    cloud::peers::{Silent, share_of},
+    cloud::peers::Silent,
     error::{Code, Error, Result},
     report::{CheckItem, Verdict},
 };
@@ -54,7 +54,7 @@ pub async fn look(azure: &Azure, arm: &Arm, here: &Here) -> Result<Members> {
     let ids = azure.config.nics.iter().map(|nic| here.id(nic, "networkInterfaces"));
     let asked = ids.filter(|id| !silent.iter().any(|known| known.name == id.name()));
     let reads = join_all(asked.map(|id| async move {
-        let read = share_of(arm.deadline(), &format!("arm:GET networkInterfaces on {}", id.name()), arm.get(&id)).await;
+        let read = arm.get_share_of(&id).await;
         (id, read)
     }));
     let mut members = Members { nics: Vec::new(), missing: Vec::new(), silent };

@@ -12,10 +12,7 @@ use super::{
     vm::{Vm, access_configs, text},
 };
 use crate::{
-    cloud::{
-        After, Effect, Need, Plan, Step,
-        peers::{share, share_of},
-    },
+    cloud::{After, Effect, Need, Plan, Step, peers::share},
     error::{Code, Error, Result},
     report::{CheckItem, Verdict},
     vip::{Holder, Part, PartId, Vip},
@@ -61,14 +58,7 @@ pub async fn look(gcp: &Gcp, compute: &Compute, here: &Here) -> Result<Option<Ad
     let known = gcp.silent_address.borrow().clone();
     let read = match known {
         Some(why) => Err(why),
-        None => {
-            share_of(
-                compute.deadline(),
-                &format!("compute:addresses.get on {name}"),
-                compute.get("addresses.get", &path),
-            )
-            .await
-        }
+        None => compute.get_share_of("addresses.get", &path).await,
     };
     match read {
         Err(error) if matches!(error.code, Code::Deadline | Code::Interrupted) => Err(error),

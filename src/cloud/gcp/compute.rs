@@ -9,6 +9,7 @@ use super::{
     operation::{Operation, Running, name_of},
 };
 use crate::{
+    cloud::peers::share_of,
     deadline::Deadline,
     error::{Code, Error, Result},
     net::{
@@ -125,8 +126,18 @@ impl Compute {
     }
 
     pub async fn get(&self, call: &str, path: &Path) -> Result<Value> {
+        self.get_by(self.bearer.caller(), call, path).await
+    }
+
+    async fn get_by(&self, caller: &Caller, call: &str, path: &Path) -> Result<Value> {
         let is_resource = |body: &Value| !is_error(body) && body.as_object().is_some_and(|fields| !fields.is_empty());
-        self.read(call, path.name(), path.as_str(), &[], is_resource).await
+        self.read(caller, call, path.name(), path.as_str(), &[], is_resource).await
+    }
+
+    /// The same of what may be in a zone that is lost.
+    pub async fn get_share_of(&self, call: &str, path: &Path) -> Result<Value> {
+        let name = format!("compute:{call} on {path}");
+        share_of(self.bearer.caller(), &name, async |caller: Caller| self.get_by(&caller, call, path).await).await
     }
 
     /// One page of a plain list. One without results has no `items`.
@@ -137,12 +148,13 @@ impl Compute {
             let of_lists = kind.is_none_or(|kind| kind.ends_with("List"));
             body.is_object() && !is_error(body) && of_lists && body.get("items").is_none_or(Value::is_array)
         };
-        self.read(call, target, path, &query, is_list).await
+        self.read(self.bearer.caller(), call, target, path, &query, is_list).await
     }
 
     /// Reads from any path, with a query, what has the expected form.
     async fn read(
         &self,
+        caller: &Caller,
         call: &str,
         target: &str,
         path: &str,
@@ -153,7 +165,7 @@ impl Compute {
             let request = self.http.get(self.url(path)).query(query);
             of_form(read_json(Kind::Read, &send(Kind::Read, request, token).await?)?, &has_form)
         };
-        self.bearer.call(Kind::Read, &format!("compute:{call}"), target, attempt).await
+        self.bearer.call_by(caller, Kind::Read, &format!("compute:{call}"), target, attempt).await
     }
 
     /// One page of a list over all zones. After a first failure it is asked for again without the zones that do not answer

@@ -11,7 +11,7 @@ use super::{
     vm::Vm,
 };
 use crate::{
-    cloud::peers::{Silent, share_of},
+    cloud::peers::Silent,
     error::{Code, Error, Result},
 };
 use futures_util::future::{join_all, try_join};
@@ -86,12 +86,8 @@ pub async fn look(gcp: &Gcp, compute: &Compute, here: &Here) -> Result<Members> 
 
 /// A peer's read has its share of the time; this member's own may take all of it.
 async fn read(compute: &Compute, here: &Here, path: Path) -> (Path, Result<Value>) {
-    let get = compute.get("instances.get", &path);
-    if here.is(&path) {
-        let read = get.await;
-        return (path, read);
-    }
-    let read = share_of(compute.deadline(), &format!("compute:instances.get on {path}"), get).await;
+    const CALL: &str = "instances.get";
+    let read = if here.is(&path) { compute.get(CALL, &path).await } else { compute.get_share_of(CALL, &path).await };
     (path, read)
 }
 

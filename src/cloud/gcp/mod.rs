@@ -16,7 +16,10 @@ mod rehearsal;
 mod route;
 mod vm;
 
-use super::{Cloud, Plan, SetAside, local_address, peers::Silent};
+use super::{
+    Cloud, Plan, SetAside, local_address,
+    peers::{self, Silent},
+};
 use crate::{
     config::{
         Http,
@@ -255,6 +258,9 @@ impl Cloud for Gcp {
             Change::UpdateInterface { vm, interface, body, write, parts } => {
                 if here.is(vm) {
                     self.wrote_own.set(true);
+                }
+                if *write == Write::Frees {
+                    compute.let_earlier_end(|path| here.is(path), peers::share(compute.deadline())).await?;
                 }
                 let made = alias_ip::update(compute, vm, *interface, body, *write).await;
                 if *write == Write::Frees && made.is_ok() {

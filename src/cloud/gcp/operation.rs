@@ -86,6 +86,32 @@ impl Compute {
         if operation.is_earlier { Err(look_again(&operation)) } else { ended }
     }
 
+    /// Waits for what an earlier call began where `concerns` says, but not longer than `bound`: nothing is taken off a peer
+    /// before what it is to come to is free.
+    ///
+    /// # Errors
+    /// A conflict where there was one that has ended; `unavailable` where it has not.
+    pub async fn let_earlier_end(&self, concerns: impl Fn(&Path) -> bool, bound: Duration) -> Result<()> {
+        let key = {
+            let by_change = self.running.by_change.borrow();
+            let mut earlier = by_change.iter().filter(|((_, on), operation)| operation.is_earlier && concerns(on));
+            earlier.next().map(|(key, _)| key.clone())
+        };
+        let Some(key) = key else { return Ok(()) };
+        let Some(mut operation) = self.running.by_change.borrow_mut().remove(&key) else { return Ok(()) };
+        match self.finish(&mut operation, Some(bound)).await {
+            Err(error) if error.maybe_done => {
+                self.running.by_change.borrow_mut().insert(key, operation);
+                Err(error.with(|details| {
+                    details.code = Code::Unavailable;
+                    details.maybe_done = false;
+                    details.accepted = false;
+                }))
+            }
+            _ => Err(look_again(&operation)),
+        }
+    }
+
     /// Asks each of these scopes once for operations that an earlier call began and that still run, so that their like is
     /// not begun again beside them. Without an answer, or without the permission to list, nothing is known of them.
     pub async fn note_running(&self, scopes: impl IntoIterator<Item = String>) {
