@@ -149,7 +149,7 @@ impl Caller {
             }
             let silent = self.policy.longest_silence.is_some_and(|longest| heard.elapsed() >= longest);
             let enough = silent || self.policy.most_attempts.is_some_and(|most| *attempts >= most);
-            if !error.code.try_again_now() || enough {
+            if !error.code.try_again_now() || error.maybe_done || enough {
                 return Err(error);
             }
             let delay = delays.next().unwrap_or(LONGEST_DELAY).max(error.retry_after.unwrap_or_default());
@@ -192,10 +192,7 @@ fn in_doubt(kind: Kind, error: Error) -> Error {
     if kind == Kind::Read || !has_failed {
         return error;
     }
-    error.with(|details| {
-        details.code = Code::Ambiguous;
-        details.maybe_done = true;
-    })
+    error.with(|details| details.maybe_done = true)
 }
 
 fn no_answer(kind: Kind, waited: Duration) -> Error {

@@ -118,6 +118,17 @@ impl Changes {
         self.by_part.values().all(|progress| matches!(progress, Progress::Refused(_)))
     }
 
+    /// Whether all that is in doubt was answered, if only by a server that failed, and is seen where it was before. Then
+    /// nothing was changed, as far as anybody can see.
+    pub fn seem_unmade(&self, parts: &[Part]) -> bool {
+        let as_before = |part: &Part| self.before.contains(part);
+        parts.iter().all(|part| match self.by_part.get(&part.id) {
+            Some(Progress::Maybe(error)) => error.http_status.is_some() && as_before(part),
+            Some(Progress::Done { .. }) => part.holder == Holder::ThisMember,
+            Some(Progress::Failed(_) | Progress::Refused(_)) | None => true,
+        })
+    }
+
     /// Whether a change was sent whose answer was lost.
     pub fn any_in_doubt(&self) -> bool {
         self.by_part.values().any(|progress| matches!(progress, Progress::Maybe(_)))

@@ -216,6 +216,9 @@ fn of_hold(before: &[Part], after: &[Part], changes: &Changes, end: &End) -> (Ou
         End::Lost => (Outcome::Lost, None),
         End::Stranded | End::Undone if mine(after) > 0 => (Outcome::Partial, Some(stranded())),
         End::Stranded | End::Undone => (Outcome::Stranded, Some(stranded())),
+        End::Unseen(None) if changes.seem_unmade(after) => {
+            (if mine(after) > 0 { Outcome::Partial } else { Outcome::NotMoved }, None)
+        }
         End::Unseen(_) if changes.any_sent() => (Outcome::Unverified, Some(unconfirmed())),
         End::Unseen(_) => {
             if mine(before) > 0 && mine(before) < before.len() {
