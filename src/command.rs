@@ -178,18 +178,17 @@ impl Call {
         let (request, source) = read_request(request, surroundings)?;
         let reason = request.reason.unwrap_or_default();
         self.subject.reason = reason.as_str().to_owned();
-        let iris = surroundings.manager_directory();
+        let exposed = |what: &str, path: &Path| exposed(what, path, surroundings.manager_directory().as_deref());
         let (text, origin) = match source {
             Source::File(path) => {
-                self.exposed.extend(exposed("the configuration", &path, iris.as_deref()));
+                self.exposed.extend(exposed("the configuration", &path));
                 (source::read_config(&path)?, path.display().to_string())
             }
             Source::Inline(text) => (text, "the request's `config`".to_owned()),
         };
         let config = Config::parse(&text, &origin)?;
         let bundle = config.http.ca_bundle_path.as_deref();
-        let exposed = bundle.and_then(|path| exposed("the certificates of `http.caBundle`", path, iris.as_deref()));
-        self.exposed.extend(exposed);
+        self.exposed.extend(bundle.and_then(|path| exposed("the certificates of `http.caBundle`", path)));
         let total = request.deadline_seconds.map_or(config.deadline, Duration::from_secs);
         let local = host::local_network().map_err(|error| {
             Error::new(
