@@ -25,6 +25,10 @@ pub const LARGEST_RESOURCE: usize = 16 << 20;
 /// What the metadata services are asked for has some thousand bytes.
 pub const LARGEST_METADATA: usize = 1 << 20;
 
+/// Elements of XML, or values of JSON: parsed, the smallest of them take fifty times the room that they have in an answer.
+/// A hundred route tables with a thousand routes each have fewer.
+const MOST_PARTS: usize = 1_500_000;
+
 /// Headers that nobody is to see: not in a debugging output, and not in the table by which HTTP/2 compresses headers.
 const SECRET_HEADERS: [&str; 3] = ["authorization", "x-amz-security-token", "x-aws-ec2-metadata-token"];
 
@@ -194,25 +198,30 @@ impl fmt::Display for Trouble {
 
 impl std::error::Error for Trouble {}
 
-/// The whole body, but not more than `most` bytes. No answer is unpacked: none is asked for in a compressed form.
+/// The whole body, but not more than `most` bytes, nor more parts than could be kept. No answer is unpacked: none is asked for in a compressed form.
 ///
 /// # Errors
 /// The connection's trouble, `unexpected` for a body that is larger; the request had been sent.
 pub async fn read_body(mut response: Response, most: usize) -> std::result::Result<Vec<u8>, Trouble> {
-    let too_large = || Trouble {
+    let refused = |message: String| Trouble {
         sent: Sent::Maybe,
         code: Code::Unexpected,
-        message: format!("the answer is larger than {most} bytes"),
+        message,
         remedy: "something else answers at the endpoint; look for a proxy, and at `endpoints` in the configuration",
     };
+    let too_large = || refused(format!("the answer is larger than {most} bytes"));
     // What is announced is believed only where it is too much: nothing is set aside for it.
     if response.content_length().is_some_and(|length| length > most as u64) {
         return Err(too_large());
     }
-    let mut body = Vec::new();
+    let (mut body, mut parts) = (Vec::new(), 0);
     while let Some(chunk) = response.chunk().await.map_err(Trouble::from_reqwest)? {
         if body.len() + chunk.len() > most {
             return Err(too_large());
+        }
+        parts += chunk.iter().filter(|byte| matches!(byte, b'<' | b'{' | b'[' | b',')).count();
+        if parts > MOST_PARTS {
+            return Err(refused(format!("the answer has more than {MOST_PARTS} parts")));
         }
         body.extend_from_slice(&chunk);
     }

@@ -102,6 +102,32 @@ fn what_the_cloud_says_is_bounded() {
     assert_bounded("compute", 16 * MIB, with(&gcp::Simulator::start_held(), "gcp"));
 }
 
+/// Small in bytes and large in memory: what is parsed is bounded as well.
+#[test]
+fn an_answer_of_too_many_parts_is_not_parsed() {
+    let sim = aws::Simulator::start_held();
+    let items = "<item/>".repeat(1_600_000);
+    let body =
+        format!("<DescribeRouteTablesResponse><routeTableSet>{items}</routeTableSet></DescribeRouteTablesResponse>");
+    sim.faults().on(Rule::always("ec2", "DescribeRouteTables", Fault::Garbage(body)));
+    assert_too_many_parts(&Member::b(&sim).status());
+    let lists = format!("[{}[]]", "[],".repeat(800_000));
+    let sim = azure::Simulator::start_held();
+    let body = format!(r#"{{"properties": {{"ipConfigurations": {lists}}}}}"#);
+    sim.faults().on(Rule::always("arm", "GET networkInterfaces", Fault::Garbage(body)));
+    assert_too_many_parts(&Member::b(&sim).status());
+    let sim = gcp::Simulator::start_held();
+    let body = format!(r#"{{"items": {{"zones/a": {{"instances": {lists}}}}}}}"#);
+    sim.faults().on(Rule::always("compute", "GET aggregated/instances", Fault::Garbage(body)));
+    assert_too_many_parts(&Member::b(&sim).status());
+}
+
+#[track_caller]
+fn assert_too_many_parts(report: &Value) {
+    assert_error(report, "unknown", "unexpected");
+    assert_message(report, "more than 1500000 parts");
+}
+
 /// Each page names another one after it.
 fn endless(sim: &impl Simulated, face: &str, action: &str, page: &str) {
     sim.on(Rule::always(face, action, Fault::Garbage(page.into())));
