@@ -208,7 +208,7 @@ impl Arm {
                 if has_form(&body) {
                     return Ok(body);
                 }
-                Err(Error::impostor(Code::Unexpected, format!("the answer is no {target}"), NAME))
+                Err(Error::impostor(Code::Unexpected, "the answer has not the form of what was asked for", NAME))
             })
             .await
     }
