@@ -1,5 +1,6 @@
 //! What must not appear in a report: the tokens and keys of this call, wherever an answer quotes them.
 
+use serde_json::Value;
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
 
 /// A secret of twice this length is hidden in pieces as well, as an answer that was cut quotes it. Shorter ones may contain
@@ -50,6 +51,16 @@ impl Redactor {
             hidden = is_secret;
         }
         Some(clean)
+    }
+
+    /// Takes them out of all texts of a value; the keys are ours.
+    pub fn clean_value(&self, value: &mut Value) {
+        match value {
+            Value::String(text) => *text = self.clean(text).unwrap_or_else(|| std::mem::take(text)),
+            Value::Array(values) => values.iter_mut().for_each(|value| self.clean_value(value)),
+            Value::Object(members) => members.values_mut().for_each(|value| self.clean_value(value)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
     }
 }
 
