@@ -36,10 +36,9 @@ impl Silent {
     }
 }
 
-/// Several members at once, by their names and whether each is this one.
-pub fn several<'a>(members: impl Iterator<Item = (&'a str, bool)>) -> Holder {
-    let (names, own): (Vec<&str>, Vec<bool>) = members.unzip();
-    Holder::Several { names: names.join(" and "), here: own.contains(&true) }
+/// Several members at once, this one among them or not.
+pub fn several<'a>(names: impl Iterator<Item = &'a str>, here: bool) -> Holder {
+    Holder::Several { names: names.collect::<Vec<_>>().join(" and "), here }
 }
 
 /// What one call on a peer may take: half of the time that is left, so that the rest can still be used.

@@ -64,7 +64,7 @@ impl Tokens for Identity {
 }
 
 /// As errors name it.
-const NAME: &str = "Resource Manager";
+pub const NAME: &str = "Resource Manager";
 
 /// Where and as whom; found out before the first call.
 pub struct Door {

@@ -6,7 +6,7 @@
 
 use super::{
     Azure, Change, Here, Seen as All, Write,
-    arm::{Accepted, Arm, Id},
+    arm::{self, Accepted, Arm, Id},
     members::{self, Members},
     nic::{Nic, address_of, is_primary, name_of, public_of, subnet_of},
 };
@@ -85,7 +85,7 @@ pub fn placement(azure: &Azure, all: &All, seen: &Seen) -> Vec<Part> {
             [nic] if nic.own => Holder::ThisMemberBroken(nic.state().to_owned()),
             [nic] => Holder::Other(nic.id.name().to_owned()),
             // Azure refuses this within a subnet; whoever is told so anyway must not rely on either.
-            nics => several(nics.iter().map(|nic| (nic.id.name(), nic.own))),
+            nics => several(nics.iter().map(|nic| nic.id.name()), nics.iter().any(|nic| nic.own)),
         };
         parts.push(Part { id: private_part(azure, vip), holder });
     }
@@ -225,7 +225,7 @@ fn change(nic: &Nic, body: Value, write: Write) -> Result<Change> {
         Error::impostor(
             Code::Unexpected,
             format!("the interface {} came without a version (etag), and is not written without one", nic.id.name()),
-            "Resource Manager",
+            arm::NAME,
         )
     })?;
     Ok(Change::WriteNic { id: nic.id.clone(), body, version, write })

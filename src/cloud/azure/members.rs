@@ -5,7 +5,7 @@
 
 use super::{
     Azure,
-    arm::{Arm, Id},
+    arm::{self, Arm, Id},
     identity::Here,
     nic::Nic,
 };
@@ -107,7 +107,7 @@ fn not_listed(here: &Here, members: &Members) -> Error {
         return Error::impostor(
             Code::Unexpected,
             format!("the interface {} came without ip-configurations", odd.id.name()),
-            "Resource Manager",
+            arm::NAME,
         );
     }
     Error::new(

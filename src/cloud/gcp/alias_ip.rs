@@ -106,7 +106,7 @@ pub fn placement(gcp: &Gcp, seen: &Seen) -> Vec<Part> {
             [vm] if vm.own && untold => Holder::ThisMemberBroken("not in the VM's metadata yet".into()),
             [vm] if vm.own => Holder::ThisMember,
             [vm] => Holder::Other(vm.name().to_owned()),
-            vms => several(vms.iter().map(|vm| (vm.name(), vm.own))),
+            vms => several(vms.iter().map(|vm| vm.name()), vms.iter().any(|vm| vm.own)),
         };
         parts.push(Part { id: private_part(gcp, vip), holder });
     }

@@ -15,7 +15,10 @@ use super::{
     vm::{net, text},
 };
 use crate::{
-    cloud::{After, Effect, Need, Plan, Step, peers::share},
+    cloud::{
+        After, Effect, Need, Plan, Step,
+        peers::{several, share},
+    },
     config::gcp::second_name,
     error::{Code, Error, Result},
     report::{CheckItem, Verdict},
@@ -148,10 +151,7 @@ pub fn placement(gcp: &Gcp, all: &All, seen: &Seen) -> Vec<Part> {
         hops.dedup();
         match hops.as_slice() {
             [one] => Holder::Other((*one).to_owned()),
-            _ => Holder::Several {
-                names: hops.join(" and "),
-                here: counting.iter().any(|route| leads_here(route, &all.here)),
-            },
+            _ => several(hops.into_iter(), counting.iter().any(|route| leads_here(route, &all.here))),
         }
     };
     gcp.vips.iter().map(|vip| Part { id: route_part(gcp, vip), holder: holder(vip) }).collect()
