@@ -3,7 +3,7 @@
 mod common;
 
 use cloudsim::{Fault, Rule, aws, azure, gcp};
-use common::{Calls, Member, assert_error, assert_message, assert_outcome, scenes::Cloud};
+use common::{Calls, Member, assert_error, assert_message, assert_outcome, scenes::Cloud, unused};
 use serde_json::json;
 
 /// A call that changes something, by its name in the simulator's log.
@@ -179,10 +179,6 @@ fn a_network_without_anything_to_hold_the_vip_is_told() {
 /// What is refused at once, and what never answers, are two troubles: only one of them is a lost zone.
 #[test]
 fn a_peer_that_cannot_be_asked_is_told_with_its_cause() {
-    let unused = || {
-        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
-        format!("http://{}", listener.local_addr().expect("bound"))
-    };
     let azure = azure::Simulator::start_held();
     let overlay = json!({ "deadlineSeconds": 3, "azure": { "endpoints": { "management": unused() } } });
     let report = Member::b(&azure).with(overlay).hook();

@@ -17,7 +17,7 @@ mod stalls;
 mod time;
 
 use cloudsim::aws::{ENI_A, MEMBER_B, Simulator, World};
-use common::merge;
+use common::{merge, unused};
 use irishost::c_host::{CallResult, Host};
 use serde_json::{Value, json};
 use std::{
@@ -139,10 +139,12 @@ fn ends_once_told(host: &mut Host, what: &str, told: Duration, mut takeover: imp
     });
 }
 
-/// An address where nobody listens.
-fn unused() -> String {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-    format!("http://{}", listener.local_addr().expect("bound"))
+/// The host ends in order, and nothing was written to its output.
+#[track_caller]
+fn assert_silent_end(host: &mut Host) {
+    assert!(host.finish().success());
+    let (stdout, stderr) = host.stdout_and_stderr();
+    assert_eq!((String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr)), ("".into(), "".into()));
 }
 
 /// How often something is done that must leave no trace: the second number where `MIRRORVIP_THOROUGH` is set, as it is for

@@ -120,6 +120,12 @@ pub fn say_not_tested(why: &str) {
     let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("\nNOT TESTED: {why}\n\n").as_bytes());
 }
 
+/// An address where nobody listens.
+pub fn unused() -> String {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    format!("http://{}", listener.local_addr().expect("bound"))
+}
+
 /// Whether a program is there at all.
 pub fn is_installed(program: &str) -> bool {
     let asked = std::process::Command::new(program).arg("--version").output();

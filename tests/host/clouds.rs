@@ -52,9 +52,7 @@ fn leaves_nothing<C: Cloud>(way: &Way<C>, faults: &[Fault]) {
         }
     }
     assert_eq!(host.command("threads-created"), "threads-created 0");
-    assert!(host.finish().success());
-    let (stdout, stderr) = host.stdout_and_stderr();
-    assert_eq!((String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr)), ("".into(), "".into()));
+    assert_silent_end(&mut host);
 }
 
 /// Everything that a call can meet.
