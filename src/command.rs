@@ -254,15 +254,15 @@ impl Call {
             Action::Acquire => {
                 let work = Box::pin(takeover::acquire(cloud, deadline, &self.journal, reason.write(), *mode));
                 let (findings, advice) = beside(work, Box::pin(cloud.advice())).await;
-                self.report(findings, &advice)
+                self.report(after_a_pause(findings, deadline), &advice)
             }
             Action::Release => {
                 let findings = Box::pin(takeover::release(cloud, deadline, &self.journal, *mode)).await;
-                self.report(findings, &[])
+                self.report(after_a_pause(findings, deadline), &[])
             }
             Action::Status => {
                 let findings = Box::pin(takeover::status(cloud)).await;
-                self.report(findings, &[])
+                self.report(after_a_pause(findings, deadline), &[])
             }
             Action::Check => {
                 let (mut findings, advice) =
@@ -274,7 +274,7 @@ impl Call {
                 findings.checks.get_or_insert_default().insert(0, configuration);
                 findings.add_checks(advice);
                 findings.add_checks(self.exposed.clone());
-                self.report(findings, &[])
+                self.report(after_a_pause(findings, deadline), &[])
             }
         }
     }
@@ -283,6 +283,17 @@ impl Call {
         findings.remarks.extend(self.exposed.iter().cloned());
         let elapsed_ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         Report::new(&self.subject, findings, advice, &self.journal, elapsed_ms)
+    }
+}
+
+/// A time-out that a pause of the machine has caused says nothing of the cloud: the pause is the cause of the failure.
+fn after_a_pause(findings: Findings, deadline: &Deadline) -> Findings {
+    match (findings.outcome.is_ok(), deadline.check_for_a_pause()) {
+        (false, Err(pause)) => {
+            let maybe_done = findings.error.as_ref().is_some_and(|error| error.maybe_done);
+            Findings { error: Some(pause.with(|details| details.maybe_done |= maybe_done)), ..findings }
+        }
+        _ => findings,
     }
 }
 

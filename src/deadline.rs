@@ -78,24 +78,16 @@ impl Deadline {
     }
 
     /// Looks at the host and the clocks. After an error of this kind nothing more may be sent.
+    ///
+    /// # Errors
+    /// `interrupted` after a pause of the machine or a request to end, `deadline` when the time is over.
     pub fn check(&self) -> Result<()> {
-        if let Some(stopped) = &*self.seen.stopped.borrow() {
-            return Err(stopped.clone());
-        }
-        let now = self.seen.watch.boot_time();
-        let gap = now.saturating_sub(self.seen.last_look.replace(now));
+        self.check_for_a_pause()?;
         if self.seen.watch.termination_requested() {
             return self.stop(Error::new(
                 Code::Interrupted,
                 "the process was asked to end while the call was under way",
                 "call again from another process if this member is still the primary",
-            ));
-        }
-        if gap > PAUSE {
-            return self.stop(Error::new(
-                Code::Interrupted,
-                format!("this machine stood still for {:.1} s during the call", gap.as_secs_f64()),
-                "ask IRIS whether this member is still the primary, and only then call again",
             ));
         }
         if Instant::now() >= self.at {
@@ -104,8 +96,29 @@ impl Deadline {
         Ok(())
     }
 
-    /// Waits for `work`, but not past the deadline, a termination request or a pause. Looks before it starts, so that
-    /// nothing is begun after a reason to stop.
+    /// Looks at the clock that goes on while the machine stands still, and at what an earlier look has found.
+    ///
+    /// # Errors
+    /// `interrupted`. An answer that arrived across a pause is as old as the pause.
+    pub fn check_for_a_pause(&self) -> Result<()> {
+        if let Some(stopped) = &*self.seen.stopped.borrow() {
+            return Err(stopped.clone());
+        }
+        let now = self.seen.watch.boot_time();
+        let gap = now.saturating_sub(self.seen.last_look.replace(now));
+        if gap > PAUSE {
+            return self.stop(Error::new(
+                Code::Interrupted,
+                format!("this machine stood still for {:.1} s during the call", gap.as_secs_f64()),
+                "ask IRIS whether this member is still the primary, and only then call again",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Waits for `work`, but not past the deadline, a termination request or a pause. Looks before the work starts, so that
+    /// nothing begins after a reason to stop, and after the work ends: a machine that stood still holds an answer that may
+    /// be old, or a time-out that says nothing of the cloud.
     pub async fn guard<T>(&self, work: impl Future<Output = T>) -> Result<T> {
         self.check()?;
         let mut work = pin!(work);
@@ -113,7 +126,10 @@ impl Deadline {
             let next_look = self.at.min(Instant::now() + LOOK_EVERY);
             tokio::select! {
                 biased;
-                done = &mut work => return Ok(done),
+                done = &mut work => {
+                    self.check_for_a_pause()?;
+                    return Ok(done);
+                }
                 () = sleep_until(next_look) => self.check()?,
             }
         }
@@ -195,5 +211,13 @@ mod tests {
         let work = async { begun = true };
         assert_eq!(code(deadline.guard(work).await), Some(Code::Interrupted));
         assert!(!begun);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_arrived_across_a_pause_does_not_count() {
+        let surroundings = Rc::new(Surroundings::default());
+        let deadline = Deadline::new(Duration::from_secs(9), Box::new(surroundings.clone()));
+        let frozen = async { surroundings.boot.set(Duration::from_secs(60)) };
+        assert_eq!(code(deadline.guard(frozen).await), Some(Code::Interrupted));
     }
 }

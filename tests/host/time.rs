@@ -144,12 +144,17 @@ const PAUSE: Duration = Duration::from_secs(4);
 
 /// Stops the host's process for [`PAUSE`] once a call of `action` is in flight, and gives the call's result.
 fn paused_during(sim: &Simulator, action: &str) -> CallResult {
+    paused_within(sim, action, 30)
+}
+
+/// The same of a call that has so many seconds.
+fn paused_within(sim: &Simulator, action: &str, seconds: u64) -> CallResult {
     let mut host = start();
     let pid = libc::pid_t::try_from(host.pid()).expect("a process id");
     // SAFETY: the process is a child of ours that has not been waited for.
     let signal = |number| assert_eq!(unsafe { libc::kill(pid, number) }, 0);
     thread::scope(|scope| {
-        let call = scope.spawn(|| host.call(ACQUIRE, &hook(sim, 30)));
+        let call = scope.spawn(|| host.call(ACQUIRE, &hook(sim, seconds)));
         wait_for(sim, action);
         signal(libc::SIGSTOP);
         thread::sleep(PAUSE);
@@ -178,6 +183,18 @@ fn a_machine_that_stood_still_during_a_write_looks_no_further() {
     let result = paused_during(&sim, "ReplaceRoute");
     assert_ends(&result, "unverified", &["interrupted"]);
     assert_eq!(writes(&sim), ["ReplaceRoute"], "the one that was under way");
+}
+
+#[test]
+fn a_pause_that_outlasts_the_call_is_told_as_the_pause() {
+    for (face, action) in [("imds", "PUT /latest/api/token"), ("ec2", "DescribeRouteTables")] {
+        let sim = simulator(1);
+        sim.faults().on(Rule::always(face, action, Fault::HangBefore));
+        let result = paused_within(&sim, action, 3);
+        assert_ends(&result, "not_moved", &["interrupted"]);
+        let report = result.json();
+        assert_eq!((&report["retry"], &report["askFirst"]), (&json!(true), &json!(true)), "{action}: {report:#}");
+    }
 }
 
 #[test]
