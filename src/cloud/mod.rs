@@ -66,6 +66,9 @@ pub trait Cloud {
     /// The call and the target of a change, for a dry run.
     fn describe(&self, change: &Self::Change) -> (String, String);
 
+    /// Configured members that the cloud does not know, because somebody misspelt or deleted them. Pure.
+    fn missing(&self, seen: &Self::Seen) -> Vec<String>;
+
     /// What a look showed beside the holder: nothing that keeps the VIP from moving. Pure.
     fn remarks(&self, seen: &Self::Seen) -> Vec<CheckItem>;
 

@@ -4,7 +4,7 @@
 mod summary;
 
 use crate::{
-    error::Error,
+    error::{Code, Error},
     journal::{Journal, Step},
     redact::Redactor,
     takeover::{Findings, Outcome},
@@ -22,7 +22,12 @@ pub struct Report {
     pub outcome: Outcome,
     pub summary: String,
     pub severity: u8,
+    /// Whether one quiet repeat of the same call may end better.
     pub retry: bool,
+    /// Whether only IRIS can say that a repeat is right: is this member still the primary?
+    pub ask_first: bool,
+    /// How long the caller waits at least before it repeats the call, in seconds.
+    pub retry_after_seconds: Option<u64>,
     pub cloud: Option<&'static str>,
     pub mechanism: Option<&'static str>,
     pub reason: String,
@@ -102,6 +107,12 @@ impl CheckItem {
         CheckItem { error: Some(error.clone()), ..item }
     }
 
+    /// What made it fail, for the report's own `error`.
+    pub fn as_error(&self) -> Error {
+        let told = || Error::new(Code::Unexpected, self.message.clone(), self.remedy.clone());
+        self.error.clone().unwrap_or_else(told)
+    }
+
     fn as_warning(&self) -> Option<Warning> {
         (self.result == Verdict::Warning).then(|| Warning {
             code: self.name.clone(),
@@ -125,11 +136,14 @@ pub struct Subject {
 impl Report {
     pub fn new(
         subject: &Subject,
-        findings: Findings,
+        mut findings: Findings,
         advice: &[CheckItem],
         journal: &Journal,
         elapsed_ms: u64,
     ) -> Self {
+        if !findings.outcome.is_ok() {
+            findings.error.get_or_insert_with(|| without_a_cause(findings.outcome));
+        }
         let warnings: Vec<_> = findings.remarks.iter().chain(advice).filter_map(CheckItem::as_warning).collect();
         let own_name = findings.member.as_ref().and_then(|member| member.as_holder().map(str::to_owned));
         let name_of = |parts: &[Part]| common_holder(parts, own_name.as_deref());
@@ -148,6 +162,8 @@ impl Report {
             summary,
             severity: outcome.severity().max(u8::from(!warnings.is_empty())),
             retry: may_be_repeated(&findings),
+            ask_first: must_ask_first(&findings),
+            retry_after_seconds: retry_after(&findings),
             cloud: subject.cloud,
             mechanism: subject.mechanism,
             reason: subject.reason.clone(),
@@ -206,6 +222,7 @@ impl Report {
         short.insert("outcome".into(), serde_json::to_value(self.outcome).ok()?);
         short.insert("severity".into(), self.severity.into());
         short.insert("retry".into(), self.retry.into());
+        short.insert("askFirst".into(), self.ask_first.into());
         short.insert("truncated".into(), true.into());
         let mut text = fits(&short)?;
         let error = self.error.as_ref().map(|error| serde_json::json!({ "code": error.code }));
@@ -274,18 +291,53 @@ fn part_lines(findings: &Findings, own: Option<&str>) -> Vec<PartLine> {
 
 /// Whether the same call, made again, may end better.
 fn may_be_repeated(findings: &Findings) -> bool {
-    match findings.outcome {
-        outcome if outcome.is_final() => false,
-        // What was taken off a peer has to come here, whatever stood in its way.
-        _ if findings.left_with_nobody => true,
-        _ => findings.error.as_ref().is_some_and(|error| error.code.repeat_may_help()),
+    // What was taken off a peer has to come here, whatever stood in its way; what another member took after this one may
+    // have to come back.
+    findings.left_with_nobody
+        || findings.outcome == Outcome::Lost
+        || findings.error.as_ref().is_some_and(|error| error.code.repeat_may_help())
+}
+
+/// Where another member may be the primary by now, a repeat without a question could take the VIP from it.
+fn must_ask_first(findings: &Findings) -> bool {
+    findings.outcome == Outcome::Lost || is_interrupted(findings)
+}
+
+fn is_interrupted(findings: &Findings) -> bool {
+    findings.error.as_ref().is_some_and(|error| error.code == Code::Interrupted)
+}
+
+/// The mirror needs more than its quality-of-service time-out, 8 s by default, to demote a member that stood still ("Quality of
+/// Service Timeout", High Availability Guide).
+const UNTIL_THE_MIRROR_KNOWS: u64 = 10;
+/// Two members that both believe to be the primary must not take turns without a pause.
+const AFTER_A_LOSS: u64 = 5;
+
+fn retry_after(findings: &Findings) -> Option<u64> {
+    if findings.outcome == Outcome::Lost {
+        return Some(AFTER_A_LOSS);
     }
+    if is_interrupted(findings) {
+        return Some(UNTIL_THE_MIRROR_KNOWS);
+    }
+    let asked = findings.error.as_ref().filter(|_| may_be_repeated(findings))?.retry_after?;
+    Some(asked.as_secs().max(1))
+}
+
+/// No path should lead here. A report without a cause would leave an operator alone with it, all the same.
+fn without_a_cause(outcome: Outcome) -> Error {
+    Error::new(
+        Code::Internal,
+        format!("the call ended as {outcome:?} and nothing said why"),
+        "call Status to see where the VIP is; report this with the whole report",
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{error::Code, vip::PartId};
+    use crate::vip::PartId;
+    use std::time::Duration;
 
     fn report(parts: usize) -> Report {
         let part = |n: usize, holder: Holder| Part {
@@ -384,6 +436,36 @@ mod tests {
         };
         assert!(ended(Outcome::Stranded, Code::Denied, true));
         assert!(ended(Outcome::Partial, Code::Conflict, true) && !ended(Outcome::Partial, Code::Conflict, false));
-        assert!(!ended(Outcome::Lost, Code::Throttled, true));
+    }
+
+    #[test]
+    fn after_a_loss_or_a_pause_iris_decides_about_the_repeat() {
+        let ended = |outcome, code| {
+            let findings = Findings { error: Some(Error::new(code, "x", "y")), ..Findings::new(outcome) };
+            let report = Report::new(&Subject::default(), findings, &[], &Journal::default(), 1);
+            (report.retry, report.ask_first, report.retry_after_seconds, report.severity)
+        };
+        assert_eq!(ended(Outcome::Lost, Code::Conflict), (true, true, Some(5), 1));
+        assert_eq!(ended(Outcome::Unverified, Code::Interrupted), (true, true, Some(10), 2));
+        assert_eq!(ended(Outcome::NotMoved, Code::Unavailable), (true, false, None, 2));
+        assert_eq!(ended(Outcome::NotMoved, Code::Denied), (false, false, None, 2));
+    }
+
+    #[test]
+    fn a_repeat_keeps_the_distance_that_the_cloud_asked_for() {
+        let error = Error::new(Code::Throttled, "x", "y")
+            .with(|details| details.retry_after = Some(Duration::from_millis(700)));
+        let findings = Findings { error: Some(error), ..Findings::new(Outcome::NotMoved) };
+        let report = Report::new(&Subject::default(), findings, &[], &Journal::default(), 1);
+        assert_eq!(report.retry_after_seconds, Some(1));
+    }
+
+    #[test]
+    fn a_report_that_is_not_ok_has_an_error_with_a_remedy() {
+        for outcome in Outcome::ALL {
+            let report = Report::new(&Subject::default(), Findings::new(outcome), &[], &Journal::default(), 1);
+            assert_eq!(report.error.is_some(), !outcome.is_ok(), "{outcome:?}");
+            assert!(report.error.is_none_or(|error| error.remedy.len() > 5), "{outcome:?}");
+        }
     }
 }

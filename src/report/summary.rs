@@ -11,20 +11,23 @@ pub fn summary(subject: &Subject, findings: &Findings, before: Option<&str>, own
     let here = own.map_or_else(|| "this member".to_owned(), |own| format!("this member ({own})"));
     let why = findings.error.as_ref().map(|error| format!(": {}", error.message)).unwrap_or_default();
     let mine = findings.after.iter().filter(|part| part.holder == Holder::ThisMember).count();
+    // A member that the cloud does not know may be the holder under its right name.
+    let nobody = if findings.missing.is_empty() { "nobody" } else { "none of the members found" };
+    let nobody_after = !findings.after.is_empty() && findings.after.iter().all(|part| part.holder == Holder::Nobody);
     let elsewhere = match common_holder(&findings.after, own) {
         Some(name) => name,
-        None if findings.after.iter().all(|part| part.holder == Holder::Nobody) => "nobody".to_owned(),
+        None if nobody_after => nobody.to_owned(),
         None => "several holders".to_owned(),
     };
     let nobody_before = !findings.before.is_empty() && findings.before.iter().all(|part| part.holder == Holder::Nobody);
     let earlier = earlier_holders(findings, own);
     match findings.outcome {
-        Outcome::Moved if nobody_before => format!("{vips} is now on {here} after {ms} ms; nobody held it before"),
+        Outcome::Moved if nobody_before => format!("{vips} is now on {here} after {ms} ms; {nobody} held it before"),
         Outcome::Moved => format!("{vips} moved from {} to {here} in {ms} ms", before.unwrap_or(&earlier)),
         Outcome::AlreadyHeld => format!("{vips} is on {here} already, confirmed in {ms} ms"),
         Outcome::WouldMove => format!(
             "{vips} would move from {} to {here}; nothing was changed",
-            before.unwrap_or(if nobody_before { "nobody" } else { &earlier })
+            before.unwrap_or(if nobody_before { nobody } else { &earlier })
         ),
         Outcome::Skipped => {
             format!("{vips} was left alone: `takeOverIn` chooses another moment than {}", subject.reason)
@@ -42,11 +45,15 @@ pub fn summary(subject: &Subject, findings: &Findings, before: Option<&str>, own
         Outcome::HeldElsewhere => format!("{vips} is on {elsewhere}, not on {here}"),
         Outcome::Unheld => format!("{vips} is held by nobody"),
         Outcome::Split => format!("{vips} is split: {mine} of {} parts are on {here}", findings.after.len()),
+        Outcome::Unknown if nobody_after => format!("{vips} is held by {nobody}{why}"),
         Outcome::Unknown => format!("{vips}: the holder could not be found out{why}"),
         Outcome::Ready => format!("{vips}: {here} is ready to take over"),
-        Outcome::ReadyWithWarnings => format!("{vips}: {here} is ready to take over, with warnings"),
+        Outcome::ReadyWithWarnings => {
+            format!("{vips}: {here} is ready to take over, with warnings{}", first(findings, Verdict::Warning))
+        }
         Outcome::NotReady => {
-            format!("{vips}: {here} is not ready to take over{}", first_failure(findings).unwrap_or(why))
+            let failure = first(findings, Verdict::Failed);
+            format!("{vips}: {here} is not ready to take over{}", if failure.is_empty() { why } else { failure })
         }
         Outcome::Released => format!("{vips} was released by {here} in {ms} ms"),
         Outcome::NotHeld => format!("{vips} is not on {here}; nothing to release"),
@@ -61,8 +68,8 @@ fn earlier_holders(findings: &Findings, own: Option<&str>) -> String {
     common_holder(&held, own).unwrap_or_else(|| "several holders".to_owned())
 }
 
-fn first_failure(findings: &Findings) -> Option<String> {
-    let items = findings.checks.as_ref()?;
-    let failed = items.iter().find(|item| item.result == Verdict::Failed)?;
-    Some(format!(": {}", failed.message))
+/// The first check item of this kind, as the end of a line.
+fn first(findings: &Findings, verdict: Verdict) -> String {
+    let found = findings.checks.iter().flatten().find(|item| item.result == verdict);
+    found.map(|item| format!(": {}", item.message)).unwrap_or_default()
 }

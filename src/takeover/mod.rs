@@ -59,13 +59,16 @@ pub async fn status<C: Cloud>(cloud: &C) -> Findings {
         Err(error) => return Findings::failed(Outcome::Unknown, error),
     };
     let parts = cloud.placement(&seen);
+    let missing = cloud.missing(&seen);
+    let (outcome, error) = outcome::of_status(&parts, &missing);
     Findings {
         member: Some(cloud.member(&seen)),
         before: parts.clone(),
-        after: parts.clone(),
+        after: parts,
         remarks: cloud.remarks(&seen),
-        error: parts.is_empty().then(outcome::nothing_to_move),
-        ..Findings::new(outcome::of_status(&parts))
+        missing,
+        error,
+        ..Findings::new(outcome)
     }
 }
 
@@ -113,6 +116,7 @@ pub async fn check<C: Cloud>(cloud: &C) -> Findings {
         member: Some(cloud.member(&seen)),
         before: parts.clone(),
         after: parts,
+        missing: cloud.missing(&seen),
         error,
         checks: Some(items),
         ..Findings::new(Outcome::Ready)
@@ -143,6 +147,7 @@ async fn towards<C: Cloud>(cloud: &C, deadline: &Deadline, journal: &Journal, go
         return dry_run(cloud, journal, goal, &seen);
     }
     let member = cloud.member(&seen);
+    let missing = cloud.missing(&seen);
     let remarks_of_look = cloud.remarks(&seen);
     let before = cloud.placement(&seen);
     let mut run = Run { cloud, deadline, goal, seen, changes: Changes::new(before.clone()), round: 0 };
@@ -167,7 +172,7 @@ async fn towards<C: Cloud>(cloud: &C, deadline: &Deadline, journal: &Journal, go
     let remarks = verified.remarks.take().unwrap_or(remarks_of_look);
     // What keeps traffic away from a holder is no news where it gives the VIP up.
     let remarks = if goal == Goal::LetGo { Vec::new() } else { remarks };
-    Findings { remarks, ..outcome::conclude(run.goal, member, before, run.changes, verified) }
+    Findings { remarks, missing, ..outcome::conclude(run.goal, member, before, run.changes, verified) }
 }
 
 /// The plan, with nothing of it made.
@@ -178,6 +183,7 @@ fn dry_run<C: Cloud>(cloud: &C, journal: &Journal, goal: Goal, seen: &C::Seen) -
         before: before.clone(),
         after: before.clone(),
         remarks: cloud.remarks(seen),
+        missing: cloud.missing(seen),
         ..Findings::new(outcome::untouched(goal))
     };
     let plan = match cloud.plan(seen, goal) {

@@ -44,6 +44,30 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    pub const ALL: [Outcome; 21] = [
+        Outcome::Moved,
+        Outcome::AlreadyHeld,
+        Outcome::WouldMove,
+        Outcome::Skipped,
+        Outcome::Partial,
+        Outcome::NotMoved,
+        Outcome::Stranded,
+        Outcome::Unverified,
+        Outcome::Lost,
+        Outcome::Held,
+        Outcome::HeldElsewhere,
+        Outcome::Unheld,
+        Outcome::Split,
+        Outcome::Unknown,
+        Outcome::Ready,
+        Outcome::ReadyWithWarnings,
+        Outcome::NotReady,
+        Outcome::Released,
+        Outcome::NotHeld,
+        Outcome::WouldRelease,
+        Outcome::NotReleased,
+    ];
+
     pub fn is_ok(self) -> bool {
         !matches!(
             self,
@@ -59,18 +83,14 @@ impl Outcome {
         )
     }
 
-    /// 0 done, 1 somebody may look, 2 the VIP is not where it must be.
+    /// 0 done, 1 needs attention, 2 the VIP is not where it must be.
     pub fn severity(self) -> u8 {
         match self {
-            Outcome::Unheld | Outcome::ReadyWithWarnings => 1,
+            // Another member holds the VIP, and only IRIS knows whether that is wrong.
+            Outcome::Unheld | Outcome::ReadyWithWarnings | Outcome::Lost => 1,
             outcome if outcome.is_ok() => 0,
             _ => 2,
         }
-    }
-
-    /// Not to be repeated, whatever the error: another member holds the VIP after us.
-    pub fn is_final(self) -> bool {
-        self == Outcome::Lost
     }
 }
 
@@ -86,6 +106,8 @@ pub struct Findings {
     /// Whether this call took a part off its holder that is with nobody now.
     pub left_with_nobody: bool,
     pub error: Option<Error>,
+    /// Configured members that the cloud does not know: without them nobody can say that nobody holds the VIP.
+    pub missing: Vec<String>,
     pub checks: Option<Vec<CheckItem>>,
     /// What was seen beside the holder.
     pub remarks: Vec<CheckItem>,
@@ -101,6 +123,7 @@ impl Findings {
             changed: false,
             left_with_nobody: false,
             error: None,
+            missing: Vec::new(),
             checks: None,
             remarks: Vec::new(),
         }
@@ -115,10 +138,11 @@ impl Findings {
         let checks = self.checks.get_or_insert_default();
         checks.extend(items);
         if self.error.is_none() {
-            self.error = checks.iter().find_map(|item| item.error.clone());
+            let failed = checks.iter().find(|item| item.result == Verdict::Failed);
+            self.error = failed.map(CheckItem::as_error);
         }
         let worst = |verdict| checks.iter().any(|item| item.result == verdict);
-        self.outcome = if worst(Verdict::Failed) || self.error.is_some() {
+        self.outcome = if self.error.is_some() {
             Outcome::NotReady
         } else if worst(Verdict::Warning) {
             Outcome::ReadyWithWarnings
@@ -136,25 +160,30 @@ pub fn untouched(goal: Goal) -> Outcome {
     }
 }
 
-pub fn of_status(parts: &[Part]) -> Outcome {
-    let mine = parts.iter().filter(|part| part.holder == Holder::ThisMember).count();
-    let first = parts.first().map(|part| &part.holder);
+/// `missing` are configured members that the cloud does not know: any of them, under its right name, may be the holder.
+pub fn of_status(parts: &[Part], missing: &[String]) -> (Outcome, Option<Error>) {
+    let all = |is: &dyn Fn(&Holder) -> bool| parts.iter().all(|part| is(&part.holder));
+    let Some(first) = parts.first().map(|part| &part.holder) else {
+        return (Outcome::Unknown, Some(nothing_to_move()));
+    };
+    if all(&|holder| *holder == Holder::ThisMember) {
+        return (Outcome::Held, None);
+    }
+    if parts.iter().any(|part| part.holder == Holder::Unknown) {
+        return (Outcome::Unknown, Some(not_read(parts)));
+    }
     match first {
-        None => Outcome::Unknown,
-        Some(_) if mine == parts.len() => Outcome::Held,
-        Some(_) if parts.iter().any(|part| part.holder == Holder::Unknown) => Outcome::Unknown,
-        Some(Holder::Nobody) if parts.iter().all(|part| part.holder == Holder::Nobody) => Outcome::Unheld,
+        Holder::Nobody if all(&|holder| *holder == Holder::Nobody) => match missing {
+            [] => (Outcome::Unheld, None),
+            names => (Outcome::Unknown, Some(do_not_exist(names))),
+        },
         // Several peers may hold several VIPs: each part with another member is still "elsewhere" when it is one.
-        Some(Holder::Other(name)) if parts.iter().all(|part| part.holder == Holder::Other(name.clone())) => {
-            Outcome::HeldElsewhere
-        }
+        Holder::Other(_) if all(&|holder| holder == first) => (Outcome::HeldElsewhere, None),
         // Here by name, but not working: nobody is reached.
-        Some(Holder::ThisMemberBroken(_))
-            if parts.iter().all(|part| matches!(part.holder, Holder::ThisMemberBroken(_))) =>
-        {
-            Outcome::Unheld
+        Holder::ThisMemberBroken(_) if all(&|holder| matches!(holder, Holder::ThisMemberBroken(_))) => {
+            (Outcome::Unheld, None)
         }
-        Some(_) => Outcome::Split,
+        _ => (Outcome::Split, Some(parts_disagree(parts))),
     }
 }
 
@@ -188,7 +217,8 @@ pub fn conclude(goal: Goal, member: Member, before: Vec<Part>, changes: Changes,
     } else {
         // That the process is to end outranks everything: it is why nothing else was tried.
         let interrupted = ending.clone().filter(|error| error.code == Code::Interrupted);
-        interrupted.or(own_error).or(ending).or(error).map(as_it_ends)
+        let told = interrupted.or(own_error).or(ending).or(error).map(as_it_ends);
+        Some(told.unwrap_or_else(|| changed_meanwhile(&parts)))
     };
     let left = |part: &Part| part.holder == Holder::Nobody && changes.freed(&part.id);
     Findings {
@@ -280,6 +310,64 @@ fn taken_by_another() -> Error {
         "another member took the VIP after this one had taken it",
         "ask IRIS which member is the primary, and call Acquire there",
     )
+}
+
+/// Nothing was refused, and yet the last look does not show every part here: somebody changed them after the plan.
+fn changed_meanwhile(parts: &[Part]) -> Error {
+    let elsewhere = parts.iter().filter(|part| part.holder != Holder::ThisMember);
+    Error::new(
+        Code::Unavailable,
+        format!("the VIP changed while this call was under way: {}", whereabouts(elsewhere)),
+        "call again if this member is the primary; find out who else moves the VIP if it happens every time",
+    )
+}
+
+fn parts_disagree(parts: &[Part]) -> Error {
+    Error::new(
+        Code::Conflict,
+        format!("the parts disagree: {}", whereabouts(parts.iter())),
+        "call Acquire on the primary",
+    )
+}
+
+fn not_read(parts: &[Part]) -> Error {
+    let unread: Vec<_> =
+        parts.iter().filter(|part| part.holder == Holder::Unknown).map(|part| part.id.to_string()).collect();
+    Error::new(
+        Code::Unavailable,
+        format!("the holder of {} could not be read", shortened(unread)),
+        "call again; each of `warnings` names a member that did not answer, and why",
+    )
+}
+
+fn do_not_exist(names: &[String]) -> Error {
+    let verb = if names.len() == 1 { "does" } else { "do" };
+    Error::new(
+        Code::NotFound,
+        format!("{} {verb} not exist (misspelt or deleted)", names.join(", ")),
+        "correct the name in the configuration on every member, or remove it there if that machine is gone",
+    )
+}
+
+/// The parts, each with its holder.
+fn whereabouts<'a>(parts: impl Iterator<Item = &'a Part>) -> String {
+    let holder = |part: &Part| match &part.holder {
+        Holder::ThisMember => "this member".to_owned(),
+        Holder::ThisMemberBroken(why) => format!("this member, where the cloud says {why}"),
+        Holder::Other(name) | Holder::Several { names: name, .. } => name.clone(),
+        Holder::Nobody => "nobody".to_owned(),
+        Holder::Unknown => "a holder that could not be read".to_owned(),
+    };
+    shortened(parts.map(|part| format!("{} is with {}", part.id, holder(part))).collect())
+}
+
+/// A message stays one that a person reads.
+fn shortened(mut items: Vec<String>) -> String {
+    const MOST: usize = 3;
+    let more = items.len().saturating_sub(MOST);
+    items.truncate(MOST);
+    let items = items.join(", ");
+    if more == 0 { items } else { format!("{items} and {more} more") }
 }
 
 fn not_seen_gone() -> Error {

@@ -41,6 +41,7 @@ struct Toy {
     after_apply: RefCell<Option<Hook>>,
     change_takes: Cell<Duration>,
     plan_error: RefCell<Option<Error>>,
+    missing: RefCell<Vec<String>>,
     lets_go_first: Cell<bool>,
     /// A move is two changes: "free" takes the part off its holder, the part's own name takes it here.
     two_steps: Cell<bool>,
@@ -160,6 +161,9 @@ impl Cloud for Toy {
     }
     fn describe(&self, change: &&'static str) -> (String, String) {
         ("toy:Move".into(), (*change).to_owned())
+    }
+    fn missing(&self, _: &Looks) -> Vec<String> {
+        self.missing.borrow().clone()
     }
     fn remarks(&self, _: &Looks) -> Vec<CheckItem> {
         Vec::new()
@@ -435,4 +439,43 @@ async fn with_the_vip_on_nobody_only_time_ends_the_call() {
     }
     assert_eq!(hold(&toy, Write::IfNeeded).await.outcome, Outcome::Moved);
     assert_eq!(toy.applied().len(), 11);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_part_that_somebody_takes_between_plan_and_last_look_has_a_cause() {
+    let toy = Toy::new(&[("a", Holder::ThisMember), ("b", Toy::peer())]);
+    *toy.after_apply.borrow_mut() = Some(Box::new(|toy| {
+        toy.parts.borrow_mut().insert("a", Holder::Other("third".into()));
+    }));
+    let found = hold(&toy, Write::IfNeeded).await;
+    assert_eq!(found.outcome, Outcome::Partial);
+    let error = found.error.expect("a cause");
+    assert!(error.message.contains("vip (a) is with third"), "{error}");
+    assert!(error.code.repeat_may_help() && !error.remedy.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_a_member_missing_nobody_is_not_said() {
+    let toy = Toy::new(&[("a", Holder::Nobody)]);
+    assert_eq!(status(&toy).await.outcome, Outcome::Unheld);
+    toy.missing.borrow_mut().push("mirrorb281_z2".into());
+    let found = status(&toy).await;
+    assert_eq!(found.outcome, Outcome::Unknown);
+    let error = found.error.expect("a cause");
+    assert_eq!(error.message, "mirrorb281_z2 does not exist (misspelt or deleted)");
+    assert_eq!(error.code, Code::NotFound);
+    assert_eq!(hold(&toy, Write::IfNeeded).await.outcome, Outcome::Moved, "a takeover goes on without that member");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_status_that_is_not_ok_says_which_part_is_where() {
+    let toy = Toy::new(&[("a", Holder::ThisMember), ("b", Toy::peer())]);
+    let split = status(&toy).await;
+    assert_eq!(split.outcome, Outcome::Split);
+    assert_eq!(
+        split.error.expect("a cause").message,
+        "the parts disagree: vip (a) is with this member, vip (b) is with peer"
+    );
+    let toy = Toy::new(&[("a", Holder::Unknown)]);
+    assert_eq!(status(&toy).await.error.expect("a cause").message, "the holder of vip (a) could not be read");
 }

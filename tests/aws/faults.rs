@@ -121,7 +121,8 @@ fn another_member_that_takes_it_afterwards_keeps_it() {
     sim.faults().after("ReplaceRoute", 1, Box::new(move |world| world.set_route(&table(1), VIP, third)));
     let report = Member::b(&sim).hook();
     assert_outcome(&report, "lost");
-    assert_eq!((&report["ok"], &report["retry"], &report["severity"]), (&json!(false), &json!(false), &json!(2)));
+    assert_eq!((&report["ok"], &report["retry"], &report["severity"]), (&json!(false), &json!(true), &json!(1)));
+    assert_eq!((&report["askFirst"], &report["retryAfterSeconds"]), (&json!(true), &json!(5)), "IRIS decides");
     assert_eq!(report["holder"], third);
     assert_eq!(writes(&sim).len(), 1, "it does not fight");
 }

@@ -254,6 +254,11 @@ impl Cloud for Aws {
         (call.to_owned(), target)
     }
 
+    /// A route names its holder, so a holder that `aws.members` misspells is a stranger, and never nobody.
+    fn missing(&self, _: &Seen) -> Vec<String> {
+        Vec::new()
+    }
+
     fn remarks(&self, seen: &Seen) -> Vec<CheckItem> {
         let mut items = vec![local_address(&self.vips, &self.local)];
         let Identity { instance, interface, .. } = &seen.identity;

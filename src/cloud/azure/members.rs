@@ -20,7 +20,7 @@ use futures_util::future::join_all;
 pub struct Members {
     pub nics: Vec<Nic>,
     /// Listed interfaces that do not exist.
-    missing: Vec<Id>,
+    pub missing: Vec<Id>,
     /// Listed interfaces that nothing is known of, because Resource Manager did not answer.
     pub silent: Vec<Silent>,
 }

@@ -268,11 +268,20 @@ impl Cloud for Azure {
         }
     }
 
-    fn remarks(&self, seen: &Seen) -> Vec<CheckItem> {
-        let mut items = vec![local_address(&self.vips, &self.local)];
-        if let Body::IpConfig(body) = &seen.body {
-            items.extend(body.members.remarks());
+    fn missing(&self, seen: &Seen) -> Vec<String> {
+        match &seen.body {
+            Body::IpConfig(body) => body.members.missing.iter().map(|id| id.name().to_owned()).collect(),
+            // A route names its holder.
+            Body::Routes(_) => Vec::new(),
         }
+    }
+
+    fn remarks(&self, seen: &Seen) -> Vec<CheckItem> {
+        let mut items = match &seen.body {
+            Body::IpConfig(body) => body.members.remarks(),
+            Body::Routes(_) => Vec::new(),
+        };
+        items.push(local_address(&self.vips, &self.local));
         items
     }
 

@@ -290,6 +290,14 @@ impl Cloud for Gcp {
         (format!("compute:{call}"), target.to_owned())
     }
 
+    fn missing(&self, seen: &Seen) -> Vec<String> {
+        match &seen.body {
+            Body::AliasIp(body) => body.members.missing.clone(),
+            // A route names its holder.
+            Body::Routes(_) => Vec::new(),
+        }
+    }
+
     fn remarks(&self, seen: &Seen) -> Vec<CheckItem> {
         match &seen.body {
             // Google's guest agent gives the operating system a route for each alias range, and no address.
