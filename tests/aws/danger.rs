@@ -1,4 +1,5 @@
-//! Everything that would hijack a network is refused, and nothing is changed.
+//! Everything that would hijack a network is refused, and nothing is changed. A single table whose route serves something
+//! else is left alone, and the others move without it.
 
 use super::{Member, VIP, common::*, held_by_a, table, writes};
 use cloudsim::aws::{
@@ -17,6 +18,24 @@ fn refused(world: World, overlay: Value, code: &str, told: &str) {
     assert!(message.contains(told), "{message}\n lacks {told}");
     assert_eq!(sim.world(), world);
     assert_eq!(writes(&sim), [""; 0]);
+}
+
+/// Acquires as B from a hook, and asserts that the second table was left as it was and that the first one moved.
+#[track_caller]
+fn left_alone(world: World, overlay: Value, told: &str) {
+    let sim = Simulator::start(world);
+    let second = |sim: &Simulator| sim.world().table_mut(&table(2)).expect("there").routes.clone();
+    let before = second(&sim);
+    let report = Member::b(&sim).with(overlay.clone()).hook();
+    assert_error(&report, "partial", "conflict");
+    let message = report["error"]["message"].as_str().expect("text");
+    assert!(message.contains(told) && message.contains(&table(2)), "{message}\n lacks {told} or {}", table(2));
+    assert_eq!(report["retry"], false, "only a person can free this table");
+    assert_eq!(second(&sim), before);
+    assert_eq!(sim.world().holder(&table(1), VIP).as_deref(), Some(ENI_B));
+    assert_eq!(writes(&sim).len(), 1);
+    let check = Member::b(&sim).with(overlay).check();
+    assert_error(&check, "not_ready", "conflict");
 }
 
 fn with_route(cidr: &str, target: Target, origin: Origin) -> World {
@@ -61,7 +80,7 @@ fn a_subnet_is_asked_for_its_interfaces_when_its_count_does_not_tell() {
 #[test]
 fn a_route_that_aws_made_itself() {
     let gateway = Target::Gateway("vgw-1".into());
-    refused(with_route(VIP, gateway, Origin::EnableVgwRoutePropagation), json!({}), "conflict", "AWS made itself");
+    left_alone(with_route(VIP, gateway, Origin::EnableVgwRoutePropagation), json!({}), "AWS made itself");
 }
 
 #[test]
@@ -72,7 +91,7 @@ fn a_route_whose_target_is_no_interface() {
         (Target::TransitGateway("tgw-1".into()), "tgw-1"),
         (Target::PeeringConnection("pcx-1".into()), "pcx-1"),
     ] {
-        refused(with_route(VIP, target, Origin::CreateRoute), json!({}), "conflict", name);
+        left_alone(with_route(VIP, target, Origin::CreateRoute), json!({}), name);
     }
 }
 
@@ -83,6 +102,44 @@ fn a_holder_that_is_no_member() {
     let sim = Simulator::start(world);
     let report = Member::b(&sim).with(json!({ "aws": { "members": [MEMBER_A, ENI_B] } })).hook();
     assert_outcome(&report, "moved");
+}
+
+#[test]
+fn a_table_that_a_stopped_former_member_left_behind() {
+    let former = "eni-0c000000000000003";
+    let mut world = held_by_a(2);
+    let a = world.interface(ENI_A).expect("there").clone();
+    let instance = cloudsim::aws::world::Instance {
+        id: "i-0c000000000000003".into(),
+        ..world.instance(MEMBER_A).expect("there").clone()
+    };
+    let attachment =
+        a.attachment.clone().map(|it| cloudsim::aws::world::Attachment { instance: instance.id.clone(), ..it });
+    world.interfaces.push(cloudsim::aws::world::Interface { id: former.into(), attachment, ..a });
+    world.instances.push(instance);
+    world.stop_instance("i-0c000000000000003");
+    world.set_route(&table(2), VIP, former);
+    left_alone(world, json!({ "aws": { "members": [ENI_A, ENI_B] } }), former);
+}
+
+#[test]
+fn one_of_two_vips_that_a_stranger_holds() {
+    let mut world = World::overlay(1).held(VIP, ENI_A);
+    world.set_route(&table(1), "192.168.255.11/32", ENI_A);
+    let sim = Simulator::start(world);
+    let gateway = Route {
+        destination: Destination::Net("192.168.255.11/32".parse().expect("a CIDR")),
+        target: Target::TransitGateway("tgw-1".into()),
+        origin: Origin::CreateRoute,
+    };
+    sim.change(|world| {
+        world.remove_route(&table(1), "192.168.255.11/32");
+        world.table_mut(&table(1)).expect("there").routes.push(gateway.clone());
+    });
+    let report = Member::b(&sim).with(json!({ "vip": [VIP, "192.168.255.11/32"] })).hook();
+    assert_error(&report, "partial", "conflict");
+    assert_eq!(sim.world().holder(&table(1), VIP).as_deref(), Some(ENI_B));
+    assert!(sim.world().table_mut(&table(1)).expect("there").routes.contains(&gateway));
 }
 
 #[test]

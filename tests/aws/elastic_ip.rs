@@ -3,6 +3,7 @@
 use super::{Member, VIP, common::*, held_by_a, table};
 use cloudsim::aws::{ELASTIC_IP, ENI_A, ENI_B, MEMBER_B, Simulator, World};
 use serde_json::{Value, json};
+use std::time::{Duration, Instant};
 
 fn world() -> World {
     held_by_a(1).with_elastic_ip(ENI_A)
@@ -123,4 +124,55 @@ fn one_that_cannot_even_be_read_does_not_hold_the_private_address_back() {
         assert_error(&report, "partial", if hang { "unavailable" } else { "denied" });
         assert_eq!(sim.world().holder(&table(1), VIP).as_deref(), Some(ENI_B));
     }
+}
+
+#[test]
+fn interfaces_that_cannot_be_described_hold_nothing_up() {
+    for hang in [false, true] {
+        for overlay in [public(), json!({ "aws": { "publicIp": ELASTIC_IP, "networkInterface": ENI_B } })] {
+            let sim = Simulator::start(world());
+            cannot_describe(&sim, hang);
+            let begun = Instant::now();
+            assert_outcome(&Member::b(&sim).with(overlay).hook(), "moved");
+            assert_eq!(holder(&sim).as_deref(), Some(ENI_B));
+            assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+        }
+    }
+}
+
+fn cannot_describe(sim: &Simulator, hang: bool) {
+    if hang {
+        sim.faults().on(cloudsim::Rule::always("ec2", "DescribeNetworkInterfaces", cloudsim::Fault::HangBefore));
+    } else {
+        sim.change(|world| world.deny("mirrorvip", "ec2:DescribeNetworkInterfaces"));
+    }
+}
+
+#[test]
+fn one_whose_holder_nobody_can_describe_is_left_there_and_the_route_moves() {
+    for (hang, code) in [(false, "denied"), (true, "unavailable")] {
+        let mut world = world();
+        world.interface_mut(ENI_A).expect("there").attachment = None;
+        let sim = Simulator::start(world);
+        cannot_describe(&sim, hang);
+        let report = Member::b(&sim).with(public()).hook();
+        assert_error(&report, "partial", code);
+        assert_message(&report, "DescribeNetworkInterfaces");
+        assert_eq!(sim.world().holder(&table(1), VIP).as_deref(), Some(ENI_B));
+        assert_eq!(holder(&sim).as_deref(), Some(ENI_A), "it may be a NAT gateway's");
+    }
+}
+
+#[test]
+fn another_one_in_its_place_is_seen_without_a_look_at_the_interface() {
+    let mut world = world();
+    world.add_address("eipalloc-00000000000000002", "203.0.113.20");
+    world.associate("eipalloc-00000000000000002", ENI_B);
+    let sim = Simulator::start(world.clone());
+    cannot_describe(&sim, false);
+    let report = Member::b(&sim).with(public()).hook();
+    assert_error(&report, "partial", "conflict");
+    let remedy = report["error"]["remedy"].as_str().expect("text");
+    assert!(remedy.contains("disassociate that one"), "a release would return it to Amazon: {remedy}");
+    assert_eq!(sim.world().addresses, world.addresses);
 }

@@ -35,6 +35,19 @@ fn it_moves_in_one_call_and_back() {
 }
 
 #[test]
+fn one_that_a_stranger_holds_does_not_hold_the_other_up() {
+    let sim = Simulator::start(World::one_subnet());
+    let free = "10.0.1.201";
+    let both = json!({ "vip": [SECONDARY_IP, free], "aws": { "mechanism": "secondaryIp", "members": [ENI_B] } });
+    let report = Member::b(&sim).with(both).hook();
+    assert_error(&report, "partial", "conflict");
+    assert_eq!(report["retry"], false);
+    assert_eq!(holder(&sim).as_deref(), Some(ENI_A), "the stranger keeps it");
+    let here = sim.world().interface(ENI_B).expect("there").secondary_private_ips.clone();
+    assert_eq!(here, [free.parse::<std::net::Ipv4Addr>().expect("literal")]);
+}
+
+#[test]
 fn a_member_of_another_subnet_cannot() {
     let sim = Simulator::start(World::overlay(1));
     assert_error(&Member::b(&sim).with(secondary()).hook(), "not_moved", "unsupported");

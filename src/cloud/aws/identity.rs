@@ -1,4 +1,5 @@
-//! This member: instance, region, zone, interface, VPC. Reads that do not need one another run side by side.
+//! This member: instance, region, zone, interface, VPC. Reads that do not need one another run side by side. The metadata
+//! service alone tells all of it, so EC2 is free to be slow, or to refuse, without holding a route up.
 
 use super::metadata::Metadata;
 use crate::{
@@ -6,8 +7,9 @@ use crate::{
     error::{Code, Error, Result},
     host::LocalNetwork,
 };
-use futures_util::future::{try_join4, try_join5};
+use futures_util::future::{try_join_all, try_join4};
 use ipnet::IpNet;
+use std::net::IpAddr;
 
 #[derive(Debug, Clone)]
 pub struct Identity {
@@ -20,6 +22,9 @@ pub struct Identity {
     pub vpc_ranges: Vec<IpNet>,
     /// The IPv4 range of the interface's subnet; `None` when the metadata service does not say.
     pub subnet_range: Option<IpNet>,
+    /// The interface's primary private address, the first of `local-ipv4s` ("Instance metadata categories", Amazon EC2 User
+    /// Guide); `None` when the metadata service does not say.
+    pub primary_address: Option<IpAddr>,
 }
 
 pub async fn read(metadata: &Metadata, config: &Config, local: &LocalNetwork) -> Result<Identity> {
@@ -36,27 +41,17 @@ pub async fn read(metadata: &Metadata, config: &Config, local: &LocalNetwork) ->
         mac(metadata, config, local),
     )
     .await?;
-    let (interface, vpc, v4, v6, subnet) = match &mac {
-        Mac::Known(mac) => {
-            let of_interface = |name: &str| format!("meta-data/network/interfaces/macs/{mac}/{name}");
-            let (interface, vpc) = (of_interface("interface-id"), of_interface("vpc-id"));
-            let (v4, v6) = (of_interface("vpc-ipv4-cidr-blocks"), of_interface("vpc-ipv6-cidr-blocks"));
-            let subnet = of_interface("subnet-ipv4-cidr-block");
-            try_join5(
-                metadata.get_required(&interface),
-                metadata.get_required(&vpc),
-                metadata.find_optional(&v4),
-                metadata.find_optional(&v6),
-                metadata.find_optional(&subnet),
-            )
-            .await?
-        }
-        // A configured interface: EC2 is asked whether it is this instance's.
-        Mac::Primary(id, mac) => {
-            let vpc = format!("meta-data/network/interfaces/macs/{mac}/vpc-id");
-            (id.clone(), metadata.get_required(&vpc).await?, None, None, None)
-        }
-    };
+    let of_interface = |name: &str| format!("{MACS}{mac}/{name}");
+    let required = async |name: &str| metadata.get_required(&of_interface(name)).await;
+    let optional = async |name: &str| metadata.find_optional(&of_interface(name)).await;
+    let (interface, vpc, v4, v6, subnet, addresses) = tokio::try_join!(
+        required("interface-id"),
+        required("vpc-id"),
+        optional("vpc-ipv4-cidr-blocks"),
+        optional("vpc-ipv6-cidr-blocks"),
+        optional("subnet-ipv4-cidr-block"),
+        optional("local-ipv4s"),
+    )?;
     for (what, found, prefix) in
         [("instance-id", &instance, "i-"), ("interface-id", &interface, "eni-"), ("vpc-id", &vpc, "vpc-")]
     {
@@ -80,23 +75,20 @@ pub async fn read(metadata: &Metadata, config: &Config, local: &LocalNetwork) ->
     let vpc_ranges =
         ranges.flat_map(|text| text.lines().filter_map(|line| line.trim().parse().ok()).collect::<Vec<_>>()).collect();
     let subnet_range = subnet.and_then(|text| text.trim().parse().ok());
-    Ok(Identity { instance, region, zone, interface, vpc, vpc_ranges, subnet_range })
+    let primary_address = addresses.and_then(|text| text.lines().next()?.trim().parse().ok());
+    Ok(Identity { instance, region, zone, interface, vpc, vpc_ranges, subnet_range, primary_address })
 }
 
-enum Mac {
-    /// The interface is the one with this hardware address.
-    Known(String),
-    /// The interface is configured; the VPC is read from the primary one.
-    Primary(String, String),
-}
+const MACS: &str = "meta-data/network/interfaces/macs/";
 
-async fn mac(metadata: &Metadata, config: &Config, local: &LocalNetwork) -> Result<Mac> {
+/// The hardware address of the interface that carries the VIP, by which the metadata service files what it knows of it.
+async fn mac(metadata: &Metadata, config: &Config, local: &LocalNetwork) -> Result<String> {
     match &config.network_interface {
-        NetworkInterface::Primary => Ok(Mac::Known(metadata.get_required("meta-data/mac").await?)),
-        NetworkInterface::Id(id) => Ok(Mac::Primary(id.clone(), metadata.get_required("meta-data/mac").await?)),
+        NetworkInterface::Primary => metadata.get_required("meta-data/mac").await,
+        NetworkInterface::Id(id) => attached(metadata, id).await,
         NetworkInterface::Device(name) => {
             let device = local.devices.iter().find(|device| device.name == *name);
-            device.map(|device| Mac::Known(device.mac.clone())).ok_or_else(|| {
+            device.map(|device| device.mac.clone()).ok_or_else(|| {
                 let names: Vec<_> = local.devices.iter().map(|device| device.name.as_str()).collect();
                 Error::new(
                     Code::NotFound,
@@ -106,4 +98,24 @@ async fn mac(metadata: &Metadata, config: &Config, local: &LocalNetwork) -> Resu
             })
         }
     }
+}
+
+/// The hardware address of a configured interface, which has to be one of this instance's.
+async fn attached(metadata: &Metadata, id: &str) -> Result<String> {
+    let macs = metadata.get_required(MACS).await?;
+    let macs: Vec<&str> = macs.lines().map(|line| line.trim().trim_end_matches('/')).collect();
+    let ids =
+        try_join_all(macs.iter().map(async |mac| metadata.get_required(&format!("{MACS}{mac}/interface-id")).await));
+    let ids = ids.await?;
+    let found = macs.iter().zip(&ids).find(|(_, known)| *known == id);
+    found.map(|(mac, _)| (*mac).to_owned()).ok_or_else(|| {
+        Error::new(
+            Code::InvalidConfig,
+            format!(
+                "`aws.networkInterface` is {id}, which is not attached to this instance (it has {})",
+                ids.join(", ")
+            ),
+            "use \"auto\" or \"device:eth1\", which mean this member's own interface on every member",
+        )
+    })
 }

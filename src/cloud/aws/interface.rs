@@ -2,7 +2,7 @@
 
 use super::session::{As, Session};
 use crate::{
-    error::{Code, Error, Result},
+    error::{Error, Result},
     net::retry::Kind,
     report::{CheckItem, Verdict},
 };
@@ -23,8 +23,6 @@ pub struct Interface {
 pub struct Address {
     pub private: IpAddr,
     pub primary: bool,
-    /// The Elastic IP on it.
-    pub allocation: Option<String>,
 }
 
 impl Interface {
@@ -33,7 +31,6 @@ impl Interface {
             Some(Address {
                 private: raw.private_ip_address()?.parse().ok()?,
                 primary: raw.primary().unwrap_or_default(),
-                allocation: raw.association().and_then(|association| association.allocation_id().map(str::to_owned)),
             })
         };
         Some(Interface {
@@ -44,33 +41,9 @@ impl Interface {
             addresses: raw.private_ip_addresses().iter().filter_map(address).collect(),
         })
     }
-
-    pub fn primary(&self) -> Option<IpAddr> {
-        self.addresses.iter().find(|address| address.primary).map(|address| address.private)
-    }
 }
 
 const CALL: &str = "ec2:DescribeNetworkInterfaces";
-
-/// One interface by its id.
-///
-/// # Errors
-/// `not_found`, and EC2's.
-pub async fn describe(session: &Session, id: &str) -> Result<Interface> {
-    let answer = session
-        .call(As::Member, Kind::Read, CALL, id, async |ec2| {
-            ec2.describe_network_interfaces().network_interface_ids(id).send().await
-        })
-        .await?;
-    let found = answer.network_interfaces().iter().find_map(Interface::new);
-    found.ok_or_else(|| {
-        Error::new(
-            Code::NotFound,
-            format!("{CALL} on {id}: there is no such interface"),
-            "correct `aws.networkInterface`",
-        )
-    })
-}
 
 /// All interfaces that match each of the filters.
 ///

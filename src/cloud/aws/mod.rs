@@ -31,7 +31,6 @@ use crate::{
 };
 use futures_util::future::try_join;
 use identity::Identity;
-use interface::Interface;
 use ipnet::IpNet;
 use session::Session;
 use std::{net::IpAddr, time::Duration};
@@ -47,11 +46,9 @@ pub struct Aws {
 #[derive(Debug, Clone)]
 pub struct Seen {
     identity: Identity,
-    /// This member's interface; read only where a plan needs more than its id.
-    interface: Option<Interface>,
     private: Private,
     /// Or why the Elastic IPs could not be read, which does not keep the private addresses back.
-    addresses: Result<Vec<public_ip::Address>>,
+    addresses: Result<public_ip::Seen>,
 }
 
 #[derive(Debug, Clone)]
@@ -112,32 +109,9 @@ impl Aws {
                 }
             })
         };
-        let (private, (interface, addresses)) = try_join(
-            private,
-            try_join(self.own_interface(identity), public_ip::look_bounded(&self.session, &self.vips)),
-        )
-        .await?;
-        Ok(Seen { identity: identity.clone(), interface, private, addresses })
-    }
-
-    async fn own_interface(&self, identity: &Identity) -> Result<Option<Interface>> {
-        let configured = matches!(self.config.network_interface, crate::config::aws::NetworkInterface::Id(_));
-        let public = self.vips.iter().any(|vip| vip.public_ip.is_some());
-        if !configured && !public && self.config.mechanism == Mechanism::Route {
-            return Ok(None);
-        }
-        let own = interface::describe(&self.session, &identity.interface).await?;
-        if own.instance.as_deref() != Some(&identity.instance) {
-            return Err(Error::new(
-                Code::InvalidConfig,
-                format!(
-                    "`aws.networkInterface` is {}, which is not attached to this instance ({})",
-                    identity.interface, identity.instance
-                ),
-                "use \"auto\" or \"device:eth1\", which mean this member's own interface on every member",
-            ));
-        }
-        Ok(Some(own))
+        let (private, addresses) =
+            try_join(private, public_ip::look_bounded(&self.session, &self.vips, identity)).await?;
+        Ok(Seen { identity: identity.clone(), private, addresses })
     }
 
     /// Refuses a holder that is none of the configured members. An interface that is attached to nothing holds nothing.
@@ -195,7 +169,8 @@ impl Cloud for Aws {
                 }
             })
         };
-        let (private, addresses) = try_join(private, public_ip::look_bounded(&self.session, &self.vips)).await?;
+        let (private, addresses) =
+            try_join(private, public_ip::look_bounded(&self.session, &self.vips, &seen.identity)).await?;
         Ok(Seen { private, addresses, ..seen.clone() })
     }
 

@@ -4,7 +4,9 @@
 //! Source: AssociateAddress in the EC2 API reference (reassociation is automatic in a VPC).
 
 use super::{
-    Aws, Change, Seen, interface,
+    Aws, Change, Seen as All,
+    identity::Identity,
+    interface::{self, Interface},
     session::{As, Session},
     wants_write,
 };
@@ -16,77 +18,115 @@ use crate::{
     vip::{Goal, Holder, Part, PartId, Vip},
 };
 use aws_sdk_ec2::types::Filter;
+use futures_util::future::try_join;
 use std::time::Duration;
 
-#[derive(Debug, Clone)]
-pub struct Address {
-    pub allocation: String,
-    pub association: Option<String>,
-    pub interface: Option<String>,
-    pub instance: Option<String>,
-    pub private: Option<String>,
-    /// On an interface that an AWS service made: a NAT gateway, a load balancer.
-    pub service_managed: bool,
+/// What a look brought.
+#[derive(Debug, Clone, Default)]
+pub struct Seen {
+    /// The configured Elastic IPs; one that does not exist is absent.
+    wanted: Vec<Address>,
+    /// All Elastic IPs on this member's interface.
+    own: Vec<Address>,
 }
 
-/// The configured Elastic IPs, or why they could not be read. Bounded, because the private addresses wait for this look.
+#[derive(Debug, Clone)]
+struct Address {
+    allocation: String,
+    association: Option<String>,
+    interface: Option<String>,
+    instance: Option<String>,
+    private: Option<String>,
+    /// Whether an AWS service made the holder's interface (a NAT gateway, a load balancer), or why nobody could tell.
+    service_managed: Result<bool>,
+}
+
+/// The Elastic IPs, or why they could not be read. Bounded, because the private addresses wait for this look.
 ///
 /// # Errors
 /// Only when the call has to end.
-pub async fn look_bounded(session: &Session, vips: &[Vip]) -> Result<Result<Vec<Address>>> {
-    match tokio::time::timeout(LONGEST_LOOK, look(session, vips)).await {
-        Ok(Err(error)) if matches!(error.code, Code::Deadline | Code::Interrupted) => Err(error),
-        Ok(read) => Ok(read),
-        Err(_elapsed) => Ok(Err(Error::new(
-            Code::Unavailable,
-            format!("ec2:DescribeAddresses: no answer within {} ms", LONGEST_LOOK.as_millis()),
-            "call again: the private address has been seen to, the Elastic IP has not",
-        ))),
+pub async fn look_bounded(session: &Session, vips: &[Vip], identity: &Identity) -> Result<Result<Seen>> {
+    let wanted: Vec<String> = vips.iter().filter_map(|vip| vip.public_ip.clone()).collect();
+    if wanted.is_empty() {
+        return Ok(Ok(Seen::default()));
     }
+    let own = identity.interface.clone();
+    let look = try_join(
+        describe(session, "allocation-id", wanted.clone()),
+        describe(session, "network-interface-id", vec![own.clone()]),
+    );
+    let (mut found, on_own) = match bounded(look, "ec2:DescribeAddresses").await {
+        Ok((found, on_own)) => (found, on_own),
+        Err(error) => return kept_apart(error),
+    };
+    found.retain(|address| wanted.contains(&address.allocation));
+    let found = match tell_services(session, found).await {
+        Ok(found) => found,
+        Err(error) => return kept_apart(error),
+    };
+    let is_own = |address: &Address| address.interface.as_ref() == Some(&own);
+    Ok(Ok(Seen { wanted: found, own: on_own.into_iter().filter(is_own).collect() }))
 }
 
 const LONGEST_LOOK: Duration = Duration::from_secs(3);
 
-/// The configured Elastic IPs; an allocation id that does not exist is simply absent.
-pub async fn look(session: &Session, vips: &[Vip]) -> Result<Vec<Address>> {
-    let wanted: Vec<String> = vips.iter().filter_map(|vip| vip.public_ip.clone()).collect();
-    if wanted.is_empty() {
-        return Ok(Vec::new());
-    }
-    let target = wanted.join(",");
-    let filter = Filter::builder().name("allocation-id").set_values(Some(wanted.clone())).build();
+async fn bounded<T>(look: impl Future<Output = Result<T>>, call: &str) -> Result<T> {
+    tokio::time::timeout(LONGEST_LOOK, look).await.unwrap_or_else(|_elapsed| {
+        Err(Error::new(
+            Code::Unavailable,
+            format!("{call}: no answer within {} ms", LONGEST_LOOK.as_millis()),
+            "call again: the private address does not wait for this, the Elastic IP does",
+        ))
+    })
+}
+
+/// Trouble with the Elastic IPs is theirs alone, unless the whole call has to end.
+fn kept_apart<T>(error: Error) -> Result<Result<T>> {
+    if matches!(error.code, Code::Deadline | Code::Interrupted) { Err(error) } else { Ok(Err(error)) }
+}
+
+async fn describe(session: &Session, filter: &str, values: Vec<String>) -> Result<Vec<Address>> {
+    let target = values.join(",");
+    let filter = Filter::builder().name(filter).set_values(Some(values)).build();
     let answer = session
         .call(As::Member, Kind::Read, "ec2:DescribeAddresses", &target, async |ec2| {
             ec2.describe_addresses().filters(filter.clone()).send().await
         })
         .await?;
     let text = |value: Option<&str>| value.filter(|value| !value.is_empty()).map(str::to_owned);
-    let mut found: Vec<Address> = Vec::new();
-    for raw in answer.addresses() {
-        let Some(allocation) = raw.allocation_id().filter(|id| wanted.iter().any(|wanted| wanted == id)) else {
-            continue;
-        };
-        found.push(Address {
-            allocation: allocation.to_owned(),
+    let address = |raw: &aws_sdk_ec2::types::Address| {
+        Some(Address {
+            allocation: raw.allocation_id()?.to_owned(),
             association: text(raw.association_id()),
             interface: text(raw.network_interface_id()),
             instance: text(raw.instance_id()),
             private: text(raw.private_ip_address()),
-            service_managed: false,
-        });
-    }
-    // An address of no instance is a service's, or on the interface that a lost member left behind: the interface tells.
+            service_managed: Ok(false),
+        })
+    };
+    Ok(answer.addresses().iter().filter_map(address).collect())
+}
+
+/// An address of no instance is a service's, or on the interface that a lost member left behind: the interface tells.
+async fn tell_services(session: &Session, mut found: Vec<Address>) -> Result<Vec<Address>> {
     let doubtful: Vec<String> = found
         .iter()
         .filter(|address| address.instance.is_none())
         .filter_map(|address| address.interface.clone())
         .collect();
-    if !doubtful.is_empty() {
-        let interfaces = interface::find(session, &[("network-interface-id", doubtful)]).await?;
-        let managed = |id: &String| interfaces.iter().any(|known| known.id == *id && known.service_managed);
-        for address in &mut found {
-            address.service_managed = address.interface.as_ref().is_some_and(managed);
-        }
+    if doubtful.is_empty() {
+        return Ok(found);
+    }
+    let filters = [("network-interface-id", doubtful.clone())];
+    let find = interface::find(session, &filters);
+    let interfaces = match bounded(find, "ec2:DescribeNetworkInterfaces").await {
+        Ok(interfaces) => Ok(interfaces),
+        Err(error) => kept_apart(error)?,
+    };
+    for address in &mut found {
+        let Some(holder) = address.interface.as_ref().filter(|holder| doubtful.contains(holder)) else { continue };
+        let managed = |known: &[Interface]| known.iter().any(|known| known.id == *holder && known.service_managed);
+        address.service_managed = interfaces.as_ref().map(|known| managed(known)).map_err(Clone::clone);
     }
     Ok(found)
 }
@@ -95,18 +135,23 @@ fn with_public(vips: &[Vip]) -> impl Iterator<Item = (&Vip, &String)> {
     vips.iter().filter_map(|vip| Some((vip, vip.public_ip.as_ref()?)))
 }
 
-pub fn placement(aws: &Aws, seen: &Seen) -> Vec<Part> {
+impl Seen {
+    fn find(&self, allocation: &str) -> Option<&Address> {
+        self.wanted.iter().find(|address| address.allocation == allocation)
+    }
+}
+
+pub fn placement(aws: &Aws, seen: &All) -> Vec<Part> {
     let of_one = |(vip, allocation): (&Vip, &String)| {
-        let known = seen.addresses.as_ref().map(|list| list.iter().find(|address| address.allocation == *allocation));
-        let Ok(known) = known else {
+        let Ok(list) = &seen.addresses else {
             return Part { id: PartId::new(vip, name(allocation)), holder: Holder::Unknown };
         };
-        let holder = match known {
+        let holder = match list.find(allocation) {
             Some(Address { interface: Some(interface), private, .. }) if *interface == seen.identity.interface => {
-                if private.is_some() && *private == private_address(aws, seen, vip) {
-                    Holder::ThisMember
-                } else {
-                    Holder::ThisMemberBroken("on another private address".into())
+                match private_address(aws, seen, vip) {
+                    Ok(own) if private.as_ref() == Some(&own) => Holder::ThisMember,
+                    Ok(_) => Holder::ThisMemberBroken("on another private address".into()),
+                    Err(_) => Holder::Unknown,
                 }
             }
             Some(Address { interface: Some(interface), .. }) => Holder::Other(interface.clone()),
@@ -123,17 +168,25 @@ fn name(allocation: &str) -> String {
 }
 
 /// The own private address that the Elastic IP belongs on.
-fn private_address(aws: &Aws, seen: &Seen, vip: &Vip) -> Option<String> {
-    match aws.config.mechanism {
-        Mechanism::SecondaryIp => Some(vip.address.addr().to_string()),
-        Mechanism::Route => seen.interface.as_ref()?.primary().map(|address| address.to_string()),
+fn private_address(aws: &Aws, seen: &All, vip: &Vip) -> Result<String> {
+    match (aws.config.mechanism, seen.identity.primary_address) {
+        (Mechanism::SecondaryIp, _) => Ok(vip.address.addr().to_string()),
+        (Mechanism::Route, Some(primary)) => Ok(primary.to_string()),
+        (Mechanism::Route, None) => Err(Error::new(
+            Code::Unavailable,
+            format!(
+                "the metadata service did not tell the primary private address of {} (local-ipv4s), which the Elastic IP belongs on",
+                seen.identity.interface
+            ),
+            "call again; if this happens every time, see that the interface has an IPv4 address and look at the metadata service",
+        )),
     }
 }
 
-pub fn plan(aws: &Aws, seen: &Seen, goal: Goal, after: &[usize], plan: &mut Plan<Change>) {
+pub fn plan(aws: &Aws, seen: &All, goal: Goal, after: &[usize], plan: &mut Plan<Change>) {
     for ((vip, allocation), current) in with_public(&aws.vips).zip(placement(aws, seen)) {
         let known = match &seen.addresses {
-            Ok(list) => list.iter().find(|address| address.allocation == *allocation),
+            Ok(list) => list.find(allocation),
             Err(error) => {
                 plan.refused.push((current.id, error.clone()));
                 continue;
@@ -164,7 +217,7 @@ pub fn plan(aws: &Aws, seen: &Seen, goal: Goal, after: &[usize], plan: &mut Plan
     }
 }
 
-fn may_be_taken(aws: &Aws, seen: &Seen, vip: &Vip, allocation: &str, known: Option<&Address>) -> Result<String> {
+fn may_be_taken(aws: &Aws, seen: &All, vip: &Vip, allocation: &str, known: Option<&Address>) -> Result<String> {
     let missing = || {
         Error::new(
             Code::NotFound,
@@ -174,7 +227,7 @@ fn may_be_taken(aws: &Aws, seen: &Seen, vip: &Vip, allocation: &str, known: Opti
     };
     let known = known.ok_or_else(missing)?;
     if let Some(holder) = known.interface.as_ref().filter(|holder| **holder != seen.identity.interface) {
-        if known.service_managed {
+        if known.service_managed.clone()? {
             return Err(Error::new(
                 Code::Conflict,
                 format!(
@@ -187,22 +240,14 @@ fn may_be_taken(aws: &Aws, seen: &Seen, vip: &Vip, allocation: &str, known: Opti
             return Err(aws.stranger(&format!("the Elastic IP {allocation}"), holder));
         }
     }
-    let private = private_address(aws, seen, vip).ok_or_else(|| {
-        Error::new(
-            Code::Unexpected,
-            "this member's interface has no primary private address",
-            "look at the interface in EC2",
-        )
-    })?;
-    let interface = seen.interface.as_ref();
-    let occupant = interface.and_then(|own| {
-        own.addresses.iter().find(|address| address.private.to_string() == private)?.allocation.clone()
-    });
-    match occupant.filter(|occupant| occupant != allocation) {
+    let private = private_address(aws, seen, vip)?;
+    let own = seen.addresses.iter().flat_map(|seen| &seen.own);
+    let mut others = own.filter(|other| other.allocation != allocation);
+    match others.find(|other| other.private.as_ref() == Some(&private)).map(|other| &other.allocation) {
         Some(other) => Err(Error::new(
             Code::Conflict,
             format!("another Elastic IP ({other}) is on {private} of this member already"),
-            "release that one, or use the mechanism `secondaryIp`, where each VIP has an address of its own",
+            "disassociate that one (to release it would return it to Amazon), or use the mechanism `secondaryIp`, where each VIP has an address of its own",
         )),
         None => Ok(private),
     }

@@ -75,6 +75,9 @@ pub fn plan(aws: &Aws, seen: &Seen, all: &super::Seen, goal: Goal) -> Result<Pla
     let current = placement(seen, &aws.vips, identity);
     for vip in &aws.vips {
         let destination = vip.destination();
+        if let Goal::Hold(_) = goal {
+            must_not_hijack(seen, vip, identity)?;
+        }
         for table in &seen.tables {
             let id = PartId::new(vip, format!("route {}", table.id));
             let target = table.target(destination);
@@ -82,8 +85,9 @@ pub fn plan(aws: &Aws, seen: &Seen, all: &super::Seen, goal: Goal) -> Result<Pla
             let table_id = table.id.clone();
             match goal {
                 Goal::Hold(write) => {
-                    may_be_taken(aws, seen, table, vip, identity, target)?;
-                    if wants_write(&holder, write) {
+                    if let Err(error) = may_be_taken(aws, table, vip, identity, target) {
+                        plan.refused.push((id, error));
+                    } else if wants_write(&holder, write) {
                         plan.steps.push(Step::new(
                             id,
                             Change::PointRoute { table: table_id, destination, exists: target.is_some() },
@@ -111,17 +115,11 @@ pub fn plan(aws: &Aws, seen: &Seen, all: &super::Seen, goal: Goal) -> Result<Pla
     Ok(plan)
 }
 
-/// Refuses whatever would hijack a network.
-fn may_be_taken(
-    aws: &Aws,
-    seen: &Seen,
-    table: &Table,
-    vip: &Vip,
-    identity: &Identity,
-    target: Option<&Target>,
-) -> Result<()> {
+/// Refuses whatever would hijack a network. This refuses the whole call: no table is a good place for such a route.
+fn must_not_hijack(seen: &Seen, vip: &Vip, identity: &Identity) -> Result<()> {
     let destination = vip.destination();
-    for range in identity.vpc_ranges.iter().chain(&table.ranges) {
+    let of_tables = seen.tables.iter().flat_map(|table| &table.ranges);
+    for range in identity.vpc_ranges.iter().chain(of_tables) {
         if destination.contains(range) {
             return Err(Error::new(
                 Code::InvalidConfig,
@@ -156,6 +154,11 @@ fn may_be_taken(
             }
         }
     }
+    Ok(())
+}
+
+/// Refuses one table whose route for the VIP serves something else; the other tables go on without it.
+fn may_be_taken(aws: &Aws, table: &Table, vip: &Vip, identity: &Identity, target: Option<&Target>) -> Result<()> {
     match target {
         None | Some(Target::Gone) => Ok(()),
         Some(Target::Interface { id, instance, active }) => {

@@ -66,8 +66,9 @@ pub fn plan(aws: &Aws, seen: &Seen, all: &super::Seen, goal: Goal) -> Result<Pla
         let address = vip.address.addr();
         match goal {
             Goal::Hold(write) => {
-                may_be_taken(aws, seen, vip, &all.identity)?;
-                if wants_write(&current.holder, write) {
+                if let Err(error) = may_be_taken(aws, seen, vip, &all.identity) {
+                    plan.refused.push((current.id, error));
+                } else if wants_write(&current.holder, write) {
                     plan.steps.push(Step::new(current.id, Change::AssignAddress { address }));
                 }
             }
