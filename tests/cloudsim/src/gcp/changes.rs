@@ -94,6 +94,9 @@ impl Change {
                     new.find(|wanted| is_taken(world, found, wanted) || claimed.iter().any(|c| overlap(c, wanted)));
                 taken.map(|range| Failure::in_use(&range.to_string()))
             }
+            Self::AddAccessConfig { instance, .. } if world.violated_policy(instance).is_some() => {
+                world.violated_policy(instance).map(|message| Failure::new("CONDITION_NOT_MET", message))
+            }
             Self::AddAccessConfig { instance, address: Some(address), .. } => {
                 let claims = |other: &&Self| matches!(other, Self::AddAccessConfig { address: Some(claimed), .. } if claimed == address);
                 let holder = world.holder_of_nat_ip(address);

@@ -143,8 +143,9 @@ impl Compute {
     fn understand<'r>(&'r self, request: &Request, state: &State, method: Method) -> Result<Asked<'r>> {
         let generation = self.shared.faults.token_generation();
         let identity = access::authenticate(request, state, &method, generation)?;
+        access::check_api_is_on(&state.world)?;
         let query: Vec<(String, String)> = parse(request.query.as_bytes()).into_owned().collect();
-        method.check_query(&query)?;
+        method.check_query(&query, &state.world.unknown_parameters)?;
         let body = method.check_body(&request.body)?;
         let orders = self.shared.operations.orders();
         let mut asked = Asked { method, query, body, identity, orders, shared: &self.shared };

@@ -87,7 +87,11 @@ impl ApiError {
 
     /// The envelope that every error comes in.
     pub(crate) fn envelope(&self) -> Value {
-        let domain = if self.reason == "rateLimitExceeded" { "usageLimits" } else { "global" };
+        let domain = if ["rateLimitExceeded", "accessNotConfigured"].contains(&self.reason.as_str()) {
+            "usageLimits"
+        } else {
+            "global"
+        };
         let message = self.short.unwrap_or(&self.message);
         let mut entry = json!({ "message": message, "domain": domain, "reason": self.reason });
         if self.status == 401 {

@@ -18,7 +18,7 @@ pub mod world;
 
 use std::sync::Arc;
 
-pub use operations::{InUse, Operations, Overlap};
+pub use operations::{InUse, Operations, Overlap, Policy};
 pub use scenery::{
     ADDRESS_A, ADDRESS_B, NETWORK, OTHER_ALIAS_A, OTHER_ALIAS_B, PROJECT, PUBLIC_ADDRESS, PUBLIC_IP, REGION, ROUTE,
     ROUTED_VIP, SECONDARY_RANGE, SERVICE_ACCOUNT, SUBNETWORK, VIP, VM_A, VM_B, ZONE_A, ZONE_B,

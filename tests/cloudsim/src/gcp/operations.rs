@@ -34,6 +34,16 @@ pub enum InUse {
     Failed,
 }
 
+/// How an access config that a policy of the organisation forbids is refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Policy {
+    /// By the answer: 412 `conditionNotMet`.
+    #[default]
+    Refused,
+    /// By the operation: `CONDITION_NOT_MET`, as in 2i2c-org/infrastructure#489.
+    Failed,
+}
+
 /// Orders for the operations of one simulator; clones share them. What an operation works on goes by its name
 /// (`isc-primary-001`, `vip`).
 #[derive(Clone, Default)]
@@ -52,6 +62,7 @@ pub(crate) struct Orders {
     pub(crate) wait_limit: Duration,
     pub(crate) overlap: Overlap,
     pub(crate) in_use: InUse,
+    pub(crate) policy: Policy,
     early_release: bool,
 }
 
@@ -66,6 +77,7 @@ impl Default for Orders {
             wait_limit: Duration::from_secs(120),
             overlap: Overlap::default(),
             in_use: InUse::default(),
+            policy: Policy::default(),
             early_release: false,
         }
     }
@@ -112,6 +124,11 @@ impl Operations {
     /// How an access config with an address that is in use is refused.
     pub fn in_use(&self, in_use: InUse) {
         self.lock().in_use = in_use;
+    }
+
+    /// How an access config that `World::external_ip_access` forbids is refused.
+    pub fn policy(&self, policy: Policy) {
+        self.lock().policy = policy;
     }
 
     /// Whether alias ranges are free, and gone from the instance, as soon as the operation that gives them up begins, and

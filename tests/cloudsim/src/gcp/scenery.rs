@@ -56,6 +56,9 @@ impl World {
             addresses: Vec::new(),
             routes: Vec::new(),
             denied: Vec::new(),
+            external_ip_access: None,
+            api_is_off: false,
+            unknown_parameters: Vec::new(),
             untold_aliases: Vec::new(),
             token_lifetime: Duration::from_secs(3600),
         };

@@ -32,6 +32,13 @@ pub struct World {
     pub routes: Vec<Value>,
     /// What service accounts may not do; they may do all the rest.
     pub denied: Vec<Denial>,
+    /// The instances that the organisation policy `compute.vmExternalIpAccess` lets have a public address, by name; `None`
+    /// is no such policy.
+    pub external_ip_access: Option<Vec<String>>,
+    /// Whether Compute Engine is switched off in the project.
+    pub api_is_off: bool,
+    /// Parameters of queries that this Compute Engine does not know, whatever the description says.
+    pub unknown_parameters: Vec<String>,
     /// Alias ranges that the metadata does not tell of yet, whoever has them.
     pub untold_aliases: Vec<String>,
     /// How long the access tokens of the metadata are good for.
@@ -78,6 +85,21 @@ impl World {
                     None => permission == denial.permission,
                 }
                 && denial.resource.as_deref().is_none_or(covers)
+        })
+    }
+
+    /// Why the organisation does not let the instance at this path have a public address, if so. Text as in
+    /// gardener/gardener-extension-provider-gcp#415, GoogleCloudPlatform/compute-image-tools#1476 and
+    /// fortinet/fortigate-terraform-deploy#34.
+    pub(crate) fn violated_policy(&self, path: &str) -> Option<String> {
+        let allowed = self.external_ip_access.as_ref()?;
+        let is_allowed = allowed.iter().any(|name| name == id::name(path));
+        let number = self.project_number;
+        (!is_allowed).then(|| {
+            format!(
+                "Constraint constraints/compute.vmExternalIpAccess violated for project {number}. Add instance {path} to \
+                 the constraint to use external IP with it."
+            )
         })
     }
 

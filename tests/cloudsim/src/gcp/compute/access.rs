@@ -51,6 +51,23 @@ pub(super) fn authenticate(request: &Request, state: &State, method: &Method, ge
     Err(error.info("ACCESS_TOKEN_SCOPE_INSUFFICIENT", "googleapis.com", &service).header("www-authenticate", challenge))
 }
 
+/// Refuses everything where the API is switched off. Text and reason as in hashicorp/terraform#19912 and
+/// midl-dev/tezos-on-gke#34.
+pub(super) fn check_api_is_on(world: &World) -> Result<()> {
+    if !world.api_is_off {
+        return Ok(());
+    }
+    let number = world.project_number;
+    let message = format!(
+        "Compute Engine API has not been used in project {number} before or it is disabled. Enable it by visiting \
+         https://console.developers.google.com/apis/api/compute.googleapis.com/overview?project={number} then retry. If \
+         you enabled this API recently, wait a few minutes for the action to propagate to our systems and retry."
+    );
+    let metadata = json!({ "service": "compute.googleapis.com", "consumer": format!("projects/{number}") });
+    let error = ApiError::new(403, "accessNotConfigured", message).rpc("PERMISSION_DENIED");
+    Err(error.info("SERVICE_DISABLED", "googleapis.com", &metadata))
+}
+
 /// Refuses what the service account may not do.
 pub(super) fn permit(world: &World, identity: &str, permission: &str, resource: &str) -> Result<()> {
     if world.is_allowed(identity, permission, resource) {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::super::changes::{AT_MOST_ONE, Change, has_access_config};
 use super::super::error::{ApiError, Result};
 use super::super::id;
-use super::super::operations::{InUse, Write};
+use super::super::operations::{InUse, Policy, Write};
 use super::super::state::State;
 use super::super::world::{World, is_at};
 use super::Asked;
@@ -48,6 +48,9 @@ pub(super) fn add(state: &mut State, asked: &Asked) -> Result<Answer> {
     if holder.is_some_and(|holder| !is_at(holder, &path)) && asked.orders.in_use == InUse::Refused {
         // The text is quoted in public reports without its reason.
         return Err(ApiError::new(400, "badRequest", "External IP address is already in-use."));
+    }
+    if let Some(message) = world.violated_policy(&path).filter(|_| asked.orders.policy == Policy::Refused) {
+        return Err(ApiError::new(412, "conditionNotMet", message));
     }
     asked.check_ready(state, &path)?;
     let change = Change::AddAccessConfig {

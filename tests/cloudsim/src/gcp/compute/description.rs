@@ -58,11 +58,12 @@ impl Method {
         format!("compute.v1.{}Service.{}", upper(resource), upper(method))
     }
 
-    /// Checks query parameters: all known, all of their type, none missing.
-    pub(super) fn check_query(&self, query: &[(String, String)]) -> Result<()> {
+    /// Checks query parameters: all known (and not among the `unknown` ones), all of their type, none missing.
+    pub(super) fn check_query(&self, query: &[(String, String)], unknown: &[String]) -> Result<()> {
         let own = &self.described["parameters"];
         for (name, value) in query {
             let described = [own, &description()["parameters"]].into_iter().find_map(|known| known.get(name));
+            let described = described.filter(|_| !unknown.contains(name));
             let Some(described) = described.filter(|described| described["location"] == "query") else {
                 let message = format!(
                     "Invalid JSON payload received. Unknown name \"{name}\": Cannot bind query parameter. Field \

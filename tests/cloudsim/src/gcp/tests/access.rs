@@ -190,3 +190,12 @@ fn a_shared_network_belongs_to_its_host() {
     let hop = sim.world().next_hop_of(ROUTED_VIP);
     assert_eq!(hop.as_deref(), Some(VM_A));
 }
+
+#[test]
+fn nothing_is_answered_where_the_api_is_switched_off() {
+    let sim = article();
+    sim.change(|world| world.api_is_off = true);
+    let refused = compute(&sim, "GET", &at(VM_A), None);
+    assert_eq!((refused.outcome(), detail(&refused)), ((403, "accessNotConfigured".into()), "SERVICE_DISABLED".into()));
+    assert!(refused.message().starts_with("Compute Engine API has not been used in project 123456789012 before"));
+}

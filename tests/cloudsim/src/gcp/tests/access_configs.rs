@@ -1,6 +1,6 @@
 //! Public addresses on network interfaces.
 
-use super::super::InUse;
+use super::super::{InUse, Policy};
 use super::*;
 
 fn vip_config() -> Value {
@@ -90,4 +90,21 @@ fn without_an_address_there_is_an_ephemeral_one() {
     assert_eq!(configs[0]["name"], "External NAT");
     assert_ne!(configs[0]["natIP"], configs[1]["natIP"]);
     assert_eq!(sim.world().public_holder_of(PUBLIC_IP), None);
+}
+
+#[test]
+fn a_policy_of_the_organisation_says_who_may_have_a_public_address() {
+    let sim = article();
+    sim.change(|world| world.external_ip_access = Some(vec![VM_A.into()]));
+    let refused = add_config(&sim, VM_B, &vip_config());
+    assert_eq!(refused.outcome(), (412, "conditionNotMet".into()));
+    let start =
+        "Constraint constraints/compute.vmExternalIpAccess violated for project 123456789012. Add instance projects/";
+    assert!(refused.message().starts_with(start), "{refused:?}");
+    sim.operations().policy(Policy::Failed);
+    let accepted = add_config(&sim, VM_B, &vip_config());
+    assert_eq!((accepted.status, look(&sim, &accepted).failure()), (200, "CONDITION_NOT_MET".into()));
+    assert_eq!(sim.world().public_holder_of(PUBLIC_IP), None);
+    let allowed = add_config(&sim, VM_A, &vip_config());
+    assert_eq!(look(&sim, &allowed).failure(), "");
 }

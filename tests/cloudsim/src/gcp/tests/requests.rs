@@ -51,6 +51,12 @@ fn what_every_call_takes_is_taken() {
     let query = "alt=json&prettyPrint=false&fields=name,networkInterfaces&quotaUser=me&%24alt=json";
     assert_eq!(compute(&sim, "GET", &format!("{}?{query}", at(VM_A)), None).status, 200);
     assert_eq!(compute(&sim, "GET", "aggregated/instances?returnPartialSuccess=true", None).status, 200);
+    // A Compute Engine that follows the discovery document to the letter.
+    sim.change(|world| world.unknown_parameters.push("returnPartialSuccess".into()));
+    let unknown = compute(&sim, "GET", "aggregated/instances?returnPartialSuccess=true", None);
+    assert_eq!(unknown.outcome(), bad("badRequest"));
+    assert!(unknown.message().contains("Unknown name \"returnPartialSuccess\""), "{unknown:?}");
+    sim.change(|world| world.unknown_parameters.clear());
     let null = json!({ "fingerprint": nic(&sim, VM_A)["fingerprint"], "aliasIpRanges": null, "name": "nic0" });
     assert_eq!(update(&sim, VM_A, &null).outcome(), ok());
     assert_eq!(sim.world(), World::article());
