@@ -156,6 +156,10 @@ fn a_passing_failure_is_tried_again() {
         let sim = Simulator::start(World::article());
         sim.operations().fail_next(vm, "INTERNAL_ERROR", "Internal error. Please try again.");
         assert_outcome(&Member::b(&sim).hook(), "moved");
+        // Under a fingerprint this is a race, also where only the operation tells.
+        let sim = Simulator::start(World::article());
+        sim.operations().fail_next(vm, "CONDITION_NOT_MET", "Invalid fingerprint.");
+        assert_outcome(&Member::b(&sim).hook(), "moved");
     }
 }
 

@@ -1,9 +1,9 @@
 //! The public address that goes with the VIP.
 
 use super::{Member, common::*, writes};
-use cloudsim::gcp::{PUBLIC_ADDRESS, PUBLIC_IP, Simulator, VIP, VM_A, VM_B, World, ZONE_A};
+use cloudsim::gcp::{PUBLIC_ADDRESS, PUBLIC_IP, Policy, Simulator, VIP, VM_A, VM_B, World, ZONE_A};
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 fn public() -> Value {
     json!({ "gcp": { "publicIp": PUBLIC_IP } })
@@ -100,6 +100,34 @@ fn one_that_cannot_come_does_not_hold_the_private_address_back() {
         let report = Member::b(&sim).with(json!({ "gcp": { "publicIp": name } })).hook();
         assert_error(&report, "partial", code);
         assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(VM_B), "{report:#}");
+    }
+}
+
+/// A 412 is a race only where the call carried a fingerprint: this one stays until somebody changes the policy.
+#[test]
+fn a_policy_of_the_organisation_is_denied_and_not_repeated() {
+    let worlds: [fn() -> World; 2] = [World::article, World::article_with_public_ip];
+    for (policy, is_with_the_peer) in
+        [(Policy::Refused, false), (Policy::Failed, false), (Policy::Refused, true), (Policy::Failed, true)]
+    {
+        let mut world = worlds[usize::from(is_with_the_peer)]();
+        world.external_ip_access = Some(vec![VM_A.into()]);
+        let sim = Simulator::start(world);
+        sim.operations().policy(policy);
+        let begun = Instant::now();
+        let report = Member::b(&sim).with(public()).hook();
+        assert!(begun.elapsed() < Duration::from_secs(3), "{policy:?}: {:?}", begun.elapsed());
+        assert_error(&report, "partial", "denied");
+        // An address that left the peer is with nobody.
+        assert_eq!(report["retry"], is_with_the_peer, "{report:#}");
+        assert_message(&report, "constraints/compute.vmExternalIpAccess");
+        let remedy = report["error"]["remedy"].as_str().expect("a remedy");
+        for part in ["administrator of the organisation", "constraints/compute.vmExternalIpAccess", "`publicIp`"] {
+            assert!(remedy.contains(part), "no {part:?} in {remedy:?}");
+        }
+        assert_eq!(held_by(&sim), (Some(VM_B.to_owned()), None));
+        let attempts = writes(&sim).into_iter().filter(|write| write.starts_with("POST addAccessConfig")).count();
+        assert_eq!(attempts, 1, "{policy:?}: {:?}", writes(&sim));
     }
 }
 

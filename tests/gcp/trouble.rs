@@ -96,6 +96,32 @@ fn a_list_that_fails_is_asked_for_without_the_zones_that_do_not_answer() {
     assert_eq!(lists, [false, true]);
 }
 
+#[test]
+fn an_api_that_is_switched_off_is_denied_and_the_remedy_switches_it_on() {
+    let mut world = World::article();
+    world.api_is_off = true;
+    let sim = Simulator::start(world);
+    let report = Member::b(&sim).hook();
+    assert_error(&report, "not_moved", "denied");
+    let remedy = report["error"]["remedy"].as_str().expect("a remedy");
+    assert!(remedy.contains("gcloud services enable compute.googleapis.com"), "{remedy}");
+    assert!(!remedy.contains("permission") && report["retry"] == false, "{report:#}");
+}
+
+/// What Google does not explain, a remedy does not explain either.
+#[test]
+fn a_refusal_of_an_unknown_cause_claims_no_cause() {
+    for (status, reason, code) in [(400, "failedPrecondition", "unexpected"), (403, "forbidden", "denied")] {
+        let sim = Simulator::start(World::article());
+        let refusal = Fault::error(status, reason, "This cannot be done now.");
+        sim.faults().on(Rule::always("compute", "PATCH updateNetworkInterface", refusal));
+        let report = Member::b(&sim).hook();
+        assert_error(&report, "not_moved", code);
+        let remedy = report["error"]["remedy"].as_str().expect("a remedy");
+        assert!(!remedy.contains("correct the address") && !remedy.starts_with("give"), "{remedy}");
+    }
+}
+
 /// A peer that cannot even be read does not hold up a move that does not need it; where the VIP may be with it, the report
 /// says so in time, and the next call carries on.
 #[test]

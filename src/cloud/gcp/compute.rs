@@ -4,7 +4,7 @@
 //! `requestId`, under which the server makes it once, however often it is sent.
 
 use super::{
-    error,
+    error::{self, Bound},
     metadata::Metadata,
     operation::{Operation, Running, name_of},
 };
@@ -163,7 +163,7 @@ impl Compute {
     ) -> Result<Value> {
         let attempt = async |token: &Secret| {
             let request = self.http.get(self.url(path)).query(query);
-            of_form(read_json(Kind::Read, &send(Kind::Read, request, token).await?)?, &has_form)
+            of_form(read_json(&send(Kind::Read, request, token).await?)?, &has_form)
         };
         self.bearer.call_by(caller, Kind::Read, &format!("compute:{call}"), target, attempt).await
     }
@@ -180,7 +180,7 @@ impl Compute {
             let url = self.url(&format!("projects/{project}/aggregated/instances"));
             let answer = send(Kind::Read, self.http.get(url).query(&query), token).await?;
             // Every zone has its entry, also one without results.
-            of_form(read_json(Kind::Read, &answer)?, |body| body.get("items").is_some_and(Value::is_object))
+            of_form(read_json(&answer)?, |body| body.get("items").is_some_and(Value::is_object))
         };
         self.bearer.call(Kind::Read, "compute:instances.aggregatedList", names, attempt).await
     }
@@ -190,7 +190,7 @@ impl Compute {
         let url = self.url(&format!("{}/{verb}", path.as_str()));
         let attempt = async |token: &Secret| {
             let request = self.http.post(&url).json(body);
-            read_json(Kind::Read, &send(Kind::Read, request, token).await?)
+            read_json(&send(Kind::Read, request, token).await?)
         };
         self.bearer.call(Kind::Read, &format!("compute:{call}"), path.name(), attempt).await
     }
@@ -201,6 +201,7 @@ impl Compute {
         let Request { call, method, on, to, mut query, body } = request;
         query.push(("requestId", uuid::Uuid::new_v4().to_string()));
         let url = self.url(&to);
+        let bound = Bound::of(body.as_ref());
         let attempt = async |token: &Secret| {
             let mut request = self.http.request(method.clone(), &url).query(&query);
             request = match &body {
@@ -208,7 +209,7 @@ impl Compute {
                 // Without a length of its own a body that is empty is refused on the way.
                 None => request.header("Content-Length", "0"),
             };
-            read_json(Kind::Change, &send(Kind::Change, request, token).await?)
+            answer_of(Kind::Change, &send(Kind::Change, request, token).await?, bound)
         };
         let begun = Instant::now();
         let name = format!("compute:{call}");
@@ -227,7 +228,7 @@ impl Compute {
                 .with(|details| details.maybe_done = true));
         };
         let path = format!("{}/operations/{operation}", on.scope());
-        Ok(Operation { path, body, call, on: on.name().to_owned(), is_earlier: false })
+        Ok(Operation { path, body, call, on: on.name().to_owned(), bound, is_earlier: false })
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -277,11 +278,15 @@ pub fn not_understood(body: &Value) -> Error {
     Error::impostor(Code::Unexpected, format!("the answer is not understood: {shown}"), NAME)
 }
 
-pub fn read_json(kind: Kind, answer: &Answer) -> Result<Value> {
+pub fn read_json(answer: &Answer) -> Result<Value> {
+    answer_of(Kind::Read, answer, Bound::ToNothing)
+}
+
+fn answer_of(kind: Kind, answer: &Answer, bound: Bound) -> Result<Value> {
     if answer.is_success() {
         return answer.json(kind, NAME);
     }
-    Err(error::explain(answer.status, &answer.body, answer.retry_after()))
+    Err(error::explain(answer.status, &answer.body, answer.retry_after(), bound))
 }
 
 #[cfg(test)]

@@ -2,49 +2,59 @@
 //!
 //! Sources: "Troubleshooting API errors" and "Rate quotas" (Compute Engine documentation): `rateLimitExceeded` is a 403 like a
 //! missing permission, and only its reason tells; the codes of operations as the discovery document and users report them
-//! (f5-google-gdm-templates#78 for an address in use).
+//! (f5-google-gdm-templates#78 for an address in use). A 412 is a lost race or a policy of the organisation
+//! (gardener/gardener-extension-provider-gcp#415; in an operation: 2i2c-org/infrastructure#489).
 
 use crate::error::{Code, Error};
 use serde_json::Value;
 use std::time::Duration;
 
+/// What a call is bound to. Only a call that carries a fingerprint can lose a race with `conditionNotMet`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bound {
+    ToFingerprint,
+    ToNothing,
+}
+
+impl Bound {
+    pub fn of(body: Option<&Value>) -> Self {
+        if body.is_some_and(|body| body.get("fingerprint").is_some()) { Bound::ToFingerprint } else { Bound::ToNothing }
+    }
+}
+
 /// An answer that is no success.
-pub fn explain(status: u16, body: &[u8], retry_after: Option<Duration>) -> Error {
+pub fn explain(status: u16, body: &[u8], retry_after: Option<Duration>, bound: Bound) -> Error {
     let body: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
     let error = body.get("error").unwrap_or(&Value::Null);
     let text = |at: &str| error.pointer(at).and_then(Value::as_str).unwrap_or_default();
     let (message, reason) = (text("/message"), text("/errors/0/reason"));
-    let lacks_scope = reason == "insufficientPermissions"
-        || details(error).any(|detail| detail.get("reason") == Some(&Value::from("ACCESS_TOKEN_SCOPE_INSUFFICIENT")));
-    let code = meaning(status, reason, message);
+    let has_detail = |reason: &str| details(error).any(|detail| detail.get("reason") == Some(&Value::from(reason)));
+    let meant = match policy(error, message).filter(|_| matches!(status, 400 | 403 | 412)) {
+        Some(policy) => Meant::forbidden_by(policy),
+        None if status == 412 => Meant::unmet(bound),
+        None if status == 403 && (reason == "accessNotConfigured" || has_detail("SERVICE_DISABLED")) => {
+            Meant::told(Code::Denied, SWITCHED_OFF)
+        }
+        None if reason == "insufficientPermissions" || has_detail("ACCESS_TOKEN_SCOPE_INSUFFICIENT") => {
+            Meant::told(Code::Denied, SCOPE)
+        }
+        None => Meant::usual(meaning(status, reason, message), message),
+    };
     let shown = match (reason, message) {
         ("", "") => format!("HTTP {status}"),
         (reason, "") => reason.to_owned(),
         ("", message) => message.to_owned(),
         (reason, message) => format!("{reason}: {message}"),
     };
-    let remedy = if lacks_scope { SCOPE } else { remedy(code) };
-    Error::new(code, shown, remedy).with(|details| {
+    meant.into_error(shown).with(|details| {
         details.http_status = Some(status);
         details.cloud_code = Some(reason.to_owned()).filter(|reason| !reason.is_empty());
         details.retry_after = retry_after;
-        details.race = status == 412;
-        if details.race {
-            details.remedy = RACE.into();
-        }
     })
 }
 
-const RACE: &str = "somebody else changes the same VM at the same time; call again";
-const SCOPE: &str = "the VM's access scopes leave Compute Engine out, whatever roles its service account has: stop the VM, give it \
-    the scope cloud-platform (gcloud compute instances set-service-account --scopes=cloud-platform), start it";
-
-fn details(error: &Value) -> impl Iterator<Item = &Value> {
-    error.get("details").and_then(Value::as_array).into_iter().flatten()
-}
-
 /// The error of an operation that is over. `None`: it went well.
-pub fn of_operation(operation: &Value) -> Option<Error> {
+pub fn of_operation(operation: &Value, bound: Bound) -> Option<Error> {
     let first = operation.pointer("/error/errors/0");
     let status = operation.get("httpErrorStatusCode").and_then(Value::as_u64);
     if first.is_none() && operation.get("error").is_none() && status.is_none() {
@@ -53,11 +63,94 @@ pub fn of_operation(operation: &Value) -> Option<Error> {
     let text = |key: &str| first.and_then(|error| error.get(key)?.as_str()).unwrap_or_default();
     let (name, message) = (text("code"), text("message"));
     let status = status.and_then(|status| u16::try_from(status).ok());
-    let code = match name {
-        "IP_IN_USE_BY_ANOTHER_RESOURCE"
-        | "RESOURCE_IN_USE_BY_ANOTHER_RESOURCE"
-        | "CONDITION_NOT_MET"
-        | "RESOURCE_ALREADY_EXISTS" => Code::Conflict,
+    let meant = match (policy(operation.get("error").unwrap_or(&Value::Null), message), name) {
+        (Some(policy), _) => Meant::forbidden_by(policy),
+        (None, "CONDITION_NOT_MET") => Meant::unmet(bound),
+        (None, "") if status == Some(412) => Meant::unmet(bound),
+        (None, name) => Meant::usual(meaning_in_operation(name, status, message), message),
+    };
+    let shown = if name.is_empty() { "the operation failed" } else { name };
+    Some(meant.into_error(format!("{shown}: {message}")).with(|details| {
+        details.cloud_code = Some(name.to_owned()).filter(|name| !name.is_empty());
+        details.http_status = status;
+    }))
+}
+
+/// What an error comes to.
+struct Meant {
+    code: Code,
+    remedy: String,
+    race: bool,
+}
+
+impl Meant {
+    fn told(code: Code, remedy: impl Into<String>) -> Self {
+        Meant { code, remedy: remedy.into(), race: false }
+    }
+
+    fn usual(code: Code, message: &str) -> Self {
+        Meant::told(code, remedy(code, message))
+    }
+
+    /// A precondition that does not hold.
+    fn unmet(bound: Bound) -> Self {
+        match bound {
+            Bound::ToFingerprint => Meant { race: true, ..Meant::told(Code::Conflict, RACE) },
+            Bound::ToNothing => Meant::told(Code::Denied, UNMET),
+        }
+    }
+
+    fn forbidden_by(policy: &str) -> Self {
+        let without = if policy.ends_with("vmExternalIpAccess") {
+            ", or `publicIp` has to go from the configuration"
+        } else {
+            ""
+        };
+        let remedy = format!(
+            "the administrator of the organisation has to allow this for every member's VM in the organisation policy \
+             {policy}{without}; a repeat does not help before"
+        );
+        Meant::told(Code::Denied, remedy)
+    }
+
+    fn into_error(self, message: String) -> Error {
+        Error::new(self.code, message, self.remedy).with(|details| details.race = self.race)
+    }
+}
+
+const RACE: &str = "somebody else changes the same VM at the same time; call again";
+const UNMET: &str = "a condition that the message names does not hold; if it is a policy of the organisation, its \
+    administrator has to change it";
+const SCOPE: &str = "the VM's access scopes leave Compute Engine out, whatever roles its service account has: stop the VM, give it \
+    the scope cloud-platform (gcloud compute instances set-service-account --scopes=cloud-platform), start it";
+const SWITCHED_OFF: &str = "switch the Compute Engine API on in the project (gcloud services enable compute.googleapis.com), \
+    and wait a few minutes";
+
+fn details(error: &Value) -> impl Iterator<Item = &Value> {
+    error.get("details").and_then(Value::as_array).into_iter().flatten()
+}
+
+/// The organisation policy that an error names, for example `constraints/compute.vmExternalIpAccess`. One answer may name
+/// several (fortinet/fortigate-terraform-deploy#34): the first counts.
+fn policy<'a>(error: &'a Value, message: &'a str) -> Option<&'a str> {
+    let entries = error.get("errors").and_then(Value::as_array).into_iter().flatten();
+    let texts = entries.filter_map(|entry| entry.get("message").and_then(Value::as_str));
+    let outside = |character: char| !(character.is_ascii_alphanumeric() || "./_-".contains(character));
+    let words = [message].into_iter().chain(texts).flat_map(move |text| text.split(outside));
+    let mut words = words.map(|word| word.trim_end_matches('.'));
+    // "Creating and managing custom constraints": the organisation's own ones begin with the second word.
+    words.find(|word| {
+        ["constraints/", "customConstraints/"]
+            .iter()
+            .any(|start| word.strip_prefix(start).is_some_and(|name| !name.is_empty()))
+    })
+}
+
+fn meaning_in_operation(name: &str, status: Option<u16>, message: &str) -> Code {
+    match name {
+        "IP_IN_USE_BY_ANOTHER_RESOURCE" | "RESOURCE_IN_USE_BY_ANOTHER_RESOURCE" | "RESOURCE_ALREADY_EXISTS" => {
+            Code::Conflict
+        }
         "RESOURCE_NOT_READY"
         | "RESOURCE_OPERATION_RATE_EXCEEDED"
         | "INTERNAL"
@@ -68,19 +161,9 @@ pub fn of_operation(operation: &Value) -> Option<Error> {
         "RESOURCE_NOT_FOUND" => Code::NotFound,
         "PERMISSIONS_ERROR" | "FORBIDDEN" => Code::Denied,
         name if name.contains("QUOTA") || name.contains("LIMIT_EXCEEDED") => Code::LimitExceeded,
-        name if name.starts_with("INVALID") || name == "BAD_REQUEST" => Code::InvalidConfig,
+        name if name.starts_with("INVALID") => meaning(400, "invalid", message),
         _ => meaning(status.unwrap_or(400), "", message),
-    };
-    let shown = if name.is_empty() { "the operation failed" } else { name };
-    let error = Error::new(code, format!("{shown}: {message}"), remedy(code)).with(|details| {
-        details.cloud_code = Some(name.to_owned()).filter(|name| !name.is_empty());
-        details.http_status = status;
-        details.race = name == "CONDITION_NOT_MET";
-        if details.race {
-            details.remedy = RACE.into();
-        }
-    });
-    Some(error)
+    }
 }
 
 fn meaning(status: u16, reason: &str, message: &str) -> Code {
@@ -91,28 +174,39 @@ fn meaning(status: u16, reason: &str, message: &str) -> Code {
         (403, "quotaExceeded") => Code::LimitExceeded,
         (403, _) => Code::Denied,
         (404, _) => Code::NotFound,
-        (409 | 412, _) => Code::Conflict,
+        (409, _) => Code::Conflict,
         (400, "resourceNotReady") => Code::Unavailable,
         (400, "resourceInUseByAnotherResource") => Code::Conflict,
         (400, _) if says("already in-use") || says("already being used") || says("at most one access config") => {
             Code::Conflict
         }
         (400, _) if says("is not ready") => Code::Unavailable,
-        (400, _) => Code::InvalidConfig,
+        (400, _) if says("unknown zone") => Code::NotFound,
+        // A value that Google refuses comes from the configuration.
+        (400, "invalid") => Code::InvalidConfig,
+        (400, _) if says("invalid value for field") => Code::InvalidConfig,
         (408 | 500..=599, _) => Code::Unavailable,
         _ => Code::Unexpected,
     }
 }
 
-fn remedy(code: Code) -> &'static str {
+fn remedy(code: Code, message: &str) -> &'static str {
+    let says = |text: &str| message.to_ascii_lowercase().contains(text);
     match code {
-        Code::Denied => {
+        Code::Denied if says("permission") => {
             "give this VM's service account the permission that the message names (docs/install-gcp.md has the whole role)"
+        }
+        // "Troubleshooting VPC Service Controls".
+        Code::Denied if says("organization's policy") => {
+            "the administrator of the organisation has to let this VM through its VPC Service Controls"
+        }
+        Code::Denied => {
+            "the message says why Google refuses this; ask the administrator of the project or the organisation"
         }
         Code::Unauthenticated => "see that the VM has a service account and that its clock is right",
         Code::NotFound => "correct the name, the zone or the project in the configuration",
         Code::Conflict => "look at who uses the address now",
-        Code::InvalidConfig => "correct the address or the name in the configuration",
+        Code::InvalidConfig => "correct the value that the message names, where it stands in the configuration",
         Code::LimitExceeded => "raise the quota of the project, or remove what is no longer used",
         Code::Throttled => "too many calls in this project; call again",
         Code::Unavailable => {
@@ -130,8 +224,9 @@ mod tests {
     #[test]
     fn a_403_is_a_throttle_a_missing_scope_or_a_missing_permission() {
         let answer = |reason: &str| {
-            let body = json!({ "error": { "code": 403, "message": "m", "errors": [{ "reason": reason }] } });
-            explain(403, body.to_string().as_bytes(), None)
+            let body =
+                json!({ "error": { "code": 403, "message": "Permission denied", "errors": [{ "reason": reason }] } });
+            explain(403, body.to_string().as_bytes(), None, Bound::ToNothing)
         };
         assert_eq!(answer("rateLimitExceeded").code, Code::Throttled);
         let (scope, permission) = (answer("insufficientPermissions"), answer("forbidden"));
@@ -141,6 +236,7 @@ mod tests {
 
     #[test]
     fn done_is_not_success() {
+        let of_operation = |operation: &Value| of_operation(operation, Bound::ToFingerprint);
         assert!(of_operation(&json!({ "status": "DONE" })).is_none());
         for (code, meaning) in [
             ("IP_IN_USE_BY_ANOTHER_RESOURCE", Code::Conflict),
@@ -156,5 +252,73 @@ mod tests {
         }
         assert!(of_operation(&json!({ "status": "DONE", "httpErrorStatusCode": 503 })).is_some());
         assert!(of_operation(&json!({ "status": "DONE", "error": {} })).is_some());
+    }
+
+    fn answer(status: u16, reason: &str, message: &str, bound: Bound) -> Error {
+        let body = json!({ "error": { "message": message, "errors": [{ "reason": reason, "message": message }] } });
+        explain(status, body.to_string().as_bytes(), None, bound)
+    }
+
+    fn ended(code: &str, message: &str, bound: Bound) -> Error {
+        let operation = json!({ "status": "DONE", "error": { "errors": [{ "code": code, "message": message }] } });
+        of_operation(&operation, bound).expect("a failure")
+    }
+
+    #[test]
+    fn a_condition_that_is_not_met_is_a_race_only_under_a_fingerprint() {
+        for bound in [Bound::ToFingerprint, Bound::ToNothing] {
+            let expected = match bound {
+                Bound::ToFingerprint => (Code::Conflict, true),
+                Bound::ToNothing => (Code::Denied, false),
+            };
+            for error in [
+                answer(412, "conditionNotMet", "Invalid fingerprint.", bound),
+                ended("CONDITION_NOT_MET", "Invalid fingerprint.", bound),
+            ] {
+                assert_eq!((error.code, error.race), expected, "{bound:?}");
+            }
+        }
+        let body = |body: Value| Bound::of(Some(&body));
+        assert_eq!(body(json!({ "aliasIpRanges": [], "fingerprint": "x" })), Bound::ToFingerprint);
+        assert_eq!((body(json!({ "natIP": "x" })), Bound::of(None)), (Bound::ToNothing, Bound::ToNothing));
+    }
+
+    #[test]
+    fn an_organisation_policy_is_denied_whatever_the_call_carries() {
+        let vm = "Constraint constraints/compute.vmExternalIpAccess violated for project 1. Add instance projects/p/zones/z/\
+            instances/i to the constraint to use external IP with it.";
+        let custom = "Operation denied by custom org policies: [\"customConstraints/custom.noAlias\": \"no aliases\"].";
+        for (text, name) in
+            [(vm, "constraints/compute.vmExternalIpAccess"), (custom, "customConstraints/custom.noAlias")]
+        {
+            for bound in [Bound::ToFingerprint, Bound::ToNothing] {
+                for error in [answer(412, "conditionNotMet", text, bound), ended("CONDITION_NOT_MET", text, bound)] {
+                    assert_eq!((error.code, error.race), (Code::Denied, false), "{error:?}");
+                    assert!(error.remedy.contains(name) && error.message.contains(name), "{error:?}");
+                }
+            }
+        }
+        // Of an answer with several entries, and the policy in a later one.
+        let body = json!({ "error": { "message": "m", "errors": [{ "message": "m" }, { "message": vm }] } });
+        let error = explain(412, body.to_string().as_bytes(), None, Bound::ToNothing);
+        assert!(error.remedy.contains("constraints/compute.vmExternalIpAccess"), "{error:?}");
+    }
+
+    #[test]
+    fn a_remedy_claims_no_more_than_the_message() {
+        let plain = |status, reason: &str, message: &str| answer(status, reason, message, Bound::ToNothing);
+        assert!(plain(403, "forbidden", "Required 'compute.x' permission for 'y'").remedy.contains("permission"));
+        for (reason, message) in [("forbidden", "No."), ("accessNotConfigured", "It is disabled."), ("", "")] {
+            let error = plain(403, reason, message);
+            assert!(error.code == Code::Denied && !error.remedy.contains("permission"), "{error:?}");
+        }
+        let perimeter = plain(403, "forbidden", "Request is prohibited by organization's policy.");
+        assert!(perimeter.remedy.contains("VPC Service Controls"));
+        assert_eq!(plain(400, "badRequest", "No.").code, Code::Unexpected);
+        assert_eq!(plain(400, "invalid", "Invalid value for field 'x': 'y'.").code, Code::InvalidConfig);
+        assert_eq!(plain(400, "invalid", "Invalid value for field 'zone': 'z'. Unknown zone.").code, Code::NotFound);
+        let one = "At most one access config currently supported.";
+        assert_eq!(ended("INVALID_USAGE", one, Bound::ToNothing).code, plain(400, "badRequest", one).code);
+        assert_eq!(ended("RESOURCE_NOT_READY", "m", Bound::ToNothing).code, Code::Unavailable);
     }
 }

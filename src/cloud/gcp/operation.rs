@@ -5,7 +5,7 @@
 
 use super::{
     compute::{Compute, Path, Request, all_pages, read_json},
-    error,
+    error::{self, Bound},
     vm::text,
 };
 use crate::{
@@ -32,6 +32,7 @@ pub struct Operation {
     pub body: Value,
     pub call: &'static str,
     pub on: String,
+    pub bound: Bound,
     /// Whether it was running before this call began: what it does is not known, only what it works on.
     pub is_earlier: bool,
 }
@@ -132,6 +133,8 @@ impl Compute {
                         body: body.clone(),
                         call,
                         on: on.name().to_owned(),
+                        // How it ends is not looked at.
+                        bound: Bound::ToNothing,
                         is_earlier: true,
                     };
                     self.running.by_change.borrow_mut().insert((call, on), operation);
@@ -168,7 +171,7 @@ impl Compute {
         let mut by_waiting = true;
         loop {
             if operation.body.get("status").and_then(Value::as_str) == Some("DONE") {
-                return match error::of_operation(&operation.body) {
+                return match error::of_operation(&operation.body, operation.bound) {
                     None => Ok(()),
                     Some(error) => Err(failed(error, &what, format!("compute:{}", operation.call))),
                 };
@@ -217,7 +220,7 @@ impl Compute {
             } else {
                 self.http.get(self.url(&operation.path))
             };
-            read_json(Kind::Read, &send(Kind::Read, request, token).await?)
+            read_json(&send(Kind::Read, request, token).await?)
         };
         self.bearer.call_by(&caller, Kind::Read, "compute:operations.wait", &operation.on, attempt).await
     }
