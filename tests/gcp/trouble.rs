@@ -96,6 +96,25 @@ fn a_list_that_fails_is_asked_for_without_the_zones_that_do_not_answer() {
     assert_eq!(lists, [false, true]);
 }
 
+/// The discovery document has lost the parameter: a Compute Engine that no longer knows it is asked again without it.
+#[test]
+fn a_list_that_fails_is_asked_for_again_where_the_parameter_is_not_known() {
+    let mut world = World::article();
+    world.unknown_parameters.push("returnPartialSuccess".into());
+    let sim = Simulator::start(world);
+    let passing = Fault::error(503, "backendError", "later");
+    sim.faults().on(Rule::once("compute", "GET aggregated/instances", passing.clone()));
+    assert_outcome(&Member::b(&sim).hook(), "moved");
+    // Once refused, the parameter is not sent again.
+    sim.clear_log();
+    sim.faults().on(Rule::once("compute", "GET aggregated/instances", passing.clone()));
+    sim.faults().on(Rule { skip: 2, ..Rule::once("compute", "GET aggregated/instances", passing) });
+    assert_outcome(&Member::a(&sim).hook(), "moved");
+    let lists: Vec<u16> =
+        sim.log().iter().filter(|call| call.action == "GET aggregated/instances").map(|call| call.status).collect();
+    assert_eq!(lists, [503, 400, 503, 200]);
+}
+
 #[test]
 fn an_api_that_is_switched_off_is_denied_and_the_remedy_switches_it_on() {
     let mut world = World::article();

@@ -103,6 +103,15 @@ pub struct Request<'a> {
 /// As errors name it.
 const NAME: &str = "Compute Engine";
 
+const PARTIAL: &str = "returnPartialSuccess";
+
+/// The zones that a list over all of them is asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Zones {
+    All,
+    ThatAnswer,
+}
+
 /// A bound on the pages of a list that was filtered down to a few names.
 const MOST_PAGES: usize = 100;
 
@@ -169,16 +178,26 @@ impl Compute {
     }
 
     /// One page of a list over all zones. After a first failure it is asked for again without the zones that do not answer
-    /// (`returnPartialSuccess`), because one of them may be the very reason for this takeover.
+    /// (`returnPartialSuccess`), because one of them may be the very reason for this takeover. A server that refuses the
+    /// parameter is asked without it from then on.
     pub async fn aggregated(&self, project: &str, names: &str, filter: &str, page: &str) -> Result<Value> {
-        let tried = Cell::new(false);
-        let attempt = async |token: &Secret| {
+        let (tried, is_unknown) = (Cell::new(false), Cell::new(false));
+        let url = self.url(&format!("projects/{project}/aggregated/instances"));
+        let ask = async |zones: Zones, token: &Secret| {
             let mut query = page_of(filter, page);
-            if tried.replace(true) {
-                query.push(("returnPartialSuccess", "true"));
+            if zones == Zones::ThatAnswer {
+                query.push((PARTIAL, "true"));
             }
-            let url = self.url(&format!("projects/{project}/aggregated/instances"));
-            let answer = send(Kind::Read, self.http.get(url).query(&query), token).await?;
+            send(Kind::Read, self.http.get(&url).query(&query), token).await
+        };
+        let attempt = async |token: &Secret| {
+            let zones = if tried.replace(true) && !is_unknown.get() { Zones::ThatAnswer } else { Zones::All };
+            let mut answer = ask(zones, token).await?;
+            // The discovery document (20261106) has lost the parameter.
+            if answer.status == 400 && String::from_utf8_lossy(&answer.body).contains(PARTIAL) {
+                is_unknown.set(true);
+                answer = ask(Zones::All, token).await?;
+            }
             // Every zone has its entry, also one without results.
             of_form(read_json(&answer)?, |body| body.get("items").is_some_and(Value::is_object))
         };
