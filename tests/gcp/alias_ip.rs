@@ -130,6 +130,21 @@ fn a_change_in_between_leads_to_a_new_look() {
     assert_eq!(refused, 1);
 }
 
+/// The refusal sets a part aside only while no listed member is seen to hold it.
+#[test]
+fn a_peer_that_takes_it_between_our_look_and_our_write_is_a_holder_like_any_other() {
+    const SECOND: &str = "10.0.0.240/32";
+    for vips in [json!(VIP), json!([VIP, SECOND])] {
+        let mut world = World::article();
+        world.unplace_alias(VIP);
+        let sim = Simulator::start(world);
+        sim.faults().before(PATCH, 1, Box::new(|world| world.place_alias(VIP, VM_A, None)));
+        assert_outcome(&Member::b(&sim).with(json!({ "vip": vips })).hook(), "moved");
+        assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(VM_B));
+        assert_eq!(sim.world().aliases(VM_A), [OTHER_ALIAS_A]);
+    }
+}
+
 #[test]
 fn a_stranger_that_has_it_is_a_conflict_and_nothing_changes() {
     let mut world = World::article();

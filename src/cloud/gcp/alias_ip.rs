@@ -190,9 +190,16 @@ fn new_entry(gcp: &Gcp, seen: &Seen, vip: &Vip) -> Value {
 
 /// Whether this one VIP may come here. What stands in its way does not hold the others up.
 fn may_be_taken(gcp: &Gcp, here: &Here, seen: &Seen, own: &Vm, interface: &Value, vip: &Vip) -> Result<()> {
-    gcp.set_aside.allows(&private_part(gcp, vip))?;
     let number = gcp.config.network_interface;
     let wanted = vip.destination();
+    if let Err(error) = gcp.set_aside.allows(&private_part(gcp, vip)) {
+        // A listed member may have taken an address that was in use between our look and our write: it is a holder like any
+        // other.
+        let shows_it = |vm: &Vm| vm.interface(number).is_some_and(|nic| entry_with(nic, wanted).is_some());
+        if error.code != Code::Conflict || !seen.members.vms.iter().any(shows_it) {
+            return Err(error);
+        }
+    }
     if wanted.addr().is_ipv6() {
         return Err(Error::new(
             Code::Unsupported,
