@@ -1,7 +1,7 @@
 //! The public address that goes with the VIP.
 
 use super::{Member, common::*, writes};
-use cloudsim::gcp::{PUBLIC_ADDRESS, PUBLIC_IP, Policy, Simulator, VIP, VM_A, VM_B, World, ZONE_A};
+use cloudsim::gcp::{PUBLIC_ADDRESS, PUBLIC_IP, Policy, Simulator, VIP, VM_A, VM_B, World, ZONE_A, ZONE_B};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -129,6 +129,98 @@ fn a_policy_of_the_organisation_is_denied_and_not_repeated() {
         let attempts = writes(&sim).into_iter().filter(|write| write.starts_with("POST addAccessConfig")).count();
         assert_eq!(attempts, 1, "{policy:?}: {:?}", writes(&sim));
     }
+}
+
+/// The VMs and the address are read side by side. While the address moves, one read may be older than the other.
+#[test]
+fn an_address_whose_listed_user_does_not_show_it_is_taken() {
+    for own_config in [None, Some("external-nat")] {
+        let mut world = World::article_with_public_ip();
+        if let Some(name) = own_config {
+            world.set_access_config(VM_B, name, None);
+        }
+        let sim = Simulator::start(world);
+        // The first member gives the address up between the two reads: the VMs are read late.
+        let passing = cloudsim::Fault::error(503, "backendError", "later");
+        sim.faults().on(cloudsim::Rule::once("compute", "GET aggregated/instances", passing));
+        sim.faults().after("GET addresses", 1, Box::new(|world| world.remove_access_configs(VM_A)));
+        let replace = json!({ "gcp": { "replaceAccessConfig": true } });
+        let report = Member::b(&sim).with(public()).with(replace.clone()).hook();
+        if own_config.is_none() {
+            assert_outcome(&report, "moved");
+        } else {
+            // No access config of this member goes on the word of reads that contradict each other.
+            assert_error(&report, "partial", "unavailable");
+            assert_message(&report, VM_A);
+            assert_eq!((&report["retry"], sim.world().access_configs(VM_B).len()), (&json!(true), 1), "{report:#}");
+            assert_outcome(&Member::b(&sim).with(public()).with(replace).hook(), "moved");
+        }
+        assert_eq!(held_by(&sim), both(VM_B));
+    }
+}
+
+#[test]
+fn reads_that_contradict_each_other_tell_no_holder() {
+    let mut world = World::article_with_public_ip();
+    world.place_alias(VIP, VM_B, None);
+    let sim = Simulator::start(world);
+    let passing = cloudsim::Fault::error(503, "backendError", "later");
+    sim.faults().on(cloudsim::Rule::once("compute", "GET aggregated/instances", passing));
+    sim.faults().after("GET addresses", 1, Box::new(|world| world.remove_access_configs(VM_A)));
+    let report = Member::b(&sim).with(public()).status();
+    assert_outcome(&report, "unknown");
+}
+
+#[test]
+fn another_interface_is_named_where_it_was_seen_to_have_the_address() {
+    let mut world = World::article_with_public_ip();
+    let interfaces = world.instance_mut(VM_A).expect("there")["networkInterfaces"].as_array_mut().expect("a list");
+    let mut second = interfaces[0].clone();
+    interfaces[0].as_object_mut().expect("an object").remove("accessConfigs");
+    second["name"] = json!("nic1");
+    second["networkIP"] = json!("10.0.0.53");
+    second.as_object_mut().expect("an object").remove("aliasIpRanges");
+    interfaces.push(second);
+    let sim = Simulator::start(world);
+    let report = Member::b(&sim).with(public()).hook();
+    assert_error(&report, "partial", "conflict");
+    assert_message(&report, &format!("used by {VM_A} on nic1"));
+    assert_eq!(held_by(&sim), (Some(VM_B.to_owned()), Some(VM_A.to_owned())));
+}
+
+/// A member that could not be asked is listed all the same.
+#[test]
+fn a_silent_member_that_uses_it_is_no_stranger() {
+    let mut world = World::article_with_public_ip();
+    world.place_alias(VIP, VM_B, None);
+    let sim = Simulator::start(world);
+    let away = cloudsim::Fault::error(503, "backendError", "the zone is away");
+    sim.faults().on(cloudsim::Rule { target: Some(VM_A), ..cloudsim::Rule::always("compute", "GET instances", away) });
+    let placed = [(VM_A, ZONE_A), (VM_B, ZONE_B)].map(|(vm, zone)| format!("zones/{zone}/instances/{vm}"));
+    let zones = json!({ "deadlineSeconds": 3, "gcp": { "instances": placed } });
+    let report = Member::b(&sim).with(public()).with(zones).hook();
+    assert_error(&report, "partial", "unavailable");
+    assert_message(&report, &format!("{VM_A} could not be asked"));
+}
+
+#[test]
+fn two_members_that_both_show_it_are_never_counted_as_this_one() {
+    let mut world = World::article_with_public_ip();
+    world.place_alias(VIP, VM_B, None);
+    let config = world.access_configs(VM_A)[0].clone();
+    world.instance_mut(VM_B).expect("there")["networkInterfaces"][0]["accessConfigs"] = json!([config]);
+    let sim = Simulator::start(world);
+    for order in [[VM_A, VM_B], [VM_B, VM_A]] {
+        let report = Member::b(&sim).with(public()).with(json!({ "gcp": { "instances": order } })).status();
+        assert_outcome(&report, "split");
+        let part =
+            report["parts"].as_array().expect("parts").iter().find(|part| part["part"] == "public ip isc-mirror");
+        let holders = part.expect("the public part")["after"].as_str().unwrap_or_default();
+        assert!(holders.contains(VM_A) && holders.contains(VM_B), "{report:#}");
+    }
+    assert_outcome(&Member::b(&sim).with(public()).hook(), "moved");
+    assert_eq!(held_by(&sim), both(VM_B));
+    assert!(sim.world().access_configs(VM_A).is_empty());
 }
 
 #[test]

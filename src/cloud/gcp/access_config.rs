@@ -9,10 +9,14 @@ use super::{
     Change, Gcp, Here,
     alias_ip::Seen,
     compute::{Compute, Path, Request},
+    members::Members,
     vm::{Vm, access_configs, text},
 };
 use crate::{
-    cloud::{After, Effect, Need, Plan, Step, peers::share},
+    cloud::{
+        After, Effect, Need, Plan, Step,
+        peers::{Silent, several, share},
+    },
     error::{Code, Error, Result},
     report::{CheckItem, Verdict},
     vip::{Holder, Part, PartId, Vip},
@@ -70,9 +74,13 @@ pub async fn look(gcp: &Gcp, compute: &Compute, here: &Here) -> Result<Option<Ad
     }
 }
 
-/// The access config that carries this address.
+/// The access config of the configured interface that carries this address.
 fn config_with<'a>(vm: &'a Vm, number: usize, ip: &str) -> Option<&'a Value> {
-    access_configs(vm.interface(number)?).iter().find(|config| text(config, "natIP") == ip)
+    with_ip(vm.interface(number)?, ip)
+}
+
+fn with_ip<'a>(interface: &'a Value, ip: &str) -> Option<&'a Value> {
+    access_configs(interface).iter().find(|config| text(config, "natIP") == ip)
 }
 
 pub fn placement(gcp: &Gcp, seen: &Seen) -> Option<Part> {
@@ -81,21 +89,62 @@ pub fn placement(gcp: &Gcp, seen: &Seen) -> Option<Part> {
     let id = part_of(gcp, vip)?;
     let Some(ip) = address.ip() else { return Some(Part { id, holder: Holder::Unknown }) };
     let number = gcp.config.network_interface;
-    let holder = match seen.members.vms.iter().find(|vm| config_with(vm, number, ip).is_some()) {
-        Some(vm) if vm.own => Holder::ThisMember,
-        Some(vm) => Holder::Other(vm.name().to_owned()),
-        None => match user(address) {
-            Some(user) => Holder::Other(user.to_owned()),
-            None => Holder::Nobody,
+    let with: Vec<&Vm> = seen.members.vms.iter().filter(|vm| config_with(vm, number, ip).is_some()).collect();
+    let holder = match with.as_slice() {
+        [] => match claim(&seen.members, address, ip) {
+            Claim::Unused => Holder::Nobody,
+            Claim::Contradicted { .. } => Holder::Unknown,
+            Claim::Elsewhere { user, .. } | Claim::Unlisted { user } => Holder::Other(user.to_owned()),
+            Claim::Unasked { silent } => Holder::Other(silent.name.clone()),
         },
+        [vm] if vm.own => Holder::ThisMember,
+        [vm] => Holder::Other(vm.name().to_owned()),
+        vms => several(vms.iter().map(|vm| vm.name()), vms.iter().any(|vm| vm.own)),
     };
     Some(Part { id, holder })
 }
 
-/// Who uses the address, as the address itself tells it.
-fn user(address: &Address) -> Option<&str> {
-    let body = address.read.as_ref().ok()?;
-    body.pointer("/users/0")?.as_str()?.rsplit('/').next()
+/// What the address says of its user where no member's configured interface shows it. Address and VMs are read side by
+/// side, at different moments, so one of these reads may be older than a move.
+enum Claim<'a> {
+    Unused,
+    /// A member was seen to have it on another interface.
+    Elsewhere {
+        user: &'a str,
+        nic: &'a str,
+    },
+    /// The member was read and does not show the address, or is gone: only another look tells.
+    Contradicted {
+        user: &'a str,
+    },
+    /// The member could not be asked.
+    Unasked {
+        silent: &'a Silent,
+    },
+    /// Something that is not in `gcp.instances`.
+    Unlisted {
+        user: &'a str,
+    },
+}
+
+fn claim<'a>(members: &'a Members, address: &'a Address, ip: &str) -> Claim<'a> {
+    let users = address.read.as_ref().ok().and_then(|body| body.pointer("/users/0"));
+    let Some(link) = users.and_then(Value::as_str) else { return Claim::Unused };
+    let user = link.rsplit('/').next().unwrap_or(link);
+    if !link.contains("/instances/") {
+        return Claim::Unlisted { user };
+    }
+    if let Some(vm) =
+        members.vms.iter().find(|vm| link.ends_with(&format!("/zones/{}/instances/{}", vm.zone, vm.name())))
+    {
+        let nic = vm.interfaces().iter().find(|nic| with_ip(nic, ip).is_some());
+        return nic.map_or(Claim::Contradicted { user }, |nic| Claim::Elsewhere { user, nic: text(nic, "name") });
+    }
+    if let Some(silent) = members.silent.iter().find(|silent| silent.name == user) {
+        return Claim::Unasked { silent };
+    }
+    let is_gone = members.missing.iter().any(|missing| link.ends_with(&format!("/{missing}")));
+    if is_gone { Claim::Contradicted { user } } else { Claim::Unlisted { user } }
 }
 
 /// The steps that bring the address here, beside those that bring the VIP.
@@ -110,21 +159,24 @@ pub fn plan_hold(gcp: &Gcp, seen: &Seen, own: &Vm, interface: &Value, coming: &[
             return;
         }
     };
-    if config_with(own, number, ip).is_some() {
-        return;
-    }
+    let is_here = config_with(own, number, ip).is_some();
     // Steps on one machine stand in a row: the one that is already planned for it goes first.
     let on = |plan: &Plan<Change>, vm: &Vm| -> Vec<usize> {
         let steps = plan.steps.iter().enumerate();
         steps.filter(|(_, step)| step.change.vm() == Some(&vm.path)).map(|(n, _)| n).collect()
     };
     let mut after: Vec<After> = Vec::new();
+    // Where this member shows the address as well, the deletion leaves it here alone; the next look shows whether it is.
+    let effect = if is_here { Effect::Reaches } else { Effect::Frees };
     for peer in seen.members.vms.iter().filter(|vm| !vm.own) {
         if let Some(config) = config_with(peer, number, ip) {
             let earlier = on(plan, peer);
             after.push(After { step: plan.steps.len(), need: Need::Success });
-            plan.steps.push(delete(peer, number, config, vec![id.clone()], Effect::Frees, true).after_all(earlier));
+            plan.steps.push(delete(peer, number, config, vec![id.clone()], effect, true).after_all(earlier));
         }
+    }
+    if is_here {
+        return;
     }
     for config in access_configs(interface) {
         let earlier = on(plan, own);
@@ -187,18 +239,31 @@ fn may_be_taken<'a>(gcp: &Gcp, seen: &Seen, interface: &Value, address: &'a Addr
         ));
     }
     let number = gcp.config.network_interface;
+    let in_use = |by: &str, remedy: &str| {
+        Error::new(Code::Conflict, format!("the public address {} ({ip}) is used by {by}", address.name), remedy)
+    };
     let with_a_member = seen.members.vms.iter().any(|vm| config_with(vm, number, ip).is_some());
-    if let Some(user) = user(address).filter(|_| !with_a_member) {
-        let listed = seen.members.vms.iter().any(|vm| vm.name() == user);
-        let other = if listed { " (on another interface)" } else { ", which is not in `gcp.instances`" };
-        return Err(Error::new(
-            Code::Conflict,
-            format!("the public address {} ({ip}) is used by {user}{other}", address.name),
-            "find out who this is; add it to `gcp.instances` if it is a member of this mirror",
-        ));
+    let claim = if with_a_member { Claim::Unused } else { claim(&seen.members, address, ip) };
+    match claim {
+        Claim::Elsewhere { user, nic } => {
+            let remedy =
+                "delete the access config there, or name this interface in `gcp.networkInterface` on every member";
+            return Err(in_use(&format!("{user} on {nic}, not on nic{number}"), remedy));
+        }
+        Claim::Unlisted { user } => {
+            let remedy = "find out who this is; add it to `gcp.instances` if it is a member of this mirror";
+            return Err(in_use(&format!("{user}, which is not in `gcp.instances`"), remedy));
+        }
+        Claim::Unasked { silent } => return Err(silent.may_hold(in_use(&silent.name, ""))),
+        // Google refuses an address that is in use after all, and that leads to another look.
+        Claim::Unused | Claim::Contradicted { .. } => {}
     }
-    match access_configs(interface).iter().find(|config| text(config, "natIP") != ip) {
-        Some(config) if !gcp.config.replace_access_config => Err(Error::new(
+    match (access_configs(interface).iter().find(|config| text(config, "natIP") != ip), claim) {
+        (Some(_), Claim::Contradicted { user }) if gcp.config.replace_access_config => {
+            let by = format!("{user} by its own word, and {user} does not show it: it is on the move");
+            Err(in_use(&by, "call again").with(|details| details.race = true))
+        }
+        (Some(config), _) if !gcp.config.replace_access_config => Err(Error::new(
             Code::Conflict,
             format!(
                 "this member's interface has an access config of its own, {:?} ({}), and has room for one",
