@@ -110,12 +110,17 @@ fn a_long_list_is_read_to_its_end() {
 #[test]
 fn a_listed_vm_that_is_gone_is_a_warning() {
     let sim = Simulator::start(World::article());
-    for gone in ["gone", "zones/europe-west1-d/instances/gone"] {
+    // The last zone does not exist; in the one before it stands no VM of that name.
+    let zoned = ["europe-west1-d", ZONE_A, "europe-west9-x"].map(|zone| format!("zones/{zone}/instances/gone"));
+    for gone in zoned.iter().map(String::as_str).chain(["gone"]) {
         let report = Member::b(&sim).with(json!({ "gcp": { "instances": [VM_A, VM_B, gone] } })).hook();
         assert_eq!(report["ok"], true, "{report:#}");
-        assert!(
-            report["warnings"].as_array().is_some_and(|list| list.iter().any(|one| one["code"] == "memberMissing"))
-        );
+        let warnings = report["warnings"].as_array().expect("warnings");
+        let missing: Vec<_> = warnings.iter().filter(|one| one["code"] == "memberMissing").collect();
+        assert_eq!(missing.len(), 1, "{report:#}");
+        let message = format!("the VM {gone} of `gcp.instances` does not exist (misspelt or deleted)");
+        assert_eq!(missing[0]["message"], message);
+        assert!(missing[0]["remedy"].as_str().is_some_and(|remedy| remedy.contains("`gcp.instances`")), "{report:#}");
     }
 }
 

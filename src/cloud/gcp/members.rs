@@ -20,7 +20,7 @@ use serde_json::Value;
 #[derive(Debug, Clone)]
 pub struct Members {
     pub vms: Vec<Vm>,
-    /// Listed VMs that do not exist.
+    /// Listed VMs that do not exist, as the configuration names them: with the zone where it names one.
     pub missing: Vec<String>,
     /// Listed VMs that nothing is known of, because what could tell did not answer.
     pub silent: Vec<Silent>,
@@ -58,7 +58,8 @@ pub async fn look(gcp: &Gcp, compute: &Compute, here: &Here) -> Result<Members> 
     for (path, read) in reads {
         match read {
             Ok(body) => members.vms.push(vm(here, path, body)?),
-            Err(error) if error.code == Code::NotFound => members.missing.push(path.name().to_owned()),
+            // No such VM, or no such zone. This member is there: its metadata said so.
+            Err(error) if error.code == Code::NotFound && !here.is(&path) => members.missing.push(as_named(gcp, &path)),
             Err(why) if why.code == Code::Unavailable && !here.is(&path) => {
                 members.silent.push(Silent { name: path.name().to_owned(), why });
             }
@@ -89,6 +90,14 @@ async fn read(compute: &Compute, here: &Here, path: Path) -> (Path, Result<Value
     const CALL: &str = "instances.get";
     let read = if here.is(&path) { compute.get(CALL, &path).await } else { compute.get_share_of(CALL, &path).await };
     (path, read)
+}
+
+fn as_named(gcp: &Gcp, path: &Path) -> String {
+    let (name, zoned) = (path.name(), path.as_str());
+    let has_zone = |zone: &str| zoned.ends_with(&format!("/zones/{zone}/instances/{name}"));
+    let zones = gcp.config.instances.iter().filter(|instance| instance.name == name);
+    let zone = zones.filter_map(|instance| instance.zone.as_deref()).find(|zone| has_zone(zone));
+    zone.map_or_else(|| name.to_owned(), |zone| format!("zones/{zone}/instances/{name}"))
 }
 
 fn not_found(name: &str, zones: &[String]) -> Error {

@@ -341,8 +341,8 @@ impl Gcp {
             CheckItem::new(
                 "memberMissing",
                 Verdict::Warning,
-                format!("the VM {name} of `gcp.instances` does not exist"),
-                "remove it from `gcp.instances` on every member, or correct its name",
+                format!("the VM {name} of `gcp.instances` does not exist (misspelt or deleted)"),
+                "correct its name and zone in `gcp.instances` on every member, or remove it there",
             )
         });
         let silent = members.silent.iter().map(|silent| silent.remark("the VM", "gcp.instances"));
