@@ -13,7 +13,7 @@ fn root() -> &'static Path {
 }
 
 fn pages() -> Vec<(PathBuf, String)> {
-    let mut paths = vec![root().join("README.md"), root().join("SECURITY.md")];
+    let mut paths = ["CHANGELOG.md", "README.md", "SECURITY.md"].map(|name| root().join(name)).to_vec();
     for folder in ["docs", "docs/decisions"] {
         let entries = fs::read_dir(root().join(folder)).expect("a folder");
         paths.extend(entries.map(|entry| entry.expect("an entry").path()));
