@@ -1,6 +1,6 @@
 //! Packs and unpacks. The same files at the same commit make the same archive, byte by byte.
 
-use crate::layout::{Files, LIBRARY, SUMS};
+use crate::layout::{self, Files, LIBRARY, SUMS};
 use anyhow::{Context, Result, bail, ensure};
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use sha2::{Digest, Sha256};
@@ -53,7 +53,7 @@ pub fn unpack(archive: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What the checksums of an unpacked release say, and that they speak of every file.
+/// What the checksums of an unpacked release say, that they speak of every file, and that no required file is missing.
 pub fn verify(folder: &Path) -> Result<usize> {
     let sums = fs::read_to_string(folder.join(SUMS)).with_context(|| format!("{SUMS} in {}", folder.display()))?;
     for line in sums.lines() {
@@ -63,6 +63,7 @@ pub fn verify(folder: &Path) -> Result<usize> {
     }
     let (named, there) = (sums.lines().count(), count(folder)? - 1);
     ensure!(named == there, "{SUMS} has {named} lines for {there} files");
+    layout::complete(folder)?;
     Ok(named)
 }
 

@@ -1,6 +1,11 @@
 //! The release, from the sources to proven archives.
 
-use crate::{archive, layout, output, platform::Platform, prove, root, run, target_folder, tools::Tools};
+use crate::{
+    archive, layout, notices, output,
+    platform::Platform,
+    prove, root, run, target_folder,
+    tools::{self, Tools},
+};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::{
@@ -14,6 +19,9 @@ pub type Features = Vec<String>;
 
 pub fn dist(platforms: &[Platform], features: &Features) -> Result<()> {
     let (root, target) = (root(), target_folder());
+    // Before the long part: a release with notices that do not fit is none.
+    notices::check(&root, &tools::about(&target)?)?;
+    let rust_notices = notices::standard_library()?;
     let tools = Tools::set_up(&target)?;
     let place = target.join("dist");
     fs::create_dir_all(&place)?;
@@ -21,7 +29,7 @@ pub fn dist(platforms: &[Platform], features: &Features) -> Result<()> {
     for &platform in platforms {
         let library = build(&tools, &root, &target, platform, features, &commit)?;
         let sbom = bill_of_materials(&tools, &root, platform, features, time)?;
-        let files = layout::files(&root, &library, sbom)?;
+        let files = layout::files(&root, &library, sbom, rust_notices.clone())?;
         let path = place.join(format!("{}.tar.gz", platform.release()));
         archive::pack(&platform.release(), &files, time, &path)?;
         prove::archive(&path, platform, &commit, &tools, &target.join("prove").join(platform.name()))?;

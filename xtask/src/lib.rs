@@ -5,6 +5,7 @@ pub mod artefact;
 pub mod contract;
 pub mod dist;
 pub mod layout;
+pub mod notices;
 pub mod platform;
 pub mod prove;
 pub mod tools;

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use xtask::{
     artefact::glibc_version,
     dist::dist,
+    layout, notices,
     platform::{GLIBC, Platform},
-    prove,
+    prove, root, target_folder, tools,
 };
 
 #[derive(Parser)]
@@ -36,6 +37,15 @@ enum Task {
         #[arg(long, value_parser = version)]
         glibc: Option<(u32, u32)>,
     },
+    /// Write THIRD-PARTY-NOTICES.txt for the dependencies as they are now
+    Notices {
+        /// Compare only, and fail where the file does not fit
+        #[arg(long)]
+        check: bool,
+        /// Succeed, with a word about it, where cargo-about can neither be found nor installed
+        #[arg(long, requires = "check")]
+        if_possible: bool,
+    },
 }
 
 fn version(text: &str) -> Result<(u32, u32), String> {
@@ -43,6 +53,7 @@ fn version(text: &str) -> Result<(u32, u32), String> {
 }
 
 fn main() -> Result<()> {
+    let (root, target) = (root(), target_folder());
     match Arguments::parse().task {
         Task::Dist { platforms, clouds } => {
             let platforms = if platforms.is_empty() { Platform::ALL.to_vec() } else { platforms };
@@ -55,5 +66,14 @@ fn main() -> Result<()> {
             }
             Ok(())
         }
+        Task::Notices { check: false, .. } => notices::write(&root, &target),
+        Task::Notices { check: true, if_possible } => match tools::about(&target) {
+            Ok(about) => notices::check(&root, &about),
+            Err(why) if if_possible => {
+                println!("NOT CHECKED: {}: {why:#}", layout::NOTICES);
+                Ok(())
+            }
+            Err(why) => Err(why),
+        },
     }
 }

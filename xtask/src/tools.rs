@@ -1,7 +1,7 @@
 //! The tools of others that a release needs, each of one version, set up under the target directory. What is there is used
 //! again.
 
-use crate::{output, platform::Platform, run};
+use crate::{layout::NOTICES, output, platform::Platform, run};
 use anyhow::{Context, Result, bail, ensure};
 use std::{
     fs,
@@ -14,6 +14,7 @@ const ZIGLANG: &str = "0.15.2";
 /// From crates.io.
 const CARGO_ZIGBUILD: &str = "0.24.1";
 const CARGO_CYCLONEDX: &str = "0.5.9";
+const CARGO_ABOUT: &str = "0.9.1";
 
 pub struct Tools {
     folder: PathBuf,
@@ -34,17 +35,9 @@ impl Tools {
         Ok(Tools { folder, zig })
     }
 
-    /// Does nothing where this version is there already.
-    fn install(&self, name: &str, version: &str) -> Result<()> {
-        let mut cargo = Command::new("cargo");
-        cargo.args(["install", "--quiet", "--locked", "--version", version, name]);
-        cargo.arg("--root").arg(self.folder.join("cargo")).arg("--target-dir").arg(self.folder.join("build"));
-        run(&mut cargo)
-    }
-
     /// `cargo rustc` for a platform, by cargo-zigbuild.
     pub fn zig_rustc(&self) -> Result<Command> {
-        self.install("cargo-zigbuild", CARGO_ZIGBUILD)?;
+        install(&self.folder, "cargo-zigbuild", CARGO_ZIGBUILD, "")?;
         let mut command = Command::new(self.folder.join("cargo/bin/cargo-zigbuild"));
         command.arg("rustc").env("CARGO_ZIGBUILD_ZIG_PATH", &self.zig);
         command.env("CARGO_ZIGBUILD_CACHE_DIR", self.folder.join("zigbuild"));
@@ -54,7 +47,7 @@ impl Tools {
 
     /// Writes the bill of materials, by cargo-cyclonedx.
     pub fn cyclonedx(&self) -> Result<Command> {
-        self.install("cargo-cyclonedx", CARGO_CYCLONEDX)?;
+        install(&self.folder, "cargo-cyclonedx", CARGO_CYCLONEDX, "")?;
         let mut command = Command::new(self.folder.join("cargo/bin/cargo-cyclonedx"));
         command.arg("cyclonedx");
         Ok(command)
@@ -103,6 +96,31 @@ impl Emulator {
         command.arg("-L").arg(&self.libraries);
         command
     }
+}
+
+/// cargo-about, which writes the notices of third parties: set up here before, or on the PATH, or installed now.
+pub fn about(target: &Path) -> Result<PathBuf> {
+    let folder = target.join("tools");
+    let own = folder.join("cargo/bin/cargo-about");
+    let is_it = |program: &Path| {
+        let version = output(Command::new(program).arg("--version"));
+        version.is_ok_and(|version| version.trim() == format!("cargo-about {CARGO_ABOUT}"))
+    };
+    if let Some(program) = [own.as_path(), Path::new("cargo-about")].into_iter().find(|program| is_it(program)) {
+        return Ok(program.to_owned());
+    }
+    install(&folder, "cargo-about", CARGO_ABOUT, "cli").with_context(|| {
+        format!("cargo-about {CARGO_ABOUT} is needed for {NOTICES}; put it on the PATH: cargo install --locked --version {CARGO_ABOUT} --features cli cargo-about")
+    })?;
+    Ok(own)
+}
+
+/// Does nothing where this version is there already.
+fn install(folder: &Path, name: &str, version: &str, features: &str) -> Result<()> {
+    let mut cargo = Command::new("cargo");
+    cargo.args(["install", "--quiet", "--locked", "--version", version, "--features", features, name]);
+    cargo.arg("--root").arg(folder.join("cargo")).arg("--target-dir").arg(folder.join("build"));
+    run(&mut cargo)
 }
 
 fn set_up_zig(venv: &Path) -> Result<PathBuf> {

@@ -6,7 +6,7 @@ use xtask::{archive, layout, prove};
 
 fn files() -> layout::Files {
     let folder = folder();
-    layout::files(&xtask::root(), &library(folder.path(), &[]), b"{}".to_vec()).expect("the files")
+    layout::files(&xtask::root(), &library(folder.path(), &[]), b"{}".to_vec(), b"Rust".to_vec()).expect("the files")
 }
 
 #[test]
@@ -88,6 +88,25 @@ fn the_same_files_make_the_same_archive() {
     fs::write(release.join("README.md"), &files["README.md"]).expect("write");
     fs::write(release.join("docs/more.md"), "more").expect("write");
     assert!(archive::verify(&release).expect_err("a file without a checksum").to_string().contains("lines for"));
+}
+
+#[test]
+fn an_archive_without_its_licenses_is_refused() {
+    let files = files();
+    assert_eq!(files["LICENSE"], fs::read(xtask::root().join("LICENSE")).expect("LICENSE"));
+    for name in layout::REQUIRED {
+        assert!(files.contains_key(name), "{name} is not packed");
+        for broken in [None, Some(Vec::new())] {
+            let (folder, mut files) = (folder(), files.clone());
+            files.remove(name);
+            files.extend(broken.map(|empty| (name.to_owned(), empty)));
+            let path = folder.path().join("archive.tar.gz");
+            archive::pack("mirrorvip", &files, 1_700_000_000, &path).expect("an archive");
+            archive::unpack(&path, &folder.path().join("unpacked")).expect("unpacked");
+            let refused = archive::verify(&folder.path().join("unpacked/mirrorvip")).expect_err(name).to_string();
+            assert!(refused.contains(&format!("{name} is missing")), "{refused}");
+        }
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod archives;
 mod libraries;
+mod notices;
 mod running;
 
 use std::{
