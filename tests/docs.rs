@@ -1,6 +1,9 @@
 //! What the documentation says is true: its JSON parses, its configurations are accepted, each code and outcome is
 //! described, its links lead somewhere, and the quick start is what it has to be.
 
+#[path = "docs/contributing.rs"]
+mod contributing;
+
 use mirrorvip::{config::Config, error::Code};
 use serde_json::Value;
 use std::{
@@ -13,7 +16,8 @@ fn root() -> &'static Path {
 }
 
 fn pages() -> Vec<(PathBuf, String)> {
-    let mut paths = ["CHANGELOG.md", "README.md", "SECURITY.md"].map(|name| root().join(name)).to_vec();
+    let mut paths =
+        ["CHANGELOG.md", "CONTRIBUTING.md", "README.md", "SECURITY.md"].map(|name| root().join(name)).to_vec();
     for folder in ["docs", "docs/decisions"] {
         let entries = fs::read_dir(root().join(folder)).expect("a folder");
         paths.extend(entries.map(|entry| entry.expect("an entry").path()));

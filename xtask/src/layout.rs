@@ -18,8 +18,9 @@ pub const RUST_NOTICES: &str = "RUST-STANDARD-LIBRARY.html";
 pub const REQUIRED: [&str; 5] = ["LICENSE", NOTICES, RUST_NOTICES, "CHANGELOG.md", SBOM];
 
 /// What goes in as it stands in the source tree, folders with all that is in them.
-const SOURCES: [&str; 10] = [
+const SOURCES: [&str; 11] = [
     "CHANGELOG.md",
+    "CONTRIBUTING.md",
     "LICENSE",
     "README.md",
     "SECURITY.md",
