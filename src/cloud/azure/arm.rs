@@ -2,12 +2,12 @@
 //! change becomes. A body goes back as it came but for what was changed in it: a field that is left out of a PUT is reset.
 //!
 //! Source: "Track asynchronous Azure operations" (Microsoft Learn): `Azure-AsyncOperation` first, else `Location` (202 while
-//! it runs), else `properties.provisioningState`; `Retry-After` is the pace where it is sent.
+//! it runs), else `properties.provisioningState`. `Retry-After` of a running operation is not obeyed: `operation::pace` says why.
 
 use super::{error::explain, token};
 use crate::{
     cloud::{
-        operation::{SHORTEST_WAIT, failed, pace, still_running, unseen},
+        operation::{failed, pace, still_running, unseen},
         peers::share_of,
     },
     deadline::Deadline,
@@ -123,7 +123,6 @@ impl Id {
 /// What a change became: done already, or an operation to wait for.
 pub struct Accepted {
     watched: Watched,
-    retry_after: Option<Duration>,
     id: Id,
     kind: &'static str,
 }
@@ -245,7 +244,7 @@ impl Arm {
             .await
     }
 
-    /// Waits until an operation is over, but not longer than `bound`: looks at once, then at the cloud's pace or ours.
+    /// Waits until an operation is over, but not longer than `bound`: looks at once, then at our pace.
     ///
     /// # Errors
     /// The operation's own code and message when it failed; `ambiguous` when time ran out over it.
@@ -268,13 +267,13 @@ impl Arm {
         looks: &mut u32,
     ) -> Result<()> {
         let what = format!("the operation of {} {}", accepted.kind, accepted.id.shown());
-        let mut wait = accepted.retry_after.unwrap_or_default();
+        let mut wait = Duration::ZERO;
         loop {
             let left = bound.map_or(Duration::MAX, |bound| bound.saturating_sub(begun.elapsed()));
             if let Watched::Nothing = accepted.watched {
                 return Ok(());
             }
-            // However long the cloud asks to stay away, there is a last look before the time is over.
+            // There is a last look before the time is over.
             let last = self.deadline().remaining().min(left).saturating_sub(LAST_LOOK);
             if wait > last && !last.is_zero() {
                 wait = last;
@@ -292,31 +291,24 @@ impl Arm {
                 }
                 look => look,
             };
-            let (state, retry_after) = look.map_err(unseen)?;
-            match state {
+            match look.map_err(unseen)? {
                 State::Done => return Ok(()),
                 State::Failed(error) => {
                     return Err(failed(error, &what, format!("arm:{} {}", accepted.kind, accepted.id.kind())));
                 }
                 State::Running => {}
             }
-            wait = retry_after.unwrap_or(pace(begun.elapsed())).max(SHORTEST_WAIT);
+            wait = pace(begun.elapsed());
         }
     }
 
     /// A look that is not answered ends with the bound, too.
-    async fn look_within(
-        &self,
-        accepted: &Accepted,
-        left: Duration,
-        what: &str,
-        begun: Instant,
-    ) -> Result<(State, Option<Duration>)> {
+    async fn look_within(&self, accepted: &Accepted, left: Duration, what: &str, begun: Instant) -> Result<State> {
         let look = tokio::time::timeout(left.min(LONGEST_LOOK), self.look(accepted)).await;
         look.unwrap_or_else(|_| Err(still_running(what, begun.elapsed())))
     }
 
-    async fn look(&self, accepted: &Accepted) -> Result<(State, Option<Duration>)> {
+    async fn look(&self, accepted: &Accepted) -> Result<State> {
         // The single looks are told as one step.
         let caller = self.bearer.caller().with_journal(Journal::default());
         let url = match &accepted.watched {
@@ -326,12 +318,11 @@ impl Arm {
         let call = format!("arm:{} operation", accepted.kind);
         let attempt = async |token: &Secret| {
             let answer = self.send(Kind::Read, Method::GET, &url, token, None, None).await?;
-            let retry_after = answer.retry_after();
             if let (Watched::Location(_), 202) = (&accepted.watched, answer.status) {
-                return Ok((State::Running, retry_after));
+                return Ok(State::Running);
             }
             if answer.status == 204 {
-                return Ok((State::Done, None));
+                return Ok(State::Done);
             }
             let body = read_json(Kind::Read, &answer)?;
             let state = match &accepted.watched {
@@ -339,10 +330,10 @@ impl Arm {
                 _ => body.pointer("/properties/provisioningState"),
             };
             match state.and_then(Value::as_str) {
-                Some("Succeeded") => Ok((State::Done, None)),
-                Some("Failed" | "Canceled") => Ok((State::Failed(super::error::of_operation(&body)), None)),
-                None if matches!(accepted.watched, Watched::Location(_)) => Ok((State::Done, None)),
-                _ => Ok((State::Running, retry_after)),
+                Some("Succeeded") => Ok(State::Done),
+                Some("Failed" | "Canceled") => Ok(State::Failed(super::error::of_operation(&body))),
+                None if matches!(accepted.watched, Watched::Location(_)) => Ok(State::Done),
+                _ => Ok(State::Running),
             }
         };
         self.bearer.call_by(&caller, Kind::Read, &call, &accepted.id.shown(), attempt).await
@@ -395,12 +386,12 @@ impl Accepted {
             _ if state.is_some_and(|state| state != "Succeeded") => Watched::Resource,
             _ => Watched::Nothing,
         };
-        Accepted { watched, retry_after: answer.retry_after(), id: id.clone(), kind }
+        Accepted { watched, id: id.clone(), kind }
     }
 
     /// The operation that an earlier call began and that shows in the resource itself.
     pub fn running(id: &Id) -> Self {
-        Accepted { watched: Watched::Resource, retry_after: None, id: id.clone(), kind: "earlier" }
+        Accepted { watched: Watched::Resource, id: id.clone(), kind: "earlier" }
     }
 }
 
