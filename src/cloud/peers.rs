@@ -26,12 +26,17 @@ impl Silent {
         CheckItem::new("memberUnreachable", Verdict::Warning, message, self.why.remedy.clone())
     }
 
-    /// An address that is in use where this member could not be asked: it may well be there.
+    /// An address that is in use where this member could not be asked: it may well be there. A missing right stays one: no
+    /// repeat gives it.
     pub fn may_hold(&self, error: Error) -> Error {
+        let (code, remedy) = match self.why.code {
+            Code::Denied => (Code::Denied, self.why.remedy.as_str()),
+            _ => (Code::Unavailable, DEAD_ZONE),
+        };
         error.with(|details| {
-            details.code = Code::Unavailable;
+            details.code = code;
             details.message = format!("{}; {} could not be asked: {}", details.message, self.name, self.why);
-            details.remedy = DEAD_ZONE.into();
+            details.remedy = remedy.into();
         })
     }
 }

@@ -41,14 +41,6 @@ fn status_release_and_dry_run() {
 }
 
 #[test]
-fn a_listed_interface_that_is_gone_is_a_warning() {
-    let sim = Simulator::start(World::article());
-    let report = Member::b(&sim).with(json!({ "azure": { "nics": [NIC_A, NIC_B, "gone_z3"] } })).hook();
-    assert_outcome(&report, "moved");
-    assert!(report["warnings"].as_array().is_some_and(|list| list.iter().any(|one| one["code"] == "memberMissing")));
-}
-
-#[test]
 fn a_change_in_between_leads_to_a_new_look() {
     let sim = Simulator::start(World::article());
     // Somebody tags the peer's interface between our look and our write: the version no longer matches.

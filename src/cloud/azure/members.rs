@@ -1,7 +1,8 @@
 //! The members' interfaces, as `azure.nics` names them, read side by side.
 //!
-//! One that does not exist is told and left out. One that is not heard of within its share of the time is left out for the
-//! rest of the call, so that it does not hold up a move that does not need it.
+//! One that does not exist is a warning and left out. One that Resource Manager does not answer for within its share of the time,
+//! or that this identity may not read, is left out for the rest of the call, so that it does not hold up a move that does not
+//! need it; it may have the VIP all the same.
 
 use super::{
     Azure,
@@ -19,9 +20,9 @@ use futures_util::future::join_all;
 #[derive(Debug, Clone)]
 pub struct Members {
     pub nics: Vec<Nic>,
-    /// Listed interfaces that do not exist.
-    pub missing: Vec<Id>,
-    /// Listed interfaces that nothing is known of, because Resource Manager did not answer.
+    /// Listed interfaces that do not exist, by name.
+    pub missing: Vec<String>,
+    /// Listed interfaces that nothing is known of, because Resource Manager did not answer or refused to.
     pub silent: Vec<Silent>,
 }
 
@@ -35,15 +36,16 @@ impl Members {
     }
 
     pub fn remarks(&self) -> Vec<CheckItem> {
-        let missing = self.missing.iter().map(|id| {
+        let missing = self.missing.iter().map(|name| {
             CheckItem::new(
                 "memberMissing",
                 Verdict::Warning,
-                format!("the interface {} of `azure.nics` does not exist", id.name()),
-                "remove it from `azure.nics` on every member, or correct its name",
+                format!("the interface {name} of `azure.nics` does not exist (misspelt or deleted)"),
+                "correct its name or its resource group in `azure.nics`, or remove it from there, on every member",
             )
         });
-        missing.chain(self.silent.iter().map(|silent| silent.remark("the interface", "azure.nics"))).collect()
+        let silent = self.silent.iter().map(|silent| silent.remark("the interface", "azure.nics"));
+        missing.chain(silent).collect()
     }
 }
 
@@ -57,6 +59,7 @@ pub async fn look(azure: &Azure, arm: &Arm, here: &Here) -> Result<Members> {
         let read = arm.get_share_of(&id).await;
         (id, read)
     }));
+    let mut missing: Vec<Id> = Vec::new();
     let mut members = Members { nics: Vec::new(), missing: Vec::new(), silent };
     for (id, read) in reads.await {
         match read {
@@ -68,20 +71,25 @@ pub async fn look(azure: &Azure, arm: &Arm, here: &Here) -> Result<Members> {
             Err(error)
                 if error.code == Code::NotFound && error.cloud_code.as_deref() != Some("SubscriptionNotFound") =>
             {
-                members.missing.push(id);
+                missing.push(id);
             }
-            Err(why) if why.code == Code::Unavailable => {
+            // Resource Manager refuses (403) before it tells whether an interface exists: a refusal says nothing of who holds the VIP.
+            Err(why) if matches!(why.code, Code::Unavailable | Code::Denied) => {
                 members.silent.push(Silent { name: id.name().to_owned(), why });
             }
             Err(error) => return Err(error),
         }
     }
+    members.missing = missing.iter().map(|id| id.name().to_owned()).collect();
     let own: Vec<&str> = members.nics.iter().filter(|nic| nic.own).map(|nic| nic.id.name()).collect();
     match own.as_slice() {
         [_] => {}
         // It may be one of those that were not heard of.
         [] => {
-            return Err(members.silent.first().map_or_else(|| not_listed(here, &members), |silent| silent.why.clone()));
+            return Err(members
+                .silent
+                .first()
+                .map_or_else(|| not_listed(here, &members, &missing), |silent| silent.why.clone()));
         }
         several => {
             return Err(Error::new(
@@ -95,8 +103,8 @@ pub async fn look(azure: &Azure, arm: &Arm, here: &Here) -> Result<Members> {
     Ok(members)
 }
 
-fn not_listed(here: &Here, members: &Members) -> Error {
-    if let (true, Some(missing)) = (members.nics.is_empty(), members.missing.first()) {
+fn not_listed(here: &Here, members: &Members, missing: &[Id]) -> Error {
+    if let (true, Some(missing)) = (members.nics.is_empty(), missing.first()) {
         return Error::new(
             Code::NotFound,
             format!("none of the interfaces in `azure.nics` exists, the first being {}", missing.as_str()),
@@ -110,9 +118,10 @@ fn not_listed(here: &Here, members: &Members) -> Error {
             arm::NAME,
         );
     }
+    let also = missing.first().map(|id| format!("; {} does not exist (misspelt or deleted)", id.name()));
     Error::new(
         Code::Unsupported,
-        format!("none of the interfaces in `azure.nics` is one of this VM ({})", here.vm),
+        format!("none of the interfaces in `azure.nics` is one of this VM ({}){}", here.vm, also.unwrap_or_default()),
         "add this member's interface to `azure.nics` on every member; a member elsewhere cannot hold this VIP",
     )
 }

@@ -270,7 +270,7 @@ impl Cloud for Azure {
 
     fn missing(&self, seen: &Seen) -> Vec<String> {
         match &seen.body {
-            Body::IpConfig(body) => body.members.missing.iter().map(|id| id.name().to_owned()).collect(),
+            Body::IpConfig(body) => body.members.missing.clone(),
             // A route names its holder.
             Body::Routes(_) => Vec::new(),
         }

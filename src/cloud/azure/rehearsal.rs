@@ -18,8 +18,12 @@ use std::collections::BTreeMap;
 type Needs = BTreeMap<Id, Vec<&'static str>>;
 
 pub async fn all(azure: &Azure, arm: &Arm, seen: &Seen) -> Vec<CheckItem> {
+    let mut refused = Vec::new();
     let needs = match &seen.body {
         Body::IpConfig(body) => {
+            // A takeover from an interface that may not be read fails for that reason.
+            let denied = body.members.silent.iter().filter(|silent| silent.why.code == Code::Denied);
+            refused.extend(denied.map(|silent| CheckItem::failed(format!("permission {}", silent.name), &silent.why)));
             let mut needs = Needs::new();
             body.members.nics.iter().for_each(|nic| of_interface(&mut needs, nic));
             for id in azure.vips.iter().filter_map(|vip| azure.public_id(&seen.here, vip)) {
@@ -30,7 +34,8 @@ pub async fn all(azure: &Azure, arm: &Arm, seen: &Seen) -> Vec<CheckItem> {
         }
         Body::Routes(body) => body.tables.iter().map(|(id, _)| (id.clone(), OF_A_TABLE.to_vec())).collect(),
     };
-    join_all(needs.iter().map(|(id, actions)| rehearse(arm, id, actions))).await
+    let asked = join_all(needs.iter().map(|(id, actions)| rehearse(arm, id, actions))).await;
+    refused.into_iter().chain(asked).collect()
 }
 
 const OF_A_TABLE: [&str; 3] = [
