@@ -104,6 +104,7 @@ fn every_code_and_outcome_is_described() {
         "ipForwarding",
         "memberMissing",
         "memberUnreachable",
+        "applicationSecurityGroups",
         "canIpForward",
         "leftoverRoute",
         "apiAccess",

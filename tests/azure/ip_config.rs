@@ -163,18 +163,26 @@ fn a_member_of_another_subnet_cannot_hold_it_and_touches_nothing() {
 #[test]
 fn the_vips_entry_brings_its_settings() {
     let mut world = World::article_with_public_ip();
-    let pool = world.id(RESOURCE_GROUP, "Microsoft.Network/applicationSecurityGroups", "iris");
-    world.others.push(pool.clone());
+    let pool = world.id(RESOURCE_GROUP, "Microsoft.Network/loadBalancers", "lb/backendAddressPools/iris");
+    let rule = world.id(RESOURCE_GROUP, "Microsoft.Network/loadBalancers", "lb/inboundNatRules/iris");
+    world.others.extend([pool.clone(), rule.clone()]);
     let nic = world.nic_mut(NIC_A).expect("there");
     let entries = nic["properties"]["ipConfigurations"].as_array_mut().expect("a list");
     let vip = entries.iter_mut().find(|entry| entry["name"] == VIP_CONFIG).expect("the VIP");
-    vip["properties"]["applicationSecurityGroups"] = json!([{ "id": pool }]);
+    vip["properties"]["loadBalancerBackendAddressPools"] = json!([{ "id": pool }]);
+    vip["properties"]["loadBalancerInboundNatRules"] = json!([{ "id": rule }]);
+    // Azure's own, about the peer's entry.
+    vip["properties"]["privateLinkConnectionProperties"] = json!({ "groupId": "of-the-peer" });
     vip["properties"]["ofTheFuture"] = json!([1, 2]);
     let sim = Simulator::start(world);
     assert_outcome(&Member::b(&sim).hook(), "moved");
     let world = sim.world();
     let entry = world.ip_config(NIC_B, VIP_CONFIG).expect("the VIP");
-    assert_eq!(entry["properties"]["applicationSecurityGroups"][0]["id"], pool);
+    assert_eq!(entry["properties"]["loadBalancerBackendAddressPools"], json!([{ "id": pool }]));
+    assert_eq!(entry["properties"]["loadBalancerInboundNatRules"], json!([{ "id": rule }]));
+    let sent = sim.log().into_iter().filter(|call| call.action == "PUT networkInterfaces" && call.target == NIC_B);
+    let sent: Vec<_> = sent.flat_map(|call| call.params).filter(|(name, _)| name == "body").collect();
+    assert!(sent.len() == 1 && !sent[0].1.contains("of-the-peer"), "{sent:?}");
     assert_eq!(entry["properties"]["ofTheFuture"], json!([1, 2]));
     assert_eq!(world.public_holder_of(cloudsim::azure::PUBLIC_IP).as_deref(), Some(NIC_B));
     // One that may not be joined is left behind, and keeps nobody.

@@ -4,6 +4,7 @@
 mod common;
 
 mod check;
+mod groups;
 mod ip_config;
 mod members;
 mod operations;

@@ -45,7 +45,29 @@ impl Members {
             )
         });
         let silent = self.silent.iter().map(|silent| silent.remark("the interface", "azure.nics"));
-        missing.chain(silent).collect()
+        missing.chain(silent).chain(self.groups_differ()).collect()
+    }
+
+    /// The VIP's entry takes the groups of its holder's interface, so what rules allow changes with the holder.
+    fn groups_differ(&self) -> Option<CheckItem> {
+        let first = self.nics.first()?.groups();
+        if self.nics.iter().all(|nic| nic.groups() == first) {
+            return None;
+        }
+        let each = self.nics.iter().map(|nic| {
+            let names: Vec<String> = nic.groups().iter().map(|id| Id::from_text(id).name().to_owned()).collect();
+            let names = if names.is_empty() { "none".to_owned() } else { names.join(" and ") };
+            format!("{} in {names}", nic.id.name())
+        });
+        let each = each.collect::<Vec<_>>().join(", ");
+        Some(CheckItem::new(
+            "applicationSecurityGroups",
+            Verdict::Warning,
+            format!(
+                "the interfaces of `azure.nics` are in different application security groups: {each}; the VIP is in those of its holder"
+            ),
+            "put the interfaces of all members into the same application security groups, each with all its ip-configurations",
+        ))
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
     vip::Vip,
 };
 use serde_json::{Value, json};
-use std::net::IpAddr;
+use std::{collections::BTreeSet, net::IpAddr};
 
 #[derive(Debug, Clone)]
 pub struct Nic {
@@ -38,9 +38,18 @@ impl Nic {
         self.entries().find(|entry| address_of(entry) == Some(address))
     }
 
+    fn primary(&self) -> Option<&Value> {
+        self.entries().find(|entry| is_primary(entry))
+    }
+
     /// The subnet of the primary entry.
     pub fn subnet(&self) -> Option<&str> {
-        subnet_of(self.entries().find(|entry| is_primary(entry))?)
+        subnet_of(self.primary()?)
+    }
+
+    /// The application security groups of the primary entry, which are those of all IPv4 entries.
+    pub fn groups(&self) -> BTreeSet<String> {
+        self.primary().map(groups_of).unwrap_or_default()
     }
 
     pub fn forwards(&self) -> bool {
@@ -65,7 +74,8 @@ impl Nic {
     }
 
     /// Puts the VIP's entry into `body`, which is this interface's, or its public address on the entry that is there. A new
-    /// entry is made of the one that `peer` has, so that its groups, pools and unknown settings come with it.
+    /// entry is made of the one that `peer` has, so that its pools and unknown settings come with it. The application security
+    /// groups are this interface's own: Azure refuses entries of one interface that differ in them.
     ///
     /// # Errors
     /// `unexpected` when the interface has not exactly one primary entry with a subnet.
@@ -105,10 +115,20 @@ impl Nic {
                 entries.len() - 1
             }
         };
-        if let (Some(public), Some(properties)) =
-            (public, entries.get_mut(at).and_then(|entry| entry.get_mut("properties")?.as_object_mut()))
-        {
-            properties.insert("publicIPAddress".into(), json!({ "id": public.as_str() }));
+        let entry = entries.get_mut(at);
+        let known = entry.as_deref().map(groups_of).unwrap_or_default();
+        if let Some(properties) = entry.and_then(|entry| entry.get_mut("properties")?.as_object_mut()) {
+            if let Some(public) = public {
+                properties.insert("publicIPAddress".into(), json!({ "id": public.as_str() }));
+            }
+            // The rule is about IPv4. Whether Azure takes groups on an IPv6 entry at all, only the peer's entry tells.
+            let has_groups = address.is_ipv4() || peer.is_some_and(|entry| !groups_of(entry).is_empty());
+            if has_groups && known != self.groups() {
+                match self.primary().and_then(|entry| entry.pointer(GROUPS)).filter(|_| !self.groups().is_empty()) {
+                    Some(own) => properties.insert("applicationSecurityGroups".into(), own.clone()),
+                    None => properties.remove("applicationSecurityGroups"),
+                };
+            }
         }
         self.one_primary(entries)
     }
@@ -137,8 +157,19 @@ impl Nic {
     }
 }
 
-/// Of a peer's entry, what belongs to that interface: its state, and the public address, which is decided apart.
-const OF_THE_PEER: [&str; 2] = ["provisioningState", "publicIPAddress"];
+/// Of a peer's entry, what belongs to that interface: its state, what a private link makes of it, and its application security
+/// groups; and the public address, which is decided apart.
+const OF_THE_PEER: [&str; 4] =
+    ["provisioningState", "privateLinkConnectionProperties", "applicationSecurityGroups", "publicIPAddress"];
+
+const GROUPS: &str = "/properties/applicationSecurityGroups";
+
+/// The ids of an entry's application security groups. Resource Manager treats ids without regard to case, and the order of
+/// groups means nothing.
+fn groups_of(entry: &Value) -> BTreeSet<String> {
+    let groups = entry.pointer(GROUPS).and_then(Value::as_array).into_iter().flatten();
+    groups.filter_map(|group| Some(group.get("id")?.as_str()?.trim_end_matches('/').to_ascii_lowercase())).collect()
+}
 
 /// The public address that an entry has.
 pub fn public_of(entry: &Value) -> Option<Id> {

@@ -6,6 +6,7 @@
 mod access;
 mod addressing;
 mod answers;
+mod groups;
 mod interfaces;
 mod links;
 mod networks;

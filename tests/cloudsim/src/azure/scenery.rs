@@ -168,6 +168,22 @@ impl World {
         set_state(nic, "Succeeded");
     }
 
+    /// Puts all configurations of a network interface into an application security group of this name, beside those that they
+    /// are in already.
+    pub fn join_group(&mut self, nic: &str, group: &str) {
+        let id = self.id(RESOURCE_GROUP, "Microsoft.Network/applicationSecurityGroups", group);
+        if !self.others.contains(&id) {
+            self.others.push(id.clone());
+        }
+        let nic = self.nic_mut(nic).unwrap_or_else(|| panic!("no network interface {nic}"));
+        for config in nic["properties"]["ipConfigurations"].as_array_mut().expect("a list") {
+            let properties = config["properties"].as_object_mut().expect("an object");
+            let groups = properties.entry("applicationSecurityGroups").or_insert_with(|| json!([]));
+            groups.as_array_mut().expect("a list").push(json!({ "id": id }));
+        }
+        set_state(nic, "Succeeded");
+    }
+
     /// Adds a Standard public address in all zones.
     pub fn add_public_ip(&mut self, name: &str, address: &str) {
         let id = self.id(RESOURCE_GROUP, "Microsoft.Network/publicIPAddresses", name);

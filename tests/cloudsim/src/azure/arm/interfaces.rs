@@ -5,7 +5,7 @@ use super::super::error::{ArmError, Result};
 use super::super::operations::{Held, Overlap, Write};
 use super::super::state::State;
 use super::super::world::{World, ip_configs, private_ip, public_ip_id, set_state};
-use super::{Asked, addressing, answers, links, replacement};
+use super::{Asked, addressing, answers, groups, links, replacement};
 use crate::server::Answer;
 use serde_json::Value;
 
@@ -38,6 +38,7 @@ pub(super) fn put(state: &mut State, asked: &Asked) -> Result<Answer> {
     refuse_overlap(state, asked, &lock)?;
     links::must_exist(&state.world, &id, &body)?;
     let mut new = replacement::of(&state.world, old.as_ref(), &body, &id, name)?;
+    groups::must_agree(&new)?;
     addressing::settle(state, &lock, old.as_ref(), &mut new)?;
     set_state(&mut new, "Updating");
 

@@ -115,7 +115,9 @@ fn pools_and_application_groups_are_joined_too() {
         let mut world = World::article();
         let id = world.id(RESOURCE_GROUP, "Microsoft.Network/things", "one");
         world.others.push(id.clone());
-        world.nic_mut(NIC_A).unwrap()["properties"]["ipConfigurations"][0]["properties"][field] = json!([{ "id": id }]);
+        for config in configs(world.nic_mut(NIC_A).unwrap()) {
+            config["properties"][field] = json!([{ "id": id }]);
+        }
         let sim = Simulator::start(world);
         assert_eq!(put_nic(&sim, NIC_A, &get_nic(&sim, NIC_A)).status, 200);
         sim.change(|world| world.deny(VM_A, action, Some(&id)));

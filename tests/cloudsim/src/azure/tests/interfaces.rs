@@ -158,3 +158,44 @@ fn a_move_in_two_steps_changes_nothing_else() {
     assert_eq!(config["properties"]["primary"], false);
     assert_eq!(config["properties"]["provisioningState"], "Succeeded");
 }
+
+#[test]
+fn all_configurations_of_one_interface_are_in_the_same_groups() {
+    const CODE: &str = "AllIpConfigurationsOnANicMustBelongToTheSameApplicationSecurityGroups";
+    let mut world = World::article();
+    world.vnets[0].prefixes.push("fd00:0:0:1::/64".parse().unwrap());
+    world.vnets[0].subnets[0].prefixes.push("fd00:0:0:1::/64".parse().unwrap());
+    for group in ["web", "iris"] {
+        world.join_group(NIC_B, group);
+    }
+    let sim = Simulator::start(world);
+    sim.change(|world| world.unplace(NIC_A, VIP_CONFIG));
+    // A new configuration in no group, and one in a part of the groups.
+    let reply = claim(&sim);
+    assert_eq!(reply.outcome(), bad(CODE));
+    for text in [VIP_CONFIG, "applicationsecuritygroups/web", "same set of Application Security Groups"] {
+        assert!(reply.message().contains(text), "{text}: {}", reply.message());
+    }
+    let with_groups = |change: &dyn Fn(&mut Vec<Value>)| {
+        let mut body = with_vip(get_nic(&sim, NIC_B));
+        let mut groups = configs(&mut body)[0]["properties"]["applicationSecurityGroups"].as_array().unwrap().clone();
+        change(&mut groups);
+        configs(&mut body)[1]["properties"]["applicationSecurityGroups"] = groups.into();
+        body
+    };
+    assert_eq!(put_nic(&sim, NIC_B, &with_groups(&|groups| drop(groups.pop()))).outcome(), bad(CODE));
+    // Order and case mean nothing.
+    let same = with_groups(&|groups| {
+        groups.reverse();
+        groups[0]["id"] = groups[0]["id"].as_str().unwrap().to_uppercase().into();
+    });
+    assert_eq!(put_nic(&sim, NIC_B, &same).status, 200);
+    // The rule is about IPv4.
+    let mut sixth = get_nic(&sim, NIC_B);
+    let subnet = configs(&mut sixth)[0]["properties"]["subnet"].clone();
+    configs(&mut sixth).push(json!({ "name": "vip6", "properties": {
+        "privateIPAddress": "fd00:0:0:1::fe", "privateIPAddressVersion": "IPv6", "privateIPAllocationMethod": "Static",
+        "subnet": subnet,
+    } }));
+    assert_eq!(put_nic(&sim, NIC_B, &sixth).status, 200);
+}
