@@ -136,6 +136,9 @@ pub struct Details {
     /// True when somebody else changed the same thing at the same time.
     #[serde(skip)]
     pub race: bool,
+    /// True when a change that this call did not make is still under way and stands in the way until it is over.
+    #[serde(skip)]
+    pub under_way: bool,
 }
 
 impl Error {
@@ -152,6 +155,7 @@ impl Error {
             maybe_done: false,
             accepted: false,
             race: false,
+            under_way: false,
         }))
     }
 

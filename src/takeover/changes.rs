@@ -89,9 +89,12 @@ impl Changes {
         self.freed.contains(part)
     }
 
-    /// Whether the VIP is with nobody because of us: then nothing but time ends the call.
+    /// Whether the VIP is with nobody because of us, or because of an earlier change that is still under way: then nothing but
+    /// time ends the call.
     pub fn must_go_on(&self) -> bool {
-        self.last_seen.iter().any(|part| part.holder == Holder::Nobody && self.freed(&part.id))
+        let passes = |part| matches!(self.by_part.get(part), Some(Progress::Failed(error)) if error.under_way);
+        let with_nobody = self.last_seen.iter().filter(|part| part.holder == Holder::Nobody);
+        with_nobody.map(|part| &part.id).any(|part| self.freed(part) || passes(part))
     }
 
     /// Whether a change of ours brought the part here, and a look that cannot be that old shows it with nobody.

@@ -479,3 +479,27 @@ async fn a_status_that_is_not_ok_says_which_part_is_where() {
     let toy = Toy::new(&[("a", Holder::Unknown)]);
     assert_eq!(status(&toy).await.error.expect("a cause").message, "the holder of vip (a) could not be read");
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_earlier_change_that_is_under_way_is_waited_out_while_nobody_has_the_vip() {
+    let passing = || {
+        failure(Code::Conflict).with(|details| {
+            details.race = true;
+            details.under_way = true;
+        })
+    };
+    for (holder, refusals, expected) in [
+        (Holder::Nobody, 9, Outcome::Moved),
+        (Holder::Nobody, 1000, Outcome::NotMoved),
+        // Somebody has it: what stands in the way is no change that passes.
+        (Toy::peer(), 9, Outcome::NotMoved),
+    ] {
+        let toy = Toy::new(&[("a", holder)]);
+        (0..refusals).for_each(|_| toy.answer("a", Err(passing())));
+        let found = hold(&toy, Write::IfNeeded).await;
+        assert_eq!(found.outcome, expected, "{refusals} refusals");
+        if expected == Outcome::NotMoved {
+            assert!(found.error.expect("an error").code.repeat_may_help());
+        }
+    }
+}

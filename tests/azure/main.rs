@@ -9,6 +9,7 @@ mod ip_config;
 mod members;
 mod operations;
 mod public_ip;
+mod repeats;
 mod route;
 mod trouble;
 

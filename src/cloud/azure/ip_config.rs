@@ -9,6 +9,7 @@ use super::{
     arm::{self, Accepted, Arm, Id},
     members::{self, Members},
     nic::{Nic, address_of, is_primary, name_of, public_of, subnet_of},
+    subnet,
 };
 use crate::{
     cloud::{
@@ -19,9 +20,7 @@ use crate::{
     vip::{Goal, Holder, Part, PartId, Vip},
 };
 use futures_util::future::{join, join_all};
-use ipnet::IpNet;
 use serde_json::Value;
-use std::net::IpAddr;
 
 #[derive(Debug, Clone)]
 pub struct Seen {
@@ -72,6 +71,30 @@ pub async fn let_earlier_operations_end(azure: &Azure, arm: &Arm, seen: &Seen) -
     }
 }
 
+/// Waits for the peers that still give an address up which they no longer list: each for its share of the time, and once in
+/// a call. After that the write is tried all the same, since Azure may have freed the address earlier.
+async fn let_leave(azure: &Azure, arm: &Arm, leaving: &[Id]) -> Result<()> {
+    let new: Vec<&Id> = leaving.iter().filter(|id| !azure.outlasted.borrow().contains(*id)).collect();
+    let waits = new.into_iter().map(|id| async move {
+        let end = arm.finish(Accepted::running(id), Some(share(arm.deadline()))).await;
+        (id, end.err())
+    });
+    for (id, error) in join_all(waits).await {
+        match error {
+            // Nothing of our own was sent.
+            Some(stop) if matches!(stop.code, Code::Deadline | Code::Interrupted) => {
+                return Err(stop.with(|details| details.maybe_done = false));
+            }
+            Some(error) if error.maybe_done => {
+                azure.outlasted.borrow_mut().insert(id.clone());
+            }
+            // However the operation ended, the answer to our write tells who has the address.
+            Some(_) | None => {}
+        }
+    }
+    Ok(())
+}
+
 pub fn placement(azure: &Azure, all: &All, seen: &Seen) -> Vec<Part> {
     let mut parts = Vec::new();
     for vip in &azure.vips {
@@ -91,9 +114,7 @@ pub fn placement(azure: &Azure, all: &All, seen: &Seen) -> Vec<Part> {
     }
     for vip in &azure.vips {
         let Some(id) = azure.public_id(&all.here, vip) else { continue };
-        let read = seen.public.iter().find(|(known, _)| *known == id).and_then(|(_, read)| read.as_ref().ok());
-        let user = read.and_then(|body| body.pointer("/properties/ipConfiguration/id")).and_then(Value::as_str);
-        let holder = match user {
+        let holder = match public_user(seen, &id) {
             None => Holder::Nobody,
             Some(user) => match seen.members.nics.iter().find(|nic| nic.owns(user)) {
                 Some(nic)
@@ -108,7 +129,7 @@ pub fn placement(azure: &Azure, all: &All, seen: &Seen) -> Vec<Part> {
                         Holder::ThisMemberBroken(nic.state().to_owned())
                     }
                 }
-                Some(nic) if nic.own => Holder::ThisMemberBroken("on another ip-configuration".into()),
+                Some(nic) if nic.own => Holder::ThisMemberBroken(ON_ANOTHER_ENTRY.into()),
                 Some(nic) => Holder::Other(nic.id.name().to_owned()),
                 None => Holder::Other(stranger_name(user)),
             },
@@ -116,6 +137,14 @@ pub fn placement(azure: &Azure, all: &All, seen: &Seen) -> Vec<Part> {
         parts.push(Part { id: public_part(vip, &id), holder });
     }
     parts
+}
+
+const ON_ANOTHER_ENTRY: &str = "on another ip-configuration";
+
+/// The id of the ip-configuration that has a public address; `None` also where the address could not be read.
+fn public_user<'a>(seen: &'a Seen, id: &Id) -> Option<&'a str> {
+    let (_, read) = seen.public.iter().find(|(known, _)| known == id)?;
+    read.as_ref().ok()?.pointer("/properties/ipConfiguration/id")?.as_str()
 }
 
 /// `…/networkInterfaces/nic/ipConfigurations/name` is called `nic`; any other user of an address by its own name.
@@ -128,7 +157,7 @@ fn stranger_name(user: &str) -> String {
     }
 }
 
-fn private_part(azure: &Azure, vip: &Vip) -> PartId {
+pub fn private_part(azure: &Azure, vip: &Vip) -> PartId {
     PartId::new(vip, format!("ip configuration {}", azure.entry_name(vip)))
 }
 
@@ -215,7 +244,14 @@ pub fn plan(azure: &Azure, all: &All, seen: &Seen, goal: Goal) -> Result<Plan<Ch
         return Ok(plan);
     }
     let after = (0..plan.steps.len()).map(|step| After { step, need: Need::Success }).collect();
-    let change = change(own, body, Write::Takes { publics })?;
+    let lists = |nic: &Nic, vip: &Vip| nic.entry_with(vip.address.addr()).is_some();
+    let leaving = if coming.iter().any(|vip| !seen.members.nics.iter().any(|nic| lists(nic, vip))) {
+        let busy = seen.members.peers().filter(|peer| peer.state() == "Updating");
+        busy.map(|peer| peer.id.clone()).collect()
+    } else {
+        Vec::new()
+    };
+    let change = change(own, body, Write::Takes { publics, leaving })?;
     plan.steps.push(Step { parts: wanted, change, effect: Effect::Reaches, after });
     Ok(plan)
 }
@@ -257,69 +293,19 @@ fn may_be_taken(azure: &Azure, here: &Here, seen: &Seen, own: &Nic, vip: &Vip) -
         if let (Some(there), Some(here)) = (subnet_of(entry), own.subnet())
             && !there.eq_ignore_ascii_case(here)
         {
-            return Err(elsewhere(address, there, here));
+            return Err(subnet::elsewhere(address, there, here));
         }
     }
-    fits_the_subnet(here, seen, own, address)
-}
-
-fn elsewhere(address: IpAddr, there: &str, here: &str) -> Error {
-    Error::new(
-        Code::Unsupported,
-        format!("{address} is in the subnet {there}, this member in {here}"),
-        "a member elsewhere (disaster recovery) cannot hold this VIP",
-    )
-}
-
-/// Azure would refuse an address that does not fit, but only after the peer has given it up.
-fn fits_the_subnet(here: &Here, seen: &Seen, own: &Nic, address: IpAddr) -> Result<()> {
-    let ranges: Vec<&IpNet> = here
-        .interface_of(own)
-        .into_iter()
-        .flat_map(|interface| &interface.subnets)
-        .filter(|subnet| subnet.addr().is_ipv4() == address.is_ipv4())
-        .collect();
-    // The metadata tells no IPv6 ranges.
-    let Some(first) = ranges.first() else { return Ok(()) };
-    let Some(range) = ranges.iter().find(|range| range.contains(&address)) else {
-        let peers = seen.members.peers().filter_map(Nic::subnet);
-        if let (Some(mine), Some(other)) = (
-            own.subnet(),
-            peers.into_iter().find(|subnet| own.subnet().is_some_and(|own| !own.eq_ignore_ascii_case(subnet))),
-        ) {
-            return Err(elsewhere(address, other, mine));
-        }
-        return Err(Error::new(
-            Code::InvalidConfig,
-            format!("{address} is not in {first}, the subnet of {}", own.id.name()),
-            "choose an unused address of the members' subnet, or the mechanism `route`",
-        ));
-    };
-    if is_reserved(range, address) {
-        return Err(Error::new(
-            Code::InvalidConfig,
-            format!("{address} is one of the five addresses of {range} that Azure keeps for itself"),
-            "choose an unused address of the subnet: not one of its first four, nor its last",
-        ));
-    }
-    Ok(())
-}
-
-/// "Azure Virtual Network FAQ": the first four addresses of a subnet and the last one.
-fn is_reserved(range: &IpNet, address: IpAddr) -> bool {
-    let (IpNet::V4(range), IpAddr::V4(address)) = (range, address) else { return false };
-    address == range.broadcast() || u32::from(address) - u32::from(range.network()) < 4
+    subnet::must_fit(here, &seen.members, own, address)
 }
 
 fn public_may_be_taken(azure: &Azure, seen: &Seen, id: &Id, part: &PartId) -> Result<()> {
     azure.set_aside.allows(part)?;
     let read = seen.public.iter().find(|(known, _)| known == id).map(|(_, read)| read);
-    let body = match read {
-        Some(Ok(body)) => body,
-        Some(Err(error)) => return Err(error.clone()),
-        None => return Ok(()),
-    };
-    let Some(user) = body.pointer("/properties/ipConfiguration/id").and_then(Value::as_str) else { return Ok(()) };
+    if let Some(Err(error)) = read {
+        return Err(error.clone());
+    }
+    let Some(user) = public_user(seen, id) else { return Ok(()) };
     if seen.members.nics.iter().any(|nic| nic.owns(user)) {
         return Ok(());
     }
@@ -331,90 +317,15 @@ fn public_may_be_taken(azure: &Azure, seen: &Seen, id: &Id, part: &PartId) -> Re
 }
 
 /// Writes one interface and waits for the operation; a peer's not longer than its share of the time.
-pub async fn write(arm: &Arm, id: &Id, body: &Value, version: &str, write: &Write) -> Result<()> {
+pub async fn write(azure: &Azure, arm: &Arm, id: &Id, body: &Value, version: &str, write: &Write) -> Result<()> {
+    if let Write::Takes { leaving, .. } = write {
+        let_leave(azure, arm, leaving).await?;
+    }
     let accepted = arm.put(id, body, Some(version)).await?;
     let bound = (*write == Write::Frees).then(|| share(arm.deadline()));
-    arm.finish(accepted, bound).await
-}
-
-/// The parts that a refused write of the own interface is to be planned again without, so that the others get here.
-/// `publics` are the public addresses that it would bring.
-pub fn parts_at_fault(azure: &Azure, here: &Here, own: &Id, error: &Error, publics: &[(PartId, Id)]) -> Vec<PartId> {
-    if is_taken_by_a_stranger(azure, here, own, error) {
-        let vips = azure.vips.iter().filter(|vip| names_address(&error.message, vip.address.addr()));
-        return vips.map(|vip| private_part(azure, vip)).collect();
+    let end = arm.finish(accepted, bound).await;
+    if bound.is_some() && end.as_ref().is_err_and(|error| error.maybe_done) {
+        azure.outlasted.borrow_mut().insert(id.clone());
     }
-    if !for_good(error) {
-        return Vec::new();
-    }
-    // Which of several public addresses it is, the message says by its name; where it does not, it may be any.
-    let any = publics.iter().any(|(_, id)| names_resource(&error.message, id));
-    let at_fault = publics.iter().filter(|(_, id)| !any || names_resource(&error.message, id));
-    at_fault.map(|(part, _)| part.clone()).collect()
-}
-
-fn for_good(error: &Error) -> bool {
-    let final_code = matches!(
-        error.code,
-        Code::Denied | Code::NotFound | Code::InvalidConfig | Code::LimitExceeded | Code::Unexpected
-    );
-    final_code || error.cloud_code.as_deref().is_some_and(|code| code.starts_with("PublicIPAddress"))
-}
-
-/// `PrivateIPAddressIsAllocated`, or `PrivateIPAddressInUse` as older ones say.
-pub fn is_in_use(error: &Error) -> bool {
-    error.cloud_code.as_deref().is_some_and(|code| code.starts_with("PrivateIPAddressI"))
-}
-
-/// The address is in use, and not by a listed peer that may be giving it up just now. The message names the own entry and
-/// the one that has the address.
-fn is_taken_by_a_stranger(azure: &Azure, here: &Here, own: &Id, error: &Error) -> bool {
-    let ids = error.message.match_indices("/subscriptions/").filter_map(|(at, _)| error.message.get(at..));
-    let others: Vec<&str> = ids.filter(|id| !begins_with(id, own)).collect();
-    let mut peers = azure.config.nics.iter().map(|reference| here.id(reference, "networkInterfaces"));
-    is_in_use(error) && !others.is_empty() && !peers.any(|peer| others.iter().any(|id| begins_with(id, &peer)))
-}
-
-fn names_resource(message: &str, id: &Id) -> bool {
-    message.match_indices("/subscriptions/").any(|(at, _)| message.get(at..).is_some_and(|rest| begins_with(rest, id)))
-}
-
-fn begins_with(text: &str, id: &Id) -> bool {
-    let Some((head, rest)) = text.split_at_checked(id.as_str().len()) else { return false };
-    id.same(head) && !rest.starts_with(|next: char| next.is_alphanumeric() || matches!(next, '_' | '-'))
-}
-
-fn names_address(message: &str, address: IpAddr) -> bool {
-    let outside = |character: char| !(character.is_ascii_hexdigit() || matches!(character, '.' | ':'));
-    message.split(outside).any(|word| word.trim_matches(['.', ':']).parse() == Ok(address))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_first_four_addresses_and_the_last_are_azures() {
-        let range: IpNet = "10.0.0.64/26".parse().expect("a range");
-        for (address, reserved) in [
-            ("10.0.0.64", true),
-            ("10.0.0.67", true),
-            ("10.0.0.68", false),
-            ("10.0.0.126", false),
-            ("10.0.0.127", true),
-        ] {
-            assert_eq!(is_reserved(&range, address.parse().expect("an address")), reserved, "{address}");
-        }
-    }
-
-    #[test]
-    fn an_address_or_a_resource_is_named_as_a_whole_or_not_at_all() {
-        let message = "IP configuration /subscriptions/s/resourceGroups/rg/providers/Microsoft.Network/networkInterfaces/\
-            nic-1/ipConfigurations/x is using the private IP address 10.0.0.25 which is already allocated.";
-        let id = |name: &str| Id::new("s", "RG", "networkInterfaces", name);
-        assert!(names_address(message, "10.0.0.25".parse().expect("an address")));
-        assert!(!names_address(message, "10.0.0.2".parse().expect("an address")));
-        assert!(names_resource(message, &id("nic-1")) && !names_resource(message, &id("nic")));
-        assert!(!names_resource(id("nic-10").as_str(), &id("nic-1")));
-    }
+    end
 }

@@ -11,8 +11,10 @@ mod members;
 mod metadata;
 mod nic;
 mod ranges;
+mod refusal;
 mod rehearsal;
 mod route;
+mod subnet;
 mod token;
 
 use super::{Cloud, Plan, SetAside, local_address, peers::Silent};
@@ -33,7 +35,11 @@ use crate::{
 use arm::{Arm, Door, Id};
 use identity::{Here, management_of};
 use serde_json::Value;
-use std::{cell::RefCell, collections::BTreeMap, time::Duration};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 use tokio::sync::OnceCell;
 
 pub struct Azure {
@@ -48,6 +54,8 @@ pub struct Azure {
     silent: RefCell<Vec<Silent>>,
     /// Public addresses that could not be read; they are not asked for again by this call.
     silent_public: RefCell<BTreeMap<Id, Error>>,
+    /// Peers whose operation has outlasted its share of the time; this call does not wait for it again.
+    outlasted: RefCell<BTreeSet<Id>>,
     set_aside: SetAside,
 }
 
@@ -92,6 +100,8 @@ pub enum Write {
     Takes {
         /// Public addresses that come with it.
         publics: Vec<(PartId, Id)>,
+        /// Peers that are being written while the VIP is with nobody: they may still be giving it up.
+        leaving: Vec<Id>,
     },
     /// The own, without the VIP.
     LetsGo,
@@ -112,6 +122,7 @@ impl Azure {
             start: OnceCell::new(),
             silent: RefCell::default(),
             silent_public: RefCell::default(),
+            outlasted: RefCell::default(),
             set_aside: SetAside::default(),
         })
     }
@@ -247,12 +258,12 @@ impl Cloud for Azure {
     }
 
     async fn apply(&self, change: &Change) -> Result<()> {
-        let (_, arm) = self.start().await?;
+        let (here, arm) = self.start().await?;
         match change {
             Change::WriteNic { id, body, version, write } => {
-                let made = ip_config::write(arm, id, body, version, write).await;
+                let made = ip_config::write(self, arm, id, body, version, write).await;
                 made.map_err(|error| match write {
-                    Write::Takes { publics } => self.note_trouble(id, error, publics),
+                    Write::Takes { publics, .. } => refusal::explained(self, here, id, error, publics),
                     Write::Frees | Write::LetsGo => error,
                 })
             }
@@ -301,16 +312,5 @@ impl Cloud for Azure {
             Ok((_, arm)) => rehearsal::all(self, arm, seen).await,
             Err(error) => vec![CheckItem::failed("permissions", &error)],
         }
-    }
-}
-
-impl Azure {
-    /// A write that was refused because of some parts is planned again without them.
-    fn note_trouble(&self, own: &Id, error: Error, publics: &[(PartId, Id)]) -> Error {
-        let Some((here, _)) = self.start.get() else { return error };
-        if let (true, Some(silent)) = (ip_config::is_in_use(&error), self.silent.borrow().first()) {
-            return silent.may_hold(error);
-        }
-        self.set_aside.note(ip_config::parts_at_fault(self, here, own, &error, publics), error)
     }
 }
