@@ -283,7 +283,9 @@ fn of_letting_go(before: &[Part], after: &[Part], changes: &Changes, end: &End) 
         End::Settled if before.iter().all(|part| reached(goal, part)) && !changes.any_sent() => {
             (Outcome::NotHeld, None)
         }
-        End::Settled if gone && !has_failures(changes) => (Outcome::Released, None),
+        // Gone from here is what Release is for, whether another member that held it too has kept it or not.
+        End::Settled | End::Stranded if gone && !has_failures(changes) => (Outcome::Released, None),
+        End::Settled => (Outcome::NotReleased, Some(left_here())),
         _ => (Outcome::NotReleased, Some(not_seen_gone())),
     }
 }
@@ -375,6 +377,15 @@ fn not_seen_gone() -> Error {
         Code::Deadline,
         "no fresh read showed before time was out that the VIP is gone from here",
         "call Status to see where the VIP is; call Release again if it is still here",
+    )
+}
+
+/// The last read was a fresh one, and no change was left to make.
+fn left_here() -> Error {
+    Error::new(
+        Code::Unexpected,
+        "a fresh read shows the VIP here, whole or in part, and Release found nothing that it may change",
+        "call Status: `parts` says what is still here; take that off by hand",
     )
 }
 

@@ -388,6 +388,17 @@ async fn release_gives_up_only_what_is_here() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_release_that_has_nothing_to_change_does_not_blame_the_time() {
+    let toy = Toy::new(&[("a", Holder::ThisMemberBroken("elsewhere".into()))]);
+    let begun = Instant::now();
+    let found = release(&toy, &deadline(30).0, &Journal::default(), Mode::Real).await;
+    assert_eq!(found.outcome, Outcome::NotReleased);
+    let error = found.error.expect("an error");
+    assert!(begun.elapsed() < Duration::from_secs(9) && !error.message.contains("time was out"), "{error}");
+    assert!(!error.code.repeat_may_help(), "a repeat would find the same");
+}
+
+#[tokio::test(start_paused = true)]
 async fn status_names_what_it_sees() {
     let me = Holder::ThisMember;
     let table = [

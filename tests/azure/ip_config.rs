@@ -40,6 +40,17 @@ fn status_release_and_dry_run() {
     assert_outcome(&Member::b(&sim).hook(), "moved");
 }
 
+/// Two holders at once; while one releases, the other one loses the address too.
+#[test]
+fn a_release_after_which_nobody_holds_it_is_a_release() {
+    let mut world = World::article();
+    world.place(VIP_CONFIG, VIP, NIC_B);
+    let sim = Simulator::start(world);
+    sim.faults().before("PUT networkInterfaces", 1, Box::new(|world| world.unplace(NIC_A, VIP_CONFIG)));
+    assert_outcome(&Member::b(&sim).release(), "released");
+    assert_eq!(sim.world().holder_of(VIP), None);
+}
+
 #[test]
 fn a_change_in_between_leads_to_a_new_look() {
     let sim = Simulator::start(World::article());

@@ -99,3 +99,29 @@ fn one_that_cannot_be_read_does_not_hold_the_private_address_back() {
     sim.faults().clear();
     assert_outcome(&Member::b(&sim).with(public()).hook(), "moved");
 }
+
+/// Release takes nothing off but the VIP, and says what it left here and why; time has nothing to do with it.
+#[test]
+fn release_leaves_a_public_address_of_another_entry_and_says_so_at_once() {
+    for vip_is_here in [false, true] {
+        let mut world = World::article();
+        if vip_is_here {
+            world.unplace(NIC_A, VIP_CONFIG);
+            world.place(VIP_CONFIG, VIP, NIC_B);
+        }
+        world.attach_public_ip(NIC_B, "ipconfig1", PUBLIC_IP);
+        let sim = Simulator::start(world);
+        let begun = std::time::Instant::now();
+        let report = Member::b(&sim).with(public()).release();
+        assert!(begun.elapsed() < std::time::Duration::from_secs(5), "{:?}", begun.elapsed());
+        assert_error(&report, "not_released", "conflict");
+        for text in [PUBLIC_IP, "ipconfig1", NIC_B] {
+            assert_message(&report, text);
+        }
+        assert!(!report["summary"].as_str().expect("text").contains("time was out"), "{report:#}");
+        assert!(report["error"]["remedy"].as_str().is_some_and(|remedy| remedy.contains("`publicIp`")), "{report:#}");
+        let world = sim.world();
+        assert_eq!(world.public_holder_of(PUBLIC_IP).as_deref(), Some(NIC_B), "left there");
+        assert_eq!(world.holder_of(VIP).as_deref(), (!vip_is_here).then_some(NIC_A), "{report:#}");
+    }
+}

@@ -170,9 +170,18 @@ pub fn plan(azure: &Azure, all: &All, seen: &Seen, goal: Goal) -> Result<Plan<Ch
     let current = placement(azure, all, seen);
     let Some(own) = seen.members.own() else { return Ok(plan) };
     if goal == Goal::LetGo {
+        let foreign = |part: &Part| part.holder == Holder::ThisMemberBroken(ON_ANOTHER_ENTRY.into());
+        for vip in &azure.vips {
+            let Some(id) = azure.public_id(&all.here, vip) else { continue };
+            let part = public_part(vip, &id);
+            if current.iter().any(|known| known.id == part && foreign(known)) {
+                plan.refused.push((part, serves_another_entry(seen, own, &id)));
+            }
+        }
         let here: Vec<&Vip> = azure.vips.iter().filter(|vip| own.entry_with(vip.address.addr()).is_some()).collect();
         if !here.is_empty() {
-            let parts = current.iter().filter(|part| part.holder.is_here()).map(|part| part.id.clone()).collect();
+            let ours = current.iter().filter(|part| part.holder.is_here() && !foreign(part));
+            let parts = ours.map(|part| part.id.clone()).collect();
             let change = change(own, own.without(&here)?, Write::LetsGo)?;
             plan.steps.push(Step { parts, change, effect: Effect::Reaches, after: Vec::new() });
         }
@@ -254,6 +263,20 @@ pub fn plan(azure: &Azure, all: &All, seen: &Seen, goal: Goal) -> Result<Plan<Ch
     let change = change(own, body, Write::Takes { publics, leaving })?;
     plan.steps.push(Step { parts: wanted, change, effect: Effect::Reaches, after });
     Ok(plan)
+}
+
+/// Release removes nothing but the VIP: what another ip-configuration uses stays there.
+fn serves_another_entry(seen: &Seen, own: &Nic, id: &Id) -> Error {
+    let entry = public_user(seen, id).map(|user| Id::from_text(user).name().to_owned()).unwrap_or_default();
+    Error::new(
+        Code::Conflict,
+        format!(
+            "the public address {} is on the ip-configuration {entry} of {}, not on the VIP's: Release left it there",
+            id.name(),
+            own.id.name()
+        ),
+        format!("take it off {entry} if it belongs to the VIP, or correct `publicIp` in the configuration"),
+    )
 }
 
 fn change(nic: &Nic, body: Value, write: Write) -> Result<Change> {
