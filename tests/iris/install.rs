@@ -2,7 +2,7 @@
 //! its own.
 
 use super::site::{Site, Sources, report, shipped};
-use objectscript_engine::{IrisError, Scripted};
+use objectscript_engine::{IrisError, Role, Scripted, Value};
 use serde_json::json;
 use std::{fs, path::PathBuf};
 
@@ -75,7 +75,7 @@ pub fn from_nothing(sources: &Sources) {
         ("DailyFrequencyTime", "0"),
         ("DailyIncrement", "1"),
         ("DailyStartTime", "0"),
-        ("DailyEndTime", "0"),
+        ("DailyEndTime", "86399"),
     ] {
         assert_eq!(site.iris.stored("%SYS.Task", property)[0].1, value, "{property}");
     }
@@ -93,6 +93,45 @@ pub fn from_nothing(sources: &Sources) {
     assert!(said.contains("Next: ") && said.contains("do Check^ZMIRRORVIP"), "{said}");
     assert_eq!(site.hook("NotifyBecomePrimary^ZMIRROR").as_deref(), Some("1"));
     assert_eq!(site.line(), (0, "VIP moved".into()));
+}
+
+/// A mirror member runs a task only if the task says so.
+#[test]
+fn the_task_manager_runs_the_watch_on_every_member() {
+    task_runs(&shipped());
+}
+
+pub fn task_runs(sources: &Sources) {
+    for role in [Role::Primary, Role::Backup, Role::Neither, Role::Async, Role::None] {
+        let (site, release) = unpacked(sources);
+        let mut site = site.role(role);
+        install(&mut site, &release);
+        assert!(watches(&mut site), "{role:?}");
+        site.pass(86_340);
+        assert!(watches(&mut site), "{role:?}, in the last minute of the day");
+        // A task of an earlier release, which no member runs.
+        for (property, value) in [("MirrorStatus", ""), ("DailyEndTime", "0"), ("StartDate", "")] {
+            site.iris.set_stored("%SYS.Task", property, value);
+        }
+        assert!(!watches(&mut site), "{role:?}");
+        install(&mut site, &release);
+        assert!(watches(&mut site), "{role:?}, after an upgrade");
+        // What a person has set stays.
+        site.iris.set_stored("%SYS.Task", "Suspended", "1");
+        site.iris.set_stored("%SYS.Task", "StartDate", "60000");
+        install(&mut site, &release);
+        assert_eq!(site.iris.stored("%SYS.Task", "StartDate")[0].1, "60000");
+        assert!(!watches(&mut site), "{role:?}, suspended");
+    }
+}
+
+/// Whether the Task Manager runs the watch, which forgets this on an instance without a configuration.
+fn watches(site: &mut Site) -> bool {
+    site.iris.set_global("ZMIRRORVIP", &["drift"], "unheld");
+    for ran in site.iris.run_tasks() {
+        site.assert_quiet(&ran);
+    }
+    site.node(&["drift"]).is_none()
 }
 
 #[test]
@@ -232,6 +271,12 @@ pub fn failing_steps(sources: &Sources) {
         let ran = site.iris.run("Install^ZMIRRORVIP", &[&release.display().to_string()]);
         assert!(ran.error.is_some_and(|error| error.display.contains(told)), "{place}");
     }
+    // An IRIS that calls the setting for every member by another name.
+    let (mut site, release) = unpacked(sources);
+    site.iris.natives().add("%SYS.Task", "MirrorStatusDisplayToLogical", 1..=1, |_| Ok(Value::from("")));
+    let ran = site.iris.run("Install^ZMIRRORVIP", &[&release.display().to_string()]);
+    let error = ran.error.expect("it is told");
+    assert!(error.display.contains("How should task run for Mirror"), "{}", error.display);
     for missing in ["objectscript/ZMIRROR.mac", "objectscript/ZMIRRORVIP/Task.cls"] {
         let (mut site, release) = unpacked(sources);
         fs::remove_file(release.join(missing)).expect("it was there");

@@ -7,6 +7,7 @@ pub mod mirror;
 pub mod process;
 mod scene;
 pub mod scripted;
+pub(crate) mod tasks;
 pub mod world;
 
 use crate::{

@@ -153,6 +153,13 @@ impl Iris {
         sensors.iter().map(|(_, sensor)| (sensor.text("Name"), sensor.text("Value"), sensor.text("Label"))).collect()
     }
 
+    /// Gives each stored object of a class this property, as a person does in the Portal.
+    pub fn set_stored(&mut self, class: &str, property: &str, value: &str) {
+        for (_, object) in self.world.stored.get(class).into_iter().flatten() {
+            object.set_property(property, Value::from(value));
+        }
+    }
+
     /// Stored objects of a class, such as `%SYS.Task`: their identifiers and a property of each.
     pub fn stored(&self, class: &str, property: &str) -> Vec<(i64, String)> {
         let objects = self.world.stored.get(class).map(Vec::as_slice).unwrap_or_default();

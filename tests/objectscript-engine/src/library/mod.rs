@@ -25,7 +25,7 @@ use std::{
 };
 
 pub use status::{failure, text_of};
-pub(crate) use tasks::SENSORS;
+pub(crate) use tasks::{SENSORS, TASK};
 
 /// A method or class method.
 pub type NativeMethod = Rc<dyn Fn(&mut Call<'_, '_>) -> Outcome<Value>>;

@@ -1,12 +1,12 @@
-//! Tasks, a query for them, and what a monitor class reports. Nothing here runs by itself: a test calls `OnTask`.
+//! Tasks, a query for them, and what a monitor class reports. Nothing here runs by itself: a test calls `Iris::run_tasks`.
 
 use super::{Call, Natives, status};
 use crate::{
-    iris::errors::Outcome,
+    iris::{errors::Outcome, tasks::MIRROR_STATUS},
     value::{Body, Object, Value},
 };
 
-const TASK: &str = "%SYS.Task";
+pub const TASK: &str = "%SYS.Task";
 const RESULT: &str = "%SQL.StatementResult";
 /// Where sensors and monitor classes are stored.
 pub const SENSORS: &str = "%SYS.Monitor.SAM.Abstract";
@@ -74,6 +74,13 @@ pub fn register(natives: &mut Natives) {
             tasks.retain(|(known, _)| *known != id);
         }
         Ok(Value::from(1))
+    });
+
+    // Each property with a list of values has such a method; empty for what is not in the list.
+    natives.add(TASK, "MirrorStatusDisplayToLogical", 1..=1, |call| {
+        let shown = call.text(0);
+        let found = MIRROR_STATUS.iter().find(|(known, _)| *known == shown);
+        Ok(found.map_or_else(Value::empty, |(_, stored)| Value::from(*stored)))
     });
 
     natives.add("%SQL.Statement", "%ExecDirect", 2..=9, query);
