@@ -87,7 +87,8 @@ syntax ZMIRROR.mac: } catch error { => } cacth error {
 syntax ZMIRROR.mac: ##class(%SYS.System) => ##class(%SYS.System
 syntax ZMIRROR.mac: "_reason_" => "__reason_"
 syntax ZMIRROR.mac:     return 1\n} =>     return 1\n
-syntax ZSTART.mac: job AcquireAtStart^ZMIRRORVIP::10 => job AcquireAtStart^ZMIRRORVIP::
+syntax ZSTART.mac: job AcquireAtStart^ZMIRRORVIP()::10 => job AcquireAtStart^ZMIRRORVIP()::
+job ZSTART.mac: job AcquireAtStart^ZMIRRORVIP()::10 => job AcquireAtStart^ZMIRRORVIP::10
 syntax ZSTART.mac: set problem = "" => set problem == ""
 syntax ZSTART.mac: set problem = "" => sett problem = ""
 syntax ZSTART.mac: if (problem '= "") { => if (problem != "") {
@@ -111,7 +112,7 @@ entry ZSTART.mac: SYSTEM() public => SYSTEM() private
 call ZMIRROR.mac: TakeOver^ZMIRRORVIP => Takeover^ZMIRRORVIP
 call ZMIRROR.mac: TakeOver^ZMIRRORVIP => Log^ZMIRRORVIP
 call ZMIRROR.mac: TakeOver^ZMIRRORVIP(reason) => TakeOver^ZMIRRORVIP(reason, 1)
-call ZSTART.mac: AcquireAtStart^ZMIRRORVIP::10 => AcquireAtStart^ZMIRORVIP::10
+call ZSTART.mac: AcquireAtStart^ZMIRRORVIP()::10 => AcquireAtStart^ZMIRORVIP()::10
 call ZMIRRORVIP.mac: set report = $$Call("Status", "task") => set report = $$Cal("Status", "task")
 call ZMIRRORVIP.mac: $$ManagerDirectory(), "mirrorvip.json" => $$Directory^ZMIRRORVIP()
 function ZMIRRORVIP.mac: $$CallAlone("Acquire", hook) => $$CallAlone("acquire", hook)
@@ -164,6 +165,23 @@ fn damage_is_refused() {
         }
     }
     assert!(missed.is_empty(), "{}", missed.join("\n"));
+}
+
+/// JOB of a label with a list of parameters needs parentheses, also in what a person is told to type.
+#[test]
+fn every_job_that_is_told_has_its_parentheses() {
+    let mut told = 0;
+    let docs = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")).expect("docs/");
+    let pages = docs.map(|entry| entry.expect("entry").path()).filter(|path| path.is_file());
+    let routines = ROUTINES.iter().map(|(file, ..)| directory().join(file));
+    for path in pages.chain(routines) {
+        let text = fs::read_to_string(&path).expect("text");
+        for (place, _) in text.match_indices("^ZMIRRORVIP::") {
+            panic!("{}: {}", path.display(), text[..place].lines().last().unwrap_or_default());
+        }
+        told += text.matches("^ZMIRRORVIP()::").count();
+    }
+    assert!(told >= 4, "{told} were found");
 }
 
 fn directory() -> PathBuf {

@@ -39,7 +39,7 @@ const DAMAGE: &[(Check, &str, &str, &str)] = &[
     (hooks::one_call, "ZMIRRORVIP.mac", "            do Log(report)\n        }\n        if", "        }\n        if"),
     (hooks::one_call, "ZMIRRORVIP.mac", "$$CallAlone(\"Acquire\", hook)", "$$CallAlone(\"Release\", hook)"),
     (hooks::one_call, "ZMIRRORVIP.mac", "$$CallAlone(\"Acquire\", hook)", "$$CallAlone(\"Acquire\", \"terminal\")"),
-    (hooks::one_call, "ZMIRRORVIP.mac", "    do Unload(libraryId)\n", ""),
+    (hooks::one_call, "ZMIRRORVIP.mac", "    do Unload(libraryId)\n    return report", "    return report"),
     (
         hooks::not_moved,
         "ZMIRRORVIP.mac",
@@ -158,7 +158,18 @@ const DAMAGE: &[(Check, &str, &str, &str)] = &[
         "    if (locked) {\n        do LetOthers()\n    }\n}\n\nRepeat",
         "}\n\nRepeat",
     ),
-    (start_stop::start, "ZSTART.mac", "job AcquireAtStart^ZMIRRORVIP::10", "do AcquireAtStart^ZMIRRORVIP()"),
+    (start_stop::start, "ZSTART.mac", "job AcquireAtStart^ZMIRRORVIP()::10", "do AcquireAtStart^ZMIRRORVIP()"),
+    (start_stop::start, "ZSTART.mac", "AcquireAtStart^ZMIRRORVIP()::10", "AcquireAtStart^ZMIRRORVIP::10"),
+    (install::own_routines, "ZMIRRORVIPSETUP.mac", "AcquireAtStart^ZMIRRORVIP()::10", "AcquireAtStart^ZMIRRORVIP::10"),
+    (install::removed, "ZMIRRORVIPSETUP.mac", "$system.OBJ.Delete(class, ", "$system.OBJ.Delete(class_\".cls\", "),
+    (hooks::missing, "ZMIRRORVIP.mac", "        if (libraryId = 0) {", "        if (0) {"),
+    (hooks::missing, "ZMIRRORVIP.mac", "        if (functionId = 0) {", "        if (0) {"),
+    (
+        hooks::missing,
+        "ZMIRRORVIP.mac",
+        "        if (functionId = 0) {\n            do Unload(libraryId)\n",
+        "        if (functionId = 0) {\n",
+    ),
     (start_stop::start, "ZMIRRORVIP.mac", "do TakeOver(\"ZSTART\")", "do TakeOver(\"terminal\")"),
     (
         start_stop::clone,

@@ -1,7 +1,7 @@
 //! What the mirror calls: it answers 1, it leaves a line, and nothing else that it does is noticed.
 
 use super::site::{Site, Sources, acquires, reasons, report, shipped};
-use objectscript_engine::{ANYTHING, IrisError, Mirror, Role, Scripted};
+use objectscript_engine::{ANYTHING, IrisError, Mirror, Missing, Role, Scripted};
 
 const HOOKS: [&str; 2] = ["CheckBecomePrimaryOK", "NotifyBecomePrimary"];
 
@@ -95,6 +95,38 @@ pub fn bad_library(sources: &Sources) {
             assert!(severity == 2 && line.starts_with(tried) && line.contains(remedy), "{line}");
             assert_eq!((site.iris.queued_jobs(), library.loaded()), (0, 0), "{tried}");
             assert_eq!(site.node(&["metric", "outcome"]).as_deref(), Some("failed"));
+        }
+    }
+}
+
+/// IRIS names errors for both, and is seen to answer 0 as well. A library that does not load is put right in another way than
+/// one that is another version.
+#[test]
+fn a_missing_library_and_a_missing_function_are_told_apart() {
+    missing(&shipped());
+}
+
+pub fn missing(sources: &Sources) {
+    for (ways, load, find) in [
+        (Missing::Zero, "$ZF(-4,1) answers 0, no library", "$ZF(-4,3) answers 0, no function"),
+        (Missing::Error("<ILLEGAL VALUE>"), "<ILLEGAL VALUE>", "<ILLEGAL VALUE>"),
+        (Missing::Error("<FUNCTION>"), "<FUNCTION>", "<FUNCTION>"),
+    ] {
+        let absent = Scripted::mirrorvip().refuses_loads(9);
+        let other = Scripted::new(&["acquire"]);
+        for (library, tried, cause, remedy) in [
+            (absent, "could not load ", load, "put the library for this machine there"),
+            (other, "could not find the function Acquire in ", find, "of one and the same version"),
+        ] {
+            let mut site = Site::new(sources).library(&library);
+            site.iris.set_missing(ways, ways);
+            assert_eq!(site.hook("NotifyBecomePrimary^ZMIRROR").as_deref(), Some("1"));
+            let (severity, line) = site.line();
+            assert!(
+                severity == 2 && line.starts_with(tried) && line.contains(cause) && line.contains(remedy),
+                "{line}"
+            );
+            assert_eq!(library.loaded(), 0, "{tried}");
         }
     }
 }

@@ -184,7 +184,7 @@ pub fn own_routines(sources: &Sources) {
     let said = install(&mut site, &release);
     for (routine, line) in [
         ("ZMIRROR", "do TakeOver^ZMIRRORVIP("),
-        ("%ZSTART", "if '$system.Mirror.IsMember() { job AcquireAtStart^ZMIRRORVIP"),
+        ("%ZSTART", "if '$system.Mirror.IsMember() { job AcquireAtStart^ZMIRRORVIP()::10"),
         ("%ZSTOP", "if '$system.Mirror.IsMember() { do ReleaseAtStop^ZMIRRORVIP()"),
     ] {
         let text = site.iris.routine(routine).expect("there");

@@ -31,6 +31,7 @@ pub fn faults(sources: &BTreeMap<&'static str, String>) -> Vec<String> {
     faults.extend(code.devices());
     faults.extend(code.throws());
     faults.extend(code.answers());
+    faults.extend(code.jobs());
     faults
 }
 
@@ -299,6 +300,15 @@ impl<'f, 't> Code<'f, 't> {
             }
         }
         faults
+    }
+
+    /// All our labels are procedures, and JOB of one needs its parentheses, with or without arguments.
+    fn jobs(&self) -> Vec<String> {
+        self.nodes()
+            .filter(|(file, node)| node.kind() == "routine_tag_call" && !file.text(*node).ends_with(')'))
+            .filter(|(_, node)| ancestors(*node).iter().any(|above| above.kind() == "command_job"))
+            .map(|(file, node)| format!("job: {}: no parentheses", file.at(node)))
+            .collect()
     }
 
     /// 0 or an error from CheckBecomePrimaryOK would keep the mirror without a primary: it ends in `return 1`, and in

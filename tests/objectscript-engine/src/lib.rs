@@ -8,7 +8,7 @@ pub mod value;
 
 pub use iris::{
     FIRST, Iris, Ran,
-    callouts::{Answer, Callouts, NoLibrary, RealLibrary},
+    callouts::{Answer, Callouts, Missing, NoLibrary, RealLibrary},
     errors::{IrisError, Outcome, Stop},
     mirror::{Mirror, Role},
     process::Device,

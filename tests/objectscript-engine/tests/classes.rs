@@ -3,7 +3,7 @@
 mod common;
 
 use common::instance;
-use objectscript_engine::{Answer, Callouts, Iris, Mirror, RealLibrary, Role, Value};
+use objectscript_engine::{Answer, Callouts, Iris, Mirror, Missing, NoLibrary, RealLibrary, Role, Value};
 use std::fs;
 
 const TASK: &str = r#"/// Checks once a day.
@@ -217,6 +217,21 @@ Use(status) private {
     );
     let expected = "/a#1(1) /a#1() /b#1(2,3) /c#1(x) /c <FUNCTION>0";
     assert_eq!(iris.run("P^X", &[]).value.as_deref(), Some(expected));
+}
+
+/// The documentation names errors; in public code 0 is seen as well.
+#[test]
+fn zf_says_in_several_ways_that_something_is_missing() {
+    for (missing, said) in [(Missing::Zero, "0"), (Missing::Error("<FUNCTION>"), "<FUNCTION>")] {
+        let (_root, mut iris) = instance(|root| Iris::new(root));
+        iris.set_callouts(Paths::default());
+        iris.set_missing(missing, missing);
+        iris.load("X.mac", "ROUTINE X\nP() public {\n    try {\n        return $zf(-4, 3, $zf(-4, 1, \"/b\"), \"G\")\n    } catch error {\n        return error.Name\n    }\n}\n");
+        assert_eq!(iris.run("P^X", &[]).value.as_deref(), Some(said));
+        iris.set_callouts(NoLibrary);
+        iris.load("X.mac", "ROUTINE X\nP() public {\n    try {\n        return $zf(-4, 1, \"/b\")\n    } catch error {\n        return error.Name\n    }\n}\n");
+        assert_eq!(iris.run("P^X", &[]).value.as_deref(), Some(said));
+    }
 }
 
 #[test]

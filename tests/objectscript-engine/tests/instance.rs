@@ -14,7 +14,7 @@ fn globals_have_a_namespace_and_an_order() {
 
 #[test]
 fn job_waits_for_a_process_and_takes_values() {
-    let text = "    job Q^X(5, , {})::10\n    set first = $test\n    job Q^X::10\n    return first_$test\n----\nQ(x, y, z) public {\n    set ^seen(x) = $data(y)_$data(z)_z_$namespace\n}\n";
+    let text = "    job Q^X(5, , {})::10\n    set first = $test\n    job Q^X()::10\n    return first_$test\n----\nQ(x, y, z) public {\n    set ^seen(x) = $data(y)_$data(z)_z_$namespace\n}\n";
     let (_root, mut iris) = instance(|root| Iris::new(root));
     let (body, rest) = text.split_once("----\n").expect("two parts");
     iris.load("X.mac", &format!("ROUTINE X\nP() public {{\n{body}}}\n{rest}"));
@@ -26,6 +26,19 @@ fn job_waits_for_a_process_and_takes_values() {
     iris.refuse_jobs(1);
     assert_eq!(iris.run("P^X", &[]).value.as_deref(), Some("01"));
     assert_eq!(iris.now(), 10.0);
+}
+
+/// A label that has a list of parameters wants one, be it an empty one.
+#[test]
+fn job_of_a_procedure_needs_parentheses() {
+    let (_root, mut iris) = instance(|root| Iris::new(root));
+    iris.load(
+        "X.mac",
+        "ROUTINE X\nOld\n    quit\nP() public {\n    job P^X::1\n}\nQ() public {\n    job Old^X::1\n}\n",
+    );
+    let why = iris.try_run("P^X", &[]).expect_err("it is refused");
+    assert!(why.contains("JOB P^X without parentheses"), "{why}");
+    assert_eq!(iris.run("Q^X", &[]).error, None);
 }
 
 #[test]

@@ -51,7 +51,7 @@ fn a_library_answers_by_its_script() {
 
     for (library, error) in [
         (Scripted::mirrorvip(), "<FUNCTION>"),
-        (Scripted::new(&["acquire"]), "<FUNCTION>"),
+        (Scripted::new(&["acquire"]), "<ILLEGAL VALUE>"),
         (Scripted::mirrorvip().fails("Acquire"), "<FUNCTION>"),
         (Scripted::mirrorvip().refuses_loads(1), "<DYNAMIC LIBRARY LOAD>"),
     ] {
@@ -140,7 +140,7 @@ fn libraries_are_given_back() {
     let (_root, mut iris) = instance(|root| Iris::new(root));
     iris.load(
         "X.mac",
-        "ROUTINE X\nP() public {\n    job Q^X\n}\nQ() public {\n    set id = $zf(-4, 1, \"/lib.so\")\n}\n",
+        "ROUTINE X\nP() public {\n    job Q^X()\n}\nQ() public {\n    set id = $zf(-4, 1, \"/lib.so\")\n}\n",
     );
     iris.set_callouts(library.clone());
     iris.run("P^X", &[]);
@@ -151,7 +151,7 @@ fn libraries_are_given_back() {
 #[should_panic(expected = "there is no end of them")]
 fn jobs_that_start_one_another_have_no_end() {
     let (_root, mut iris) = instance(|root| Iris::new(root));
-    iris.load("X.mac", "ROUTINE X\nP() public {\n    job P^X\n}\n");
+    iris.load("X.mac", "ROUTINE X\nP() public {\n    job P^X()\n}\n");
     iris.run("P^X", &[]);
     iris.run_jobs();
 }

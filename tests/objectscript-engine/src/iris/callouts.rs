@@ -16,13 +16,21 @@ impl<T: Into<String>> From<T> for Answer {
     }
 }
 
+/// How `$ZF(-4)` says that there is no such library or function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    Error(&'static str),
+    /// 0 in place of a number.
+    Zero,
+}
+
 /// One process's dynamic linker and the libraries in it.
 pub trait Callouts {
     /// # Errors
     /// Why not: `<DYNAMIC LIBRARY LOAD>`.
     fn load(&mut self, path: &str) -> Result<u32, String>;
 
-    /// The number of a function by its name; `None` is `<FUNCTION>`.
+    /// The number of a function by its name; `None` where there is none.
     fn function(&mut self, library: u32, name: &str) -> Option<u32>;
 
     /// # Errors

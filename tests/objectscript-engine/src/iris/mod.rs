@@ -16,7 +16,7 @@ use crate::{
     source::{self, Fault},
     value::Value,
 };
-use callouts::NoLibrary;
+use callouts::{Missing, NoLibrary};
 use errors::{IrisError, Outcome, Stop};
 use mirror::Mirror;
 use process::{Device, Process};
@@ -70,6 +70,8 @@ impl Iris {
             refused_jobs: 0,
             next_process: FIRST + 1,
             callouts: Box::new(NoLibrary),
+            missing_library: Missing::Error("<DYNAMIC LIBRARY LOAD>"),
+            missing_function: Missing::Error("<ILLEGAL VALUE>"),
             system_index: BTreeMap::new(),
             natives: Rc::new(Natives::standard()),
             stored: BTreeMap::new(),

@@ -2,7 +2,7 @@
 
 use super::{
     FIRST, Iris,
-    callouts::Callouts,
+    callouts::{Callouts, Missing},
     errors::IrisError,
     mirror::Mirror,
     process::Device,
@@ -52,6 +52,11 @@ impl Iris {
 
     pub fn set_callouts(&mut self, callouts: impl Callouts + 'static) {
         self.world.callouts = Box::new(callouts);
+    }
+
+    /// How `$ZF(-4)` says that a library does not load, and that a function is not there.
+    pub fn set_missing(&mut self, library: Missing, function: Missing) {
+        (self.world.missing_library, self.world.missing_function) = (library, function);
     }
 
     /// The next call raises this error. The name is that of a method (`WriteToConsoleLog`, or with its class and a dot),

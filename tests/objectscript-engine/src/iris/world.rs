@@ -1,6 +1,10 @@
 //! One instance: what its processes share.
 
-use super::{callouts::Callouts, errors::IrisError, mirror::Mirror};
+use super::{
+    callouts::{Callouts, Missing},
+    errors::IrisError,
+    mirror::Mirror,
+};
 use crate::{
     library::Natives,
     source::ast::{Class, Routine},
@@ -94,6 +98,9 @@ pub struct World {
     pub refused_jobs: u32,
     pub next_process: u32,
     pub callouts: Box<dyn Callouts>,
+    /// What `$ZF(-4,1)` does with a file that does not load, and `$ZF(-4,3)` with a name that the library does not have.
+    pub missing_library: Missing,
+    pub missing_function: Missing,
     pub system_index: BTreeMap<i64, String>,
     pub natives: Rc<Natives>,
     /// Stored objects by class, such as tasks.

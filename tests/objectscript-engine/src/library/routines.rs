@@ -23,12 +23,12 @@ pub fn register(natives: &mut Natives) {
         Ok(if there { Value::from(1) } else { status::failure(5351, &[name]) })
     });
     natives.add("%SYSTEM.OBJ", "Delete", 1..=2, |call| {
-        let name = call.text(0);
-        let class = name.strip_suffix(".cls").unwrap_or(&name).to_owned();
+        // The name alone: all public code but one gives it so.
+        let class = call.text(0);
         let namespace = World::home(&call.run.process.namespace, &class).to_owned();
         match call.run.world.namespace(&namespace).classes.remove(&class) {
             Some(_) => Ok(Value::from(1)),
-            None => Ok(status::failure(5351, &[name])),
+            None => Ok(status::failure(5351, &[class])),
         }
     });
     for class in ["%Dictionary.ClassDefinition", "%Dictionary.CompiledClass"] {

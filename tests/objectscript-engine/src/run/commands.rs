@@ -10,7 +10,7 @@ use crate::{
         process::Device,
         world::{Job, Start},
     },
-    source::ast::{Argument, Command, Expression, Lock, LockMode, Output, Statement, Target},
+    source::ast::{self, Argument, Command, Expression, Lock, LockMode, Output, Statement, Target},
     value::{Node, Value},
 };
 
@@ -127,8 +127,8 @@ impl Run<'_> {
             }
             Command::Lock(arguments) => self.locks(arguments)?,
             Command::Job(arguments) => {
-                for (call, timeout) in arguments {
-                    self.job(call, timeout.as_ref())?;
+                for job in arguments {
+                    self.job(job)?;
                 }
             }
             Command::Hang(seconds) => {
@@ -221,10 +221,10 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn job(&mut self, call: &Expression, timeout: Option<&Expression>) -> Outcome<()> {
-        let timeout = self.optional(timeout)?.map(|timeout| timeout.to_number().to_f64());
+    fn job(&mut self, job: &ast::Job) -> Outcome<()> {
+        let timeout = self.optional(job.timeout.as_ref())?.map(|timeout| timeout.to_number().to_f64());
         self.ordered(&["job"])?;
-        let (start, arguments): (_, &[Argument]) = match call {
+        let (start, arguments): (_, &[Argument]) = match &job.call {
             Expression::Call { label, arguments } => {
                 let routine = match (&label.routine, &self.frame().unit) {
                     (Some(routine), _) => routine.clone(),
@@ -232,6 +232,11 @@ impl Run<'_> {
                     (None, super::Unit::Class(_)) => return self.refuse("JOB of a label in a class"),
                 };
                 let namespace = label.namespace.clone().unwrap_or_else(|| self.process.namespace.clone());
+                if !job.has_list && self.takes_a_list(&namespace, &routine, &label.name) {
+                    // "If the invoked routine contains a formal parameter list, you must specify the enclosing parentheses, even
+                    // if you do not pass any parameters" (ObjectScript Reference, JOB). What happens else is not documented.
+                    return self.refuse(&format!("JOB {}^{routine} without parentheses", label.name));
+                }
                 (Start::Label { label: label.name.clone(), routine, namespace }, arguments)
             }
             Expression::ClassMethod { class, method, arguments } => {
@@ -272,6 +277,12 @@ impl Run<'_> {
             self.process.test = true;
         }
         Ok(())
+    }
+
+    fn takes_a_list(&self, namespace: &str, routine: &str, label: &str) -> bool {
+        let found = self.world.routine(namespace, routine);
+        let entry = found.as_ref().and_then(|routine| routine.entries.iter().find(|entry| entry.name == label));
+        entry.is_some_and(|entry| !entry.parameters.is_empty() || matches!(entry.body, ast::Body::Procedure { .. }))
     }
 
     fn output(&mut self, output: &Output) -> Outcome<()> {

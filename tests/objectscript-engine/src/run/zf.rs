@@ -1,7 +1,11 @@
 //! `$ZF(-3)` to `$ZF(-6)`.
 
 use super::{Given, Run};
-use crate::{iris::errors::Outcome, source::ast::Argument, value::Value};
+use crate::{
+    iris::{callouts::Missing, errors::Outcome},
+    source::ast::Argument,
+    value::Value,
+};
 
 /// What begins after the numbers that say what to do.
 const MOST_ARGUMENTS: usize = 32;
@@ -95,6 +99,13 @@ impl Run<'_> {
         }
     }
 
+    fn missing(&self, missing: Missing) -> Outcome<Value> {
+        match missing {
+            Missing::Error(name) => self.raise(name, ""),
+            Missing::Zero => Ok(Value::from(0)),
+        }
+    }
+
     fn loaded(&self, library: &Value) -> Outcome<u32> {
         let library = u32::try_from(library.to_number().to_i64()).unwrap_or(0);
         if self.process.libraries.contains(&library) { Ok(library) } else { self.raise("<FUNCTION>", "") }
@@ -139,7 +150,9 @@ impl Run<'_> {
         let path = rest.get(1).map(|value| value.to_text().to_string());
         match (kind, rest) {
             (1, [path]) => {
-                let library = self.open(&path.to_text())?;
+                let Ok(library) = self.world.callouts.load(&path.to_text()) else {
+                    return self.missing(self.world.missing_library);
+                };
                 self.process.libraries.push(library);
                 return Ok(Value::from(i64::from(library)));
             }
@@ -165,7 +178,10 @@ impl Run<'_> {
             }
             (3, [library, function]) => {
                 let library = self.loaded(library)?;
-                return self.named(library, function).map(|number| Value::from(i64::from(number)));
+                return match self.world.callouts.function(library, &function.to_text()) {
+                    Some(number) => Ok(Value::from(i64::from(number))),
+                    None => self.missing(self.world.missing_function),
+                };
             }
             (4, [_] | [_, _]) => {
                 if let Some(library) = index.and_then(|index| self.process.by_index.remove(&index)) {

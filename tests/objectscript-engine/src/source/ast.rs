@@ -37,7 +37,7 @@ pub enum Command {
     KillExcept(Vec<String>),
     Merge(Vec<(Target, Target)>),
     Lock(Vec<Lock>),
-    Job(Vec<(Expression, Option<Expression>)>),
+    Job(Vec<Job>),
     Hang(Expression),
     Halt,
     Write(Vec<Output>),
@@ -207,6 +207,15 @@ pub struct Parameter {
     pub name: String,
     pub default: Option<Expression>,
     pub variadic: bool,
+}
+
+/// One argument of JOB.
+#[derive(Debug)]
+pub struct Job {
+    pub call: Expression,
+    pub timeout: Option<Expression>,
+    /// Whether parentheses follow the label, with or without arguments between them.
+    pub has_list: bool,
 }
 
 /// A label and what it leads to.

@@ -1,7 +1,7 @@
 //! Commands, from the grammar's tree.
 
 use super::{
-    ast::{Block, Command, Expression, Lock, LockMode, New, Output, Range, Statement, Target},
+    ast::{Block, Command, Expression, Job, Lock, LockMode, New, Output, Range, Statement, Target},
     tree::{Read, Source, all_of, child, children, line, parts},
 };
 use tree_sitter::Node;
@@ -332,13 +332,13 @@ impl<'t> Source<'t> {
         Ok(lock)
     }
 
-    fn job(&self, node: Node<'t>) -> Read<(Expression, Option<Expression>)> {
+    fn job(&self, node: Node<'t>) -> Read<Job> {
         let timeout = child(node, "timeout").map(|timeout| self.only_expression(timeout)).transpose()?;
         let callee: Vec<_> =
             children(node).into_iter().filter(|part| !matches!(part.kind(), ":" | "timeout")).collect();
         match callee[..] {
             [only] if matches!(only.kind(), "routine_tag_call" | "class_method_call") => {
-                Ok((self.expression(only)?, timeout))
+                Ok(Job { call: self.expression(only)?, timeout, has_list: self.text(only).ends_with(')') })
             }
             _ => self.unsupported(node, "the argument"),
         }
