@@ -62,9 +62,7 @@ pub fn from_nothing(sources: &Sources) {
     let sample = site.configuration().with_file_name("mirrorvip.sample.json");
     assert_eq!(fs::read_to_string(sample).expect("the sample"), r#"{"cloud":"aws"}"#);
     assert!(!site.configuration().exists());
-    for routine in ["ZMIRROR", "%ZSTART", "%ZSTOP"] {
-        assert!(site.iris.routine(routine).is_some_and(|text| text.contains("Made by mirrorvip:")), "{routine}");
-    }
+    assert!(site.iris.routine("ZMIRROR").is_some_and(|text| text.contains("Made by mirrorvip:")));
     assert_eq!(site.iris.stored("%SYS.Task", "TaskClass"), [(1001, "ZMIRRORVIP.Task".to_owned())]);
     assert_eq!(site.iris.stored("%SYS.Task", "NameSpace")[0].1, "%SYS");
     // Each minute of each day: daily, each day, several times, by minutes, each one, all day long.
@@ -93,6 +91,68 @@ pub fn from_nothing(sources: &Sources) {
     assert!(said.contains("Next: ") && said.contains("do Check^ZMIRRORVIP"), "{said}");
     assert_eq!(site.hook("NotifyBecomePrimary^ZMIRROR").as_deref(), Some("1"));
     assert_eq!(site.line(), (0, "VIP moved".into()));
+}
+
+/// %ZSTART and %ZSTOP can keep IRIS from starting after an upgrade of IRIS, so they are only where they have something to do.
+#[test]
+fn start_and_stop_come_only_to_whom_they_are_for() {
+    start_and_stop(&shipped());
+}
+
+pub fn start_and_stop(sources: &Sources) {
+    const ASKED: &str = "start and stop";
+    const BOTH: [&str; 2] = ["%ZSTART", "%ZSTOP"];
+    let there = |site: &Site| BOTH.map(|name| site.iris.routine(name).is_some());
+    for (role, standalone, request, expected) in [
+        (Role::None, true, "", true),
+        (Role::None, false, "", false),
+        (Role::None, false, ASKED, true),
+        (Role::Primary, true, "", false),
+        (Role::Backup, true, "", false),
+        (Role::Async, true, "", false),
+        (Role::Neither, false, ASKED, true),
+    ] {
+        for by_package_manager in [false, true] {
+            let (site, release) = unpacked(sources);
+            let mut site = site.role(role).configured(json!({ "standalone": standalone }));
+            site.iris.load("ZMIRRORVIP/Setup.cls", &sources["ZMIRRORVIP/Setup.cls"]);
+            let what = if by_package_manager { "ZMIRRORVIP.Setup:Install" } else { "Install^ZMIRRORVIP" };
+            let ran = site.iris.run(what, &[&release.display().to_string(), request]);
+            assert_eq!(ran.error, None, "{}", ran.output);
+            assert_eq!(there(&site), [expected; 2], "{role:?} {standalone} {request:?} {by_package_manager}");
+            assert_eq!(ran.output.contains("not needed    %ZSTART\n"), !expected, "{}", ran.output);
+            if role == Role::None {
+                continue;
+            }
+            // What an earlier release has put on a member goes with the next one.
+            for name in ["ZSTART.mac", "ZSTOP.mac"] {
+                site.iris.load(name, &sources[name]);
+            }
+            let said = install(&mut site, &release);
+            assert!(said.contains("removed       %ZSTART, which does nothing on a mirror member"), "{said}");
+            assert_eq!(there(&site), [false; 2], "{role:?}");
+        }
+    }
+    // Outside of a mirror it stays, and is the new one: somebody has asked for it.
+    let (mut site, release) = unpacked(sources);
+    site.iris.load("ZSTART.mac", &sources["ZSTART.mac"].replace("set problem = \"\"", "set problem = 1"));
+    install(&mut site, &release);
+    assert!(site.iris.routine("%ZSTART").is_some_and(|text| text.contains("set problem = \"\"")));
+    // Of a site's own nothing is removed, and one that calls us without parentheses is told.
+    let (site, release) = unpacked(sources);
+    let mut site = site.role(Role::Primary);
+    let own = "ROUTINE %ZSTART [Type=MAC]\nSYSTEM() public {\n    job AcquireAtStart^ZMIRRORVIP::10\n}\n";
+    site.iris.load("%ZSTART.mac", own);
+    let said = install(&mut site, &release);
+    assert!(site.iris.routine("%ZSTART").is_some_and(|text| text.contains("AcquireAtStart")));
+    assert!(said.contains("change        %ZSTART: put () after AcquireAtStart^ZMIRRORVIP"), "{said}");
+    // A configuration that cannot be read asks for nothing, and a wrong word is no request.
+    let (mut site, release) = unpacked(sources);
+    fs::write(site.configuration(), "{ \"standalone\": true,").expect("a file");
+    install(&mut site, &release);
+    assert_eq!(there(&site), [false; 2]);
+    let ran = site.iris.run("Install^ZMIRRORVIP", &[&release.display().to_string(), "%ZSTART"]);
+    assert!(ran.error.is_some_and(|error| error.display.contains("\"start and stop\"")), "{}", ran.output);
 }
 
 /// A mirror member runs a task only if the task says so.
@@ -177,7 +237,8 @@ fn a_sites_own_routines_stay_and_it_is_told_what_to_add() {
 }
 
 pub fn own_routines(sources: &Sources) {
-    let (mut site, release) = unpacked(sources);
+    let (site, release) = unpacked(sources);
+    let mut site = site.configured(json!({ "standalone": true }));
     site.iris.load("ZMIRROR.mac", OWN);
     site.iris.load("%ZSTART.mac", "ROUTINE %ZSTART [Type=MAC]\nSYSTEM() public {\n}\n");
     site.iris.load("%ZSTOP.mac", "ROUTINE %ZSTOP [Type=MAC]\nSYSTEM() public {\n}\n");
@@ -213,10 +274,12 @@ fn uninstall_leaves_the_configuration_and_nothing_else() {
 }
 
 pub fn removed(sources: &Sources) {
-    let (mut site, release) = unpacked(sources);
+    let (site, release) = unpacked(sources);
+    let mut site = site.configured(json!({ "standalone": true }));
     install(&mut site, &release);
     fs::write(release.join("libmirrorvip.so"), "another library").expect("a file");
     install(&mut site, &release);
+    assert!(site.iris.routine("%ZSTART").is_some() && site.iris.routine("%ZSTOP").is_some());
     fs::write(site.configuration(), r#"{"cloud":"azure"}"#).expect("the site's own");
     site.hook("NotifyBecomePrimary^ZMIRROR");
     uninstall(&mut site);

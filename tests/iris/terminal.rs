@@ -103,18 +103,35 @@ pub fn last(sources: &Sources) {
     assert!(site.call_from_user("Last", "").output.contains("\nVIP moved\n"));
 }
 
+/// It would cut off everybody who uses the primary.
 #[test]
-fn taking_it_to_a_backup_is_pointed_out_and_done() {
+fn a_member_that_is_not_the_primary_is_refused_unless_the_word_is_said() {
     backup(&shipped());
 }
 
 pub fn backup(sources: &Sources) {
-    for (role, warned) in [(Role::Primary, false), (Role::None, false), (Role::Backup, true), (Role::Async, true)] {
-        let library = acquires(&[report("moved", false)]);
-        let mut site = Site::new(sources).library(&library).role(role);
-        let shown = site.call_from_user("Acquire", "").output;
-        assert_eq!(shown.contains("This member is not the primary"), warned, "{role:?}: {shown}");
-        assert!(shown.contains("\nVIP moved\n") && library.calls().len() == 1);
+    const WORD: &str = "(\"although not primary\")";
+    for (role, refused) in
+        [(Role::Primary, false), (Role::None, false), (Role::Backup, true), (Role::Neither, true), (Role::Async, true)]
+    {
+        for (word, is_the_word) in [("", false), (WORD, true), ("(1)", false)] {
+            let library = acquires(&[report("moved", false)]);
+            let mut site = Site::new(sources).library(&library).role(role);
+            let shown = site.call_from_user("Acquire", word).output;
+            if refused && !is_the_word {
+                assert_eq!((library.calls().len(), site.lines().len()), (0, 0), "{role:?} {word}");
+                for part in [
+                    "member of the mirror MIRROR and not its primary",
+                    "On the primary, where  write $system.Mirror.IsPrimary()  shows 1:  do Acquire^ZMIRRORVIP\n",
+                    "do Acquire^ZMIRRORVIP(\"although not primary\")",
+                ] {
+                    assert!(shown.contains(part), "{shown}");
+                }
+            } else {
+                assert!(shown.contains("\nVIP moved\n") && library.calls().len() == 1, "{role:?} {word}: {shown}");
+                assert!(!shown.contains("primary"), "{shown}");
+            }
+        }
     }
 }
 
@@ -144,6 +161,9 @@ pub fn help(sources: &Sources) {
         let shown = site.call_from_user(what, "").output;
         for command in ["Status", "Check", "Acquire", "Release", "Last", "Help", "Install", "Uninstall"] {
             assert!(shown.contains(&format!("do {command}^ZMIRRORVIP")), "{command}: {shown}");
+        }
+        for words in ["(\"although not primary\")", "/\", \"start and stop\")"] {
+            assert!(shown.contains(words), "{words}: {shown}");
         }
         assert!(shown.contains("library         /opt/x.so\n"), "{shown}");
         assert!(shown.contains(&format!("configuration   {}\n", site.configuration().display())), "{shown}");

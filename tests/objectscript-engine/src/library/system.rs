@@ -44,11 +44,28 @@ pub fn register(natives: &mut Natives) {
     let role = |natives: &mut Natives, method, holds: fn(Role) -> bool| {
         natives.add(MIRROR, method, 0..=0, move |call| Ok(Value::from(holds(call.run.world.mirror.role))));
     };
-    role(natives, "IsMember", |role| role != Role::None);
+    natives.add(MIRROR, "IsMember", 0..=0, |call| {
+        Ok(Value::from(match call.run.world.mirror.role {
+            Role::None => 0,
+            Role::Async => 2,
+            _ => 1,
+        }))
+    });
     role(natives, "IsPrimary", |role| role == Role::Primary);
     role(natives, "IsBackup", |role| role == Role::Backup);
     role(natives, "IsAsyncMember", |role| role == Role::Async);
-    natives.add(MIRROR, "MirrorName", 0..=0, |call| Ok(Value::from(call.run.world.mirror.name.as_str())));
+    // "Returns the name of the mirror if the instance is configured as a failover mirror member or NULL if it is not."
+    natives.add(MIRROR, "MirrorName", 0..=0, |call| {
+        let mirror = &call.run.world.mirror;
+        Ok(Value::from(if matches!(mirror.role, Role::None | Role::Async) { "" } else { mirror.name.as_str() }))
+    });
+    natives.add(MIRROR, "GetMirrorNames", 0..=0, |call| {
+        let mirror = &call.run.world.mirror;
+        Ok(match mirror.role {
+            Role::None => Value::empty(),
+            _ => Value::from(list::build(&[Some(Value::from(mirror.name.as_str()))])),
+        })
+    });
     natives.add(MIRROR, "GetMemberType", 0..=0, |call| Ok(Value::from(call.run.world.mirror.kind())));
     natives.add(MIRROR, "GetMemberStatus", 0..=0, |call| {
         // Status, then what goes with it: `Trouble` of a primary, journal transfer and dejournaling of others. What a test does
