@@ -1,7 +1,7 @@
 //! What the mirror calls: it answers 1, it leaves a line, and nothing else that it does is noticed.
 
 use super::site::{Site, Sources, acquires, reasons, report, shipped};
-use objectscript_engine::{ANYTHING, IrisError, Mirror, Missing, Role, Scripted};
+use objectscript_engine::{ANYTHING, IrisError, Missing, Role, Scripted};
 
 const HOOKS: [&str; 2] = ["CheckBecomePrimaryOK", "NotifyBecomePrimary"];
 
@@ -255,8 +255,4 @@ fn a_hook_does_not_ask_whether_this_member_is_primary() {
         site.hook("CheckBecomePrimaryOK^ZMIRROR");
         assert_eq!(reasons(&library), ["CheckBecomePrimaryOK"]);
     }
-    let mut site = Site::new(&shipped()).library(&acquires(&[report("lost", true)]));
-    site.iris.set_mirror(Mirror::member(Role::Primary));
-    site.hook("NotifyBecomePrimary^ZMIRROR");
-    assert_eq!(site.iris.queued_jobs(), 0, "lost is never repeated");
 }

@@ -14,4 +14,5 @@ mod repeats;
 mod site;
 mod start_stop;
 mod terminal;
+mod unfinished;
 mod watch;

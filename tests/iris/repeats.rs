@@ -1,6 +1,6 @@
 //! Finish: what goes on after a hook, for how long, and what ends it.
 
-use super::site::{Site, Sources, acquires, reasons, report, shipped};
+use super::site::{Site, Sources, acquires, doubtful, reasons, report, shipped, times, with};
 use objectscript_engine::{IrisError, Mirror, Role, Scripted};
 use serde_json::json;
 
@@ -43,17 +43,94 @@ pub fn until_held(sources: &Sources) {
 }
 
 #[test]
-fn it_ends_when_no_repeat_can_help_and_never_repeats_lost() {
+fn it_ends_when_no_repeat_can_help() {
     until_final(&shipped());
 }
 
 pub fn until_final(sources: &Sources) {
-    for (outcome, retry) in [("not_moved", false), ("lost", true), ("lost", false)] {
-        let library = acquires(&[report("not_moved", true), report(outcome, retry), report("moved", false)]);
+    for outcome in ["not_moved", "partial"] {
+        let library = acquires(&[report("not_moved", true), report(outcome, false), report("moved", false)]);
         let mut site = started(sources, "NotifyBecomePrimary", &library);
         site.run_jobs();
         assert_eq!(reasons(&library).len(), 2, "{outcome}");
         assert_eq!(site.lines()[1], (2, format!("VIP {outcome}; call again")));
+    }
+}
+
+/// Another member has taken it, or this one stood still meanwhile: only IRIS knows who is right. The first pause is random, and
+/// from the second on it is more than a minute, so that two members do not take it from each other again and again.
+#[test]
+fn what_only_iris_can_decide_is_repeated_slowly_and_after_asking() {
+    asks_first(&shipped());
+}
+
+pub fn asks_first(sources: &Sources) {
+    for name in ["lost", "interrupted"] {
+        let library = acquires(&[&vec![doubtful(name, 0); 5][..], &[report("moved", false)]].concat());
+        let mut site = started(sources, "NotifyBecomePrimary", &library);
+        site.run_jobs();
+        let times = times(&library);
+        assert_eq!(times.len(), 6, "{name}");
+        let pauses: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert!((5.0..=15.0).contains(&pauses[0]), "{name}: {pauses:?}");
+        assert!(pauses[1..].iter().all(|pause| (60.0..=75.0).contains(pause)), "{name}: {pauses:?}");
+        // More than one wait, or two members would come at the same time again.
+        assert!(pauses[1..].iter().any(|pause| *pause != pauses[1]), "{name}: {pauses:?}");
+        // The hook's line and one for all its repeats, none of which calls a person; then the end of it.
+        let severities: Vec<u8> = site.lines().iter().map(|(severity, _)| *severity).collect();
+        assert_eq!(severities, [1, 1, 0], "{:?}", site.lines());
+    }
+    // A member that is not the primary any more takes nothing, and one that goes on losing gives up.
+    let library = acquires(&[doubtful("lost", 0)]);
+    let mut site = started(sources, "NotifyBecomePrimary", &library);
+    site.iris.set_mirror(Mirror::member(Role::Backup));
+    site.run_jobs();
+    assert_eq!((reasons(&library).len(), site.iris.now() <= 15.0), (1, true));
+    let library = acquires(&[doubtful("lost", 0)]);
+    let mut site = started(sources, "NotifyBecomePrimary", &library);
+    site.run_jobs();
+    assert!((9..=12).contains(&reasons(&library).len()), "{}", reasons(&library).len());
+    assert!(site.lines().pop().is_some_and(|(severity, line)| severity == 2 && line.contains("gave up after 600 s")));
+    // Two instances do not wait the same time.
+    let pause = |processes: usize| {
+        let library = acquires(&[doubtful("lost", 0), report("moved", false)]);
+        let mut site = Site::new(sources).library(&library);
+        let process = (0..=processes).map(|_| site.iris.new_process()).last().expect("one at least");
+        site.iris.run_in(process, "TakeOver^ZMIRRORVIP", &["NotifyBecomePrimary"]).expect("known");
+        site.run_jobs();
+        times(&library)[1]
+    };
+    assert!((1..20).any(|processes| pause(processes) != pause(0)));
+}
+
+/// A report that asks for a pause gets it, from the hook and from each repeat.
+#[test]
+fn a_pause_that_a_report_asks_for_is_kept() {
+    asked_pause(&shipped());
+}
+
+pub fn asked_pause(sources: &Sources) {
+    let wait = |seconds: u32| with(&report("not_moved", true), json!({ "retryAfterSeconds": seconds }));
+    let library = acquires(&[wait(40), wait(50), doubtful("lost", 100), wait(0), report("moved", false)]);
+    let mut site = started(sources, "NotifyBecomePrimary", &library);
+    site.run_jobs();
+    let times = times(&library);
+    let pauses: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert_eq!(pauses, [40.0, 50.0, 100.0, 8.0]);
+    // One that is longer than what is left ends it at once, and the watch does not go on before that either.
+    for reports in [vec![wait(700)], vec![report("not_moved", true), wait(700)]] {
+        let library = acquires(&reports);
+        let mut site = started(sources, "NotifyBecomePrimary", &library);
+        site.run_jobs();
+        assert_eq!((reasons(&library).len(), site.iris.now() < 10.0), (reports.len(), true));
+        let (severity, line) = site.lines().pop().expect("a line");
+        assert!(severity == 2 && line.contains("asks to wait 700 s") && line.contains("the watch goes on"), "{line}");
+        site.pass(690);
+        site.iris.run_method("ZMIRRORVIP.Task", "OnTask", &[]);
+        assert_eq!(reasons(&library).len(), reports.len());
+        site.pass(60);
+        site.iris.run_method("ZMIRRORVIP.Task", "OnTask", &[]);
+        assert_eq!(reasons(&library).len(), reports.len() + 1);
     }
 }
 

@@ -156,9 +156,32 @@ pub fn report(outcome: &str, retry: bool) -> String {
     .to_string()
 }
 
+/// A report with other members besides, or in their place.
+pub fn with(report: &str, others: Value) -> String {
+    let mut report: Value = serde_json::from_str(report).expect("JSON");
+    super::common::merge(&mut report, &others);
+    report.to_string()
+}
+
+/// A report that leaves it to IRIS whether a repeat is right: of the outcome `lost`, or of a call that was `interrupted`.
+pub fn doubtful(name: &str, seconds: u32) -> String {
+    let outcome = if name == "lost" { "lost" } else { "unverified" };
+    let seconds = if seconds == 0 { Value::Null } else { seconds.into() };
+    let error = json!({ "code": if name == "lost" { "conflict" } else { name }, "message": "?", "remedy": "ask IRIS" });
+    with(
+        &report(outcome, true),
+        json!({ "severity": 1, "askFirst": true, "retryAfterSeconds": seconds, "error": error }),
+    )
+}
+
 /// Answers all calls of Acquire, one after another, and the last one again and again.
 pub fn acquires(reports: &[String]) -> Scripted {
     reports.iter().fold(Scripted::mirrorvip(), |library, report| library.answers("Acquire", report))
+}
+
+/// When Acquire was called.
+pub fn times(library: &Scripted) -> Vec<f64> {
+    library.times().into_iter().filter(|(function, _)| function == "Acquire").map(|(_, at)| at).collect()
 }
 
 /// What Acquire was called with.

@@ -15,7 +15,7 @@ fn called(library: &Scripted) -> Vec<String> {
 }
 
 #[track_caller]
-fn run_task(site: &mut Site) {
+pub fn run_task(site: &mut Site) {
     let ran = site.iris.run_method("ZMIRRORVIP.Task", "OnTask", &[]);
     site.assert_quiet(&ran);
     assert_eq!(ran.value.as_deref(), Some("1"));

@@ -72,6 +72,15 @@ fn time_passes_in_hang_alone() {
 }
 
 #[test]
+fn zhorolog_begins_anew_with_iris_and_horolog_does_not() {
+    let (_root, mut iris) = instance(|root| Iris::new(root));
+    iris.load("X.mac", "ROUTINE X\nP() public {\n    hang 90\n    return $zhorolog_\" \"_$zdatetime($horolog, 3)\n}\n");
+    assert_eq!(iris.run("P^X", &[]).value.as_deref(), Some("90 2026-01-01 00:01:30"));
+    iris.restart();
+    assert_eq!(iris.run("P^X", &[]).value.as_deref(), Some("90 2026-01-01 00:03:00"));
+}
+
+#[test]
 fn write_knows_its_column_and_its_device() {
     let ran = run("    write \"ab\", ?5, \"c\", !, ?2, \"d\", *65, 1 + 1");
     assert_eq!(ran.output, "ab   c\n  dA2");

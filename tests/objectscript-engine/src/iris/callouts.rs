@@ -39,6 +39,9 @@ pub trait Callouts {
 
     /// Takes the library out of memory. An unknown one is no error.
     fn unload(&mut self, library: u32);
+
+    /// What the instance's clock shows before a call.
+    fn clock(&mut self, _seconds: f64) {}
 }
 
 /// The library that was built, called as IRIS calls it.

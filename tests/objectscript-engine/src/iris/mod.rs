@@ -61,6 +61,7 @@ impl Iris {
             allowed: Vec::new(),
             manager_directory,
             now: 0.0,
+            started: 0.0,
             namespaces: BTreeMap::new(),
             console: Vec::new(),
             mirror: Mirror::none(),

@@ -45,6 +45,13 @@ impl Iris {
         self.world.schedule.sort_by(|(a, _), (b, _)| a.total_cmp(b));
     }
 
+    /// IRIS stops and starts: locks and jobs are gone, and `$zhorolog` begins anew. Globals stay.
+    pub fn restart(&mut self) {
+        self.world.started = self.world.now;
+        self.world.locks.clear();
+        self.world.jobs.clear();
+    }
+
     /// Seconds since the instance began; HANG and waiting make them pass.
     pub fn now(&self) -> f64 {
         self.world.now

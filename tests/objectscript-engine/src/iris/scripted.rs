@@ -32,6 +32,8 @@ struct Script {
     loads: u32,
     loaded: u32,
     calls: Vec<(String, Vec<String>)>,
+    clock: f64,
+    times: Vec<(String, f64)>,
 }
 
 /// There is one library, whatever its path.
@@ -95,6 +97,11 @@ impl Scripted {
         self.0.borrow().calls.clone()
     }
 
+    /// Each call: the function's name, and what the instance's clock showed.
+    pub fn times(&self) -> Vec<(String, f64)> {
+        self.0.borrow().times.clone()
+    }
+
     /// How often it is loaded now. A routine that gives it back after each call leaves 0.
     pub fn loaded(&self) -> u32 {
         self.0.borrow().loaded
@@ -124,11 +131,16 @@ impl Callouts for Scripted {
             return Err(format!("there is no function {function}"));
         };
         script.calls.push((name.clone(), arguments.to_vec()));
+        script.times.push((name.clone(), script.clock));
         let Some(answers) = script.answers.get_mut(&name) else {
             return Err("ZF_FAILURE".into());
         };
         let next = if answers.len() > 1 { answers.pop_front() } else { answers.front().cloned() };
         next.expect("one answer is left")
+    }
+
+    fn clock(&mut self, seconds: f64) {
+        self.0.borrow_mut().clock = seconds;
     }
 
     fn unload(&mut self, _: u32) {

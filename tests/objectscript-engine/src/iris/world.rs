@@ -87,6 +87,8 @@ pub struct World {
     pub manager_directory: String,
     /// Seconds since the instance began.
     pub now: f64,
+    /// When IRIS was started last: `$zhorolog` counts from there.
+    pub started: f64,
     pub namespaces: BTreeMap<String, Namespace>,
     pub console: Vec<ConsoleLine>,
     pub mirror: Mirror,

@@ -171,7 +171,7 @@ impl Run<'_> {
             "roles" => Value::from(self.process.roles.as_str()),
             "horolog" => Value::from(format!("{days},{}", seconds.floor())),
             "ztimestamp" => Value::from(format!("{days},{}", Decimal::from_f64(seconds).rounded(3))),
-            "zhorolog" => Value::Number(Decimal::from_f64(self.world.now).rounded(6)),
+            "zhorolog" => Value::Number(Decimal::from_f64(self.world.now - self.world.started).rounded(6)),
             "zversion" => Value::from(self.world.version.as_str()),
             "zerror" => Value::from(self.process.error.as_str()),
             "tlevel" => Value::from(0),

@@ -127,6 +127,7 @@ impl Run<'_> {
             return self.raise("<FUNCTION>", "");
         }
         let arguments: Vec<String> = arguments.iter().map(|value| value.to_text().to_string()).collect();
+        self.world.callouts.clock(self.world.now);
         match self.world.callouts.call(library, function, &arguments) {
             Ok(answer) => {
                 self.world.advance(answer.seconds);
