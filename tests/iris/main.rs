@@ -12,6 +12,7 @@ mod hooks;
 mod install;
 mod repeats;
 mod site;
+mod standby;
 mod start_stop;
 mod terminal;
 mod unfinished;

@@ -141,7 +141,7 @@ impl Site {
 
 /// A report as the library makes it, shortened.
 pub fn report(outcome: &str, retry: bool) -> String {
-    let ok = ["moved", "already_held", "held", "held_elsewhere", "unheld", "released", "not_held", "skipped"];
+    let ok = ["moved", "already_held", "held", "held_elsewhere", "unheld", "released", "not_held", "skipped", "ready"];
     let ok = ok.contains(&outcome);
     let severity = match outcome {
         "unheld" => 1,

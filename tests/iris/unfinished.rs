@@ -17,7 +17,7 @@ fn failed(sources: &Sources, library: &Scripted) -> Site {
 }
 
 fn sees(acquired: &[String], outcome: &str) -> Scripted {
-    acquires(acquired).answers("Status", &report(outcome, false))
+    acquires(acquired).answers("Status", &report(outcome, false)).answers("Check", &report("ready", false))
 }
 
 fn watch_for(site: &mut Site, minutes: u32) {

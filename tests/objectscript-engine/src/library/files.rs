@@ -43,6 +43,15 @@ pub fn register(natives: &mut Natives) {
         let size = fs::metadata(path).ok().and_then(|found| i64::try_from(found.len()).ok());
         Ok(Value::from(size.unwrap_or(-1)))
     });
+    // In $HOROLOG's form, of UTC where the second argument is true; here the two are one. Empty where there is no such file.
+    natives.add(CLASS, "GetFileDateModified", 1..=2, |call| {
+        let modified = fs::metadata(call.path(0)?).and_then(|found| found.modified()).ok();
+        let since = modified.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+        Ok(since.map_or_else(Value::empty, |since| {
+            let (days, seconds) = (since.as_secs() / 86_400 + 47_117, since.as_secs() % 86_400);
+            Value::from(format!("{days},{seconds}.{:03}", since.subsec_millis()))
+        }))
+    });
     natives.add(CLASS, "NormalizeFilename", 1..=2, normalized);
     natives.add(CLASS, "NormalizeDirectory", 1..=2, |call| {
         let text = normalized(call)?.to_text().to_string();
