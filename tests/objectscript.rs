@@ -34,6 +34,7 @@ const ROUTINES: &[(&str, &str, &[&str])] = &[
             "Install",
             "Uninstall",
             "Version",
+            "MirrorName",
         ],
     ),
     ("ZMIRRORVIPSETUP.mac", "ZMIRRORVIPSETUP", &["Install", "Uninstall"]),

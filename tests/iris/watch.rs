@@ -284,34 +284,70 @@ fn metrics_come_from_what_was_stored() {
 }
 
 pub fn metrics(sources: &Sources) {
-    let library = sees(&["held", "held_elsewhere", "unknown"]);
+    let library = sees(&["held", "held_elsewhere", "unknown", "held"]);
     let mut site = Site::new(sources).library(&library);
-    let scrape = |site: &mut Site, calls: usize| {
-        let before = site.iris.sensors().len();
+    let scrape = |site: &mut Site| {
+        let (before, calls) = (site.iris.sensors().len(), library.calls().len());
         assert_eq!(site.iris.run_method("ZMIRRORVIP.Metrics", "GetSensors", &[]).value.as_deref(), Some("1"));
         assert_eq!(library.calls().len(), calls, "a scrape asks nobody");
-        site.iris.sensors().split_off(before)
+        let new = site.iris.sensors().split_off(before);
+        new.into_iter().map(|(name, value, labels)| format!("{name}{{{labels}}} {value}")).collect::<Vec<_>>()
     };
-    let sensor = |name: &str, value: &str, label: &str| (name.to_owned(), value.to_owned(), label.to_owned());
-    assert_eq!(scrape(&mut site, 0), []);
+    let age = |seconds: u32| format!("look_age_seconds{{id=\"MIRROR\"}} {seconds}");
+    let holder = |value: u32| format!("holder{{id=\"MIRROR\"}} {value}");
+    site.pass(100);
+    assert_eq!(scrape(&mut site), [age(100)], "nobody has looked since IRIS was started");
     run_task(&mut site);
-    assert_eq!(scrape(&mut site, 1), [sensor("holder", "1", "")]);
+    assert_eq!(scrape(&mut site), [holder(1), age(0)]);
+    site.pass(60);
     run_task(&mut site);
-    assert_eq!(scrape(&mut site, 2), [sensor("holder", "0", "")]);
+    site.pass(25);
+    assert_eq!(scrape(&mut site), [holder(0), age(25)]);
     run_task(&mut site);
-    assert_eq!(scrape(&mut site, 3), [], "nobody knows");
+    assert_eq!(scrape(&mut site), [age(0)], "nobody knows");
     site.hook("NotifyBecomePrimary^ZMIRROR");
-    let after = [
-        sensor("holder", "1", ""),
-        sensor("last_ok", "1", ""),
-        sensor("last_ms", "143", ""),
-        sensor("last_outcome", "1", "moved"),
-    ];
-    assert_eq!(scrape(&mut site, 4), after);
+    let last =
+        ["last_ok{id=\"MIRROR\"} 1", "last_ms{id=\"MIRROR\"} 143", "last_outcome{id=\"MIRROR\",outcome=\"moved\"} 1"];
+    let with_last = |first: &[String]| [first, &last.map(String::from)].concat();
+    assert_eq!(scrape(&mut site), with_last(&[holder(1), age(0)]));
+    // In trouble nobody knows who will hold it.
+    site.iris.set_mirror(Mirror { status: Some("Primary,Trouble".into()), ..Mirror::member(Role::Primary) });
+    run_task(&mut site);
+    assert_eq!(scrape(&mut site), with_last(&[age(0)]));
+    site.iris.set_mirror(Mirror::member(Role::Primary));
+    run_task(&mut site);
+    assert_eq!(scrape(&mut site), with_last(&[holder(1), age(0)]));
     // A member that is no longer the primary does not go on saying that it holds the VIP, whether or not the watch has come by.
     site.iris.set_mirror(Mirror::member(Role::Backup));
-    assert_eq!(scrape(&mut site, 4), after[1..]);
+    assert_eq!(scrape(&mut site), with_last(&[age(0)]));
     run_task(&mut site);
-    assert_eq!(scrape(&mut site, 5)[1..], after[1..]);
+    let ready = "ready{id=\"MIRROR\"} 1".to_owned();
+    assert_eq!(scrape(&mut site), with_last(&[ready.clone(), age(0)]));
     assert_eq!(site.node(&["metric", "holder"]), None);
+    // What it was as a standby, no primary and no async member says.
+    for role in [Role::Primary, Role::Async] {
+        site.iris.set_mirror(Mirror::member(role));
+        assert_eq!(scrape(&mut site), with_last(&[age(0)]), "{role:?}");
+    }
+    // The clock begins anew with IRIS: what was seen before is at least as old as that.
+    site.iris.set_mirror(Mirror::member(Role::Backup));
+    site.iris.restart();
+    site.pass(70);
+    assert_eq!(scrape(&mut site), with_last(&[ready, age(70)]));
+    // An instance outside of any mirror has a name of its own, and shows nothing where no VIP is to be.
+    let own = "look_age_seconds{id=\"HOST.EXAMPLE.COM:IRIS\"} 0".to_owned();
+    for (standalone, shown) in [(true, vec!["holder{id=\"HOST.EXAMPLE.COM:IRIS\"} 1".to_owned(), own]), (false, vec![])]
+    {
+        let mut site = Site::new(sources).library(&library).role(Role::None);
+        site.iris.set_global("ZMIRRORVIP", &["metric", "looked"], "0");
+        site = site.configured(json!({ "standalone": standalone }));
+        run_task(&mut site);
+        assert_eq!(scrape(&mut site), shown, "{standalone}");
+    }
+    // A look that fails has not looked.
+    let mut site = Site::new(sources).library(&library);
+    site.pass(500);
+    site.iris.fail_every("IsPrimary", IrisError::system("<PROTECT>"));
+    run_task(&mut site);
+    assert_eq!(site.node(&["metric", "looked"]), None);
 }

@@ -18,13 +18,14 @@ pub const RUST_NOTICES: &str = "RUST-STANDARD-LIBRARY.html";
 pub const REQUIRED: [&str; 5] = ["LICENSE", NOTICES, RUST_NOTICES, "CHANGELOG.md", SBOM];
 
 /// What goes in as it stands in the source tree, folders with all that is in them.
-const SOURCES: [&str; 11] = [
+const SOURCES: [&str; 12] = [
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "LICENSE",
     "README.md",
     "SECURITY.md",
     NOTICES,
+    "deploy",
     "docs",
     "include",
     "mirrorvip.sample.json",

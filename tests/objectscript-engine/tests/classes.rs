@@ -72,7 +72,31 @@ fn a_task_and_a_monitor_class_run() {
     assert_eq!(iris.run("ZMirrorVIP.Task:Text", &["a"]).value.as_deref(), Some("a-mirrorvip check"));
 
     assert_eq!(iris.run_method("ZMirrorVIP.Sensors", "GetSensors", &[]).value.as_deref(), Some("1"));
-    assert_eq!(iris.sensors(), [("ready".to_owned(), "1".to_owned(), "vip".to_owned())]);
+    assert_eq!(iris.sensors(), [("ready".to_owned(), "1".to_owned(), "id=\"vip\"".to_owned())]);
+}
+
+/// As IRIS puts them on its page, or not at all.
+#[test]
+fn labels_are_the_same_each_time() {
+    let class = |body: &str| SENSORS.replace("    do ..SetSensor(\"ready\", 1, \"vip\")", body);
+    let sensors = |body: &str| {
+        let (_root, mut iris) = instance(|root| Iris::new(root));
+        iris.load("Sensors.cls", &class(body));
+        iris.run_method("ZMirrorVIP.Sensors", "GetSensors", &[]);
+        iris.sensors()
+            .into_iter()
+            .map(|(name, value, labels)| format!("{name}{{{labels}}} {value}"))
+            .collect::<Vec<_>>()
+    };
+    let two = "    set labels(\"id\") = \"M\", labels(\"outcome\") = \"moved\"\n    do ..SetSensorLabels(\"last\", 1, .labels), ..SetSensor(\"plain\", 2.5)";
+    assert_eq!(sensors(two), ["last{id=\"M\",outcome=\"moved\"} 1", "plain{} 2.5"]);
+    for body in [
+        "    do ..SetSensor(\"a\", 1), ..SetSensor(\"a\", 1, \"x\")",
+        "    do ..SetSensor(\"a\", \"moved\")",
+        "    set labels(\"outcome\") = \"moved\"\n    do ..SetSensorLabels(\"a\", 1, .labels)",
+    ] {
+        assert!(std::panic::catch_unwind(|| sensors(body)).is_err(), "{body}");
+    }
 }
 
 #[test]

@@ -34,6 +34,9 @@ pub fn register(natives: &mut Natives) {
     });
     natives.add("%SYS.System", "GetInstanceName", 0..=0, |_| Ok(Value::from("IRIS")));
 
+    // "NodeName:InstanceName", of which the first is "the capitalized FQDN of the node".
+    natives.add("%SYS.System", "GetUniqueInstanceName", 0..=1, |_| Ok(Value::from("HOST.EXAMPLE.COM:IRIS")));
+
     const UTIL: &str = "%SYSTEM.Util";
     natives.add(UTIL, "ManagerDirectory", 0..=0, |call| Ok(Value::from(call.run.world.manager_directory.as_str())));
     natives

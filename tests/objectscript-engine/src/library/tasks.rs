@@ -3,7 +3,8 @@
 use super::{Call, Natives, status};
 use crate::{
     iris::{errors::Outcome, tasks::MIRROR_STATUS},
-    value::{Body, Object, Value},
+    run::Given,
+    value::{Body, Key, Object, Value},
 };
 
 pub const TASK: &str = "%SYS.Task";
@@ -107,18 +108,25 @@ pub fn register(natives: &mut Natives) {
 
     natives.extend("%SYS.Task.Definition", "%RegisteredObject");
     natives.extend(SENSORS, "%RegisteredObject");
+    // A single item becomes the label `id`: `myapp_my_counter{id="my_label"} 1` (Monitoring Guide, "Create Application Metrics").
     natives.add(SENSORS, "SetSensor", 2..=3, |call| {
-        let sensor = Object::with(
-            SENSORS,
-            &[
-                ("Name", Value::from(call.text(0))),
-                ("Value", Value::from(call.text(1))),
-                ("Label", Value::from(call.text(2))),
-            ],
-        );
-        let sensors = call.run.world.stored.entry(SENSORS.into()).or_default();
-        sensors.push((i64::try_from(sensors.len()).unwrap_or(0), sensor));
-        Ok(Value::from(1))
+        let item = call.text(2);
+        let labels = if item.is_empty() { Vec::new() } else { vec![("id".to_owned(), item)] };
+        sensor(call, &labels)
+    });
+    natives.add(SENSORS, "SetSensorLabels", 3..=3, |call| {
+        let labels: Vec<_> = match call.given.get(2) {
+            Some(Given::Reference(labels)) => labels.borrow().values(),
+            _ => return call.run.refuse("labels that are not given by reference"),
+        };
+        let named = |(keys, value): (Vec<Key>, Value)| match keys.as_slice() {
+            [key] => Some((key.to_value().to_text().to_string(), value.to_text().to_string())),
+            _ => None,
+        };
+        match labels.into_iter().map(named).collect::<Option<Vec<_>>>() {
+            Some(labels) if labels.iter().any(|(name, _)| name == "id") => sensor(call, &labels),
+            _ => call.run.refuse("labels without one that is called id, or with more than one subscript"),
+        }
     });
     natives.add(APPLICATIONS, "AddApplicationClass", 2..=2, |call| {
         let entry = Object::with(
@@ -142,6 +150,30 @@ pub fn register(natives: &mut Natives) {
 fn found(call: &Call<'_, '_>) -> Option<(i64, Object)> {
     let id = call.number(0)?.to_i64();
     call.run.world.stored.get(TASK)?.iter().find(|(known, _)| *known == id).cloned()
+}
+
+/// What GetSensors has set, with its labels as they stand on the page. "All 'values' MUST BE NUMERIC" (class reference), and "if you
+/// define a label for a metric, you must include that label every time you set that metric" (Monitoring Guide).
+fn sensor(call: &mut Call<'_, '_>, labels: &[(String, String)]) -> Outcome<Value> {
+    let (name, value) = (call.text(0), call.text(1));
+    if value.parse::<f64>().is_err() {
+        return call.run.refuse(&format!("the value {value:?} of {name}, which is no number"));
+    }
+    let names = |labels: &str| labels.split('"').step_by(2).collect::<String>();
+    let labels = labels.iter().map(|(label, value)| format!("{label}=\"{value}\"")).collect::<Vec<_>>().join(",");
+    let sensors = call.run.world.stored.entry(SENSORS.into()).or_default();
+    let other =
+        sensors.iter().find(|(_, known)| known.text("Name") == name && names(&known.text("Label")) != names(&labels));
+    if let Some((_, other)) = other {
+        let before = other.text("Label");
+        return call.run.refuse(&format!("{name} with the labels {labels:?}, and {before:?} before"));
+    }
+    let sensor = Object::with(
+        SENSORS,
+        &[("Name", Value::from(name)), ("Value", Value::from(value)), ("Label", Value::from(labels))],
+    );
+    sensors.push((i64::try_from(sensors.len()).unwrap_or(0), sensor));
+    Ok(Value::from(1))
 }
 
 /// `%ExecDirect(, "select ID from %SYS.Task where Name = ?", name)`: no other statement is known.
