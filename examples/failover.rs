@@ -42,8 +42,7 @@ enum CloudName {
     All,
 }
 
-/// The position of `Acquire` in the function table.
-const ACQUIRE: usize = 2;
+const ACQUIRE: usize = mirrorvip_callouts::Callout::Acquire.number();
 
 fn main() -> ExitCode {
     let options = Options::parse();

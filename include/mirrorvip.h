@@ -2,11 +2,11 @@
 //
 // IRIS finds the functions through GetZFTable alone, in this order (the number is the one for $ZF(-5)):
 //
-//   1  Version  1B     int f(mirrorvip_string *report)
-//   2  Acquire  1b1B   int f(const mirrorvip_string *request, mirrorvip_string *report)
-//   3  Status   1b1B   as Acquire
-//   4  Check    1b1B   as Acquire
-//   5  Release  1b1B   as Acquire
+//   1  Version  1B     int mirrorvip_version(mirrorvip_string *report)
+//   2  Acquire  1b1B   int mirrorvip_acquire(const mirrorvip_string *request, mirrorvip_string *report)
+//   3  Status   1b1B   int mirrorvip_status(const mirrorvip_string *request, mirrorvip_string *report)
+//   4  Check    1b1B   int mirrorvip_check(const mirrorvip_string *request, mirrorvip_string *report)
+//   5  Release  1b1B   int mirrorvip_release(const mirrorvip_string *request, mirrorvip_string *report)
 //
 // Each returns ZF_SUCCESS with one JSON object in *report whenever it could write one, whatever the cloud said, and
 // ZF_FAILURE otherwise. *report must have room for the smaller of ZFSTRSIZE() and 32,767 bytes behind its length.

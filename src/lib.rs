@@ -1,19 +1,16 @@
 //! mirrorvip moves the virtual IP of an InterSystems IRIS mirror to the new primary, from inside the database process.
 //!
-//! Read in this order; data goes one way:
+//! This package is the library that IRIS loads, and the only one with `unsafe`: it knows pointers, panics and the host's rules,
+//! and no cloud. Everything else is [`mirrorvip_core`]. Read in this order:
 //!
-//! 1. [`callout`]: what IRIS loads and calls by `$ZF`. Knows pointers, panics, the host's rules; knows no cloud.
-//! 2. [`command`]: a request in, a report out. The only place that wires the others together.
-//! 3. [`takeover`]: the engine. Discover, plan, apply, verify; knows no cloud.
-//! 4. [`cloud`]: what the engine needs of a cloud, and one folder for each. [`cloud::aws`] is the one to read.
-//! 5. [`report`]: what an operator and a script are told.
+//! 1. [`table`]: what IRIS loads and calls by `$ZF`. An IRIS call begins and ends here.
+//! 2. `runtime`: one call from beginning to end, on a runtime of its own.
+//! 3. [`mirrorvip_core::command`]: a request in, a report out; then [`mirrorvip_core::takeover`], the engine.
 //!
-//! Beside them: [`config`] (the only reader of files and environment), [`net`] (the only door to the network), [`host`]
-//! (what the operating system tells), and the words that all share: [`vip`], [`error`], [`deadline`], [`journal`].
-//!
-//! What is deliberately absent: threads, child processes, signal handlers, output, and state between two calls.
+//! Beside them: `abi` and `text` (the host's memory), `guard` (panics), `sigpipe` and `wipe` (the host's signals, what freed
+//! memory holds).
 
-#![deny(unsafe_code)]
+#![deny(unsafe_op_in_unsafe_fn)]
 #![cfg_attr(
     not(test),
     deny(
@@ -26,23 +23,11 @@
         clippy::disallowed_methods
     )
 )]
-// A build without any cloud answers `unsupported` to everything: most of what lies behind is then unused.
-#![cfg_attr(
-    not(any(feature = "aws", feature = "azure", feature = "gcp")),
-    allow(dead_code, unreachable_code, unused_mut, unused_variables)
-)]
 
-#[allow(unsafe_code)]
-pub mod callout;
-pub mod cloud;
-pub mod command;
-pub mod config;
-pub mod deadline;
-pub mod error;
-pub mod host;
-pub mod journal;
-pub mod net;
-mod redact;
-pub mod report;
-pub mod takeover;
-pub mod vip;
+mod abi;
+mod guard;
+mod runtime;
+mod sigpipe;
+pub mod table;
+mod text;
+mod wipe;

@@ -4,7 +4,7 @@
 #[path = "docs/contributing.rs"]
 mod contributing;
 
-use mirrorvip::{config::Config, error::Code};
+use mirrorvip_core::{config::Config, error::Code};
 use serde_json::Value;
 use std::{
     fs,

@@ -15,7 +15,7 @@ fn the_committed_header_is_current() {
     let committed = fs::read_to_string(COMMITTED).unwrap_or_default();
     assert!(
         made == committed,
-        "include/mirrorvip.h is not what src/callout says; run MIRRORVIP_UPDATE_HEADER=1 cargo test --test header"
+        "include/mirrorvip.h is not what src/table.rs and src/abi.rs say; run MIRRORVIP_UPDATE_HEADER=1 cargo test --test header"
     );
 }
 

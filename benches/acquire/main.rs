@@ -10,7 +10,7 @@ use nix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
-const ACQUIRE: usize = 2;
+const ACQUIRE: usize = mirrorvip_callouts::Callout::Acquire.number();
 const LATENCY: Duration = Duration::from_millis(20);
 /// What a cold call may spend on the processor.
 const CPU: Duration = Duration::from_millis(40);

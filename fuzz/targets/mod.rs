@@ -5,7 +5,7 @@
 
 pub mod server;
 
-use mirrorvip::{
+use mirrorvip_core::{
     command::{Action, Call, Surroundings},
     config::Config,
     deadline::Watch,

@@ -5,15 +5,16 @@
 pub mod scenes;
 
 use irishost::Library;
+use mirrorvip_callouts::Callout;
 use serde_json::{Value, json};
 use std::sync::OnceLock;
 
-/// Function numbers: the order of the table is the contract.
-pub const VERSION: usize = 1;
-pub const ACQUIRE: usize = 2;
-pub const STATUS: usize = 3;
-pub const CHECK: usize = 4;
-pub const RELEASE: usize = 5;
+/// Function numbers, as `$ZF(-5)` takes them.
+pub const VERSION: usize = Callout::Version.number();
+pub const ACQUIRE: usize = Callout::Acquire.number();
+pub const STATUS: usize = Callout::Status.number();
+pub const CHECK: usize = Callout::Check.number();
+pub const RELEASE: usize = Callout::Release.number();
 
 /// The library that was built together with this test, loaded once.
 pub fn library() -> &'static Library {

@@ -1,22 +1,19 @@
 //! What a released library must be, as rules on what was read from the file.
 
 use crate::artefact::{Artefact, glibc_version};
+use mirrorvip_callouts::{Callout, HOST_SYMBOLS};
+use std::ffi::CStr;
 
 /// All that may be exported: another symbol could take the place of one that IRIS, or a library beside this one, means.
-pub const EXPORTS: [&str; 8] = [
-    "GetZFTable",
-    "ZFInit",
-    "ZFUnload",
-    "mirrorvip_acquire",
-    "mirrorvip_check",
-    "mirrorvip_release",
-    "mirrorvip_status",
-    "mirrorvip_version",
-];
+pub fn exports() -> impl Iterator<Item = &'static str> {
+    HOST_SYMBOLS.into_iter().chain(Callout::ALL.map(Callout::symbol))
+}
 
 /// The table that IRIS reads: names and linkages, in their order.
-pub const TABLE: [(&str, &str); 5] =
-    [("Version", "1B"), ("Acquire", "1b1B"), ("Status", "1b1B"), ("Check", "1b1B"), ("Release", "1b1B")];
+pub fn table() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let text = |text: &'static CStr| text.to_str().unwrap_or_default();
+    Callout::ALL.into_iter().map(move |callout| (text(callout.name()), text(callout.linkage())))
+}
 
 /// Libraries that are on every machine that IRIS runs on. Up to 2.33 glibc had its threads and `dlopen` in files of their own,
 /// and has kept these files since (Red Hat, "Why glibc 2.34 removed libpthread").
@@ -29,11 +26,11 @@ pub const LARGEST: u64 = 8_000_000;
 pub fn problems(artefact: &Artefact, glibc: (u32, u32)) -> Vec<String> {
     let mut problems = Vec::new();
     for name in &artefact.exports {
-        if !EXPORTS.contains(&name.as_str()) {
+        if !exports().any(|known| known == name) {
             problems.push(format!("exports {name}, which is no part of the interface"));
         }
     }
-    for name in EXPORTS {
+    for name in exports() {
         if !artefact.exports.contains(name) {
             problems.push(format!("does not export {name}"));
         }

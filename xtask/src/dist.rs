@@ -51,13 +51,9 @@ fn build(
     // It does nothing where there is no rustup, and what is installed then has to do.
     let _ = output(Command::new("rustup").args(["target", "add", &platform.triple()]));
     let (major, minor) = crate::platform::GLIBC;
-    let mut cargo = tools.zig_rustc()?;
-    // Of a library that is an rlib too, as this one is for its tests, cargo optimises no crate together with another,
-    // whatever the profile says.
-    cargo.args(["--release", "--lib", "--crate-type", "cdylib", "--locked", "--package", "mirrorvip"]).args(features);
+    let mut cargo = tools.zig_build()?;
+    cargo.args(["--release", "--lib", "--locked", "--package", "mirrorvip"]).args(features);
     cargo.arg("--target").arg(format!("{}.{major}.{minor}", platform.triple())).arg("--target-dir").arg(target);
-    // All crates optimised as one: a fifth smaller than with the profile's "thin", for a minute more.
-    cargo.args(["--", "-C", "lto=fat"]);
     // Messages name the place in the sources; where these stood on the machine that built it is nobody's business.
     let home = env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| Some(env::home_dir()?.join(".cargo")));
     let home = home.context("neither CARGO_HOME nor a home directory")?;

@@ -35,11 +35,11 @@ impl Tools {
         Ok(Tools { folder, zig })
     }
 
-    /// `cargo rustc` for a platform, by cargo-zigbuild.
-    pub fn zig_rustc(&self) -> Result<Command> {
+    /// `cargo build` for a platform, by cargo-zigbuild.
+    pub fn zig_build(&self) -> Result<Command> {
         install(&self.folder, "cargo-zigbuild", CARGO_ZIGBUILD, "")?;
         let mut command = Command::new(self.folder.join("cargo/bin/cargo-zigbuild"));
-        command.arg("rustc").env("CARGO_ZIGBUILD_ZIG_PATH", &self.zig);
+        command.arg("zigbuild").env("CARGO_ZIGBUILD_ZIG_PATH", &self.zig);
         command.env("CARGO_ZIGBUILD_CACHE_DIR", self.folder.join("zigbuild"));
         self.with_cache(&mut command);
         Ok(command)

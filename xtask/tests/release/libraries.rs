@@ -3,7 +3,7 @@
 use crate::*;
 use xtask::{
     artefact::{Artefact, glibc_version},
-    contract::{EXPORTS, LARGEST, problems},
+    contract::{LARGEST, exports, problems},
     platform::GLIBC,
 };
 
@@ -41,7 +41,9 @@ fn the_names_are_those_of_the_header() {
     let names = declarations.filter_map(|text| text.split_once('(')?.0.rsplit([' ', '*']).next().map(str::to_owned));
     let mut names: Vec<_> = names.collect();
     names.sort();
-    assert_eq!(names, EXPORTS);
+    let mut expected: Vec<_> = exports().collect();
+    expected.sort_unstable();
+    assert_eq!(names, expected);
 }
 
 #[test]

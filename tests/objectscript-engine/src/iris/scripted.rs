@@ -1,6 +1,7 @@
 //! A library that a test makes up: what each of its functions answers, one call after another.
 
 use super::callouts::{Answer, Callouts};
+use mirrorvip_callouts::Callout;
 use std::{
     cell::RefCell,
     collections::{BTreeMap, VecDeque},
@@ -48,7 +49,7 @@ impl Scripted {
 
     /// The functions of libmirrorvip, in the order of its table.
     pub fn mirrorvip() -> Self {
-        Self::new(&["Version", "Acquire", "Status", "Check", "Release"])
+        Self::new(&Callout::ALL.map(|callout| callout.name().to_str().unwrap_or_default()))
     }
 
     #[must_use]

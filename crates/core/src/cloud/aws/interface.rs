@@ -1,0 +1,88 @@
+//! Network interfaces, as far as a VIP is concerned.
+
+use super::session::{As, Session};
+use crate::{
+    check::{CheckItem, Verdict},
+    error::{Error, Result},
+    net::retry::Kind,
+};
+use aws_sdk_ec2::types::{Filter, NetworkInterface};
+use std::net::IpAddr;
+
+#[derive(Debug, Clone)]
+pub struct Interface {
+    pub id: String,
+    pub instance: Option<String>,
+    /// Made by an AWS service (a load balancer, a NAT gateway); its addresses are not ours to take.
+    pub service_managed: bool,
+    pub source_dest_check: bool,
+    pub addresses: Vec<Address>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Address {
+    pub private: IpAddr,
+    pub primary: bool,
+}
+
+impl Interface {
+    fn new(raw: &NetworkInterface) -> Option<Self> {
+        let address = |raw: &aws_sdk_ec2::types::NetworkInterfacePrivateIpAddress| {
+            Some(Address {
+                private: raw.private_ip_address()?.parse().ok()?,
+                primary: raw.primary().unwrap_or_default(),
+            })
+        };
+        Some(Interface {
+            id: raw.network_interface_id()?.to_owned(),
+            instance: raw.attachment().and_then(|attachment| attachment.instance_id().map(str::to_owned)),
+            service_managed: raw.requester_managed().unwrap_or_default(),
+            source_dest_check: raw.source_dest_check().unwrap_or_default(),
+            addresses: raw.private_ip_addresses().iter().filter_map(address).collect(),
+        })
+    }
+}
+
+const CALL: &str = "ec2:DescribeNetworkInterfaces";
+
+/// All interfaces that match each of the filters.
+///
+/// # Errors
+/// EC2's.
+pub async fn find(session: &Session, filters: &[(&str, Vec<String>)]) -> Result<Vec<Interface>> {
+    let target = filters.last().map(|(_, values)| values.join(",")).unwrap_or_default();
+    let filter =
+        |(name, values): &(&str, Vec<String>)| Filter::builder().name(*name).set_values(Some(values.clone())).build();
+    let filters: Vec<_> = filters.iter().map(filter).collect();
+    let answer = session
+        .call(As::Member, Kind::Read, CALL, &target, async |ec2| {
+            ec2.describe_network_interfaces().set_filters(Some(filters.clone())).send().await
+        })
+        .await?;
+    Ok(answer.network_interfaces().iter().filter_map(Interface::new).collect())
+}
+
+/// Whether the own interface drops packets for addresses that are not its own. A route to it is useless while it does.
+pub async fn source_dest_check(session: &Session) -> CheckItem {
+    const NAME: &str = "sourceDestCheck";
+    let answer = async {
+        let id = session.identity().await?.interface.clone();
+        let answer = session
+            .call_once(CALL, &id, async |ec2| ec2.describe_network_interfaces().network_interface_ids(&id).send().await)
+            .await?;
+        Ok::<_, Error>((id, answer.network_interfaces().iter().find_map(Interface::new)))
+    };
+    match answer.await {
+        Ok((id, Some(found))) if found.source_dest_check => CheckItem::new(
+            NAME,
+            Verdict::Warning,
+            format!("the source/destination check of {id} is on: AWS drops packets for the VIP before they arrive"),
+            format!("aws ec2 modify-network-interface-attribute --network-interface-id {id} --no-source-dest-check"),
+        ),
+        Ok((id, Some(_))) => CheckItem::ok(NAME, format!("the source/destination check of {id} is off")),
+        Ok((id, None)) => CheckItem::new(NAME, Verdict::Skipped, format!("{id} was not described"), ""),
+        Err(error) => {
+            CheckItem::new(NAME, Verdict::Skipped, format!("not looked at: {}", error.message), error.remedy.clone())
+        }
+    }
+}

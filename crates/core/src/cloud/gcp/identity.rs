@@ -1,0 +1,169 @@
+//! Who this member is, as its metadata tells it, and whether it is where the configuration wants it to be.
+
+use super::{Gcp, metadata, path::Path};
+use crate::{
+    config::gcp::Gcp as Config,
+    error::{Code, Error, Result},
+};
+use ipnet::{IpNet, Ipv4Net};
+
+/// This VM, from its metadata.
+#[derive(Debug, Clone)]
+pub struct Here {
+    pub project: String,
+    pub project_number: String,
+    pub zone: String,
+    pub name: String,
+    pub interfaces: Vec<metadata::Interface>,
+}
+
+/// Compute Engine of a universe: a sovereign cloud has a domain of its own ("Trusted Cloud": `s3nsapis.fr`).
+pub fn compute_of(universe: &str) -> String {
+    format!("https://compute.{universe}")
+}
+
+impl Here {
+    pub fn new(instance: metadata::Instance, config: &Config) -> Result<Self> {
+        let parts: Vec<&str> = instance.zone.split('/').collect();
+        let ["projects", number, "zones", zone] = parts.as_slice() else {
+            return Err(Error::new(
+                Code::Unexpected,
+                format!("the metadata's zone {:?} is not understood", instance.zone),
+                metadata::REMEDY,
+            ));
+        };
+        if let Some(wanted) = &config.project
+            && *wanted != instance.project
+            && wanted != number
+        {
+            return Err(Error::new(
+                Code::Unsupported,
+                format!("this VM is in the project {}, not in {wanted}", instance.project),
+                "a member elsewhere (disaster recovery) cannot hold this VIP; otherwise correct `gcp.project`",
+            ));
+        }
+        Ok(Here {
+            project_number: (*number).to_owned(),
+            zone: (*zone).to_owned(),
+            project: instance.project,
+            name: instance.name,
+            interfaces: instance.interfaces,
+        })
+    }
+
+    /// `europe-west1` of `europe-west1-b`.
+    pub fn region(&self) -> &str {
+        self.zone.rsplit_once('-').map_or(&self.zone, |(region, _)| region)
+    }
+
+    /// Whether this is the path of this VM.
+    pub fn is(&self, path: &Path) -> bool {
+        *path == self.path()
+    }
+
+    pub fn path(&self) -> Path {
+        Path::zonal(&self.project, &self.zone, "instances", &self.name)
+    }
+
+    /// The primary range of an interface's subnet.
+    pub fn subnet(&self, number: usize) -> Option<IpNet> {
+        let interface = self.interfaces.get(number)?;
+        let mask = interface.subnetmask.parse().ok()?;
+        let net = Ipv4Net::with_netmask(interface.ip.parse().ok()?, mask).ok()?;
+        Some(IpNet::V4(net.trunc()))
+    }
+}
+
+/// The network that the routes belong to.
+#[derive(Debug, Clone)]
+pub struct Network {
+    pub project: String,
+    pub name: String,
+    pub interface: usize,
+    pub is_of_the_vms_project: bool,
+}
+
+impl Network {
+    pub fn path(&self) -> Path {
+        Path::global(&self.project, "networks", &self.name)
+    }
+}
+
+impl Gcp {
+    /// The network of the configured interface, which has to be the configured one.
+    pub fn network(&self, here: &Here) -> Result<Network> {
+        let number = self.config.network_interface;
+        let link = here.interfaces.get(number).map(|interface| interface.network.as_str()).unwrap_or_default();
+        let parts: Vec<&str> = link.split('/').collect();
+        let (["projects", project, "networks", name] | ["projects", project, "global", "networks", name]) =
+            parts.as_slice()
+        else {
+            return Err(Error::new(
+                Code::InvalidConfig,
+                format!("this VM has no interface nic{number} with a network"),
+                "correct `gcp.networkInterface`",
+            ));
+        };
+        if let Some(wanted) = self.config.network.as_ref().filter(|wanted| wanted != name) {
+            return Err(Error::new(
+                Code::Unsupported,
+                format!("this member's nic{number} is in the network {name}, not in {wanted}"),
+                "a member elsewhere (disaster recovery) cannot hold this VIP; otherwise correct `gcp.network`",
+            ));
+        }
+        let project = self.config.network_project.as_deref().unwrap_or(project);
+        let is_of_the_vms_project = project == here.project_number || project == here.project;
+        Ok(Network {
+            project: if is_of_the_vms_project { &here.project } else { project }.to_owned(),
+            name: (*name).to_owned(),
+            interface: number,
+            is_of_the_vms_project,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::gcp::Gcp as Config;
+    use serde_json::json;
+
+    fn here(block: serde_json::Value) -> Result<Here> {
+        let config = Config::read(&block).expect("a block");
+        let instance = metadata::Instance {
+            project: "p".into(),
+            name: "vm".into(),
+            zone: "projects/12/zones/europe-west1-b".into(),
+            interfaces: vec![metadata::Interface {
+                ip: "10.0.0.3".into(),
+                subnetmask: "255.255.255.0".into(),
+                network: "projects/12/networks/n".into(),
+            }],
+            universe: "googleapis.com".into(),
+        };
+        Here::new(instance, &config)
+    }
+
+    #[test]
+    fn zone_region_and_range_come_from_the_metadata() {
+        let here = here(json!({ "mechanism": "route" })).expect("this VM");
+        assert_eq!((here.zone.as_str(), here.region()), ("europe-west1-b", "europe-west1"));
+        assert_eq!(here.subnet(0).map(|net| net.to_string()).as_deref(), Some("10.0.0.0/24"));
+        assert_eq!(here.path().as_str(), "projects/p/zones/europe-west1-b/instances/vm");
+    }
+
+    #[test]
+    fn a_project_may_be_named_by_id_or_number_and_has_to_be_the_vms() {
+        for (project, fits) in [("auto", true), ("p", true), ("12", true), ("q", false)] {
+            let here = here(json!({ "mechanism": "route", "project": project }));
+            assert_eq!(here.is_ok(), fits, "{project}");
+            assert!(here.err().is_none_or(|error| error.code == Code::Unsupported));
+        }
+    }
+
+    #[test]
+    fn each_universe_has_its_own_compute_engine() {
+        assert_eq!(compute_of("googleapis.com"), "https://compute.googleapis.com");
+        assert_eq!(compute_of("s3nsapis.fr"), "https://compute.s3nsapis.fr");
+    }
+}

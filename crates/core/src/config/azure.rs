@@ -1,0 +1,305 @@
+//! The `azure` block.
+
+use super::{
+    problem::{Place, Problem, read_value},
+    vip::{Address, VipSource},
+};
+use serde::Deserialize;
+use serde_json::Value;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Azure {
+    pub mechanism: Mechanism,
+    /// Where names without a resource group of their own are looked for; `None`: the VM's.
+    pub resource_group: Option<String>,
+    /// The name of the VIP's ip-configuration, where the VIP's item names none.
+    pub ip_config: String,
+    /// The members' interfaces, this member's among them.
+    pub nics: Vec<Reference>,
+    pub public_ip: Option<Reference>,
+    pub route_tables: Vec<Reference>,
+    /// The name of the VIP's route, where the VIP's item names none.
+    pub route_name: String,
+    /// `None`: the VM's.
+    pub subscription: Option<String>,
+    /// Of a user-assigned identity; `None`: the system-assigned one.
+    pub client_id: Option<String>,
+    pub endpoints: Endpoints,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Mechanism {
+    #[default]
+    IpConfig,
+    Route,
+}
+
+impl Mechanism {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Mechanism::IpConfig => "ipConfig",
+            Mechanism::Route => "route",
+        }
+    }
+}
+
+/// A resource by its name, or by its full id where it stands in another resource group or subscription.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reference {
+    Name(String),
+    Id(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Endpoints {
+    pub management: Option<String>,
+    pub metadata: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Raw {
+    #[serde(default, deserialize_with = "super::word")]
+    mechanism: Option<Mechanism>,
+    resource_group: Option<String>,
+    ip_config: Option<String>,
+    nics: Option<Vec<String>>,
+    public_ip: Option<String>,
+    route_tables: Option<Value>,
+    route_name: Option<String>,
+    subscription_id: Option<String>,
+    client_id: Option<String>,
+    endpoints: Option<Endpoints>,
+}
+
+const NIC: &str = "networkInterfaces";
+const PUBLIC_IP: &str = "publicIPAddresses";
+const ROUTE_TABLE: &str = "routeTables";
+
+impl Azure {
+    pub fn read(block: &Value) -> Result<Azure, Problem> {
+        let at = Place::root().key("azure");
+        let raw: Raw = read_value(block, &at)?;
+        let mechanism = raw.mechanism.unwrap_or_default();
+        let nics = read_list(raw.nics.unwrap_or_default(), NIC, &at.key("nics"))?;
+        if mechanism == Mechanism::IpConfig && nics.len() < 2 {
+            let found = format!("{} interfaces", nics.len());
+            return Err(at.key("nics").problem(found, "the interfaces of all members, at least two"));
+        }
+        let route_tables = match raw.route_tables {
+            None => Vec::new(),
+            Some(Value::String(one)) => read_list(vec![one], ROUTE_TABLE, &at.key("routeTables"))?,
+            Some(list) => read_list(read_value(&list, &at.key("routeTables"))?, ROUTE_TABLE, &at.key("routeTables"))?,
+        };
+        if mechanism == Mechanism::Route && route_tables.is_empty() {
+            return Err(Problem::missing("azure.routeTables", "the route tables that carry the VIP"));
+        }
+        let endpoints = raw.endpoints.unwrap_or_default();
+        for (name, url) in [("management", &endpoints.management), ("metadata", &endpoints.metadata)] {
+            if let Some(url) = url {
+                at.key("endpoints").key(name).endpoint(url)?;
+            }
+        }
+        let name = |value: Option<String>, key: &str, default: &str| match value {
+            None => Ok(default.to_owned()),
+            Some(name) => resource_name(&name, &at.key(key)).map(|()| name),
+        };
+        Ok(Azure {
+            mechanism,
+            resource_group: match raw.resource_group.filter(|group| group != "auto") {
+                Some(group) => resource_name(&group, &at.key("resourceGroup")).map(|()| Some(group))?,
+                None => None,
+            },
+            ip_config: name(raw.ip_config, "ipConfig", "vip")?,
+            nics,
+            public_ip: match raw.public_ip {
+                Some(text) => Some(Reference::read(&text, PUBLIC_IP, &at.key("publicIp"))?),
+                None => None,
+            },
+            route_tables,
+            route_name: name(raw.route_name, "routeName", "vip")?,
+            subscription: read_guid(raw.subscription_id.filter(|id| id != "auto"), &at.key("subscriptionId"))?,
+            client_id: read_guid(raw.client_id, &at.key("clientId"))?,
+            endpoints,
+        })
+    }
+
+    /// What the VIPs and this block must agree on.
+    pub fn check_vips(&self, vips: &[VipSource]) -> Result<(), Problem> {
+        let at = Place::root().key("vip");
+        let item = |n: usize| if vips.len() == 1 { at.clone() } else { at.index(n) };
+        let mut names: Vec<&str> = Vec::new();
+        for (n, vip) in vips.iter().enumerate() {
+            if let Some(text) = &vip.public_ip {
+                Reference::read(text, PUBLIC_IP, &item(n).key("publicIp"))?;
+            }
+            if let (Mechanism::IpConfig, Address::Literal(net)) = (self.mechanism, &vip.address)
+                && net.prefix_len() != net.max_prefix_len()
+            {
+                return Err(item(n).problem(net.to_string(), "one address (/32, or /128) for the mechanism `ipConfig`"));
+            }
+            if self.mechanism == Mechanism::Route && vip.public_ip.is_some() {
+                return Err(item(n)
+                    .key("publicIp")
+                    .problem(vip.public_ip.clone(), "nothing: a route carries no public address"));
+            }
+            let name = match (&vip.name, self.mechanism) {
+                (Some(name), _) => resource_name(name, &item(n).key("name")).map(|()| name.as_str())?,
+                (None, Mechanism::IpConfig) => &self.ip_config,
+                (None, Mechanism::Route) => &self.route_name,
+            };
+            if names.iter().any(|earlier| earlier.eq_ignore_ascii_case(name)) {
+                return Err(item(n).key("name").problem(name, "a name of its own for each of several VIPs"));
+            }
+            names.push(name);
+        }
+        let Some(Reference::Name(name) | Reference::Id(name)) = &self.public_ip else { return Ok(()) };
+        let expected = match self.mechanism {
+            Mechanism::Route => "nothing: a route carries no public address",
+            _ if vips.len() > 1 || vips.iter().any(|vip| vip.public_ip.is_some()) => {
+                "nothing here: name the public address in the VIP's own item"
+            }
+            Mechanism::IpConfig => return Ok(()),
+        };
+        Err(Place::root().key("azure").key("publicIp").problem(name.as_str(), expected))
+    }
+}
+
+impl Reference {
+    /// Resource Manager treats names without regard to case.
+    fn same(&self, other: &Reference) -> bool {
+        match (self, other) {
+            (Reference::Name(one), Reference::Name(other)) | (Reference::Id(one), Reference::Id(other)) => {
+                one.eq_ignore_ascii_case(other)
+            }
+            _ => false,
+        }
+    }
+
+    pub fn read(text: &str, kind: &str, at: &Place) -> Result<Self, Problem> {
+        if !text.starts_with('/') {
+            return resource_name(text, at).map(|()| Reference::Name(text.to_owned()));
+        }
+        let parts: Vec<_> = text.trim_start_matches('/').split('/').collect();
+        let same = |found: &str, wanted: &str| found.eq_ignore_ascii_case(wanted);
+        match parts.as_slice() {
+            [a, subscription, b, group, c, d, e, name]
+                if same(a, "subscriptions")
+                    && same(b, "resourceGroups")
+                    && same(c, "providers")
+                    && same(d, "Microsoft.Network")
+                    && same(e, kind) =>
+            {
+                for part in [subscription, group, name] {
+                    resource_name(part, at)?;
+                }
+                Ok(Reference::Id(text.to_owned()))
+            }
+            _ => Err(at.problem(
+                text,
+                format!("a name, or /subscriptions/…/resourceGroups/…/providers/Microsoft.Network/{kind}/…"),
+            )),
+        }
+    }
+}
+
+fn read_list(texts: Vec<String>, kind: &str, at: &Place) -> Result<Vec<Reference>, Problem> {
+    at.at_most(32, texts.len())?;
+    let mut list: Vec<Reference> = Vec::new();
+    for (n, text) in texts.iter().enumerate() {
+        let reference = Reference::read(text, kind, &at.index(n))?;
+        if list.iter().any(|known| known.same(&reference)) {
+            return Err(at.index(n).problem(text.as_str(), "a name that does not stand in the list already"));
+        }
+        list.push(reference);
+    }
+    Ok(list)
+}
+
+/// "Naming rules and restrictions for Azure resources": letters, digits, `_`, `.`, `-` (resource groups also parentheses),
+/// at most 90 characters. It becomes part of a path.
+fn resource_name(name: &str, at: &Place) -> Result<(), Problem> {
+    let plain = |character: char| character.is_alphanumeric() || "_.-()".contains(character);
+    let fine = !name.is_empty() && name.chars().count() <= 90 && name.chars().all(plain) && !matches!(name, "." | "..");
+    if fine { Ok(()) } else { Err(at.problem(name, "a resource's name (letters, digits, `_`, `.`, `-`)")) }
+}
+
+fn read_guid(value: Option<String>, at: &Place) -> Result<Option<String>, Problem> {
+    let Some(text) = value else { return Ok(None) };
+    let lengths: Vec<_> = text.split('-').map(str::len).collect();
+    let plain = text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    if plain && lengths == [8, 4, 4, 4, 12] {
+        Ok(Some(text))
+    } else {
+        Err(at.problem(text, "an id such as 00000000-0000-0000-0000-000000000000"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::tables::{assert_accepted, assert_mistakes};
+
+    const VIP: &str = r#""10.0.0.254""#;
+    const TWO: &str = r#"{"nics":["a","b"]}"#;
+
+    #[test]
+    fn every_mistake_names_place_found_and_expected() {
+        let other = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/routeTables/t";
+        assert_mistakes(
+            "azure",
+            &[
+                (VIP, "{}", ["`azure.nics`", "0 interfaces", "at least two"]),
+                (VIP, r#"{"nics":["a"]}"#, ["`azure.nics`", "1 interfaces", "at least two"]),
+                (VIP, r#"{"nics":["a","a"]}"#, ["`azure.nics[1]`", "a", "already"]),
+                (VIP, r#"{"nics":["a","A"]}"#, ["`azure.nics[1]`", "A", "already"]),
+                (VIP, r#"{"nics":["a","b/c"]}"#, ["`azure.nics[1]`", "b/c", "name"]),
+                (
+                    VIP,
+                    &format!(r#"{{"nics":["a","{other}"]}}"#),
+                    ["`azure.nics[1]`", "routeTables", "networkInterfaces"],
+                ),
+                (VIP, r#"{"nics":["a","b"],"nisc":1}"#, ["`azure.nisc`", "not known", "nics"]),
+                (VIP, r#"{"nics":["a","b"],"mechanism":"magic"}"#, ["`azure.mechanism`", "magic", "ipConfig"]),
+                (VIP, r#"{"nics":["a","b"],"clientId":"me"}"#, ["`azure.clientId`", "me", "00000000-"]),
+                (VIP, r#"{"nics":["a","b"],"subscriptionId":"mine"}"#, ["`azure.subscriptionId`", "mine", "00000000-"]),
+                (VIP, r#"{"nics":["a","b"],"resourceGroup":"a/b"}"#, ["`azure.resourceGroup`", "a/b", "name"]),
+                (
+                    VIP,
+                    r#"{"nics":["a","b"],"endpoints":{"management":"http://management.example.com"}}"#,
+                    ["`azure.endpoints.management`", "http://management", "https"],
+                ),
+                (VIP, r#"{"mechanism":"route"}"#, ["`azure.routeTables`", "nothing", "route tables"]),
+                (
+                    VIP,
+                    r#"{"mechanism":"route","routeTables":"t","publicIp":"p"}"#,
+                    ["`azure.publicIp`", "p", "no public"],
+                ),
+                (r#""10.0.0.254/24""#, TWO, ["`vip`", "10.0.0.254/24", "/32"]),
+                (r#"["10.0.0.5","10.0.0.6"]"#, TWO, ["`vip[1].name`", "vip", "of its own"]),
+                (
+                    r#"[{"address":"10.0.0.5","name":"a"},{"address":"10.0.0.6","name":"b"}]"#,
+                    r#"{"nics":["a","b"],"publicIp":"p"}"#,
+                    ["`azure.publicIp`", "p", "own item"],
+                ),
+            ],
+        );
+    }
+
+    #[test]
+    fn what_the_contract_shows_is_accepted() {
+        assert_accepted(
+            "azure",
+            &[
+                (VIP, TWO),
+                (
+                    VIP,
+                    r#"{"mechanism":"ipConfig","resourceGroup":"rg","ipConfig":"vip","nics":["mirrora290_z1","mirrorb280_z2"],
+                    "publicIp":"my_vip_ip","routeTables":null,"routeName":"vip","subscriptionId":"auto","clientId":null,
+                    "endpoints":{"management":null,"metadata":null}}"#,
+                ),
+            ],
+        );
+    }
+}

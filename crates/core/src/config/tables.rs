@@ -1,0 +1,31 @@
+//! For the tests of the clouds' blocks: tables of what is refused and what is accepted.
+
+use super::Config;
+use crate::error::Code;
+
+pub(super) fn refused(text: &str) -> String {
+    let error = Config::parse(text, "mirrorvip.json").expect_err(text);
+    assert_eq!(error.code, Code::InvalidConfig, "{error}");
+    error.message.clone()
+}
+
+pub(super) fn accepted(text: &str) -> Config {
+    Config::parse(text, "mirrorvip.json").unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+/// Mistakes in the block of another cloud: the block's text, the VIP's, and what the message has to carry.
+pub(super) fn assert_mistakes(cloud: &str, table: &[(&str, &str, [&str; 3])]) {
+    for (vip, block, wanted) in table {
+        let message = refused(&format!(r#"{{"cloud":"{cloud}","vip":{vip},"{cloud}":{block}}}"#));
+        for wanted in wanted {
+            assert!(message.contains(wanted), "{vip} {block}\n  said: {message}\n  lacks: {wanted}");
+        }
+    }
+}
+
+/// The same of what is accepted.
+pub(super) fn assert_accepted(cloud: &str, table: &[(&str, &str)]) {
+    for (vip, block) in table {
+        accepted(&format!(r#"{{"cloud":"{cloud}","vip":{vip},"{cloud}":{block}}}"#));
+    }
+}

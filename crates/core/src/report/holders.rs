@@ -1,0 +1,21 @@
+//! What a report calls a holder.
+
+use crate::vip::{Holder, Part};
+
+/// The one holder, or `None` when parts disagree or nobody holds them.
+pub fn common_holder(parts: &[Part], own: Option<&str>) -> Option<String> {
+    if parts.iter().any(|part| matches!(part.holder, Holder::Several { .. })) {
+        return None;
+    }
+    let mut names = parts.iter().map(|part| holder_name(&part.holder, own));
+    let first = names.next()??;
+    names.all(|name| name.as_deref() == Some(&first)).then_some(first)
+}
+
+pub fn holder_name(holder: &Holder, own: Option<&str>) -> Option<String> {
+    match holder {
+        Holder::ThisMember | Holder::ThisMemberBroken(_) => Some(own.unwrap_or("this member").to_owned()),
+        Holder::Other(names) | Holder::Several { names, .. } => Some(names.clone()),
+        Holder::Nobody | Holder::Unknown => None,
+    }
+}

@@ -1,0 +1,398 @@
+//! What a call answers: one JSON object, ASCII, within the host's bound, and true. The words for an operator are made
+//! here, from what the engine found.
+
+mod holders;
+mod subject;
+mod summary;
+
+pub use subject::Subject;
+
+use crate::{
+    check::{CheckItem, Verdict},
+    error::{Code, Error},
+    journal::{Journal, Step},
+    outcome::Outcome,
+    redact::Redactor,
+    takeover::Findings,
+    vip::{Member, Part},
+};
+use holders::{common_holder, holder_name};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use summary::summary;
+
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    pub ok: bool,
+    pub action: &'static str,
+    pub outcome: Outcome,
+    pub summary: String,
+    pub severity: u8,
+    /// Whether one quiet repeat of the same call may end better.
+    pub retry: bool,
+    /// Whether only IRIS can say that a repeat is right: is this member still the primary?
+    pub ask_first: bool,
+    /// How long the caller waits at least before it repeats the call, in seconds.
+    pub retry_after_seconds: Option<u64>,
+    pub cloud: Option<&'static str>,
+    pub mechanism: Option<&'static str>,
+    pub reason: String,
+    pub member: Option<Member>,
+    pub holder_before: Option<String>,
+    pub holder: Option<String>,
+    pub parts: Vec<PartLine>,
+    pub elapsed_ms: u64,
+    pub steps: Vec<Step>,
+    #[serde(skip)]
+    pub secrets: Redactor,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checks: Option<Vec<CheckItem>>,
+    pub warnings: Vec<Warning>,
+    pub error: Option<Error>,
+    pub version: &'static str,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct PartLine {
+    pub vip: String,
+    pub part: String,
+    pub before: Option<String>,
+    pub after: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Warning {
+    pub code: String,
+    pub message: String,
+    pub remedy: String,
+}
+
+impl Warning {
+    fn of(item: &CheckItem) -> Option<Self> {
+        (item.result == Verdict::Warning).then(|| Warning {
+            code: item.name.clone(),
+            message: item.message.clone(),
+            remedy: item.remedy.clone(),
+        })
+    }
+}
+
+impl Report {
+    pub fn new(
+        subject: &Subject,
+        mut findings: Findings,
+        advice: &[CheckItem],
+        journal: &Journal,
+        elapsed_ms: u64,
+    ) -> Self {
+        if !findings.outcome.is_ok() {
+            findings.error.get_or_insert_with(|| without_a_cause(findings.outcome));
+        }
+        let warnings: Vec<_> = findings.remarks.iter().chain(advice).filter_map(Warning::of).collect();
+        let own_name = findings.member.as_ref().and_then(|member| member.as_holder().map(str::to_owned));
+        let name_of = |parts: &[Part]| common_holder(parts, own_name.as_deref());
+        let holder_before = name_of(&findings.before);
+        let holder = name_of(&findings.after);
+        let mut summary = summary(subject, &findings, holder_before.as_deref(), own_name.as_deref(), elapsed_ms);
+        let outcome = findings.outcome;
+        // A line of severity 1 has to say why it is not 0.
+        if let (0, Some(first)) = (outcome.severity(), warnings.first()) {
+            summary = format!("{summary}; but {}", first.message);
+        }
+        Report {
+            ok: outcome.is_ok(),
+            action: subject.action,
+            outcome,
+            summary,
+            severity: outcome.severity().max(u8::from(!warnings.is_empty())),
+            retry: may_be_repeated(&findings),
+            ask_first: must_ask_first(&findings),
+            retry_after_seconds: retry_after(&findings),
+            cloud: subject.cloud,
+            mechanism: subject.mechanism,
+            reason: subject.reason.clone(),
+            holder_before,
+            holder,
+            parts: part_lines(&findings, own_name.as_deref()),
+            member: findings.member,
+            elapsed_ms,
+            steps: journal.steps(),
+            secrets: journal.secrets(),
+            checks: findings.checks,
+            warnings,
+            error: findings.error,
+            version: env!("CARGO_PKG_VERSION"),
+        }
+    }
+
+    /// The report as JSON of at most `bound` bytes: step details go first, then the steps, then the parts, then the texts
+    /// are cut. `None` when not even the smallest report fits.
+    pub fn render(&self, bound: usize) -> Option<String> {
+        let text = serde_json::to_string(self).ok()?;
+        let hides = self.secrets.clean(&text).is_some();
+        let text = to_ascii(&text);
+        if text.len() <= bound && !hides {
+            return Some(text);
+        }
+        let mut whole = serde_json::to_value(self).ok()?;
+        if hides {
+            self.secrets.clean_value(&mut whole);
+        }
+        let Value::Object(mut whole) = whole else { return None };
+        let fits = |object: &Map<String, Value>| {
+            let text = serde_json::to_string(object).ok()?;
+            Some(to_ascii(&text)).filter(|text| text.len() <= bound)
+        };
+        whole.insert("truncated".into(), true.into());
+        for step in whole.get_mut("steps").and_then(Value::as_array_mut).into_iter().flatten() {
+            if let Some(step) = step.as_object_mut() {
+                step.retain(|key, _| !matches!(key.as_str(), "attempts" | "ms"));
+            }
+        }
+        if let Some(text) = fits(&whole) {
+            return Some(text);
+        }
+        for list in ["steps", "parts", "checks", "warnings"] {
+            if let Some(list) = whole.get_mut(list) {
+                *list = Value::Array(Vec::new());
+            }
+            if let Some(text) = fits(&whole) {
+                return Some(text);
+            }
+        }
+        // What a script needs first; then whatever of the rest still fits.
+        let mut short = Map::new();
+        short.insert("ok".into(), self.ok.into());
+        short.insert("outcome".into(), serde_json::to_value(self.outcome).ok()?);
+        short.insert("severity".into(), self.severity.into());
+        short.insert("retry".into(), self.retry.into());
+        short.insert("askFirst".into(), self.ask_first.into());
+        short.insert("truncated".into(), true.into());
+        let mut text = fits(&short)?;
+        let error = self.error.as_ref().map(|error| serde_json::json!({ "code": error.code }));
+        let summary = whole.get("summary").and_then(Value::as_str).unwrap_or_default();
+        let summary: String = summary.chars().take(bound / 8).collect();
+        let more = [
+            ("error", error.into()),
+            ("action", self.action.into()),
+            ("version", self.version.into()),
+            ("summary", summary.into()),
+        ];
+        for (key, value) in more {
+            short.insert(key.into(), value);
+            match fits(&short) {
+                Some(longer) => text = longer,
+                None => break,
+            }
+        }
+        Some(text)
+    }
+}
+
+/// JSON with everything beyond ASCII as `\u` escapes; such characters stand only inside strings.
+pub fn to_ascii(json: &str) -> String {
+    let mut ascii = String::with_capacity(json.len());
+    for character in json.chars() {
+        if character.is_ascii() && character != '\u{7f}' {
+            ascii.push(character);
+        } else {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                ascii.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    ascii
+}
+
+fn part_lines(findings: &Findings, own: Option<&str>) -> Vec<PartLine> {
+    let before = |id| findings.before.iter().find(|part| part.id == id).and_then(|part| holder_name(&part.holder, own));
+    let lines = findings.after.iter().map(|part| PartLine {
+        vip: part.id.vip.clone(),
+        part: part.id.part.clone(),
+        before: before(part.id.clone()),
+        after: holder_name(&part.holder, own),
+    });
+    lines.collect()
+}
+
+/// Whether the same call, made again, may end better.
+fn may_be_repeated(findings: &Findings) -> bool {
+    // What was taken off a peer has to come here, whatever stood in its way; what another member took after this one may
+    // have to come back.
+    findings.left_with_nobody
+        || findings.outcome == Outcome::Lost
+        || findings.error.as_ref().is_some_and(|error| error.code.repeat_may_help())
+}
+
+/// Where another member may be the primary by now, a repeat without a question could take the VIP from it.
+fn must_ask_first(findings: &Findings) -> bool {
+    findings.outcome == Outcome::Lost || is_interrupted(findings)
+}
+
+fn is_interrupted(findings: &Findings) -> bool {
+    findings.error.as_ref().is_some_and(|error| error.code == Code::Interrupted)
+}
+
+/// The mirror needs more than its quality-of-service time-out, 8 s by default, to demote a member that stood still ("Quality of
+/// Service Timeout", High Availability Guide).
+const UNTIL_THE_MIRROR_KNOWS: u64 = 10;
+/// Two members that both believe to be the primary must not take turns without a pause.
+const AFTER_A_LOSS: u64 = 5;
+
+fn retry_after(findings: &Findings) -> Option<u64> {
+    if findings.outcome == Outcome::Lost {
+        return Some(AFTER_A_LOSS);
+    }
+    if is_interrupted(findings) {
+        return Some(UNTIL_THE_MIRROR_KNOWS);
+    }
+    let asked = findings.error.as_ref().filter(|_| may_be_repeated(findings))?.retry_after?;
+    Some(asked.as_secs().max(1))
+}
+
+/// No path should lead here. A report without a cause would leave an operator alone with it, all the same.
+fn without_a_cause(outcome: Outcome) -> Error {
+    Error::new(
+        Code::Internal,
+        format!("the call ended as {outcome:?} and nothing said why"),
+        "call Status to see where the VIP is; report this with the whole report",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vip::{Holder, PartId};
+    use std::time::Duration;
+
+    fn report(parts: usize) -> Report {
+        let part = |n: usize, holder: Holder| Part {
+            id: PartId { vip: "192.168.255.10/32".into(), part: format!("route rtb-{n}") },
+            holder,
+        };
+        let findings = Findings {
+            member: Some(Member {
+                instance: Some("i-1".into()),
+                interface: Some("eni-me".into()),
+                ..Member::default()
+            }),
+            before: (0..parts).map(|n| part(n, Holder::Other("eni-peer".into()))).collect(),
+            after: (0..parts).map(|n| part(n, Holder::ThisMember)).collect(),
+            ..Findings::new(Outcome::Moved)
+        };
+        let journal = Journal::default();
+        let step = |n: usize| Step {
+            call: "ec2:ReplaceRoute".into(),
+            target: format!("rtb-{n}"),
+            attempts: 1,
+            ms: 20,
+            result: "ok".into(),
+        };
+        (0..parts).map(step).for_each(|step| journal.record(step));
+        let subject = Subject {
+            action: "acquire",
+            reason: "terminal".into(),
+            cloud: Some("aws"),
+            mechanism: Some("route"),
+            vips: "192.168.255.10/32".into(),
+        };
+        Report::new(&subject, findings, &[], &journal, 143)
+    }
+
+    #[test]
+    fn the_summary_says_from_where_to_where_and_how_long() {
+        assert_eq!(report(2).summary, "VIP 192.168.255.10/32 moved from eni-peer to this member (eni-me) in 143 ms");
+    }
+
+    #[test]
+    fn a_report_fits_every_bound_or_says_that_it_cannot() {
+        let report = report(200);
+        let whole = report.render(usize::MAX).expect("unbounded").len();
+        for bound in (0..600).step_by(7).chain((600..whole + 10).step_by(397)) {
+            let Some(text) = report.render(bound) else {
+                assert!(bound < 100, "nothing fits {bound}");
+                continue;
+            };
+            assert!(text.len() <= bound && text.is_ascii());
+            let value: Value = serde_json::from_str(&text).expect("valid JSON");
+            assert_eq!(value["outcome"], "moved");
+            assert_eq!(value.get("truncated").is_some(), text.len() < whole, "bound {bound}");
+        }
+    }
+
+    #[test]
+    fn steps_go_before_parts() {
+        let report = report(200);
+        let whole = report.render(usize::MAX).expect("unbounded").len();
+        let value: Value = serde_json::from_str(&report.render(whole - 1).expect("fits")).expect("JSON");
+        assert_eq!(
+            value["steps"][0],
+            serde_json::json!({"call": "ec2:ReplaceRoute", "target": "rtb-0", "result": "ok"})
+        );
+        assert_eq!(value["parts"].as_array().map(Vec::len), Some(200));
+    }
+
+    #[test]
+    fn everything_beyond_ascii_is_escaped() {
+        let ascii = to_ascii("\"Zürich 🚑\u{7f}\"");
+        assert!(ascii.is_ascii());
+        assert_eq!(serde_json::from_str::<String>(&ascii).expect("JSON"), "Zürich 🚑\u{7f}");
+    }
+
+    #[test]
+    fn a_warning_raises_the_severity_of_a_success_and_no_more() {
+        let item = CheckItem::new("sourceDestCheck", Verdict::Warning, "on", "turn it off");
+        let subject = Subject::default();
+        let moved = Report::new(&subject, Findings::new(Outcome::Moved), &[item], &Journal::default(), 1);
+        assert_eq!((moved.severity, moved.ok, moved.warnings.len()), (1, true, 1));
+    }
+
+    #[test]
+    fn what_a_person_must_repair_is_not_marked_for_repetition() {
+        let failed = |code| {
+            let findings = Findings { error: Some(Error::new(code, "x", "y")), ..Findings::new(Outcome::NotMoved) };
+            Report::new(&Subject::default(), findings, &[], &Journal::default(), 1)
+        };
+        assert!(!failed(Code::Denied).retry);
+        assert!(failed(Code::Throttled).retry);
+        // With nobody, the VIP is out of reach whatever the cause: the next call carries on.
+        let ended = |outcome, code, left_with_nobody| {
+            let error = Some(Error::new(code, "x", "y"));
+            may_be_repeated(&Findings { error, left_with_nobody, ..Findings::new(outcome) })
+        };
+        assert!(ended(Outcome::Stranded, Code::Denied, true));
+        assert!(ended(Outcome::Partial, Code::Conflict, true) && !ended(Outcome::Partial, Code::Conflict, false));
+    }
+
+    #[test]
+    fn after_a_loss_or_a_pause_iris_decides_about_the_repeat() {
+        let ended = |outcome, code| {
+            let findings = Findings { error: Some(Error::new(code, "x", "y")), ..Findings::new(outcome) };
+            let report = Report::new(&Subject::default(), findings, &[], &Journal::default(), 1);
+            (report.retry, report.ask_first, report.retry_after_seconds, report.severity)
+        };
+        assert_eq!(ended(Outcome::Lost, Code::Conflict), (true, true, Some(5), 1));
+        assert_eq!(ended(Outcome::Unverified, Code::Interrupted), (true, true, Some(10), 2));
+        assert_eq!(ended(Outcome::NotMoved, Code::Unavailable), (true, false, None, 2));
+        assert_eq!(ended(Outcome::NotMoved, Code::Denied), (false, false, None, 2));
+    }
+
+    #[test]
+    fn a_repeat_keeps_the_distance_that_the_cloud_asked_for() {
+        let error = Error::new(Code::Throttled, "x", "y")
+            .with(|details| details.retry_after = Some(Duration::from_millis(700)));
+        let findings = Findings { error: Some(error), ..Findings::new(Outcome::NotMoved) };
+        let report = Report::new(&Subject::default(), findings, &[], &Journal::default(), 1);
+        assert_eq!(report.retry_after_seconds, Some(1));
+    }
+
+    #[test]
+    fn a_report_that_is_not_ok_has_an_error_with_a_remedy() {
+        for outcome in Outcome::ALL {
+            let report = Report::new(&Subject::default(), Findings::new(outcome), &[], &Journal::default(), 1);
+            assert_eq!(report.error.is_some(), !outcome.is_ok(), "{outcome:?}");
+            assert!(report.error.is_none_or(|error| error.remedy.len() > 5), "{outcome:?}");
+        }
+    }
+}

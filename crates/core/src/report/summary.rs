@@ -1,0 +1,77 @@
+//! The one line for messages.log, which an operator understands alone.
+
+use super::{holders::common_holder, subject::Subject};
+use crate::{
+    check::Verdict,
+    outcome::Outcome,
+    takeover::Findings,
+    vip::{Holder, Part},
+};
+
+pub fn summary(subject: &Subject, findings: &Findings, before: Option<&str>, own: Option<&str>, ms: u64) -> String {
+    let vips = if subject.vips.is_empty() { "VIP".to_owned() } else { format!("VIP {}", subject.vips) };
+    let here = own.map_or_else(|| "this member".to_owned(), |own| format!("this member ({own})"));
+    let why = findings.error.as_ref().map(|error| format!(": {}", error.message)).unwrap_or_default();
+    let mine = findings.after.iter().filter(|part| part.holder == Holder::ThisMember).count();
+    // A member that the cloud does not know may be the holder under its right name.
+    let nobody = if findings.missing.is_empty() { "nobody" } else { "none of the members found" };
+    let nobody_after = !findings.after.is_empty() && findings.after.iter().all(|part| part.holder == Holder::Nobody);
+    let elsewhere = match common_holder(&findings.after, own) {
+        Some(name) => name,
+        None if nobody_after => nobody.to_owned(),
+        None => "several holders".to_owned(),
+    };
+    let nobody_before = !findings.before.is_empty() && findings.before.iter().all(|part| part.holder == Holder::Nobody);
+    let earlier = earlier_holders(findings, own);
+    match findings.outcome {
+        Outcome::Moved if nobody_before => format!("{vips} is now on {here} after {ms} ms; {nobody} held it before"),
+        Outcome::Moved => format!("{vips} moved from {} to {here} in {ms} ms", before.unwrap_or(&earlier)),
+        Outcome::AlreadyHeld => format!("{vips} is on {here} already, confirmed in {ms} ms"),
+        Outcome::WouldMove => format!(
+            "{vips} would move from {} to {here}; nothing was changed",
+            before.unwrap_or(if nobody_before { nobody } else { &earlier })
+        ),
+        Outcome::Skipped => {
+            format!("{vips} was left alone: `takeOverIn` chooses another moment than {}", subject.reason)
+        }
+        Outcome::Partial => format!("{vips} is only partly on {here} ({mine} of {} parts){why}", findings.after.len()),
+        Outcome::NotMoved if findings.error.as_ref().is_some_and(|error| error.maybe_done || error.under_way) => {
+            format!("{vips} did not move, and a change of its holder may still be under way{why}")
+        }
+        Outcome::NotMoved if findings.changed => format!("{vips} did not move{why}"),
+        Outcome::NotMoved => format!("{vips} did not move and nothing was changed{why}"),
+        Outcome::Stranded => format!("{vips} was taken off the peer and is not yet on {here}{why}"),
+        Outcome::Unverified => format!("{vips} was changed towards {here} but this could not be confirmed{why}"),
+        Outcome::Lost => format!("{vips} was taken by {elsewhere} after {here} had taken it; left there"),
+        Outcome::Held => format!("{vips} is on {here}"),
+        Outcome::HeldElsewhere => format!("{vips} is on {elsewhere}, not on {here}"),
+        Outcome::Unheld => format!("{vips} is held by nobody"),
+        Outcome::Split => format!("{vips} is split: {mine} of {} parts are on {here}", findings.after.len()),
+        Outcome::Unknown if nobody_after => format!("{vips} is held by {nobody}{why}"),
+        Outcome::Unknown => format!("{vips}: the holder could not be found out{why}"),
+        Outcome::Ready => format!("{vips}: {here} is ready to take over"),
+        Outcome::ReadyWithWarnings => {
+            format!("{vips}: {here} is ready to take over, with warnings{}", first(findings, Verdict::Warning))
+        }
+        Outcome::NotReady => {
+            let failure = first(findings, Verdict::Failed);
+            format!("{vips}: {here} is not ready to take over{}", if failure.is_empty() { why } else { failure })
+        }
+        Outcome::Released => format!("{vips} was released by {here} in {ms} ms"),
+        Outcome::NotHeld => format!("{vips} is not on {here}; nothing to release"),
+        Outcome::WouldRelease => format!("{vips} would be released by {here}; nothing was changed"),
+        Outcome::NotReleased => format!("{vips} was not released by {here}{why}"),
+    }
+}
+
+/// Who held anything before, where parts were with different holders or with nobody.
+fn earlier_holders(findings: &Findings, own: Option<&str>) -> String {
+    let held: Vec<Part> = findings.before.iter().filter(|part| part.holder != Holder::Nobody).cloned().collect();
+    common_holder(&held, own).unwrap_or_else(|| "several holders".to_owned())
+}
+
+/// The first check item of this kind, as the end of a line.
+fn first(findings: &Findings, verdict: Verdict) -> String {
+    let found = findings.checks.iter().flatten().find(|item| item.result == verdict);
+    found.map(|item| format!(": {}", item.message)).unwrap_or_default()
+}

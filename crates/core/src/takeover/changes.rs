@@ -1,0 +1,302 @@
+//! Making the changes of a plan: side by side where they do not wait for one another, and remembering of each part what
+//! was sent and what came of it.
+
+use super::rules::{reached, wants_another_look};
+use crate::{
+    cloud::{Cloud, Effect, Need, Step},
+    deadline::Deadline,
+    error::{Code, Error, Result},
+    vip::{Goal, Holder, Part, PartId},
+};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+use tokio::time::Instant;
+
+/// What became of a part's change.
+#[derive(Debug, Clone)]
+pub enum Progress {
+    Done {
+        at: Instant,
+    },
+    /// Sent, and the answer was lost.
+    Maybe(Error),
+    /// Not made.
+    Failed(Error),
+    /// Not even planned.
+    Refused(Error),
+}
+
+/// All that this call did so far.
+pub struct Changes {
+    by_part: BTreeMap<PartId, Progress>,
+    /// Parts that a change of ours took off their holder.
+    freed: BTreeSet<PartId>,
+    /// Why it is not known whether the holder has given a part up, as when its zone does not answer.
+    held_back: Option<Error>,
+    before: Vec<Part>,
+    last_seen: Vec<Part>,
+    sent: bool,
+}
+
+impl Changes {
+    pub fn new(before: Vec<Part>) -> Self {
+        Changes {
+            by_part: BTreeMap::new(),
+            freed: BTreeSet::new(),
+            held_back: None,
+            last_seen: before.clone(),
+            before,
+            sent: false,
+        }
+    }
+
+    pub fn of(&self, part: &PartId) -> Option<&Progress> {
+        self.by_part.get(part)
+    }
+
+    /// The first thing that went wrong, in the order of the parts.
+    pub fn first_error(&self) -> Option<Error> {
+        // A part that will not move says more than one whose answer was lost.
+        let failed = self.by_part.values().find_map(|progress| match progress {
+            Progress::Failed(error) | Progress::Refused(error) => Some(error.clone()),
+            _ => None,
+        });
+        failed.or_else(|| {
+            self.by_part.values().find_map(|progress| match progress {
+                Progress::Maybe(error) => Some(error.clone()),
+                _ => None,
+            })
+        })
+    }
+
+    /// Why the VIP is not here: a holder that was never heard to let go says more than the refusals and the end of time that
+    /// follow from it.
+    pub fn cause(&self) -> Option<Error> {
+        let own = self.first_error();
+        let follows = own.as_ref().is_none_or(|error| wants_another_look(error) || error.code == Code::Deadline);
+        self.held_back.clone().filter(|_| follows).or(own)
+    }
+
+    pub fn any_sent(&self) -> bool {
+        self.sent
+    }
+
+    /// Whether a change of ours took this part off another member, or may have.
+    pub fn freed(&self, part: &PartId) -> bool {
+        self.freed.contains(part)
+    }
+
+    /// Whether the VIP is with nobody because of us, or because of an earlier change that is still under way: then nothing but
+    /// time ends the call.
+    pub fn must_go_on(&self) -> bool {
+        let passes = |part| matches!(self.by_part.get(part), Some(Progress::Failed(error)) if error.under_way);
+        let with_nobody = self.last_seen.iter().filter(|part| part.holder == Holder::Nobody);
+        with_nobody.map(|part| &part.id).any(|part| self.freed(part) || passes(part))
+    }
+
+    /// Whether a change of ours brought the part here, and a look that cannot be that old shows it with nobody.
+    pub fn is_undone(&self, goal: Goal, part: &Part) -> bool {
+        let done = matches!(self.of(&part.id), Some(Progress::Done { .. }));
+        matches!(goal, Goal::Hold(_)) && done && part.holder == Holder::Nobody
+    }
+
+    /// What the cloud has taken back is to be done again.
+    pub fn take_back(&mut self, goal: Goal, parts: &[Part]) {
+        for part in parts.iter().filter(|part| self.is_undone(goal, part)).cloned().collect::<Vec<_>>() {
+            let error = Error::new(
+                Code::Unavailable,
+                format!("{}: the change succeeded, and a moment later it was not there", part.id),
+                "call again; if this happens every time, look at the cloud's own log of activities",
+            );
+            let error = error.with(|details| details.accepted = true);
+            self.by_part.insert(part.id, Progress::Failed(error));
+        }
+    }
+
+    /// Whether all that went wrong is that a plan left parts out.
+    pub fn only_refused(&self) -> bool {
+        self.by_part.values().all(|progress| matches!(progress, Progress::Refused(_)))
+    }
+
+    /// Whether all that is in doubt was answered, if only by a server that failed, and is seen where it was before. Then
+    /// nothing was changed, as far as anybody can see.
+    pub fn seem_unmade(&self, parts: &[Part]) -> bool {
+        let as_before = |part: &Part| self.before.contains(part);
+        parts.iter().all(|part| match self.by_part.get(&part.id) {
+            Some(Progress::Maybe(error)) => error.http_status.is_some() && as_before(part),
+            Some(Progress::Done { .. }) => part.holder == Holder::ThisMember,
+            Some(Progress::Failed(_) | Progress::Refused(_)) | None => true,
+        })
+    }
+
+    /// Whether a change was sent whose answer was lost.
+    pub fn any_in_doubt(&self) -> bool {
+        self.by_part.values().any(|progress| matches!(progress, Progress::Maybe(_)))
+    }
+
+    /// The last look, without what was changed since: nobody has read where that is.
+    pub fn as_far_as_known(&self) -> Vec<Part> {
+        let known = |part: &Part| match self.by_part.get(&part.id) {
+            Some(Progress::Done { .. } | Progress::Maybe(_)) => Part { holder: Holder::Unknown, ..part.clone() },
+            Some(Progress::Failed(error)) if error.accepted => Part { holder: Holder::Unknown, ..part.clone() },
+            _ if self.freed.contains(&part.id) => Part { holder: Holder::Unknown, ..part.clone() },
+            _ => part.clone(),
+        };
+        self.last_seen.iter().map(known).collect()
+    }
+
+    /// Where everything stood before this call.
+    pub fn before(&self) -> &[Part] {
+        &self.before
+    }
+
+    pub fn last_seen(&self) -> &[Part] {
+        &self.last_seen
+    }
+
+    pub fn saw(&mut self, parts: &[Part]) {
+        self.last_seen = parts.to_vec();
+    }
+
+    pub fn want_another_look(&self) -> bool {
+        self.by_part.values().any(|progress| match progress {
+            Progress::Maybe(_) => true,
+            Progress::Failed(error) => wants_another_look(error),
+            Progress::Done { .. } | Progress::Refused(_) => false,
+        })
+    }
+
+    /// Forgets what a new look and a new plan will decide again.
+    pub fn look_again(&mut self, goal: Goal, parts: &[Part]) {
+        self.saw(parts);
+        self.by_part.retain(|_, progress| match progress {
+            Progress::Done { .. } | Progress::Maybe(_) => true,
+            Progress::Failed(error) => !wants_another_look(error),
+            Progress::Refused(_) => false,
+        });
+        self.settle(goal, parts);
+    }
+
+    /// A change whose answer was lost, and that a fresh look shows in place, was made.
+    pub fn settle(&mut self, goal: Goal, parts: &[Part]) {
+        for part in parts.iter().filter(|part| reached(goal, part)) {
+            if let Some(progress @ Progress::Maybe(_)) = self.by_part.get_mut(&part.id) {
+                *progress = Progress::Done { at: Instant::now() };
+            }
+        }
+    }
+
+    /// How long the cloud has asked us to stay away.
+    pub fn asked_to_wait(&self) -> Duration {
+        let asked = self.by_part.values().filter_map(|progress| match progress {
+            Progress::Maybe(error) | Progress::Failed(error) => error.retry_after,
+            Progress::Done { .. } | Progress::Refused(_) => None,
+        });
+        asked.max().unwrap_or_default()
+    }
+
+    pub fn note_refused(&mut self, refused: Vec<(PartId, Error)>) {
+        for (part, error) in refused {
+            self.by_part.insert(part, Progress::Refused(error));
+        }
+    }
+
+    /// Makes all steps. Each starts as soon as those it waits for are over; none starts without time for its answer, and
+    /// none for a part that this call has moved already: who has it now took it after us.
+    pub async fn make<C: Cloud>(&mut self, cloud: &C, deadline: &Deadline, steps: Vec<Step<C::Change>>) {
+        let done = |part: &PartId| matches!(self.by_part.get(part), Some(Progress::Done { .. }));
+        let mut ends: Vec<Option<End>> =
+            steps.iter().map(|step| step.parts.iter().all(done).then_some(End::Success)).collect();
+        let mut started: Vec<bool> = ends.iter().map(Option::is_some).collect();
+        let mut running = FuturesUnordered::new();
+        loop {
+            for (n, step) in steps.iter().enumerate() {
+                let Some(begun @ false) = started.get_mut(n) else { continue };
+                match readiness(step, &ends) {
+                    Readiness::Ready => {
+                        *begun = true;
+                        running.push(async move { (n, make_one(cloud, deadline, &step.change).await) });
+                    }
+                    Readiness::Never => {
+                        *begun = true;
+                        if let Some(end) = ends.get_mut(n) {
+                            *end = Some(End::Failure);
+                        }
+                    }
+                    Readiness::NotYet => {}
+                }
+            }
+            let Some((n, made)) = running.next().await else { break };
+            if let Some(end) = ends.get_mut(n) {
+                *end = Some(if made.is_ok() { End::Success } else { End::Failure });
+            }
+            if let Some(step) = steps.get(n) {
+                self.note(step, &made);
+            }
+        }
+    }
+
+    fn note<C>(&mut self, step: &Step<C>, made: &Result<()>) {
+        let maybe = made.as_ref().is_err_and(|error| error.maybe_done);
+        let accepted = made.as_ref().is_err_and(|error| error.accepted);
+        self.sent |= made.is_ok() || maybe || accepted;
+        // What is left over shows in the next look, and keeps nothing from being where it must be.
+        if step.effect == Effect::Tidies {
+            return;
+        }
+        if step.effect == Effect::Frees && (made.is_ok() || maybe || accepted) {
+            self.freed.extend(step.parts.iter().cloned());
+            self.held_back = made.as_ref().err().filter(|_| maybe).cloned();
+        }
+        for part in &step.parts {
+            let progress = match made {
+                Ok(()) if matches!(step.effect, Effect::Frees | Effect::Prepares) => continue,
+                Ok(()) => Progress::Done { at: Instant::now() },
+                Err(error) if maybe => Progress::Maybe(error.clone()),
+                Err(error) => Progress::Failed(error.clone()),
+            };
+            // What was certainly done in an earlier round stays done, whatever a later attempt says.
+            let done = matches!(self.by_part.get(part), Some(Progress::Done { .. }));
+            if !(done && matches!(progress, Progress::Failed(_))) {
+                self.by_part.insert(part.clone(), progress);
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Success,
+    Failure,
+}
+
+enum Readiness {
+    Ready,
+    NotYet,
+    /// What it needs has failed.
+    Never,
+}
+
+fn readiness<C>(step: &Step<C>, ends: &[Option<End>]) -> Readiness {
+    let end = |step: usize| ends.get(step).copied().unwrap_or(Some(End::Success));
+    if step.after.iter().any(|after| after.need == Need::Success && end(after.step) == Some(End::Failure)) {
+        return Readiness::Never;
+    }
+    if step.after.iter().all(|after| end(after.step).is_some()) { Readiness::Ready } else { Readiness::NotYet }
+}
+
+async fn make_one<C: Cloud>(cloud: &C, deadline: &Deadline, change: &C::Change) -> Result<()> {
+    deadline.check()?;
+    if !deadline.fits_a_round_trip() {
+        let (call, target) = cloud.describe(change);
+        return Err(Error::new(
+            Code::Deadline,
+            format!("{call} on {target} was not started: too little time was left for its answer"),
+            "call again; if this happens every time, raise `deadlineSeconds`",
+        ));
+    }
+    Box::pin(cloud.apply(change)).await
+}

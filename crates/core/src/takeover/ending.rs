@@ -1,0 +1,324 @@
+//! What the engine found, and the rules by which a call's outcome is chosen.
+
+use super::{
+    changes::Changes,
+    rules::reached,
+    verify::{End, Verified},
+};
+use crate::{
+    check::{CheckItem, Verdict},
+    error::{Code, Error},
+    outcome::Outcome,
+    vip::{Goal, Holder, Member, Part},
+};
+
+/// What the engine found, before anybody words it.
+#[derive(Debug, Clone)]
+pub struct Findings {
+    pub outcome: Outcome,
+    pub member: Option<Member>,
+    pub before: Vec<Part>,
+    pub after: Vec<Part>,
+    /// Whether anything was sent that the cloud took, wherever the parts are now.
+    pub changed: bool,
+    /// Whether this call took a part off its holder that is with nobody now.
+    pub left_with_nobody: bool,
+    pub error: Option<Error>,
+    /// Configured members that the cloud does not know: without them nobody can say that nobody holds the VIP.
+    pub missing: Vec<String>,
+    pub checks: Option<Vec<CheckItem>>,
+    /// What was seen beside the holder.
+    pub remarks: Vec<CheckItem>,
+}
+
+impl Findings {
+    pub fn new(outcome: Outcome) -> Self {
+        Findings {
+            outcome,
+            member: None,
+            before: Vec::new(),
+            after: Vec::new(),
+            changed: false,
+            left_with_nobody: false,
+            error: None,
+            missing: Vec::new(),
+            checks: None,
+            remarks: Vec::new(),
+        }
+    }
+
+    pub fn failed(outcome: Outcome, error: Error) -> Self {
+        Findings { error: Some(error), ..Findings::new(outcome) }
+    }
+
+    /// Puts the findings about the surroundings beside those of the cloud, and lets the verdict follow from all of them.
+    pub fn add_checks(&mut self, items: impl IntoIterator<Item = CheckItem>) {
+        let checks = self.checks.get_or_insert_default();
+        checks.extend(items);
+        if self.error.is_none() {
+            let failed = checks.iter().find(|item| item.result == Verdict::Failed);
+            self.error = failed.map(CheckItem::as_error);
+        }
+        let worst = |verdict| checks.iter().any(|item| item.result == verdict);
+        self.outcome = if self.error.is_some() {
+            Outcome::NotReady
+        } else if worst(Verdict::Warning) {
+            Outcome::ReadyWithWarnings
+        } else {
+            Outcome::Ready
+        };
+    }
+}
+
+/// How a call ends that could not even look.
+pub fn untouched(goal: Goal) -> Outcome {
+    match goal {
+        Goal::Hold(_) => Outcome::NotMoved,
+        Goal::LetGo => Outcome::NotReleased,
+    }
+}
+
+/// `missing` are configured members that the cloud does not know: any of them, under its right name, may be the holder.
+pub fn of_status(parts: &[Part], missing: &[String]) -> (Outcome, Option<Error>) {
+    let all = |is: &dyn Fn(&Holder) -> bool| parts.iter().all(|part| is(&part.holder));
+    let Some(first) = parts.first().map(|part| &part.holder) else {
+        return (Outcome::Unknown, Some(nothing_to_move()));
+    };
+    if all(&|holder| *holder == Holder::ThisMember) {
+        return (Outcome::Held, None);
+    }
+    if parts.iter().any(|part| part.holder == Holder::Unknown) {
+        return (Outcome::Unknown, Some(not_read(parts)));
+    }
+    match first {
+        Holder::Nobody if all(&|holder| *holder == Holder::Nobody) => match missing {
+            [] => (Outcome::Unheld, None),
+            names => (Outcome::Unknown, Some(do_not_exist(names))),
+        },
+        // Several peers may hold several VIPs: each part with another member is still "elsewhere" when it is one.
+        Holder::Other(_) if all(&|holder| holder == first) => (Outcome::HeldElsewhere, None),
+        // Here by name, but not working: nobody is reached.
+        Holder::ThisMemberBroken(_) if all(&|holder| matches!(holder, Holder::ThisMemberBroken(_))) => {
+            (Outcome::Unheld, None)
+        }
+        _ => (Outcome::Split, Some(parts_disagree(parts))),
+    }
+}
+
+pub fn of_dry_run(goal: Goal, before: &[Part], nothing_planned: bool) -> Outcome {
+    let there = before.iter().all(|part| reached(goal, part));
+    match (goal, there, nothing_planned) {
+        (Goal::Hold(_), true, _) => Outcome::AlreadyHeld,
+        (Goal::Hold(_), false, true) => Outcome::NotMoved,
+        (Goal::Hold(_), false, false) => Outcome::WouldMove,
+        (Goal::LetGo, true, _) => Outcome::NotHeld,
+        (Goal::LetGo, false, true) => Outcome::NotReleased,
+        (Goal::LetGo, false, false) => Outcome::WouldRelease,
+    }
+}
+
+pub fn conclude(goal: Goal, member: Member, before: Vec<Part>, changes: Changes, verified: Verified) -> Findings {
+    let Verified { parts, end, .. } = verified;
+    let own_error = changes.cause();
+    let (outcome, error) = match goal {
+        Goal::Hold(_) => of_hold(&before, &parts, &changes, &end),
+        Goal::LetGo => of_letting_go(&before, &parts, &changes, &end),
+    };
+    let ending = match end {
+        End::Unseen(error) => error,
+        End::Settled | End::Lost | End::Stranded | End::Undone => None,
+    };
+    let error = if outcome.is_ok() {
+        None
+    } else if outcome == Outcome::Lost {
+        Some(taken_by_another())
+    } else {
+        // That the process is to end outranks everything: it is why nothing else was tried.
+        let interrupted = ending.clone().filter(|error| error.code == Code::Interrupted);
+        let told = interrupted.or(own_error).or(ending).or(error).map(as_it_ends);
+        Some(told.unwrap_or_else(|| changed_meanwhile(&parts)))
+    };
+    let left = |part: &Part| part.holder == Holder::Nobody && changes.freed(&part.id);
+    Findings {
+        member: Some(member),
+        changed: changes.any_sent(),
+        left_with_nobody: outcome == Outcome::Stranded || parts.iter().any(left),
+        before,
+        after: parts,
+        error,
+        ..Findings::new(outcome)
+    }
+}
+
+/// Losing every race against another writer is no state that a person has to repair: the next call may win.
+fn as_it_ends(error: Error) -> Error {
+    if error.race && error.code == Code::Conflict {
+        return error.with(|details| details.code = Code::Unavailable);
+    }
+    error
+}
+
+fn of_hold(before: &[Part], after: &[Part], changes: &Changes, end: &End) -> (Outcome, Option<Error>) {
+    let mine = |parts: &[Part]| parts.iter().filter(|part| part.holder == Holder::ThisMember).count();
+    match end {
+        End::Lost => (Outcome::Lost, None),
+        End::Stranded | End::Undone if mine(after) > 0 => (Outcome::Partial, Some(stranded())),
+        End::Stranded | End::Undone => (Outcome::Stranded, Some(stranded())),
+        End::Unseen(None) if changes.seem_unmade(after) => {
+            (if mine(after) > 0 { Outcome::Partial } else { Outcome::NotMoved }, None)
+        }
+        End::Unseen(_) if changes.any_sent() => (Outcome::Unverified, Some(unconfirmed())),
+        End::Unseen(_) => {
+            if mine(before) > 0 && mine(before) < before.len() {
+                (Outcome::Partial, None)
+            } else {
+                (Outcome::NotMoved, None)
+            }
+        }
+        End::Settled if after.is_empty() => (Outcome::NotMoved, Some(nothing_to_move())),
+        End::Settled if mine(after) == after.len() && !has_failures(changes) => {
+            if mine(before) == before.len() {
+                (Outcome::AlreadyHeld, None)
+            } else {
+                (Outcome::Moved, None)
+            }
+        }
+        // The plan refused, before anything was sent: that it stands here is somebody's mistake, not ours.
+        End::Settled if mine(after) == after.len() && changes.only_refused() => (Outcome::NotMoved, None),
+        // Everything is seen here, but a write that a hook sends to be sure was refused: the read alone may be too old.
+        End::Settled if mine(after) == after.len() => (Outcome::Unverified, None),
+        End::Settled if mine(after) > 0 => (Outcome::Partial, None),
+        // Here, but not in order: no read that could be trusted.
+        End::Settled if changes.any_sent() && after.iter().any(is_broken) => (Outcome::Unverified, None),
+        End::Settled => (Outcome::NotMoved, None),
+    }
+}
+
+fn of_letting_go(before: &[Part], after: &[Part], changes: &Changes, end: &End) -> (Outcome, Option<Error>) {
+    let goal = Goal::LetGo;
+    let gone = after.iter().all(|part| reached(goal, part));
+    match end {
+        End::Settled if before.iter().all(|part| reached(goal, part)) && !changes.any_sent() => {
+            (Outcome::NotHeld, None)
+        }
+        // Gone from here is what Release is for, whether another member that held it too has kept it or not.
+        End::Settled | End::Stranded if gone && !has_failures(changes) => (Outcome::Released, None),
+        End::Settled => (Outcome::NotReleased, Some(left_here())),
+        _ => (Outcome::NotReleased, Some(not_seen_gone())),
+    }
+}
+
+fn is_broken(part: &Part) -> bool {
+    matches!(part.holder, Holder::ThisMemberBroken(_))
+}
+
+fn has_failures(changes: &Changes) -> bool {
+    changes.first_error().is_some()
+}
+
+fn unconfirmed() -> Error {
+    Error::new(
+        Code::Deadline,
+        "the change was made, but no fresh read showed it before time was out",
+        "call Status to see where the VIP is; call Acquire again if it is not here",
+    )
+}
+
+fn taken_by_another() -> Error {
+    Error::new(
+        Code::Conflict,
+        "another member took the VIP after this one had taken it",
+        "ask IRIS which member is the primary, and call Acquire there",
+    )
+}
+
+/// Nothing was refused, and yet the last look does not show every part here: somebody changed them after the plan.
+fn changed_meanwhile(parts: &[Part]) -> Error {
+    let elsewhere = parts.iter().filter(|part| part.holder != Holder::ThisMember);
+    Error::new(
+        Code::Unavailable,
+        format!("the VIP changed while this call was under way: {}", whereabouts(elsewhere)),
+        "call again if this member is the primary; find out who else moves the VIP if it happens every time",
+    )
+}
+
+fn parts_disagree(parts: &[Part]) -> Error {
+    Error::new(
+        Code::Conflict,
+        format!("the parts disagree: {}", whereabouts(parts.iter())),
+        "call Acquire on the primary",
+    )
+}
+
+fn not_read(parts: &[Part]) -> Error {
+    let unread: Vec<_> =
+        parts.iter().filter(|part| part.holder == Holder::Unknown).map(|part| part.id.to_string()).collect();
+    Error::new(
+        Code::Unavailable,
+        format!("the holder of {} could not be read", shortened(unread)),
+        "call again; each of `warnings` names a member that did not answer, and why",
+    )
+}
+
+fn do_not_exist(names: &[String]) -> Error {
+    let verb = if names.len() == 1 { "does" } else { "do" };
+    Error::new(
+        Code::NotFound,
+        format!("{} {verb} not exist (misspelt or deleted)", names.join(", ")),
+        "correct the name in the configuration on every member, or remove it there if that machine is gone",
+    )
+}
+
+/// The parts, each with its holder.
+fn whereabouts<'a>(parts: impl Iterator<Item = &'a Part>) -> String {
+    let holder = |part: &Part| match &part.holder {
+        Holder::ThisMember => "this member".to_owned(),
+        Holder::ThisMemberBroken(why) => format!("this member, where the cloud says {why}"),
+        Holder::Other(name) | Holder::Several { names: name, .. } => name.clone(),
+        Holder::Nobody => "nobody".to_owned(),
+        Holder::Unknown => "a holder that could not be read".to_owned(),
+    };
+    shortened(parts.map(|part| format!("{} is with {}", part.id, holder(part))).collect())
+}
+
+/// A message stays one that a person reads.
+fn shortened(mut items: Vec<String>) -> String {
+    const MOST: usize = 3;
+    let more = items.len().saturating_sub(MOST);
+    items.truncate(MOST);
+    let items = items.join(", ");
+    if more == 0 { items } else { format!("{items} and {more} more") }
+}
+
+fn not_seen_gone() -> Error {
+    Error::new(
+        Code::Deadline,
+        "no fresh read showed before time was out that the VIP is gone from here",
+        "call Status to see where the VIP is; call Release again if it is still here",
+    )
+}
+
+/// The last read was a fresh one, and no change was left to make.
+fn left_here() -> Error {
+    Error::new(
+        Code::Unexpected,
+        "a fresh read shows the VIP here, whole or in part, and Release found nothing that it may change",
+        "call Status: `parts` says what is still here; take that off by hand",
+    )
+}
+
+fn stranded() -> Error {
+    Error::new(
+        Code::Unexpected,
+        "the VIP was taken off its holder and is with nobody",
+        "call Acquire again at once: a repeat finishes the move",
+    )
+}
+
+pub fn nothing_to_move() -> Error {
+    Error::new(
+        Code::NotFound,
+        "the configuration names nothing that could hold the VIP",
+        "check the names in the configuration",
+    )
+}

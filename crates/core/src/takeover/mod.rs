@@ -1,0 +1,262 @@
+//! The engine: look, plan, change, look again. It knows no cloud.
+//!
+//! It promises: nothing is called moved unless a fresh read showed it · it is harmless to repeat · a part that cannot
+//! move does not hold the others up · after its own change succeeded it does not fight another member for the VIP · the
+//! VIP is never given back to the old primary.
+
+mod changes;
+mod ending;
+mod rules;
+mod verify;
+
+pub use ending::Findings;
+
+use crate::{
+    check::{CheckItem, Verdict},
+    cloud::Cloud,
+    deadline::Deadline,
+    error::{Error, Result},
+    journal::{Journal, Step},
+    outcome::Outcome,
+    vip::{Goal, Holder, Write},
+};
+use changes::Changes;
+use rules::reached;
+use std::time::Duration;
+
+/// How often a conflict leads to a new look and a new plan. A lost answer does until time is out.
+const MOST_ROUNDS: u32 = 6;
+const BETWEEN_ROUNDS: Duration = Duration::from_millis(200);
+const LONGEST_BETWEEN_ROUNDS: Duration = Duration::from_secs(2);
+
+/// For a look that says where the VIP is, whatever became of the changes.
+const ROOM_FOR_A_LAST_LOOK: Duration = Duration::from_millis(300);
+
+/// Whether changes are made or only listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    Real,
+    DryRun,
+}
+
+/// Makes this member the holder.
+pub async fn acquire<C: Cloud>(
+    cloud: &C,
+    deadline: &Deadline,
+    journal: &Journal,
+    write: Write,
+    mode: Mode,
+) -> Findings {
+    towards(cloud, deadline, journal, Goal::Hold(write), mode).await
+}
+
+/// Gives the VIP up where this member holds it.
+pub async fn release<C: Cloud>(cloud: &C, deadline: &Deadline, journal: &Journal, mode: Mode) -> Findings {
+    towards(cloud, deadline, journal, Goal::LetGo, mode).await
+}
+
+/// Tells who holds the VIP.
+pub async fn status<C: Cloud>(cloud: &C) -> Findings {
+    let seen = match cloud.discover().await {
+        Ok(seen) => seen,
+        Err(error) => return Findings::failed(Outcome::Unknown, error),
+    };
+    let parts = cloud.placement(&seen);
+    let missing = cloud.missing(&seen);
+    let (outcome, error) = ending::of_status(&parts, &missing);
+    Findings {
+        member: Some(cloud.member(&seen)),
+        before: parts.clone(),
+        after: parts,
+        remarks: cloud.remarks(&seen),
+        missing,
+        error,
+        ..Findings::new(outcome)
+    }
+}
+
+/// Goes as far as the plan and asks the cloud whether it would be allowed.
+pub async fn check<C: Cloud>(cloud: &C) -> Findings {
+    let mut items = Vec::new();
+    let not_ready = |name: &str, error: Error, mut items: Vec<CheckItem>| {
+        items.push(CheckItem::failed(name, &error));
+        Findings { checks: Some(items), ..Findings::failed(Outcome::NotReady, error) }
+    };
+    let member = match cloud.identify().await {
+        Ok(member) => member,
+        Err(error) => return not_ready("identity", error, items),
+    };
+    items.push(CheckItem::ok("identity", format!("this member is {member}")));
+    let seen = match cloud.discover().await {
+        Ok(seen) => seen,
+        Err(error) => return not_ready("resources", error, items),
+    };
+    let parts = cloud.placement(&seen);
+    let error = match cloud.plan(&seen, Goal::Hold(Write::Always)) {
+        Ok(plan) => {
+            let here = parts.iter().filter(|part| part.holder == Holder::ThisMember).count();
+            items.push(CheckItem::ok(
+                "resources",
+                format!(
+                    "found; {here} of {} parts are here, {} calls would bring the rest",
+                    parts.len(),
+                    plan.steps.len()
+                ),
+            ));
+            for (part, why) in &plan.refused {
+                items.push(CheckItem::failed(format!("resources {part}"), why));
+            }
+            plan.refused.into_iter().next().map(|(_, why)| why)
+        }
+        Err(why) => {
+            items.push(CheckItem::failed("resources", &why));
+            Some(why)
+        }
+    };
+    items.extend(cloud.remarks(&seen));
+    items.extend(cloud.rehearse(&seen).await);
+    Findings {
+        member: Some(cloud.member(&seen)),
+        before: parts.clone(),
+        after: parts,
+        missing: cloud.missing(&seen),
+        error,
+        checks: Some(items),
+        ..Findings::new(Outcome::Ready)
+    }
+}
+
+async fn towards<C: Cloud>(cloud: &C, deadline: &Deadline, journal: &Journal, goal: Goal, mode: Mode) -> Findings {
+    let untouched = ending::untouched(goal);
+    let mut seen = match Box::pin(cloud.discover()).await {
+        Ok(seen) => seen,
+        Err(error) => return Findings::failed(untouched, error),
+    };
+    if goal == Goal::LetGo && mode == Mode::Real && !C::LOOK_TWICE_AFTER.is_zero() {
+        let held = |seen: &C::Seen| cloud.placement(seen).iter().any(|part| !reached(goal, part));
+        if held(&seen) {
+            let wait = C::LOOK_TWICE_AFTER.min(deadline.remaining() / 2);
+            let again = match deadline.sleep(wait).await {
+                Ok(()) => cloud.observe(&seen).await,
+                Err(stop) => Err(stop),
+            };
+            seen = match again {
+                Ok(seen) => seen,
+                Err(error) => return Findings::failed(untouched, error),
+            };
+        }
+    }
+    if mode == Mode::DryRun {
+        return dry_run(cloud, journal, goal, &seen);
+    }
+    let member = cloud.member(&seen);
+    let missing = cloud.missing(&seen);
+    let remarks_of_look = cloud.remarks(&seen);
+    let before = cloud.placement(&seen);
+    let mut run = Run { cloud, deadline, goal, seen, changes: Changes::new(before.clone()), round: 0 };
+    let mut verified = loop {
+        // Boxed: a cloud's SDK makes them large, and the stack is that of a database process.
+        let verified = match Box::pin(run.until_made()).await {
+            None => Box::pin(verify::until_settled(cloud, deadline, &run.seen, run.goal, &mut run.changes)).await,
+            // Nothing was sent: the first look still says it all.
+            Some(error) if !run.changes.any_sent() => verify::Verified::unread(before.clone(), error),
+            Some(error) => verify::Verified::unread(run.changes.as_far_as_known(), error),
+        };
+        let undone = matches!(verified.end, verify::End::Undone);
+        if !undone || run.round >= MOST_ROUNDS || !deadline.fits_a_round_trip() {
+            break verified;
+        }
+        run.changes.take_back(run.goal, &verified.parts);
+        if run.look_again().await.is_err() {
+            break verified;
+        }
+    };
+    // What was amiss before the changes may be mended by them: the last look tells.
+    let remarks = verified.remarks.take().unwrap_or(remarks_of_look);
+    // What keeps traffic away from a holder is no news where it gives the VIP up.
+    let remarks = if goal == Goal::LetGo { Vec::new() } else { remarks };
+    Findings { remarks, missing, ..ending::conclude(run.goal, member, before, run.changes, verified) }
+}
+
+/// The plan, with nothing of it made.
+fn dry_run<C: Cloud>(cloud: &C, journal: &Journal, goal: Goal, seen: &C::Seen) -> Findings {
+    let before = cloud.placement(seen);
+    let told = Findings {
+        member: Some(cloud.member(seen)),
+        before: before.clone(),
+        after: before.clone(),
+        remarks: cloud.remarks(seen),
+        missing: cloud.missing(seen),
+        ..Findings::new(ending::untouched(goal))
+    };
+    let plan = match cloud.plan(seen, goal) {
+        Ok(plan) => plan,
+        Err(error) => return Findings { error: Some(error), ..told },
+    };
+    for step in &plan.steps {
+        let (call, target) = cloud.describe(&step.change);
+        journal.record(Step { call, target, attempts: 0, ms: 0, result: "planned".into() });
+    }
+    let outcome = ending::of_dry_run(goal, &before, plan.steps.is_empty());
+    // The parts that a real call would leave behind are told beside the plan.
+    let refused = plan.refused.iter().map(|(part, error)| {
+        CheckItem::new("partRefused", Verdict::Warning, format!("{part}: {}", error.message), error.remedy.clone())
+    });
+    let remarks = refused.chain(told.remarks.iter().cloned()).collect();
+    let first = plan.refused.first().map(|(_, error)| error.clone());
+    Findings { outcome, error: first.filter(|_| !outcome.is_ok()), remarks, ..told }
+}
+
+/// One call on its way to the goal.
+struct Run<'a, C: Cloud> {
+    cloud: &'a C,
+    deadline: &'a Deadline,
+    goal: Goal,
+    seen: C::Seen,
+    changes: Changes,
+    round: u32,
+}
+
+impl<C: Cloud> Run<'_, C> {
+    /// Plans and changes, round by round, as long as another look may help. Answers what ended it from outside.
+    async fn until_made(&mut self) -> Option<Error> {
+        loop {
+            self.round += 1;
+            let plan = match self.cloud.plan(&self.seen, self.goal) {
+                Ok(plan) => plan,
+                Err(error) => return Some(error),
+            };
+            self.changes.note_refused(plan.refused);
+            self.changes.make(self.cloud, self.deadline, plan.steps).await;
+            if let Err(stop) = self.deadline.check() {
+                return Some(stop);
+            }
+            let enough = self.round >= MOST_ROUNDS && !self.changes.must_go_on() && !self.changes.any_in_doubt();
+            // A first repeat is a race that is already over; later ones leave the other side some time.
+            let pause = (BETWEEN_ROUNDS * (self.round - 1)).min(LONGEST_BETWEEN_ROUNDS);
+            let pause = pause.max(self.changes.asked_to_wait());
+            let too_late = pause + ROOM_FOR_A_LAST_LOOK >= self.deadline.remaining();
+            if !self.changes.want_another_look() || enough || too_late {
+                return None;
+            }
+            if let Err(stop) = self.deadline.sleep(pause).await {
+                return Some(stop);
+            }
+            if let Err(error) = self.look_again().await {
+                return Some(error);
+            }
+            if let Goal::Hold(_) = self.goal {
+                self.goal = Goal::Hold(Write::IfNeeded);
+            }
+        }
+    }
+
+    async fn look_again(&mut self) -> Result<()> {
+        self.seen = Box::pin(self.cloud.observe(&self.seen)).await?;
+        self.changes.look_again(self.goal, &self.cloud.placement(&self.seen));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,517 @@
+//! The engine's promises, on a cloud of a few lines whose every answer is under control.
+
+use super::*;
+use crate::{
+    cloud::{After, Effect, Need, Plan, Step},
+    deadline::Watch,
+    error::Code,
+    vip::{Member, Part, PartId},
+};
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, VecDeque},
+    rc::Rc,
+};
+use tokio::time::Instant;
+
+#[derive(Default)]
+struct Surroundings {
+    terminate: Cell<bool>,
+    boot: Cell<Duration>,
+}
+
+impl Watch for Rc<Surroundings> {
+    fn termination_requested(&self) -> bool {
+        self.terminate.get()
+    }
+    fn boot_time(&self) -> Duration {
+        self.boot.get()
+    }
+}
+
+/// Parts by name; a change points one at "me". Answers to changes and stale looks are queued by the test.
+#[derive(Default)]
+struct Toy {
+    parts: RefCell<BTreeMap<&'static str, Holder>>,
+    /// What the next change of a part answers; the change is made if the answer is Ok or `maybe_done`.
+    answers: RefCell<BTreeMap<&'static str, VecDeque<Result<()>>>>,
+    /// Looks that show an older state, before the truth is seen.
+    stale: RefCell<VecDeque<BTreeMap<&'static str, Holder>>>,
+    refused: RefCell<Vec<(&'static str, Error)>>,
+    applied: RefCell<Vec<(&'static str, Duration)>>,
+    after_apply: RefCell<Option<Hook>>,
+    change_takes: Cell<Duration>,
+    plan_error: RefCell<Option<Error>>,
+    missing: RefCell<Vec<String>>,
+    lets_go_first: Cell<bool>,
+    /// A move is two changes: "free" takes the part off its holder, the part's own name takes it here.
+    two_steps: Cell<bool>,
+    born: Cell<Option<Instant>>,
+}
+
+type Hook = Box<dyn Fn(&Toy)>;
+type Looks = BTreeMap<&'static str, Holder>;
+
+impl Toy {
+    fn new(parts: &[(&'static str, Holder)]) -> Self {
+        Toy {
+            parts: RefCell::new(parts.iter().cloned().collect()),
+            born: Cell::new(Some(Instant::now())),
+            ..Toy::default()
+        }
+    }
+
+    fn peer() -> Holder {
+        Holder::Other("peer".into())
+    }
+
+    fn answer(&self, part: &'static str, answer: Result<()>) {
+        self.answers.borrow_mut().entry(part).or_default().push_back(answer);
+    }
+
+    fn look(&self) -> Looks {
+        self.stale.borrow_mut().pop_front().unwrap_or_else(|| self.parts.borrow().clone())
+    }
+
+    fn applied(&self) -> Vec<&'static str> {
+        self.applied.borrow().iter().map(|(part, _)| *part).collect()
+    }
+}
+
+fn id(part: &str) -> PartId {
+    PartId { vip: "vip".into(), part: part.into() }
+}
+
+impl Cloud for Toy {
+    type Seen = Looks;
+    type Change = &'static str;
+    const READS_LAG: Duration = Duration::from_secs(10);
+    const LOOK_TWICE_AFTER: Duration = Duration::from_secs(3);
+
+    fn name(&self) -> &'static str {
+        "toy"
+    }
+    fn mechanism(&self) -> &'static str {
+        "toy"
+    }
+    async fn identify(&self) -> Result<Member> {
+        Ok(Member::default())
+    }
+    async fn discover(&self) -> Result<Looks> {
+        Ok(self.look())
+    }
+    async fn observe(&self, _: &Looks) -> Result<Looks> {
+        Ok(self.look())
+    }
+    fn member(&self, _: &Looks) -> Member {
+        Member { interface: Some("me".into()), ..Member::default() }
+    }
+    fn placement(&self, seen: &Looks) -> Vec<Part> {
+        seen.iter().map(|(name, holder)| Part { id: id(name), holder: holder.clone() }).collect()
+    }
+    fn plan(&self, seen: &Looks, goal: Goal) -> Result<Plan<&'static str>> {
+        if let Some(error) = &*self.plan_error.borrow() {
+            return Err(error.clone());
+        }
+        let refused: Vec<_> = self.refused.borrow().iter().map(|(part, error)| (id(part), error.clone())).collect();
+        let wanted = |name: &str, holder: &Holder| {
+            let mine = *holder == Holder::ThisMember;
+            let wanted = match goal {
+                Goal::Hold(Write::Always) => true,
+                Goal::Hold(Write::IfNeeded) => !mine,
+                Goal::LetGo => mine,
+            };
+            wanted && !refused.iter().any(|(part, _)| *part == id(name))
+        };
+        let steps = seen.iter().filter(|(name, holder)| wanted(name, holder));
+        let steps = steps.enumerate().map(|(n, (name, _))| {
+            // "z…" stands for the public address: after all others.
+            let after = if name.starts_with('z') { 0..n } else { 0..0 };
+            Step::new(id(name), *name).after_all(after)
+        });
+        let mut steps: Vec<_> = steps.collect();
+        if self.two_steps.get() && seen.values().any(|holder| matches!(holder, Holder::Other(_))) {
+            let parts = steps.iter().flat_map(|step| step.parts.clone()).collect();
+            let free = Step { parts, change: "free", effect: Effect::Frees, after: Vec::new() };
+            for step in &mut steps {
+                step.after = vec![After { step: 0, need: Need::Success }];
+            }
+            steps.insert(0, free);
+        }
+        Ok(Plan { steps, refused: refused.clone() })
+    }
+    async fn apply(&self, change: &&'static str) -> Result<()> {
+        tokio::time::sleep(self.change_takes.get()).await;
+        let born = self.born.get().expect("set by new");
+        self.applied.borrow_mut().push((change, born.elapsed()));
+        let answer = self.answers.borrow_mut().get_mut(change).and_then(VecDeque::pop_front).unwrap_or(Ok(()));
+        let made = answer.as_ref().map_or_else(|error| error.maybe_done, |()| true);
+        if made {
+            let mut parts = self.parts.borrow_mut();
+            if *change == "free" {
+                parts.values_mut().for_each(|holder| *holder = Holder::Nobody);
+                return answer;
+            }
+            let holder = if self.lets_go_first.get() { Holder::Nobody } else { Holder::ThisMember };
+            parts.insert(change, holder);
+        }
+        if let Some(then) = &*self.after_apply.borrow() {
+            then(self);
+        }
+        answer
+    }
+    fn describe(&self, change: &&'static str) -> (String, String) {
+        ("toy:Move".into(), (*change).to_owned())
+    }
+    fn missing(&self, _: &Looks) -> Vec<String> {
+        self.missing.borrow().clone()
+    }
+    fn remarks(&self, _: &Looks) -> Vec<CheckItem> {
+        Vec::new()
+    }
+    async fn advice(&self) -> Vec<CheckItem> {
+        Vec::new()
+    }
+    async fn rehearse(&self, _: &Looks) -> Vec<CheckItem> {
+        Vec::new()
+    }
+}
+
+fn deadline(seconds: u64) -> (Deadline, Rc<Surroundings>) {
+    let surroundings = Rc::new(Surroundings::default());
+    (Deadline::new(Duration::from_secs(seconds), Box::new(surroundings.clone())), surroundings)
+}
+
+async fn hold(toy: &Toy, write: Write) -> Findings {
+    acquire(toy, &deadline(30).0, &Journal::default(), write, Mode::Real).await
+}
+
+fn failure(code: Code) -> Error {
+    Error::new(code, "no", "do").with(|details| details.call = Some("toy:Move".into()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn moves_what_is_elsewhere_and_says_so_only_after_a_fresh_look() {
+    let toy = Toy::new(&[("a", Toy::peer()), ("b", Holder::Nobody)]);
+    let found = hold(&toy, Write::IfNeeded).await;
+    assert_eq!(found.outcome, Outcome::Moved);
+    assert_eq!(toy.applied(), ["a", "b"]);
+    assert!(found.after.iter().all(|part| part.holder == Holder::ThisMember));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_here_is_left_alone_unless_a_hook_asks() {
+    let toy = Toy::new(&[("a", Holder::ThisMember)]);
+    assert_eq!(hold(&toy, Write::IfNeeded).await.outcome, Outcome::AlreadyHeld);
+    assert!(toy.applied().is_empty());
+    assert_eq!(hold(&toy, Write::Always).await.outcome, Outcome::AlreadyHeld);
+    assert_eq!(toy.applied(), ["a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_lists_and_changes_nothing() {
+    let toy = Toy::new(&[("a", Toy::peer())]);
+    let journal = Journal::default();
+    let found = acquire(&toy, &deadline(9).0, &journal, Write::IfNeeded, Mode::DryRun).await;
+    assert_eq!(found.outcome, Outcome::WouldMove);
+    assert!(toy.applied().is_empty());
+    assert_eq!(journal.steps()[0].result, "planned");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_part_that_cannot_move_does_not_hold_the_others_up() {
+    let toy = Toy::new(&[("a", Toy::peer()), ("b", Toy::peer()), ("c", Toy::peer())]);
+    toy.answer("a", Err(failure(Code::Denied)));
+    toy.refused.borrow_mut().push(("c", failure(Code::NotFound)));
+    let found = hold(&toy, Write::IfNeeded).await;
+    assert_eq!(found.outcome, Outcome::Partial);
+    assert_eq!(found.error.expect("an error").code, Code::Denied);
+    assert_eq!(toy.applied(), ["a", "b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_moved_is_called_nothing_moved() {
+    let toy = Toy::new(&[("a", Toy::peer())]);
+    toy.answer("a", Err(failure(Code::Denied)));
+    let found = hold(&toy, Write::IfNeeded).await;
+    assert_eq!((found.outcome, found.error.expect("an error").code), (Outcome::NotMoved, Code::Denied));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_that_must_not_be_carried_out_changes_nothing() {
+    let toy = Toy::new(&[("a", Toy::peer())]);
+    *toy.plan_error.borrow_mut() = Some(failure(Code::Conflict));
+    let found = hold(&toy, Write::Always).await;
+    assert_eq!((found.outcome, found.error.expect("an error").code), (Outcome::NotMoved, Code::Conflict));
+    assert!(toy.applied().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn private_goes_first_and_the_rest_side_by_side() {
+    let toy = Toy::new(&[("a", Toy::peer()), ("b", Toy::peer()), ("z public", Toy::peer())]);
+    toy.change_takes.set(Duration::from_secs(1));
+    toy.answer("b", Err(failure(Code::Denied)));
+    let found = hold(&toy, Write::IfNeeded).await;
+    let at: Vec<_> = toy.applied.borrow().iter().map(|(_, at)| at.as_secs()).collect();
+    assert_eq!(at, [1, 1, 2], "the public part waited for both, whatever became of them");
+    assert_eq!(found.outcome, Outcome::Partial);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_is_looked_at_before_it_is_repeated() {
+    let toy = Toy::new(&[("a", Toy::peer())]);
+    toy.answer("a", Err(failure(Code::Ambiguous).with(|details| details.maybe_done = true)));
+    assert_eq!(hold(&toy, Write::Always).await.outcome, Outcome::Moved);
+    assert_eq!(toy.applied(), ["a"], "the look showed that it had been made");
+    let toy = Toy::new(&[("a", Toy::peer())]);
+    toy.answer("a", Err(failure(Code::Ambiguous)));
+    assert_eq!(hold(&toy, Write::Always).await.outcome, Outcome::Moved);
+    assert_eq!(toy.applied(), ["a", "a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conflict_leads_to_a_new_plan_but_not_for_ever() {
+    let toy = Toy::new(&[("a", Toy::peer())]);
+    toy.answer("a", Err(failure(Code::Conflict)));
+    assert_eq!(hold(&toy, Write::IfNeeded).await.outcome, Outcome::Moved);
+    let toy = Toy::new(&[("a", Toy::peer())]);
+    for _ in 0..100 {
+        toy.answer("a", Err(failure(Code::Conflict)));
+    }
+    let found = hold(&toy, Write::IfNeeded).await;
+    assert_eq!((found.outcome, found.error.expect("an error").code), (Outcome::NotMoved, Code::Conflict));
+    assert!(toy.applied().len() < 10, "{:?}", toy.applied().len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn stale_looks_are_waited_out() {
+    let toy = Toy::new(&[("a", Toy::peer())]);
+    let old: Looks = [("a", Toy::peer())].into();
+    toy.stale.borrow_mut().extend(vec![old; 5]);
+    assert_eq!(hold(&toy, Write::IfNeeded).await.outcome, Outcome::Moved);
+    assert_eq!(toy.applied(), ["a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn looks_that_never_confirm_end_as_lost_or_unverified_but_never_as_moved() {
+    let old: Looks = [("a", Toy::peer())].into();
+    let none: Looks = [("a", Holder::Nobody)].into();
+    for (seconds, stale, expected) in
+        [(30, &old, Outcome::Lost), (5, &old, Outcome::Unverified), (30, &none, Outcome::Unverified)]
+    {
+        let toy = Toy::new(&[("a", Toy::peer())]);
+        toy.stale.borrow_mut().extend(vec![stale.clone(); 1000]);
+        let found = acquire(&toy, &deadline(seconds).0, &Journal::default(), Write::IfNeeded, Mode::Real).await;
+        assert_eq!(found.outcome, expected);
+        assert_eq!(toy.applied(), ["a"], "it does not fight");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_member_that_takes_it_after_us_keeps_it() {
+    let toy = Toy::new(&[("a", Toy::peer())]);
+    *toy.after_apply.borrow_mut() = Some(Box::new(|toy| {
+        toy.parts.borrow_mut().insert("a", Holder::Other("third".into()));
+    }));
+    let begun = Instant::now();
+    let found = hold(&toy, Write::IfNeeded).await;
+    assert_eq!((found.outcome, found.error.expect("an error").code), (Outcome::Lost, Code::Conflict));
+    assert!(begun.elapsed() < Duration::from_secs(1));
+    assert_eq!(toy.applied(), ["a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_member_took_after_us_is_not_written_again_in_a_later_round() {
+    let toy = Toy::new(&[("a", Toy::peer()), ("b", Toy::peer())]);
+    // "b" wants another look; by then a third member has "a".
+    toy.answer("b", Err(failure(Code::Conflict)));
+    *toy.after_apply.borrow_mut() = Some(Box::new(|toy| {
+        let both_tried = toy.applied.borrow().len() == 2;
+        if both_tried {
+            toy.parts.borrow_mut().insert("a", Holder::Other("third".into()));
+        }
+    }));
+    let found = hold(&toy, Write::IfNeeded).await;
+    assert_eq!(found.outcome, Outcome::Lost);
+    assert_eq!(toy.applied(), ["a", "b", "b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn taken_off_the_peer_and_seen_with_nobody_is_stranded() {
+    for (seconds, expected) in [(30, Outcome::Stranded), (5, Outcome::Unverified)] {
+        let toy = Toy::new(&[("a", Toy::peer())]);
+        toy.lets_go_first.set(true);
+        let found = acquire(&toy, &deadline(seconds).0, &Journal::default(), Write::IfNeeded, Mode::Real).await;
+        assert_eq!(found.outcome, expected, "a look may lag for 10 s");
+        assert!(found.error.is_some());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_change_is_started_after_a_pause_a_request_to_end_or_the_last_moment() {
+    for reason in ["pause", "end"] {
+        let toy = Toy::new(&[("a", Toy::peer()), ("z later", Toy::peer())]);
+        let (deadline, surroundings) = deadline(30);
+        *toy.after_apply.borrow_mut() = Some(Box::new(move |_| match reason {
+            "pause" => surroundings.boot.set(Duration::from_secs(60)),
+            _ => surroundings.terminate.set(true),
+        }));
+        let found = acquire(&toy, &deadline, &Journal::default(), Write::IfNeeded, Mode::Real).await;
+        assert_eq!(toy.applied(), ["a"], "{reason}");
+        assert_eq!(found.outcome, Outcome::Unverified);
+        assert_eq!(found.error.expect("an error").code, Code::Interrupted);
+    }
+    let toy = Toy::new(&[("a", Toy::peer()), ("z later", Toy::peer())]);
+    toy.change_takes.set(Duration::from_millis(1950));
+    let found = acquire(&toy, &deadline(2).0, &Journal::default(), Write::IfNeeded, Mode::Real).await;
+    assert_eq!(toy.applied(), ["a"]);
+    assert_eq!(found.error.expect("an error").code, Code::Deadline);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hook_whose_write_is_refused_does_not_trust_the_look_alone() {
+    let toy = Toy::new(&[("a", Holder::ThisMember)]);
+    toy.answer("a", Err(failure(Code::Denied)));
+    let found = hold(&toy, Write::Always).await;
+    assert_eq!((found.outcome, found.error.expect("an error").code), (Outcome::Unverified, Code::Denied));
+}
+
+#[tokio::test(start_paused = true)]
+async fn release_gives_up_only_what_is_here() {
+    let toy = Toy::new(&[("a", Holder::ThisMember), ("b", Toy::peer())]);
+    toy.lets_go_first.set(true);
+    let found = release(&toy, &deadline(9).0, &Journal::default(), Mode::Real).await;
+    assert_eq!(found.outcome, Outcome::Released);
+    assert_eq!(toy.applied(), ["a"]);
+    assert_eq!(found.after[1].holder, Toy::peer());
+    let again = release(&toy, &deadline(9).0, &Journal::default(), Mode::Real).await;
+    assert_eq!(again.outcome, Outcome::NotHeld);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_release_that_has_nothing_to_change_does_not_blame_the_time() {
+    let toy = Toy::new(&[("a", Holder::ThisMemberBroken("elsewhere".into()))]);
+    let begun = Instant::now();
+    let found = release(&toy, &deadline(30).0, &Journal::default(), Mode::Real).await;
+    assert_eq!(found.outcome, Outcome::NotReleased);
+    let error = found.error.expect("an error");
+    assert!(begun.elapsed() < Duration::from_secs(9) && !error.message.contains("time was out"), "{error}");
+    assert!(!error.code.repeat_may_help(), "a repeat would find the same");
+}
+
+#[tokio::test(start_paused = true)]
+async fn status_names_what_it_sees() {
+    let me = Holder::ThisMember;
+    let table = [
+        (vec![("a", me.clone()), ("b", me.clone())], Outcome::Held),
+        (vec![("a", Toy::peer()), ("b", Toy::peer())], Outcome::HeldElsewhere),
+        (vec![("a", Holder::Nobody)], Outcome::Unheld),
+        (vec![("a", me.clone()), ("b", Toy::peer())], Outcome::Split),
+        (vec![("a", Toy::peer()), ("b", Holder::Nobody)], Outcome::Split),
+        (vec![("a", Holder::ThisMemberBroken("blackhole".into()))], Outcome::Unheld),
+        (vec![], Outcome::Unknown),
+    ];
+    for (parts, expected) in table {
+        assert_eq!(status(&Toy::new(&parts)).await.outcome, expected, "{parts:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_move_in_two_changes_takes_only_what_was_freed() {
+    let toy = Toy::new(&[("a", Toy::peer()), ("b", Toy::peer())]);
+    toy.two_steps.set(true);
+    assert_eq!(hold(&toy, Write::IfNeeded).await.outcome, Outcome::Moved);
+    assert_eq!(toy.applied(), ["free", "a", "b"]);
+    let toy = Toy::new(&[("a", Toy::peer())]);
+    toy.two_steps.set(true);
+    toy.answer("free", Err(failure(Code::Denied)));
+    let found = hold(&toy, Write::IfNeeded).await;
+    assert_eq!((found.outcome, found.error.expect("an error").code), (Outcome::NotMoved, Code::Denied));
+    assert_eq!(toy.applied(), ["free"], "what was not freed is not taken");
+}
+
+#[tokio::test(start_paused = true)]
+async fn freed_and_not_taken_is_stranded_and_the_repeat_finishes_it() {
+    let toy = Toy::new(&[("a", Toy::peer())]);
+    toy.two_steps.set(true);
+    toy.answer("a", Err(failure(Code::Denied)));
+    let begun = Instant::now();
+    let found = hold(&toy, Write::IfNeeded).await;
+    assert_eq!((found.outcome, found.error.expect("an error").code), (Outcome::Stranded, Code::Denied));
+    assert!(begun.elapsed() < Duration::from_secs(1), "nothing was left to wait for");
+    assert_eq!(hold(&toy, Write::IfNeeded).await.outcome, Outcome::Moved);
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_the_vip_on_nobody_only_time_ends_the_call() {
+    let toy = Toy::new(&[("a", Toy::peer())]);
+    toy.two_steps.set(true);
+    for _ in 0..9 {
+        toy.answer("a", Err(failure(Code::Conflict)));
+    }
+    assert_eq!(hold(&toy, Write::IfNeeded).await.outcome, Outcome::Moved);
+    assert_eq!(toy.applied().len(), 11);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_part_that_somebody_takes_between_plan_and_last_look_has_a_cause() {
+    let toy = Toy::new(&[("a", Holder::ThisMember), ("b", Toy::peer())]);
+    *toy.after_apply.borrow_mut() = Some(Box::new(|toy| {
+        toy.parts.borrow_mut().insert("a", Holder::Other("third".into()));
+    }));
+    let found = hold(&toy, Write::IfNeeded).await;
+    assert_eq!(found.outcome, Outcome::Partial);
+    let error = found.error.expect("a cause");
+    assert!(error.message.contains("vip (a) is with third"), "{error}");
+    assert!(error.code.repeat_may_help() && !error.remedy.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_a_member_missing_nobody_is_not_said() {
+    let toy = Toy::new(&[("a", Holder::Nobody)]);
+    assert_eq!(status(&toy).await.outcome, Outcome::Unheld);
+    toy.missing.borrow_mut().push("mirrorb281_z2".into());
+    let found = status(&toy).await;
+    assert_eq!(found.outcome, Outcome::Unknown);
+    let error = found.error.expect("a cause");
+    assert_eq!(error.message, "mirrorb281_z2 does not exist (misspelt or deleted)");
+    assert_eq!(error.code, Code::NotFound);
+    assert_eq!(hold(&toy, Write::IfNeeded).await.outcome, Outcome::Moved, "a takeover goes on without that member");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_status_that_is_not_ok_says_which_part_is_where() {
+    let toy = Toy::new(&[("a", Holder::ThisMember), ("b", Toy::peer())]);
+    let split = status(&toy).await;
+    assert_eq!(split.outcome, Outcome::Split);
+    assert_eq!(
+        split.error.expect("a cause").message,
+        "the parts disagree: vip (a) is with this member, vip (b) is with peer"
+    );
+    let toy = Toy::new(&[("a", Holder::Unknown)]);
+    assert_eq!(status(&toy).await.error.expect("a cause").message, "the holder of vip (a) could not be read");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_earlier_change_that_is_under_way_is_waited_out_while_nobody_has_the_vip() {
+    let passing = || {
+        failure(Code::Conflict).with(|details| {
+            details.race = true;
+            details.under_way = true;
+        })
+    };
+    for (holder, refusals, expected) in [
+        (Holder::Nobody, 9, Outcome::Moved),
+        (Holder::Nobody, 1000, Outcome::NotMoved),
+        // Somebody has it: what stands in the way is no change that passes.
+        (Toy::peer(), 9, Outcome::NotMoved),
+    ] {
+        let toy = Toy::new(&[("a", holder)]);
+        (0..refusals).for_each(|_| toy.answer("a", Err(passing())));
+        let found = hold(&toy, Write::IfNeeded).await;
+        assert_eq!(found.outcome, expected, "{refusals} refusals");
+        if expected == Outcome::NotMoved {
+            assert!(found.error.expect("an error").code.repeat_may_help());
+        }
+    }
+}

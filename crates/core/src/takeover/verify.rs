@@ -1,0 +1,118 @@
+//! The fresh look after the changes: until every changed part is seen in place, another member is seen to have taken one,
+//! or time is out.
+
+use super::{
+    changes::{Changes, Progress},
+    rules::reached,
+};
+use crate::{
+    check::CheckItem,
+    cloud::Cloud,
+    deadline::Deadline,
+    error::Error,
+    vip::{Goal, Holder, Part, PartId},
+};
+use backon::{BackoffBuilder, ExponentialBuilder};
+use std::{collections::BTreeSet, time::Duration};
+
+/// What the last look showed.
+pub struct Verified {
+    pub parts: Vec<Part>,
+    pub end: End,
+    /// What the last look showed beside the holder; `None` when there was none after the changes.
+    pub remarks: Option<Vec<CheckItem>>,
+}
+
+pub enum End {
+    /// Every part that this call changed or found in place was seen there.
+    Settled,
+    /// A part that was changed successfully was then seen with another member.
+    Lost,
+    /// A part that another member had was changed and is now with nobody.
+    Stranded,
+    /// A change that had succeeded is not there: the cloud has taken it back.
+    Undone,
+    /// It could not be seen in time.
+    Unseen(Option<Error>),
+}
+
+impl Verified {
+    pub fn unread(parts: Vec<Part>, error: Error) -> Self {
+        Verified { parts, end: End::Unseen(Some(error)), remarks: None }
+    }
+}
+
+pub async fn until_settled<C: Cloud>(
+    cloud: &C,
+    deadline: &Deadline,
+    seen: &C::Seen,
+    goal: Goal,
+    changes: &mut Changes,
+) -> Verified {
+    // Without any change the first look is the fresh one.
+    if !changes.any_sent() {
+        return Verified { parts: changes.last_seen().to_vec(), end: End::Settled, remarks: None };
+    }
+    let mut delays = ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(50))
+        .with_max_delay(Duration::from_secs(1))
+        .without_max_times()
+        .build();
+    let mut confirmed = BTreeSet::new();
+    let before = changes.before().to_vec();
+    loop {
+        let looked = match Box::pin(cloud.observe(seen)).await {
+            Ok(looked) => looked,
+            Err(error) => return Verified::unread(changes.as_far_as_known(), error),
+        };
+        let parts = cloud.placement(&looked);
+        let remarks = Some(cloud.remarks(&looked));
+        changes.saw(&parts);
+        changes.settle(goal, &parts);
+        confirmed.extend(parts.iter().filter(|part| reached(goal, part)).map(|part| part.id.clone()));
+        if matches!(goal, Goal::Hold(_)) && parts.iter().any(|part| taken_away::<C>(part, &before, &confirmed, changes))
+        {
+            return Verified { parts, end: End::Lost, remarks };
+        }
+        if C::READS_LAG.is_zero() && parts.iter().any(|part| changes.is_undone(goal, part)) {
+            return Verified { parts, end: End::Undone, remarks };
+        }
+        if parts.iter().all(|part| reached(goal, part) || !was_sent(changes, &part.id)) {
+            // What was freed and then could not be taken is not waited for: nothing is under way any more.
+            let stranded = parts.iter().any(|part| left_on_nobody::<C>(part, &before, changes));
+            return Verified { parts, end: if stranded { End::Stranded } else { End::Settled }, remarks };
+        }
+        let delay = delays.next().unwrap_or(Duration::from_secs(1));
+        if delay >= deadline.remaining() {
+            let stranded = parts.iter().any(|part| left_on_nobody::<C>(part, &before, changes));
+            return Verified { parts, end: if stranded { End::Stranded } else { End::Unseen(None) }, remarks };
+        }
+        if let Err(error) = deadline.sleep(delay).await {
+            return Verified { parts, end: End::Unseen(Some(error)), remarks };
+        }
+    }
+}
+
+fn was_sent(changes: &Changes, part: &PartId) -> bool {
+    matches!(changes.of(part), Some(Progress::Done { .. } | Progress::Maybe(_)))
+}
+
+/// Whether a change of ours took a part off another member and nobody has it, by a look that cannot be that old.
+fn left_on_nobody<C: Cloud>(part: &Part, before: &[Part], changes: &Changes) -> bool {
+    let old_enough = match changes.of(&part.id) {
+        Some(Progress::Done { at }) => at.elapsed() >= C::READS_LAG,
+        _ => changes.freed(&part.id),
+    };
+    let had = before.iter().any(|earlier| earlier.id == part.id && earlier.holder.others().is_some());
+    old_enough && had && part.holder == Holder::Nobody
+}
+
+/// Whether another member took a part after our change of it had succeeded. A read may lag behind the change and still
+/// show the old holder, so the old holder counts only once reads cannot be that old; anybody else counts at once, and so
+/// does anybody after a read that had shown this member.
+fn taken_away<C: Cloud>(part: &Part, before: &[Part], confirmed: &BTreeSet<PartId>, changes: &Changes) -> bool {
+    let (Some(_), Some(Progress::Done { at })) = (part.holder.others(), changes.of(&part.id)) else { return false };
+    let old = before.iter().find(|earlier| earlier.id == part.id).map(|earlier| &earlier.holder);
+    let same_as_before = old == Some(&part.holder);
+    !same_as_before || confirmed.contains(&part.id) || at.elapsed() >= C::READS_LAG
+}
