@@ -4,9 +4,19 @@
 #[path = "docs/contributing.rs"]
 mod contributing;
 
-use mirrorvip_core::{config::Config, error::Code};
+use mirrorvip_core::{
+    check::{CheckItem, CheckName, Verdict},
+    config::Config,
+    error::{Code, Error},
+    journal::{Journal, Step},
+    outcome::Outcome,
+    report::{Report, Subject},
+    takeover::Findings,
+    vip::{Holder, Member, Part, PartId},
+};
 use serde_json::Value;
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
@@ -75,45 +85,72 @@ fn every_code_and_outcome_is_described() {
     for code in Code::ALL {
         assert!(page.contains(&format!("`{}`", code.as_str())), "{} is not described", code.as_str());
     }
-    let outcomes = [
-        "moved",
-        "already_held",
-        "would_move",
-        "skipped",
-        "partial",
-        "not_moved",
-        "stranded",
-        "unverified",
-        "lost",
-        "held",
-        "held_elsewhere",
-        "unheld",
-        "split",
-        "unknown",
-        "ready",
-        "ready_with_warnings",
-        "not_ready",
-        "released",
-        "not_held",
-        "would_release",
-        "not_released",
-    ];
-    for outcome in outcomes.iter().chain(&[
-        "sourceDestCheck",
-        "vipNotLocal",
-        "ipForwarding",
-        "memberMissing",
-        "memberUnreachable",
-        "applicationSecurityGroups",
-        "canIpForward",
-        "leftoverRoute",
-        "apiAccess",
-        "blackhole",
-        "partRefused",
-        "configWritable",
-    ]) {
+    for outcome in Outcome::ALL {
+        let outcome = serde_json::to_value(outcome).expect("a word");
+        let outcome = outcome.as_str().expect("text");
         assert!(page.contains(&format!("`{outcome}`")), "{outcome} is not described");
     }
+    for name in CheckName::ALL.map(CheckName::as_str) {
+        let described = [format!("`{name}`"), format!("`{name} …`")].iter().any(|text| page.contains(text));
+        assert!(described, "{name} is not described");
+    }
+}
+
+/// The paths of all keys in a report: `error.code`, `parts.vip`.
+fn keys(value: &Value, path: &str, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                found.insert(path.clone());
+                keys(value, &path, found);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| keys(item, path, found)),
+        _ => {}
+    }
+}
+
+/// A report with something in every field, as the core renders it.
+fn full_report() -> Value {
+    let part = |holder| Part { id: PartId { vip: "10.0.0.250/32".into(), part: "route rtb-1".into() }, holder };
+    let error = Error::new(Code::Denied, "no", "allow it");
+    let warning = CheckItem::new(CheckName::SourceDestCheck, Verdict::Warning, "on", "turn it off");
+    let findings = Findings {
+        member: Some(Member { instance: Some("i-1".into()), ..Member::default() }),
+        before: vec![part(Holder::Nobody)],
+        after: vec![part(Holder::ThisMember)],
+        checks: Some(vec![CheckItem::failed(CheckName::Identity, &error)]),
+        error: Some(error),
+        remarks: vec![warning],
+        ..Findings::new(Outcome::Partial)
+    };
+    let journal = Journal::default();
+    journal.record(Step {
+        call: "ec2:ReplaceRoute".into(),
+        target: "rtb-1".into(),
+        attempts: 1,
+        ms: 1,
+        result: "ok".into(),
+    });
+    let report = Report::new(&Subject::default(), findings, &[], &journal, 1);
+    let whole = report.render(usize::MAX).expect("no bound");
+    // One that is a byte too long says that it was shortened.
+    let short: Value = serde_json::from_str(&report.render(whole.len() - 1).expect("fits")).expect("JSON");
+    let mut whole: Value = serde_json::from_str(&whole).expect("JSON");
+    whole["truncated"] = short["truncated"].clone();
+    whole
+}
+
+#[test]
+fn every_field_of_the_report_is_described_and_no_other() {
+    let page = fs::read_to_string(root().join("docs/report.md")).expect("docs/report.md");
+    let section = page.split("\n## Fields\n").nth(1).expect("a section");
+    let rows = section.lines().filter(|line| line.starts_with("| `"));
+    let described: BTreeSet<String> = rows.filter_map(|row| Some(row.split('`').nth(1)?.to_owned())).collect();
+    let mut written = BTreeSet::new();
+    keys(&full_report(), "", &mut written);
+    assert_eq!(described, written);
 }
 
 /// Each text that a routine writes into messages.log by itself begins a row of the table, with its severity.

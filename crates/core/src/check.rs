@@ -1,12 +1,116 @@
 //! The word for one finding beside the holder: an item of a preflight, or a warning of any report.
 
 use crate::error::{Code, Error};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use std::fmt;
+
+/// What an item is about. The spelling in the report is fixed: scripts and docs/errors.md name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CheckName {
+    Configuration,
+    ConfigWritable,
+    Identity,
+    /// One for each resource that no permission could be found out for by itself.
+    Permissions,
+    /// Followed by the call and what it works on.
+    Permission,
+    Scopes,
+    /// Of a part that cannot move, followed by the part.
+    Resources,
+    PartRefused,
+    MemberMissing,
+    MemberUnreachable,
+    ApplicationSecurityGroups,
+    SourceDestCheck,
+    IpForwarding,
+    CanIpForward,
+    VipNotLocal,
+    Blackhole,
+    LeftoverRoute,
+    ApiAccess,
+}
+
+impl CheckName {
+    pub const ALL: [CheckName; 18] = [
+        CheckName::Configuration,
+        CheckName::ConfigWritable,
+        CheckName::Identity,
+        CheckName::Permissions,
+        CheckName::Permission,
+        CheckName::Scopes,
+        CheckName::Resources,
+        CheckName::PartRefused,
+        CheckName::MemberMissing,
+        CheckName::MemberUnreachable,
+        CheckName::ApplicationSecurityGroups,
+        CheckName::SourceDestCheck,
+        CheckName::IpForwarding,
+        CheckName::CanIpForward,
+        CheckName::VipNotLocal,
+        CheckName::Blackhole,
+        CheckName::LeftoverRoute,
+        CheckName::ApiAccess,
+    ];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            CheckName::Configuration => "configuration",
+            CheckName::ConfigWritable => "configWritable",
+            CheckName::Identity => "identity",
+            CheckName::Permissions => "permissions",
+            CheckName::Permission => "permission",
+            CheckName::Scopes => "scopes",
+            CheckName::Resources => "resources",
+            CheckName::PartRefused => "partRefused",
+            CheckName::MemberMissing => "memberMissing",
+            CheckName::MemberUnreachable => "memberUnreachable",
+            CheckName::ApplicationSecurityGroups => "applicationSecurityGroups",
+            CheckName::SourceDestCheck => "sourceDestCheck",
+            CheckName::IpForwarding => "ipForwarding",
+            CheckName::CanIpForward => "canIpForward",
+            CheckName::VipNotLocal => "vipNotLocal",
+            CheckName::Blackhole => "blackhole",
+            CheckName::LeftoverRoute => "leftoverRoute",
+            CheckName::ApiAccess => "apiAccess",
+        }
+    }
+
+    /// The same of one of several: `permission ec2:ReplaceRoute rtb-1`.
+    pub fn of(self, about: impl fmt::Display) -> ItemName {
+        ItemName { name: self, about: Some(about.to_string()) }
+    }
+}
+
+/// A name and, where there are several items of it, what this one is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ItemName {
+    name: CheckName,
+    about: Option<String>,
+}
+
+impl From<CheckName> for ItemName {
+    fn from(name: CheckName) -> Self {
+        ItemName { name, about: None }
+    }
+}
+
+impl fmt::Display for ItemName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name.as_str())?;
+        self.about.iter().try_for_each(|about| write!(f, " {about}"))
+    }
+}
+
+impl Serialize for ItemName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
 
 /// One line of a preflight; the same finding is a warning of an acquire.
 #[derive(Debug, Clone, Serialize)]
 pub struct CheckItem {
-    pub name: String,
+    pub name: ItemName,
     pub result: Verdict,
     pub message: String,
     pub remedy: String,
@@ -25,7 +129,7 @@ pub enum Verdict {
 }
 
 impl CheckItem {
-    pub fn ok(name: impl Into<String>, message: impl Into<String>) -> Self {
+    pub fn ok(name: impl Into<ItemName>, message: impl Into<String>) -> Self {
         CheckItem {
             name: name.into(),
             result: Verdict::Ok,
@@ -36,7 +140,7 @@ impl CheckItem {
     }
 
     pub fn new(
-        name: impl Into<String>,
+        name: impl Into<ItemName>,
         result: Verdict,
         message: impl Into<String>,
         remedy: impl Into<String>,
@@ -44,7 +148,7 @@ impl CheckItem {
         CheckItem { name: name.into(), result, message: message.into(), remedy: remedy.into(), error: None }
     }
 
-    pub fn failed(name: impl Into<String>, error: &Error) -> Self {
+    pub fn failed(name: impl Into<ItemName>, error: &Error) -> Self {
         let item = CheckItem::new(name, Verdict::Failed, error.message.clone(), error.remedy.clone());
         CheckItem { error: Some(error.clone()), ..item }
     }

@@ -2,7 +2,7 @@
 //! together; it always answers, whatever happened.
 
 use crate::{
-    check::{CheckItem, Verdict},
+    check::{CheckItem, CheckName, Verdict},
     cloud::Cloud,
     config::{self, Config, TakeOverIn, access, source},
     deadline::{Deadline, Watch},
@@ -153,7 +153,7 @@ impl Call {
             Err(error) => {
                 let mut findings = Findings::failed(self.action.unable(), error.clone());
                 if self.action == Action::Check {
-                    findings.add_checks([CheckItem::failed("configuration", &error)]);
+                    findings.add_checks([CheckItem::failed(CheckName::Configuration, &error)]);
                     findings.add_checks(self.exposed.clone());
                 }
                 self.report(findings, &[])
@@ -270,7 +270,7 @@ impl Call {
                 let (mut findings, advice) =
                     futures_util::future::join(Box::pin(takeover::check(cloud)), Box::pin(cloud.advice())).await;
                 let configuration = CheckItem::ok(
-                    "configuration",
+                    CheckName::Configuration,
                     format!("{} with {} for {}", cloud.name(), cloud.mechanism(), self.subject.vips),
                 );
                 findings.checks.get_or_insert_default().insert(0, configuration);
@@ -376,7 +376,7 @@ fn exposed(what: &str, path: &Path, iris: Option<&Path>) -> Option<CheckItem> {
     let access::Exposed { place, mode, who, remedy } = access::look(path, iris)?;
     let through = if place == path { String::new() } else { format!(" through {}", place.display()) };
     let message = format!("{who} can replace {what} {}{through} (mode {mode:04o})", path.display());
-    Some(CheckItem::new("configWritable", Verdict::Warning, one_line(&message), one_line(&remedy)))
+    Some(CheckItem::new(CheckName::ConfigWritable, Verdict::Warning, one_line(&message), one_line(&remedy)))
 }
 
 fn in_manager_directory(surroundings: &impl Surroundings) -> Result<Source> {

@@ -13,7 +13,7 @@ pub mod operation;
 pub mod peers;
 
 use crate::{
-    check::{CheckItem, Verdict},
+    check::{CheckItem, CheckName, Verdict},
     error::{Code, Error, Result},
     host::LocalNetwork,
     vip::{Goal, Member, Part, PartId, Vip},
@@ -158,7 +158,7 @@ impl SetAside {
 
 /// A packet that arrives for an address that the operating system does not carry is dropped.
 pub fn local_address(vips: &[Vip], local: &LocalNetwork) -> CheckItem {
-    const NAME: &str = "vipNotLocal";
+    const NAME: CheckName = CheckName::VipNotLocal;
     let carried = |vip: &&Vip| {
         local.addresses.iter().any(|known| {
             let address = known.address.addr();

@@ -1,7 +1,7 @@
 //! The other members, any of whose zones may be the very one that is lost.
 
 use crate::{
-    check::{CheckItem, Verdict},
+    check::{CheckItem, CheckName, Verdict},
     deadline::Deadline,
     error::{Code, Error, Result},
     net::retry::Caller,
@@ -23,7 +23,7 @@ impl Silent {
     /// `kind` and `key` say what it is and where it is listed.
     pub fn remark(&self, kind: &str, key: &str) -> CheckItem {
         let message = format!("{kind} {} of `{key}` could not be asked: {}", self.name, self.why);
-        CheckItem::new("memberUnreachable", Verdict::Warning, message, self.why.remedy.clone())
+        CheckItem::new(CheckName::MemberUnreachable, Verdict::Warning, message, self.why.remedy.clone())
     }
 
     /// An address that is in use where this member could not be asked: it may well be there. A missing right stays one: no

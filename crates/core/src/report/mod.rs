@@ -71,7 +71,7 @@ pub struct Warning {
 impl Warning {
     fn of(item: &CheckItem) -> Option<Self> {
         (item.result == Verdict::Warning).then(|| Warning {
-            code: item.name.clone(),
+            code: item.name.to_string(),
             message: item.message.clone(),
             remedy: item.remedy.clone(),
         })
@@ -263,7 +263,10 @@ fn without_a_cause(outcome: Outcome) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vip::{Holder, PartId};
+    use crate::{
+        check::CheckName,
+        vip::{Holder, PartId},
+    };
     use std::time::Duration;
 
     fn report(parts: usize) -> Report {
@@ -342,7 +345,7 @@ mod tests {
 
     #[test]
     fn a_warning_raises_the_severity_of_a_success_and_no_more() {
-        let item = CheckItem::new("sourceDestCheck", Verdict::Warning, "on", "turn it off");
+        let item = CheckItem::new(CheckName::SourceDestCheck, Verdict::Warning, "on", "turn it off");
         let subject = Subject::default();
         let moved = Report::new(&subject, Findings::new(Outcome::Moved), &[item], &Journal::default(), 1);
         assert_eq!((moved.severity, moved.ok, moved.warnings.len()), (1, true, 1));

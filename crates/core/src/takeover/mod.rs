@@ -12,7 +12,7 @@ mod verify;
 pub use ending::Findings;
 
 use crate::{
-    check::{CheckItem, Verdict},
+    check::{CheckItem, CheckName, Verdict},
     cloud::Cloud,
     deadline::Deadline,
     error::{Error, Result},
@@ -78,25 +78,25 @@ pub async fn status<C: Cloud>(cloud: &C) -> Findings {
 /// Goes as far as the plan and asks the cloud whether it would be allowed.
 pub async fn check<C: Cloud>(cloud: &C) -> Findings {
     let mut items = Vec::new();
-    let not_ready = |name: &str, error: Error, mut items: Vec<CheckItem>| {
+    let not_ready = |name: CheckName, error: Error, mut items: Vec<CheckItem>| {
         items.push(CheckItem::failed(name, &error));
         Findings { checks: Some(items), ..Findings::failed(Outcome::NotReady, error) }
     };
     let member = match cloud.identify().await {
         Ok(member) => member,
-        Err(error) => return not_ready("identity", error, items),
+        Err(error) => return not_ready(CheckName::Identity, error, items),
     };
-    items.push(CheckItem::ok("identity", format!("this member is {member}")));
+    items.push(CheckItem::ok(CheckName::Identity, format!("this member is {member}")));
     let seen = match cloud.discover().await {
         Ok(seen) => seen,
-        Err(error) => return not_ready("resources", error, items),
+        Err(error) => return not_ready(CheckName::Resources, error, items),
     };
     let parts = cloud.placement(&seen);
     let error = match cloud.plan(&seen, Goal::Hold(Write::Always)) {
         Ok(plan) => {
             let here = parts.iter().filter(|part| part.holder == Holder::ThisMember).count();
             items.push(CheckItem::ok(
-                "resources",
+                CheckName::Resources,
                 format!(
                     "found; {here} of {} parts are here, {} calls would bring the rest",
                     parts.len(),
@@ -104,12 +104,12 @@ pub async fn check<C: Cloud>(cloud: &C) -> Findings {
                 ),
             ));
             for (part, why) in &plan.refused {
-                items.push(CheckItem::failed(format!("resources {part}"), why));
+                items.push(CheckItem::failed(CheckName::Resources.of(part), why));
             }
             plan.refused.into_iter().next().map(|(_, why)| why)
         }
         Err(why) => {
-            items.push(CheckItem::failed("resources", &why));
+            items.push(CheckItem::failed(CheckName::Resources, &why));
             Some(why)
         }
     };
@@ -200,7 +200,12 @@ fn dry_run<C: Cloud>(cloud: &C, journal: &Journal, goal: Goal, seen: &C::Seen) -
     let outcome = ending::of_dry_run(goal, &before, plan.steps.is_empty());
     // The parts that a real call would leave behind are told beside the plan.
     let refused = plan.refused.iter().map(|(part, error)| {
-        CheckItem::new("partRefused", Verdict::Warning, format!("{part}: {}", error.message), error.remedy.clone())
+        CheckItem::new(
+            CheckName::PartRefused,
+            Verdict::Warning,
+            format!("{part}: {}", error.message),
+            error.remedy.clone(),
+        )
     });
     let remarks = refused.chain(told.remarks.iter().cloned()).collect();
     let first = plan.refused.first().map(|(_, error)| error.clone());

@@ -2,7 +2,7 @@
 
 use super::session::{As, Session};
 use crate::{
-    check::{CheckItem, Verdict},
+    check::{CheckItem, CheckName, Verdict},
     error::{Error, Result},
     net::retry::Kind,
 };
@@ -64,7 +64,7 @@ pub async fn find(session: &Session, filters: &[(&str, Vec<String>)]) -> Result<
 
 /// Whether the own interface drops packets for addresses that are not its own. A route to it is useless while it does.
 pub async fn source_dest_check(session: &Session) -> CheckItem {
-    const NAME: &str = "sourceDestCheck";
+    const NAME: CheckName = CheckName::SourceDestCheck;
     let answer = async {
         let id = session.identity().await?.interface.clone();
         let answer = session

@@ -19,7 +19,7 @@ mod tables;
 
 use super::{Cloud, Plan, local_address};
 use crate::{
-    check::{CheckItem, Verdict},
+    check::{CheckItem, CheckName, Verdict},
     config::aws::{Aws as Config, Mechanism},
     error::{Code, Error, Result},
     host::LocalNetwork,
@@ -238,7 +238,7 @@ impl Cloud for Aws {
         let members = &self.config.members;
         if !members.is_empty() && !members.iter().any(|member| member == instance || member == interface) {
             items.push(CheckItem::new(
-                "memberMissing",
+                CheckName::MemberMissing,
                 Verdict::Warning,
                 format!("this member ({instance}, {interface}) is not in `aws.members`: no other member could take the VIP from it"),
                 "add it to `aws.members` on every member",

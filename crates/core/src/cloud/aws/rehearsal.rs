@@ -7,7 +7,7 @@ use super::{
     session::{As, Session},
 };
 use crate::{
-    check::{CheckItem, Verdict},
+    check::{CheckItem, CheckName, Verdict},
     error::{Code, Error, Result},
     net::retry::Kind,
 };
@@ -29,7 +29,7 @@ pub async fn all(aws: &Aws, seen: &Seen) -> Vec<CheckItem> {
             join_all(both).await.into_iter().flatten().collect()
         }
         Private::Secondary(_) => vec![CheckItem::new(
-            "permission ec2:AssignPrivateIpAddresses",
+            CheckName::Permission.of("ec2:AssignPrivateIpAddresses"),
             Verdict::Skipped,
             "EC2 offers no dry run of this call",
             "compare the role's policy with docs/install-aws.md, and move the VIP once on purpose",
@@ -79,7 +79,7 @@ async fn dry_run<O, E>(
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
-    let name = format!("permission {call} {target}");
+    let name = CheckName::Permission.of(format_args!("{call} {target}"));
     // Sent as a read: it changes nothing, and a lost answer leaves nothing in doubt.
     let answer: Result<()> = session.call(who, Kind::Read, call, target, send).await.map(drop);
     match answer {

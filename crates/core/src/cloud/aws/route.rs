@@ -11,7 +11,7 @@ use super::{
     wants_write,
 };
 use crate::{
-    check::{CheckItem, Verdict},
+    check::{CheckItem, CheckName, Verdict},
     cloud::{Plan, Step},
     error::{Code, Error, Result},
     net::retry::Kind,
@@ -52,7 +52,7 @@ pub fn blackholes(seen: &Seen, vips: &[Vip]) -> Vec<CheckItem> {
     for (vip, table) in vips.iter().flat_map(|vip| seen.tables.iter().map(move |table| (vip, table))) {
         if let Some(Target::Interface { id, active: false, .. }) = table.target(vip.destination()) {
             items.push(CheckItem::new(
-                "blackhole",
+                CheckName::Blackhole,
                 Verdict::Warning,
                 format!("the route of {vip} in {} leads to {id}, which does not work (blackhole)", table.id),
                 "call Acquire on the primary",

@@ -11,7 +11,7 @@ use super::{
     nic::Nic,
 };
 use crate::{
-    check::{CheckItem, Verdict},
+    check::{CheckItem, CheckName, Verdict},
     cloud::peers::Silent,
     error::{Code, Error, Result},
 };
@@ -38,7 +38,7 @@ impl Members {
     pub fn remarks(&self) -> Vec<CheckItem> {
         let missing = self.missing.iter().map(|name| {
             CheckItem::new(
-                "memberMissing",
+                CheckName::MemberMissing,
                 Verdict::Warning,
                 format!("the interface {name} of `azure.nics` does not exist (misspelt or deleted)"),
                 "correct its name or its resource group in `azure.nics`, or remove it from there, on every member",
@@ -61,7 +61,7 @@ impl Members {
         });
         let each = each.collect::<Vec<_>>().join(", ");
         Some(CheckItem::new(
-            "applicationSecurityGroups",
+            CheckName::ApplicationSecurityGroups,
             Verdict::Warning,
             format!(
                 "the interfaces of `azure.nics` are in different application security groups: {each}; the VIP is in those of its holder"

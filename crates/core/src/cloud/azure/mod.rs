@@ -19,7 +19,7 @@ mod token;
 
 use super::{Cloud, Plan, SetAside, local_address, peers::Silent};
 use crate::{
-    check::CheckItem,
+    check::{CheckItem, CheckName},
     config::azure::{Azure as Config, Mechanism, Reference},
     error::{Code, Error, Result},
     host::LocalNetwork,
@@ -308,7 +308,7 @@ impl Cloud for Azure {
     async fn rehearse(&self, seen: &Seen) -> Vec<CheckItem> {
         match self.start().await {
             Ok((_, arm)) => rehearsal::all(self, arm, seen).await,
-            Err(error) => vec![CheckItem::failed("permissions", &error)],
+            Err(error) => vec![CheckItem::failed(CheckName::Permissions, &error)],
         }
     }
 }

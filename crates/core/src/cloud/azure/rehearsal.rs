@@ -7,7 +7,7 @@ use super::{
     nic::Nic,
 };
 use crate::{
-    check::{CheckItem, Verdict},
+    check::{CheckItem, CheckName, Verdict},
     error::{Code, Error},
 };
 use futures_util::future::join_all;
@@ -23,7 +23,7 @@ pub async fn all(azure: &Azure, arm: &Arm, seen: &Seen) -> Vec<CheckItem> {
         Body::IpConfig(body) => {
             // A takeover from an interface that may not be read fails for that reason.
             let denied = body.members.silent.iter().filter(|silent| silent.why.code == Code::Denied);
-            refused.extend(denied.map(|silent| CheckItem::failed(format!("permission {}", silent.name), &silent.why)));
+            refused.extend(denied.map(|silent| CheckItem::failed(CheckName::Permission.of(&silent.name), &silent.why)));
             let mut needs = Needs::new();
             body.members.nics.iter().for_each(|nic| of_interface(&mut needs, nic));
             for id in azure.vips.iter().filter_map(|vip| azure.public_id(&seen.here, vip)) {
@@ -91,7 +91,7 @@ fn need(needs: &mut Needs, id: Id, action: &'static str) {
 }
 
 async fn rehearse(arm: &Arm, id: &Id, actions: &[&str]) -> CheckItem {
-    let name = format!("permission {}", id.shown());
+    let name = CheckName::Permission.of(id.shown());
     let roles = match arm.permissions(id).await {
         Ok(roles) => roles,
         Err(error) => {

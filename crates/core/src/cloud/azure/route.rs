@@ -11,7 +11,7 @@ use super::{
     ranges::Range,
 };
 use crate::{
-    check::{CheckItem, Verdict},
+    check::{CheckItem, CheckName, Verdict},
     cloud::{Plan, Step},
     error::{Code, Error, Result},
     vip::{Goal, Holder, Part, PartId, Vip},
@@ -215,7 +215,7 @@ pub async fn own_nics(azure: &Azure, arm: &Arm, here: &Here) -> Result<Vec<Nic>>
 /// Without IP forwarding Azure drops what is not for one of the interface's own addresses ("Virtual network traffic
 /// routing").
 pub fn forwarding(nics: Result<Vec<Nic>>) -> CheckItem {
-    const NAME: &str = "ipForwarding";
+    const NAME: CheckName = CheckName::IpForwarding;
     let skipped =
         |why: &str, remedy: &str| CheckItem::new(NAME, Verdict::Skipped, format!("not looked at: {why}"), remedy);
     let nics = match nics {

@@ -14,7 +14,7 @@ use super::{
     vm::{Vm, access_configs, text},
 };
 use crate::{
-    check::{CheckItem, Verdict},
+    check::{CheckItem, CheckName, Verdict},
     cloud::{
         After, Effect, Need, Plan, Step,
         peers::{Silent, several, share},
@@ -308,7 +308,7 @@ pub async fn add_to(compute: &Compute, vm: &Path, interface: usize, body: &Value
 /// A member whose only public address is the VIP's reaches Google's API afterwards by Private Google Access, Cloud NAT or a
 /// proxy, or not at all. The first of these can be read.
 pub async fn way_to_the_api(gcp: &Gcp, compute: &Compute, here: &Here) -> Option<CheckItem> {
-    const NAME: &str = "apiAccess";
+    const NAME: CheckName = CheckName::ApiAccess;
     wanted(gcp)?;
     if gcp.has_proxy {
         return Some(CheckItem::ok(NAME, "the way to the API leads through a proxy"));

@@ -23,7 +23,7 @@ use super::{
     peers::{self, Silent},
 };
 use crate::{
-    check::{CheckItem, Verdict},
+    check::{CheckItem, CheckName, Verdict},
     config::gcp::{Gcp as Config, Mechanism},
     error::{Code, Error, Result},
     host::LocalNetwork,
@@ -322,7 +322,7 @@ impl Cloud for Gcp {
     async fn rehearse(&self, seen: &Seen) -> Vec<CheckItem> {
         match self.start().await {
             Ok((_, compute)) => rehearsal::all(self, compute, seen).await,
-            Err(error) => vec![CheckItem::failed("permissions", &error)],
+            Err(error) => vec![CheckItem::failed(CheckName::Permissions, &error)],
         }
     }
 }
@@ -340,7 +340,7 @@ impl Gcp {
     fn member_remarks(&self, members: &Members) -> Vec<CheckItem> {
         let gone = members.missing.iter().map(|name| {
             CheckItem::new(
-                "memberMissing",
+                CheckName::MemberMissing,
                 Verdict::Warning,
                 format!("the VM {name} of `gcp.instances` does not exist (misspelt or deleted)"),
                 "correct its name and zone in `gcp.instances` on every member, or remove it there",

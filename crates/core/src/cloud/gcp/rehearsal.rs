@@ -3,7 +3,7 @@
 
 use super::{Body, Gcp, Seen, access_config::Address, alias_ip, compute::Compute, path::Path, vm::text};
 use crate::{
-    check::{CheckItem, Verdict},
+    check::{CheckItem, CheckName, Verdict},
     error::{Code, Error},
 };
 use futures_util::future::{join, join_all};
@@ -49,7 +49,7 @@ fn for_alias_ip(gcp: &Gcp, seen: &alias_ip::Seen) -> Asked {
 }
 
 async fn rehearse(compute: &Compute, path: Path, wanted: &[&str]) -> CheckItem {
-    let name = format!("permission {path}");
+    let name = CheckName::Permission.of(&path);
     let kind = path.as_str().rsplit('/').nth(1).unwrap_or_default();
     let call = format!("{kind}.testIamPermissions");
     let answer = compute.ask(&call, &path, "testIamPermissions", &json!({ "permissions": wanted })).await;
@@ -76,7 +76,7 @@ async fn rehearse(compute: &Compute, path: Path, wanted: &[&str]) -> CheckItem {
 
 /// The access scopes limit what any role gives.
 async fn scopes(gcp: &Gcp) -> CheckItem {
-    const NAME: &str = "scopes";
+    const NAME: CheckName = CheckName::Scopes;
     match gcp.metadata.scopes(&gcp.caller).await {
         Ok(scopes) if scopes.iter().any(|scope| scope.ends_with("/cloud-platform") || scope.ends_with("/compute")) => {
             CheckItem::ok(NAME, "the VM's access scopes allow changes")

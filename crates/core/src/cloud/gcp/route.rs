@@ -16,7 +16,7 @@ use super::{
     vm::{net, text},
 };
 use crate::{
-    check::{CheckItem, Verdict},
+    check::{CheckItem, CheckName, Verdict},
     cloud::{
         After, Effect, Need, Plan, Step,
         peers::{several, share},
@@ -352,7 +352,7 @@ pub fn leftovers(gcp: &Gcp, all: &All, seen: &Seen) -> Vec<CheckItem> {
             routes.into_iter().filter(|route| Some(priority(route)) != best && gcp.is_ours(&all.here, route, vip));
         late.map(|route| {
             CheckItem::new(
-                "leftoverRoute",
+                CheckName::LeftoverRoute,
                 Verdict::Warning,
                 format!(
                     "the route {} to {vip} still leads to {}; it does not count",
@@ -369,7 +369,7 @@ pub fn leftovers(gcp: &Gcp, all: &All, seen: &Seen) -> Vec<CheckItem> {
 
 /// Without it a VM may neither take nor send packets that are not its own ("Enable IP forwarding for VMs").
 pub async fn forwarding(compute: &Compute, here: &Here) -> CheckItem {
-    const NAME: &str = "canIpForward";
+    const NAME: CheckName = CheckName::CanIpForward;
     match compute.get("instances.get", &here.path()).await {
         Ok(body) if body.get("canIpForward") == Some(&Value::Bool(true)) => CheckItem::ok(NAME, "IP forwarding is on"),
         Ok(_) => CheckItem::new(
