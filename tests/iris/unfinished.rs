@@ -48,7 +48,7 @@ pub fn goes_on(sources: &Sources) {
         let lines = told(&site);
         assert_eq!(lines.len(), 2, "{lines:?}");
         assert!(
-            lines[1].starts_with(&format!("1 the takeover is not finished: VIP {outcome}; trying on")),
+            lines[1].starts_with(&format!("1 the takeover is not finished: VIP {outcome}; still trying")),
             "{lines:?}"
         );
     }
