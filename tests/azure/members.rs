@@ -25,6 +25,23 @@ fn a_listed_interface_that_does_not_exist_is_named_and_stops_no_takeover() {
 }
 
 #[test]
+fn with_the_holder_misspelt_nobody_says_that_nobody_holds_it() {
+    let sim = Simulator::start(World::article());
+    let misspelt = json!({ "azure": { "nics": ["mirrora290_z9", NIC_B] } });
+    let report = Member::b(&sim).with(misspelt.clone()).status();
+    assert_error(&report, "unknown", "not_found");
+    let summary = report["summary"].as_str().expect("text");
+    let told = "is held by none of the members found: mirrora290_z9 does not exist (misspelt or deleted)";
+    assert!(summary.ends_with(told), "{summary}");
+    // Of all that Check warns of, this comes first.
+    let report = Member::b(&sim).with(misspelt).check();
+    assert_outcome(&report, "ready_with_warnings");
+    let first = report["checks"].as_array().expect("checks").iter().find(|item| item["result"] == "warning");
+    assert_eq!(first.expect("a warning")["name"], "memberMissing");
+    assert!(report["summary"].as_str().is_some_and(|line| line.contains("mirrora290_z9")), "{report:#}");
+}
+
+#[test]
 fn an_own_interface_that_is_misspelt_is_named() {
     let sim = Simulator::start(World::article());
     let report = Member::b(&sim).with(json!({ "azure": { "nics": [NIC_A, "mirrorb280_zz"] } })).hook();

@@ -125,6 +125,22 @@ fn a_listed_vm_that_is_gone_is_a_warning() {
 }
 
 #[test]
+fn with_the_holder_misspelt_nobody_says_that_nobody_holds_it() {
+    let sim = Simulator::start(World::article());
+    let misspelt = json!({ "gcp": { "instances": ["isc-primary-010", VM_B] } });
+    let report = Member::b(&sim).with(misspelt.clone()).status();
+    assert_error(&report, "unknown", "not_found");
+    let summary = report["summary"].as_str().expect("text");
+    let told = "is held by none of the members found: isc-primary-010 does not exist (misspelt or deleted)";
+    assert!(summary.ends_with(told), "{summary}");
+    let report = Member::b(&sim).with(misspelt).check();
+    assert_outcome(&report, "ready_with_warnings");
+    let first = report["checks"].as_array().expect("checks").iter().find(|item| item["result"] == "warning");
+    assert_eq!(first.expect("a warning")["name"], "memberMissing");
+    assert!(report["summary"].as_str().is_some_and(|line| line.contains("isc-primary-010")), "{report:#}");
+}
+
+#[test]
 fn a_change_in_between_leads_to_a_new_look() {
     let sim = Simulator::start(World::article());
     // Somebody gives the peer another alias between our look and our write: the fingerprint no longer matches.
