@@ -4,9 +4,10 @@
 use crate::error::{Code, Error, Result};
 use std::{
     cell::{Cell, RefCell},
-    future::Future,
+    future::{Future, poll_fn},
     pin::pin,
     rc::Rc,
+    task::Poll,
     time::Duration,
 };
 use tokio::time::{Instant, sleep_until};
@@ -116,19 +117,23 @@ impl Deadline {
         Ok(())
     }
 
-    /// Waits for `work`, but not past the deadline, a termination request or a pause. Looks before the work starts, so that
-    /// nothing begins after a reason to stop, and after the work ends: a machine that stood still holds an answer that may
-    /// be old, or a time-out that says nothing of the cloud.
+    /// Waits for `work`, but not past the deadline, a termination request or a pause. Looks before each step of the work, so
+    /// that a request which was on its way to the wire stays there after a pause, and after the work ends: a machine that
+    /// stood still holds an answer that may be old, or a time-out that says nothing of the cloud.
     pub async fn guard<T>(&self, work: impl Future<Output = T>) -> Result<T> {
         self.check()?;
         let mut work = pin!(work);
+        let mut work = poll_fn(|context| match self.check_for_a_pause() {
+            Ok(()) => work.as_mut().poll(context).map(Ok),
+            Err(stop) => Poll::Ready(Err(stop)),
+        });
         loop {
             let next_look = self.at.min(Instant::now() + LOOK_EVERY);
             tokio::select! {
                 biased;
                 done = &mut work => {
                     self.check_for_a_pause()?;
-                    return Ok(done);
+                    return done;
                 }
                 () = sleep_until(next_look) => self.check()?,
             }
@@ -211,6 +216,21 @@ mod tests {
         let work = async { begun = true };
         assert_eq!(code(deadline.guard(work).await), Some(Code::Interrupted));
         assert!(!begun);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn work_that_was_under_way_does_not_go_on_after_a_pause() {
+        let surroundings = Rc::new(Surroundings::default());
+        let deadline = Deadline::new(Duration::from_secs(9), Box::new(surroundings.clone()));
+        let mut sent = false;
+        let work = async {
+            tokio::task::yield_now().await;
+            sent = true;
+        };
+        let freeze = async { surroundings.boot.set(Duration::from_secs(60)) };
+        let (ended, ()) = futures_util::future::join(deadline.guard(work), freeze).await;
+        assert_eq!(code(ended), Some(Code::Interrupted));
+        assert!(!sent, "the request stays where it was");
     }
 
     #[tokio::test(start_paused = true)]
