@@ -176,3 +176,45 @@ fn another_one_in_its_place_is_seen_without_a_look_at_the_interface() {
     assert!(remedy.contains("disassociate that one"), "a release would return it to Amazon: {remedy}");
     assert_eq!(sim.world().addresses, world.addresses);
 }
+
+/// What the metadata service files under the interface of a member.
+fn without_local_ipv4s(sim: &Simulator, interface: &str) {
+    let mac = sim.world().interface(interface).expect("there").mac.clone();
+    let path: &'static str =
+        Box::leak(format!("GET /latest/meta-data/network/interfaces/macs/{mac}/local-ipv4s").into_boxed_str());
+    sim.faults().on(cloudsim::Rule::always("imds", path, cloudsim::Fault::error(404, "NotFound", "")));
+}
+
+#[test]
+fn without_the_primary_address_the_route_moves_and_a_release_gives_both_up() {
+    let sim = Simulator::start(world());
+    without_local_ipv4s(&sim, ENI_B);
+    let report = Member::b(&sim).with(public()).hook();
+    assert_error(&report, "partial", "unavailable");
+    assert_message(&report, "local-ipv4s");
+    assert_eq!((sim.world().holder(&table(1), VIP).as_deref(), holder(&sim).as_deref()), (Some(ENI_B), Some(ENI_A)));
+    without_local_ipv4s(&sim, ENI_A);
+    sim.change(|world| world.set_route(&table(1), VIP, ENI_A));
+    assert_outcome(&Member::a(&sim).with(public()).release(), "released");
+    assert_eq!((sim.world().holder(&table(1), VIP), holder(&sim)), (None, None));
+}
+
+#[test]
+fn one_whose_vip_cannot_come_stays_with_it() {
+    let sim = Simulator::start(world());
+    let overlay = json!({ "aws": { "publicIp": ELASTIC_IP, "members": [ENI_B] } });
+    sim.change(|world| world.address_mut(ELASTIC_IP).expect("there").association = None);
+    let report = Member::b(&sim).with(overlay).hook();
+    assert_error(&report, "not_moved", "conflict");
+    assert_eq!(holder(&sim), None, "the stranger's VIP would lose its public address");
+}
+
+#[test]
+fn addresses_that_are_not_told_leave_a_short_call_time_for_the_route() {
+    let sim = Simulator::start(world());
+    sim.faults().on(cloudsim::Rule::always("ec2", "DescribeAddresses", cloudsim::Fault::HangBefore));
+    let overlay = json!({ "deadlineSeconds": 3, "aws": { "publicIp": ELASTIC_IP } });
+    let report = Member::b(&sim).with(overlay).hook();
+    assert_error(&report, "partial", "unavailable");
+    assert_eq!(sim.world().holder(&table(1), VIP).as_deref(), Some(ENI_B));
+}

@@ -112,6 +112,13 @@ impl Aws {
         Ok(Seen { identity: identity.clone(), private, addresses })
     }
 
+    fn private_parts(&self, seen: &Seen) -> Vec<Part> {
+        match &seen.private {
+            Private::Routes(routes) => route::placement(routes, &self.vips, &seen.identity),
+            Private::Secondary(holders) => secondary_ip::placement(holders, &self.vips, &seen.identity),
+        }
+    }
+
     /// Refuses a holder that is none of the configured members. An interface that is attached to nothing holds nothing.
     fn is_member(&self, interface: &str, instance: Option<&str>, active: bool) -> bool {
         let members = &self.config.members;
@@ -177,10 +184,7 @@ impl Cloud for Aws {
     }
 
     fn placement(&self, seen: &Seen) -> Vec<Part> {
-        let mut parts = match &seen.private {
-            Private::Routes(routes) => route::placement(routes, &self.vips, &seen.identity),
-            Private::Secondary(holders) => secondary_ip::placement(holders, &self.vips, &seen.identity),
-        };
+        let mut parts = self.private_parts(seen);
         parts.extend(public_ip::placement(self, seen));
         parts
     }

@@ -55,7 +55,7 @@ pub async fn look_bounded(session: &Session, vips: &[Vip], identity: &Identity) 
         describe(session, "allocation-id", wanted.clone()),
         describe(session, "network-interface-id", vec![own.clone()]),
     );
-    let (mut found, on_own) = match bounded(look, "ec2:DescribeAddresses").await {
+    let (mut found, on_own) = match bounded(session, look, "ec2:DescribeAddresses").await {
         Ok((found, on_own)) => (found, on_own),
         Err(error) => return kept_apart(error),
     };
@@ -70,11 +70,13 @@ pub async fn look_bounded(session: &Session, vips: &[Vip], identity: &Identity) 
 
 const LONGEST_LOOK: Duration = Duration::from_secs(3);
 
-async fn bounded<T>(look: impl Future<Output = Result<T>>, call: &str) -> Result<T> {
-    tokio::time::timeout(LONGEST_LOOK, look).await.unwrap_or_else(|_elapsed| {
+/// A quarter of a short call: the routes need the rest.
+async fn bounded<T>(session: &Session, look: impl Future<Output = Result<T>>, call: &str) -> Result<T> {
+    let longest = LONGEST_LOOK.min(session.deadline().remaining() / 4);
+    tokio::time::timeout(longest, look).await.unwrap_or_else(|_elapsed| {
         Err(Error::new(
             Code::Unavailable,
-            format!("{call}: no answer within {} ms", LONGEST_LOOK.as_millis()),
+            format!("{call}: no answer that could be used within {} ms", longest.as_millis()),
             "call again: the private address does not wait for this, the Elastic IP does",
         ))
     })
@@ -119,7 +121,7 @@ async fn tell_services(session: &Session, mut found: Vec<Address>) -> Result<Vec
     }
     let filters = [("network-interface-id", doubtful.clone())];
     let find = interface::find(session, &filters);
-    let interfaces = match bounded(find, "ec2:DescribeNetworkInterfaces").await {
+    let interfaces = match bounded(session, find, "ec2:DescribeNetworkInterfaces").await {
         Ok(interfaces) => Ok(interfaces),
         Err(error) => kept_apart(error)?,
     };
@@ -151,7 +153,8 @@ pub fn placement(aws: &Aws, seen: &All) -> Vec<Part> {
                 match private_address(aws, seen, vip) {
                     Ok(own) if private.as_ref() == Some(&own) => Holder::ThisMember,
                     Ok(_) => Holder::ThisMemberBroken("on another private address".into()),
-                    Err(_) => Holder::Unknown,
+                    // Release has to find it here all the same.
+                    Err(_) => Holder::ThisMemberBroken("on a private address that could not be compared".into()),
                 }
             }
             Some(Address { interface: Some(interface), .. }) => Holder::Other(interface.clone()),
@@ -194,6 +197,10 @@ pub fn plan(aws: &Aws, seen: &All, goal: Goal, after: &[usize], plan: &mut Plan<
         };
         match goal {
             Goal::Hold(write) => {
+                if let Some(why) = keeps_its_vip(plan, seen, aws, vip) {
+                    plan.refused.push((current.id, why));
+                    continue;
+                }
                 let private = match may_be_taken(aws, seen, vip, allocation, known) {
                     Ok(private) => private,
                     Err(error) => {
@@ -215,6 +222,16 @@ pub fn plan(aws: &Aws, seen: &All, goal: Goal, after: &[usize], plan: &mut Plan<
             Goal::LetGo => {}
         }
     }
+}
+
+/// A public address stays with its private one: why it must not come, where no part of its VIP can.
+fn keeps_its_vip(plan: &Plan<Change>, seen: &All, aws: &Aws, vip: &Vip) -> Option<Error> {
+    let parts = aws.private_parts(seen);
+    let mut own = parts.iter().filter(|part| part.id.vip == vip.to_string()).peekable();
+    own.peek()?;
+    let whys = own.map(|part| plan.refused.iter().find(|(id, _)| *id == part.id).map(|(_, why)| why));
+    let whys: Option<Vec<&Error>> = whys.collect();
+    whys?.first().map(|why| (*why).clone())
 }
 
 fn may_be_taken(aws: &Aws, seen: &All, vip: &Vip, allocation: &str, known: Option<&Address>) -> Result<String> {

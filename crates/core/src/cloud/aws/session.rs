@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     config::aws::Aws as Config,
+    deadline::Deadline,
     error::{Code, Error, Result},
     host::LocalNetwork,
     net::{
@@ -81,6 +82,10 @@ impl Session {
             clients: RefCell::new(None),
             source: Cell::new(credentials::INSTANCE_ROLE),
         })
+    }
+
+    pub fn deadline(&self) -> &Deadline {
+        self.caller.deadline()
     }
 
     /// Who this member is. Asked once, together with the credentials.
