@@ -282,7 +282,7 @@ pub async fn associate(session: &Session, allocation: &str, interface: &str, pri
     session.call(As::Member, Kind::Change, "ec2:AssociateAddress", allocation, send).await.map(drop)
 }
 
-/// By the association's id, which is another one as soon as the address has moved: nobody else's is ever undone.
+/// By the association's id, which changes as soon as the address moves, so we never disassociate somebody else's address.
 pub async fn disassociate(session: &Session, allocation: &str, association: &str) -> Result<()> {
     let send = async |ec2: aws_sdk_ec2::Client| ec2.disassociate_address().association_id(association).send().await;
     match session.call(As::Member, Kind::Change, "ec2:DisassociateAddress", allocation, send).await {
