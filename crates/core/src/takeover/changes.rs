@@ -34,8 +34,6 @@ pub struct Changes {
     by_part: BTreeMap<PartId, Progress>,
     /// Parts that a change of ours took off their holder.
     freed: BTreeSet<PartId>,
-    /// Parts that a change of ours certainly took off their holder or brought here, whatever a later look showed.
-    changed: BTreeSet<PartId>,
     /// Why it is not known whether the holder has given a part up, as when its zone does not answer.
     held_back: Option<Error>,
     before: Vec<Part>,
@@ -48,7 +46,6 @@ impl Changes {
         Changes {
             by_part: BTreeMap::new(),
             freed: BTreeSet::new(),
-            changed: BTreeSet::new(),
             held_back: None,
             last_seen: before.clone(),
             before,
@@ -90,12 +87,6 @@ impl Changes {
     /// Whether a change of ours took this part off another member, or may have.
     pub fn freed(&self, part: &PartId) -> bool {
         self.freed.contains(part)
-    }
-
-    /// Whether another member holds a part after a change of ours had succeeded. This call does not take it again. Only for
-    /// reads that cannot lag behind the change.
-    pub fn lost(&self, part: &Part) -> bool {
-        self.changed.contains(&part.id) && part.holder.others().is_some()
     }
 
     /// Whether the VIP is with nobody because of us, or because of an earlier change that is still under way: then nothing but
@@ -194,7 +185,6 @@ impl Changes {
         for part in parts.iter().filter(|part| reached(goal, part)) {
             if let Some(progress @ Progress::Maybe(_)) = self.by_part.get_mut(&part.id) {
                 *progress = Progress::Done { at: Instant::now() };
-                self.changed.insert(part.id.clone());
             }
         }
     }
@@ -256,9 +246,6 @@ impl Changes {
         // What is left over shows in the next look, and keeps nothing from being where it must be.
         if step.effect == Effect::Tidies {
             return;
-        }
-        if made.is_ok() && matches!(step.effect, Effect::Frees | Effect::Reaches) {
-            self.changed.extend(step.parts.iter().cloned());
         }
         if step.effect == Effect::Frees && (made.is_ok() || maybe || accepted) {
             self.freed.extend(step.parts.iter().cloned());

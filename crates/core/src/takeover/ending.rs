@@ -227,7 +227,7 @@ fn unconfirmed() -> Error {
 fn taken_by_another() -> Error {
     Error::new(
         Code::Conflict,
-        "another member took the VIP after a change of this one had succeeded",
+        "another member took the VIP after this one had taken it",
         "ask IRIS which member is the primary, and call Acquire there",
     )
 }

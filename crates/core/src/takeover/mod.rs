@@ -226,9 +226,6 @@ impl<C: Cloud> Run<'_, C> {
     /// Plans and changes, round by round, as long as another look may help. Answers what ended it from outside.
     async fn until_made(&mut self) -> Option<Error> {
         loop {
-            if self.has_lost() {
-                return None;
-            }
             self.round += 1;
             let plan = match self.cloud.plan(&self.seen, self.goal) {
                 Ok(plan) => plan,
@@ -257,12 +254,6 @@ impl<C: Cloud> Run<'_, C> {
                 self.goal = Goal::Hold(Write::IfNeeded);
             }
         }
-    }
-
-    /// Whether another member took a part after a change of ours: the last look will show it too, and nothing more is sent.
-    fn has_lost(&self) -> bool {
-        let holds = matches!(self.goal, Goal::Hold(_)) && C::READS_LAG.is_zero();
-        holds && self.changes.last_seen().iter().any(|part| self.changes.lost(part))
     }
 
     async fn look_again(&mut self) -> Result<()> {
