@@ -195,3 +195,9 @@ pub fn reasons(library: &Scripted) -> Vec<String> {
         })
         .collect()
 }
+
+/// The lines in messages.log, each after its severity.
+#[track_caller]
+pub fn told(site: &Site) -> Vec<String> {
+    site.lines().into_iter().map(|(severity, line)| format!("{severity} {line}")).collect()
+}

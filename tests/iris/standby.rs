@@ -1,8 +1,8 @@
 //! A member that is not the primary: the watch checks now and then whether it could take the VIP.
 
 use super::{
-    site::{Site, Sources, report, shipped, with},
-    watch::run_task,
+    site::{Site, Sources, report, shipped, told, with},
+    watch::{run_task, watch_for},
 };
 use objectscript_engine::{IrisError, Mirror, Role, Scripted};
 use serde_json::{Value, json};
@@ -41,18 +41,6 @@ fn standby(sources: &Sources, library: &Scripted) -> Site {
 fn times(library: &Scripted) -> Vec<f64> {
     assert!(library.calls().iter().all(|(function, given)| function == "Check" && given[0] == r#"{"reason":"task"}"#));
     library.times().into_iter().map(|(_, at)| at).collect()
-}
-
-fn watch_for(site: &mut Site, minutes: u32) {
-    for _ in 0..minutes {
-        run_task(site);
-        site.pass(60);
-    }
-}
-
-#[track_caller]
-fn told(site: &Site) -> Vec<String> {
-    site.lines().into_iter().map(|(severity, line)| format!("{severity} {line}")).collect()
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! A takeover that nobody has confirmed: the watch goes on with it, as long as this member is the primary.
 
 use super::{
-    site::{Site, Sources, acquires, doubtful, reasons, report, shipped, times, with},
-    watch::run_task,
+    site::{Site, Sources, acquires, doubtful, reasons, report, shipped, times, told, with},
+    watch::{run_task, watch_for},
 };
 use objectscript_engine::{Answer, Callouts, IrisError, Mirror, Role, Scripted};
 use serde_json::json;
@@ -18,18 +18,6 @@ fn failed(sources: &Sources, library: &Scripted) -> Site {
 
 fn sees(acquired: &[String], outcome: &str) -> Scripted {
     acquires(acquired).answers("Status", &report(outcome, false)).answers("Check", &report("ready", false))
-}
-
-fn watch_for(site: &mut Site, minutes: u32) {
-    for _ in 0..minutes {
-        run_task(site);
-        site.pass(60);
-    }
-}
-
-#[track_caller]
-fn told(site: &Site) -> Vec<String> {
-    site.lines().into_iter().map(|(severity, line)| format!("{severity} {line}")).collect()
 }
 
 /// A permission that somebody mends in the night, a cloud that is away for a quarter of an hour.

@@ -21,6 +21,14 @@ pub fn run_task(site: &mut Site) {
     assert_eq!(ran.value.as_deref(), Some("1"));
 }
 
+/// The task once a minute, as the Task Manager runs it.
+pub fn watch_for(site: &mut Site, minutes: u32) {
+    for _ in 0..minutes {
+        run_task(site);
+        site.pass(60);
+    }
+}
+
 fn repairing(sources: &Sources, policy: &str, library: &Scripted) -> Site {
     Site::new(sources).library(library).configured(json!({ "repairDrift": policy }))
 }

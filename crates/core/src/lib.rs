@@ -6,7 +6,7 @@
 //! 1. [`command`]: a request in, a report out. The only place that wires the others together.
 //! 2. [`takeover`]: the engine. Discover, plan, apply, verify; knows no cloud.
 //! 3. [`cloud`]: what the engine needs of a cloud, and one folder for each. [`cloud::aws`] is the one to read.
-//! 4. [`report`]: what an operator and a script are told.
+//! 4. [`report`]: what an operator and a script read.
 //!
 //! Beside them: [`config`], [`net`] (the only door to the network), [`host`] (what the operating system tells), and the words
 //! that all share: [`vip`], [`error`], [`outcome`], [`check`], [`deadline`], [`journal`].

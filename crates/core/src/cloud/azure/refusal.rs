@@ -17,7 +17,7 @@ enum User {
     Unnamed,
 }
 
-/// What the engine is told of a refused write. `publics` are the public addresses that the write would have brought.
+/// Turns a refused write into what the engine acts on. `publics` are the public addresses that the write would have brought.
 pub fn explained(azure: &Azure, here: &Here, own: &Id, error: Error, publics: &[(PartId, Id)]) -> Error {
     if is_in_use(&error, "PrivateIPAddress") {
         let silent = azure.silent.borrow();
