@@ -7,6 +7,7 @@ use crate::{
     config::{self, Config, TakeOverIn, access, source},
     deadline::{Deadline, Watch},
     error::{Code, Error, Result, one_line},
+    fate::Fate,
     host::{self, LocalNetwork},
     journal::Journal,
     net::retry::{Caller, Policy},
@@ -169,7 +170,7 @@ impl Call {
             Action::Acquire if changed => Outcome::Unverified,
             action => action.unable(),
         };
-        let error = error.with(|details| details.maybe_done = changed);
+        let error = if changed { error.with_fate(Fate::InDoubt) } else { error };
         self.report(Findings { changed, ..Findings::failed(outcome, error) }, &[])
     }
 
@@ -292,8 +293,8 @@ impl Call {
 fn after_a_pause(findings: Findings, deadline: &Deadline) -> Findings {
     match (findings.outcome.is_ok(), deadline.check_for_a_pause()) {
         (false, Err(pause)) => {
-            let maybe_done = findings.error.as_ref().is_some_and(|error| error.maybe_done);
-            Findings { error: Some(pause.with(|details| details.maybe_done |= maybe_done)), ..findings }
+            let in_doubt = findings.error.as_ref().is_some_and(|error| error.fate.is_in_doubt());
+            Findings { error: Some(if in_doubt { pause.with_fate(Fate::InDoubt) } else { pause }), ..findings }
         }
         _ => findings,
     }

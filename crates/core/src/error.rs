@@ -3,6 +3,7 @@
 //!
 //! Words: lower case, what was tried, on what, what came back. The remedy is a second sentence of its own.
 
+use crate::fate::Fate;
 use serde::{Serialize, Serializer};
 use std::{fmt, time::Duration};
 
@@ -127,18 +128,9 @@ pub struct Details {
     /// How long the cloud asked us to stay away.
     #[serde(skip)]
     pub retry_after: Option<Duration>,
-    /// True when a change was on its way as this error arose: it may have been made.
+    /// What became of the change that this error is about, if there was one.
     #[serde(skip)]
-    pub maybe_done: bool,
-    /// True when a change was accepted and then ended badly: what it left behind has to be looked at.
-    #[serde(skip)]
-    pub accepted: bool,
-    /// True when somebody else changed the same thing at the same time.
-    #[serde(skip)]
-    pub race: bool,
-    /// True when a change that this call did not make is still under way and stands in the way until it is over.
-    #[serde(skip)]
-    pub under_way: bool,
+    pub fate: Fate,
 }
 
 impl Error {
@@ -152,17 +144,36 @@ impl Error {
             cloud_code: None,
             request_id: None,
             retry_after: None,
-            maybe_done: false,
-            accepted: false,
-            race: false,
-            under_way: false,
+            fate: Fate::NotSent,
         }))
     }
 
-    /// An answer that the service `of` cannot have given.
-    pub fn impostor(code: Code, message: impl Into<String>, of: &str) -> Self {
-        let remedy = format!("something between this machine and {of} answers in its place; look for a proxy");
-        Error::new(code, message, remedy)
+    /// A change that may have been made: no answer says what became of it.
+    pub fn in_doubt(message: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Error::new(Code::Ambiguous, message, remedy).with_fate(Fate::InDoubt)
+    }
+
+    /// A response that the service `of` cannot have given, to a request that changes nothing.
+    pub fn impostor(message: impl Into<String>, of: &str) -> Self {
+        Error::new(Code::Unexpected, message, answered_for(of))
+    }
+
+    /// The same response to a change, which the service may have received all the same.
+    pub fn impostor_in_doubt(message: impl Into<String>, of: &str) -> Self {
+        Error::in_doubt(message, answered_for(of))
+    }
+
+    /// Sets what became of the change.
+    pub fn with_fate(mut self, fate: Fate) -> Self {
+        self.0.fate = fate;
+        self
+    }
+
+    /// The same error, where it leaves a change in doubt. What ends the whole call keeps its code.
+    pub fn left_in_doubt(self) -> Self {
+        let ends_the_call = matches!(self.code, Code::Deadline | Code::Interrupted);
+        let error = self.with_fate(Fate::InDoubt);
+        if ends_the_call { error } else { error.with(|details| details.code = Code::Ambiguous) }
     }
 
     /// Changes the details in place; reads as `Error::new(…).with(|d| d.call = …)`.
@@ -174,6 +185,10 @@ impl Error {
         }
         self
     }
+}
+
+fn answered_for(service: &str) -> String {
+    format!("something between this machine and {service} answers in its place; look for a proxy")
 }
 
 /// No cloud's name of an error or a request is longer than this.

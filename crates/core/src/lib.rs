@@ -9,7 +9,7 @@
 //! 4. [`report`]: what an operator and a script read.
 //!
 //! Beside them: [`config`], [`net`] (the only door to the network), [`host`] (what the operating system tells), and the words
-//! that all share: [`vip`], [`error`], [`outcome`], [`check`], [`deadline`], [`journal`].
+//! that all share: [`vip`], [`error`], [`fate`], [`outcome`], [`check`], [`deadline`], [`journal`].
 //!
 //! What is deliberately absent: threads, child processes, signal handlers, output, and state between two calls.
 
@@ -38,6 +38,7 @@ pub mod command;
 pub mod config;
 pub mod deadline;
 pub mod error;
+pub mod fate;
 pub mod host;
 pub mod journal;
 pub mod net;

@@ -1,7 +1,7 @@
 //! What the clouds have in common whose changes become operations: how soon to look again, and what is told of the end.
 
 use super::peers::DEAD_ZONE;
-use crate::error::{Code, Error};
+use crate::error::Error;
 use std::time::Duration;
 
 const SHORTEST_WAIT: Duration = Duration::from_millis(250);
@@ -16,25 +16,19 @@ pub fn pace(elapsed: Duration) -> Duration {
 
 /// A look that failed says nothing of the change, which was accepted.
 pub fn unseen(error: Error) -> Error {
-    error.with(|details| {
-        details.maybe_done = true;
-        if !matches!(details.code, Code::Deadline | Code::Interrupted) {
-            details.code = Code::Ambiguous;
-        }
-    })
+    error.left_in_doubt()
 }
 
 /// `what` is the operation in words.
 pub fn still_running(what: &str, elapsed: Duration) -> Error {
-    Error::new(Code::Ambiguous, format!("{what} still runs after {:.1} s", elapsed.as_secs_f64()), DEAD_ZONE)
-        .with(|details| details.maybe_done = true)
+    Error::in_doubt(format!("{what} still runs after {:.1} s", elapsed.as_secs_f64()), DEAD_ZONE)
 }
 
 /// An operation that was accepted and ended badly, told with the call that began it.
 pub fn failed(error: Error, what: &str, call: String) -> Error {
     error.with(|details| {
         details.message = format!("{what}: {}", details.message);
-        details.accepted = true;
+        details.fate = details.fate.once_accepted();
         details.call = Some(call);
     })
 }

@@ -109,7 +109,7 @@ impl<T: Tokens> Bearer<T> {
             ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
             result: match result {
                 Ok(_) => "ok".into(),
-                Err(error) if error.maybe_done => Code::Ambiguous.as_str().into(),
+                Err(error) if error.fate.is_in_doubt() => Code::Ambiguous.as_str().into(),
                 Err(error) => error.code.as_str().into(),
             },
         });
@@ -123,10 +123,7 @@ impl<T: Tokens> Bearer<T> {
 /// `ambiguous` for a change that may have been made.
 pub async fn send(kind: Kind, request: RequestBuilder, token: &Secret) -> Result<Answer> {
     let lost = |trouble: Trouble| match (kind, trouble.sent) {
-        (Kind::Change, Sent::Maybe) => {
-            Error::new(Code::Ambiguous, format!("the answer was lost: {trouble}"), trouble.remedy)
-                .with(|details| details.maybe_done = true)
-        }
+        (Kind::Change, Sent::Maybe) => trouble.of_a_lost_answer(),
         _ => trouble.of_no_change(),
     };
     let response = client::send(request.bearer_auth(token.reveal())).await.map_err(lost)?;
@@ -165,11 +162,12 @@ impl Answer {
             return Ok(Value::Null);
         }
         serde_json::from_slice(&self.body).map_err(|_| {
-            let code = if kind == Kind::Change { Code::Ambiguous } else { Code::Unexpected };
-            Error::impostor(code, format!("the answer ({}) is no JSON", self.status), of).with(|details| {
-                details.http_status = Some(self.status);
-                details.maybe_done = kind == Kind::Change;
-            })
+            let message = format!("the answer ({}) is no JSON", self.status);
+            let error = match kind {
+                Kind::Change => Error::impostor_in_doubt(message, of),
+                Kind::Read => Error::impostor(message, of),
+            };
+            error.with(|details| details.http_status = Some(self.status))
         })
     }
 }

@@ -181,6 +181,11 @@ impl Trouble {
         Trouble { sent, code: Code::Unavailable, message, remedy }
     }
 
+    /// As an error of a change that the cloud may have received.
+    pub fn of_a_lost_answer(&self) -> Error {
+        Error::in_doubt(format!("the answer was lost: {}", self.message), self.remedy)
+    }
+
     /// As an error of a call that only reads, or whose change certainly did not start.
     pub fn of_no_change(&self) -> Error {
         Error::new(self.code, self.message.clone(), self.remedy)

@@ -5,6 +5,7 @@
 use crate::{
     deadline::Deadline,
     error::{Code, Error, Result},
+    fate::{Cause, Fate},
     journal::{Journal, Step},
 };
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -91,7 +92,7 @@ impl Caller {
         if kind == Kind::Change {
             self.journal.begin_change();
         }
-        let attempt = async || attempt().await.map_err(|error| in_doubt(kind, error));
+        let attempt = async || attempt().await.map_err(|error| with_fate(kind, error));
         let begun = Instant::now();
         let mut attempts = 0;
         let result = self.repeat(kind, &mut attempts, attempt).await;
@@ -110,7 +111,7 @@ impl Caller {
             ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
             result: match &result {
                 Ok(_) => "ok".to_owned(),
-                Err(error) if error.maybe_done => Code::Ambiguous.as_str().to_owned(),
+                Err(error) if error.fate.is_in_doubt() => Code::Ambiguous.as_str().to_owned(),
                 Err(error) => error.code.as_str().to_owned(),
             },
         });
@@ -141,7 +142,8 @@ impl Caller {
                 Ok(Err(_elapsed)) => no_answer(kind, longest),
                 // Cut off while the request was on its way.
                 Err(stop) => {
-                    return Err(out_of_time(last, stop).with(|details| details.maybe_done = kind == Kind::Change));
+                    let fate = if kind == Kind::Change { Fate::InDoubt } else { Fate::NotSent };
+                    return Err(out_of_time(last, stop).with_fate(fate));
                 }
             };
             if error.http_status.is_some() {
@@ -149,7 +151,7 @@ impl Caller {
             }
             let silent = self.policy.longest_silence.is_some_and(|longest| heard.elapsed() >= longest);
             let enough = silent || self.policy.most_attempts.is_some_and(|most| *attempts >= most);
-            if !error.code.try_again_now() || error.maybe_done || enough {
+            if !error.code.try_again_now() || error.fate.is_in_doubt() || enough {
                 return Err(error);
             }
             let delay = delays.next().unwrap_or(LONGEST_DELAY).max(error.retry_after.unwrap_or_default());
@@ -186,13 +188,17 @@ impl Caller {
     }
 }
 
-/// A server that failed does not say how far it had come: after such an answer to a change somebody has to look.
-fn in_doubt(kind: Kind, error: Error) -> Error {
-    let has_failed = error.code == Code::Unavailable && matches!(error.http_status, Some(408 | 500..=599));
-    if kind == Kind::Read || !has_failed {
+/// The error of one attempt, with what became of the change. A server that failed does not report how far it had come, so
+/// its error leaves the change in doubt; any other answer with a status is a refusal.
+fn with_fate(kind: Kind, error: Error) -> Error {
+    if kind == Kind::Read || error.fate != Fate::NotSent {
         return error;
     }
-    error.with(|details| details.maybe_done = true)
+    match error.http_status {
+        Some(408 | 500..=599) if error.code == Code::Unavailable => error.with_fate(Fate::InDoubt),
+        Some(_) => error.with_fate(Fate::Refused(Cause::Itself)),
+        None => error,
+    }
 }
 
 fn no_answer(kind: Kind, waited: Duration) -> Error {
@@ -200,7 +206,7 @@ fn no_answer(kind: Kind, waited: Duration) -> Error {
     let remedy = "check the way to the endpoint; if it is only slow, raise `http.requestTimeoutMs`";
     match kind {
         Kind::Read => Error::new(Code::Unavailable, message, remedy),
-        Kind::Change => Error::new(Code::Ambiguous, message, remedy).with(|details| details.maybe_done = true),
+        Kind::Change => Error::in_doubt(message, remedy),
     }
 }
 
@@ -346,10 +352,10 @@ mod tests {
         let caller = caller(8);
         let change = caller.call(Kind::Change, "x:Put", "t", async || std::future::pending::<Result<()>>().await).await;
         let change = change.expect_err("no answer");
-        assert_eq!((change.code, change.maybe_done), (Code::Ambiguous, true));
+        assert_eq!((change.code, change.fate), (Code::Ambiguous, Fate::InDoubt));
         let read = caller.call(Kind::Read, "x:Get", "t", async || std::future::pending::<Result<()>>().await).await;
         let read = read.expect_err("no answer");
-        assert_eq!((read.code, read.maybe_done), (Code::Deadline, false));
+        assert_eq!((read.code, read.fate), (Code::Deadline, Fate::NotSent));
     }
 
     #[tokio::test(start_paused = true)]

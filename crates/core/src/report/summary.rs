@@ -35,7 +35,9 @@ pub fn summary(subject: &Subject, findings: &Findings, before: Option<&str>, own
             format!("{vips} was left alone: `takeOverIn` chooses another moment than {}", subject.reason)
         }
         Outcome::Partial => format!("{vips} is only partly on {here} ({mine} of {} parts){why}", findings.after.len()),
-        Outcome::NotMoved if findings.error.as_ref().is_some_and(|error| error.maybe_done || error.under_way) => {
+        Outcome::NotMoved
+            if findings.error.as_ref().is_some_and(|error| error.fate.is_in_doubt() || error.fate.is_blocked()) =>
+        {
             format!("{vips} did not move, and a change of its holder may still be under way{why}")
         }
         Outcome::NotMoved if findings.changed => format!("{vips} did not move{why}"),

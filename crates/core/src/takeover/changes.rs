@@ -6,6 +6,7 @@ use crate::{
     cloud::{Cloud, Effect, Need, Step},
     deadline::Deadline,
     error::{Code, Error, Result},
+    fate::{Cause, Fate},
     vip::{Goal, Holder, Part, PartId},
 };
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -92,7 +93,7 @@ impl Changes {
     /// Whether the VIP is with nobody because of us, or because of an earlier change that is still under way: then nothing but
     /// time ends the call.
     pub fn must_go_on(&self) -> bool {
-        let passes = |part| matches!(self.by_part.get(part), Some(Progress::Failed(error)) if error.under_way);
+        let passes = |part| matches!(self.by_part.get(part), Some(Progress::Failed(error)) if error.fate.is_blocked());
         let with_nobody = self.last_seen.iter().filter(|part| part.holder == Holder::Nobody);
         with_nobody.map(|part| &part.id).any(|part| self.freed(part) || passes(part))
     }
@@ -111,7 +112,7 @@ impl Changes {
                 format!("{}: the change succeeded, and a moment later it was not there", part.id),
                 "call again; if this happens every time, look at the cloud's own log of activities",
             );
-            let error = error.with(|details| details.accepted = true);
+            let error = error.with_fate(Fate::AcceptedThenFailed(Cause::Itself));
             self.by_part.insert(part.id, Progress::Failed(error));
         }
     }
@@ -141,7 +142,9 @@ impl Changes {
     pub fn as_far_as_known(&self) -> Vec<Part> {
         let known = |part: &Part| match self.by_part.get(&part.id) {
             Some(Progress::Done { .. } | Progress::Maybe(_)) => Part { holder: Holder::Unknown, ..part.clone() },
-            Some(Progress::Failed(error)) if error.accepted => Part { holder: Holder::Unknown, ..part.clone() },
+            Some(Progress::Failed(error)) if error.fate.was_accepted() => {
+                Part { holder: Holder::Unknown, ..part.clone() }
+            }
             _ if self.freed.contains(&part.id) => Part { holder: Holder::Unknown, ..part.clone() },
             _ => part.clone(),
         };
@@ -240,14 +243,14 @@ impl Changes {
     }
 
     fn note<C>(&mut self, step: &Step<C>, made: &Result<()>) {
-        let maybe = made.as_ref().is_err_and(|error| error.maybe_done);
-        let accepted = made.as_ref().is_err_and(|error| error.accepted);
-        self.sent |= made.is_ok() || maybe || accepted;
+        let maybe = made.as_ref().is_err_and(|error| error.fate.is_in_doubt());
+        let has_traces = made.as_ref().err().is_none_or(|error| error.fate.may_have_changed());
+        self.sent |= has_traces;
         // What is left over shows in the next look, and keeps nothing from being where it must be.
         if step.effect == Effect::Tidies {
             return;
         }
-        if step.effect == Effect::Frees && (made.is_ok() || maybe || accepted) {
+        if step.effect == Effect::Frees && has_traces {
             self.freed.extend(step.parts.iter().cloned());
             self.held_back = made.as_ref().err().filter(|_| maybe).cloned();
         }

@@ -152,7 +152,7 @@ pub fn conclude(goal: Goal, member: Member, before: Vec<Part>, changes: Changes,
 
 /// Losing every race against another writer is no state that a person has to repair: the next call may win.
 fn as_it_ends(error: Error) -> Error {
-    if error.race && error.code == Code::Conflict {
+    if error.fate.is_race() && error.code == Code::Conflict {
         return error.with(|details| details.code = Code::Unavailable);
     }
     error

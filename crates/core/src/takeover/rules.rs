@@ -13,8 +13,9 @@ pub fn reached(goal: Goal, part: &Part) -> bool {
     }
 }
 
-/// A conflict is a change that came too late, an ambiguous one may have been made: both want another look. So does one
-/// that was accepted and failed for a cause that passes.
+/// Whether the engine has to read and plan again after this error: the change came too late (a conflict), may have been
+/// made, or was accepted and failed for a cause that passes.
 pub fn wants_another_look(error: &Error) -> bool {
-    matches!(error.code, Code::Conflict | Code::Ambiguous) || (error.accepted && error.code == Code::Unavailable)
+    let passes = error.fate.was_accepted() && error.code == Code::Unavailable;
+    error.code == Code::Conflict || error.fate.is_in_doubt() || passes
 }

@@ -5,6 +5,7 @@ use crate::{
     cloud::{After, Effect, Need, Plan, Step},
     deadline::Watch,
     error::Code,
+    fate::{Cause, Fate},
     vip::{Member, Part, PartId},
 };
 use std::{
@@ -33,7 +34,7 @@ impl Watch for Rc<Surroundings> {
 #[derive(Default)]
 struct Toy {
     parts: RefCell<BTreeMap<&'static str, Holder>>,
-    /// What the next change of a part answers; the change is made if the answer is Ok or `maybe_done`.
+    /// What the next change of a part answers; the change is made if the answer is Ok or leaves it in doubt.
     answers: RefCell<BTreeMap<&'static str, VecDeque<Result<()>>>>,
     /// Looks that show an older state, before the truth is seen.
     stale: RefCell<VecDeque<BTreeMap<&'static str, Holder>>>,
@@ -44,6 +45,8 @@ struct Toy {
     plan_error: RefCell<Option<Error>>,
     missing: RefCell<Vec<String>>,
     lets_go_first: Cell<bool>,
+    /// A change in doubt was not made.
+    doubt_is_right: Cell<bool>,
     /// A move is two changes: "free" takes the part off its holder, the part's own name takes it here.
     two_steps: Cell<bool>,
     born: Cell<Option<Instant>>,
@@ -145,7 +148,8 @@ impl Cloud for Toy {
         let born = self.born.get().expect("set by new");
         self.applied.borrow_mut().push((change, born.elapsed()));
         let answer = self.answers.borrow_mut().get_mut(change).and_then(VecDeque::pop_front).unwrap_or(Ok(()));
-        let made = answer.as_ref().map_or_else(|error| error.maybe_done, |()| true);
+        let made =
+            answer.as_ref().map_or_else(|error| error.fate.is_in_doubt() && !self.doubt_is_right.get(), |()| true);
         if made {
             let mut parts = self.parts.borrow_mut();
             if *change == "free" {
@@ -260,11 +264,12 @@ async fn private_goes_first_and_the_rest_side_by_side() {
 #[tokio::test(start_paused = true)]
 async fn a_lost_answer_is_looked_at_before_it_is_repeated() {
     let toy = Toy::new(&[("a", Toy::peer())]);
-    toy.answer("a", Err(failure(Code::Ambiguous).with(|details| details.maybe_done = true)));
+    toy.answer("a", Err(failure(Code::Ambiguous).left_in_doubt()));
     assert_eq!(hold(&toy, Write::Always).await.outcome, Outcome::Moved);
     assert_eq!(toy.applied(), ["a"], "the look showed that it had been made");
     let toy = Toy::new(&[("a", Toy::peer())]);
-    toy.answer("a", Err(failure(Code::Ambiguous)));
+    toy.doubt_is_right.set(true);
+    toy.answer("a", Err(failure(Code::Ambiguous).left_in_doubt()));
     assert_eq!(hold(&toy, Write::Always).await.outcome, Outcome::Moved);
     assert_eq!(toy.applied(), ["a", "a"]);
 }
@@ -496,8 +501,7 @@ async fn a_status_that_is_not_ok_says_which_part_is_where() {
 async fn an_earlier_change_that_is_under_way_is_waited_out_while_nobody_has_the_vip() {
     let passing = || {
         failure(Code::Conflict).with(|details| {
-            details.race = true;
-            details.under_way = true;
+            details.fate = Fate::Refused(Cause::UnderWay);
         })
     };
     for (holder, refusals, expected) in [

@@ -51,10 +51,7 @@ where
         && let Some(trouble) = failure.as_connector_error().and_then(|cause| cause.source()?.downcast_ref::<Trouble>())
     {
         return match (kind, trouble.sent) {
-            (Kind::Change, Sent::Maybe) => {
-                Error::new(Code::Ambiguous, format!("the answer was lost: {trouble}"), trouble.remedy)
-                    .with(|details| details.maybe_done = true)
-            }
+            (Kind::Change, Sent::Maybe) => trouble.of_a_lost_answer(),
             _ => trouble.of_no_change(),
         };
     }
@@ -64,12 +61,8 @@ where
     );
     match (kind, status) {
         // Something answered; the change may have been made.
-        (Kind::Change, Some(_)) => {
-            Error::new(Code::Ambiguous, shorten(&message), remedy(Code::Unexpected, call)).with(|details| {
-                details.maybe_done = true;
-                details.http_status = status;
-            })
-        }
+        (Kind::Change, Some(_)) => Error::in_doubt(shorten(&message), remedy(Code::Unexpected, call))
+            .with(|details| details.http_status = status),
         _ => Error::new(Code::Unexpected, shorten(&message), remedy(Code::Unexpected, call))
             .with(|details| details.http_status = status),
     }

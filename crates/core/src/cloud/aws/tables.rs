@@ -179,7 +179,7 @@ async fn tables(session: &Session, config: &Config, identity: &Identity) -> Resu
     }
     if next.is_some() {
         let message = format!("{CALL} on {}: the list has more than {MOST_PAGES} pages", identity.vpc);
-        return Err(Error::impostor(Code::Unexpected, message, "AWS"));
+        return Err(Error::impostor(message, "AWS"));
     }
     let missing = match &config.route_tables {
         RouteTables::Ids(ids) => {

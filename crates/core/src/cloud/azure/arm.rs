@@ -12,6 +12,7 @@ use crate::{
     },
     deadline::Deadline,
     error::{Code, Error, Result},
+    fate::Fate,
     journal::Journal,
     net::{
         bearer::{Answer, Bearer, Tokens, send},
@@ -185,11 +186,7 @@ impl Arm {
                 None => return Ok(roles),
             }
         }
-        Err(Error::impostor(
-            Code::Unexpected,
-            format!("the permissions on {} have more than {MOST_PAGES} pages", id.shown()),
-            NAME,
-        ))
+        Err(Error::impostor(format!("the permissions on {} have more than {MOST_PAGES} pages", id.shown()), NAME))
     }
 
     /// Reads what has the expected form: anything else must not be read as something empty.
@@ -207,7 +204,7 @@ impl Arm {
                 if has_form(&body) {
                     return Ok(body);
                 }
-                Err(Error::impostor(Code::Unexpected, "the answer has not the form of what was asked for", NAME))
+                Err(Error::impostor("the answer has not the form of what was asked for", NAME))
             })
             .await
     }
@@ -222,8 +219,7 @@ impl Arm {
                 let accepted = Accepted::new(&answer, &body, id, "PUT");
                 if matches!(accepted.watched, Watched::Nothing) && !is_resource(&body) {
                     let message = format!("the answer ({}) is neither the resource nor an operation", answer.status);
-                    let error = Error::impostor(Code::Ambiguous, message, NAME);
-                    return Err(error.with(|details| details.maybe_done = true));
+                    return Err(Error::impostor_in_doubt(message, NAME));
                 }
                 Ok(accepted)
             })
@@ -281,7 +277,7 @@ impl Arm {
             if wait >= left {
                 return Err(still_running(&what, begun.elapsed()));
             }
-            self.deadline().sleep(wait).await.map_err(|stop| stop.with(|details| details.maybe_done = true))?;
+            self.deadline().sleep(wait).await.map_err(|stop| stop.with_fate(Fate::InDoubt))?;
             *looks += 1;
             let look = match self.look_within(accepted, left.saturating_sub(wait), &what, begun).await {
                 // A role that is given on resources alone may not read operations; the resource itself tells as well.

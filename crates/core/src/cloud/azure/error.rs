@@ -4,7 +4,10 @@
 //! (Microsoft Learn); the codes of addresses in use as users reported them (terraform-azure-bigip-module#63,
 //! bosh-azure-cpi-release#121).
 
-use crate::error::{Code, Error};
+use crate::{
+    error::{Code, Error},
+    fate::{Cause, Fate},
+};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -18,7 +21,7 @@ pub fn explain(status: u16, body: &[u8], retry_after: Option<Duration>, request:
     let race = status == 412 || name == "PreconditionFailed";
     let remedy = if race { RACE } else { remedy(code, &name) };
     Error::new(code, format!("{shown}: {message}"), remedy).with(|details| {
-        details.race = race;
+        details.fate = if race { Fate::Refused(Cause::Race) } else { Fate::NotSent };
         details.http_status = Some(status);
         details.cloud_code = Some(name).filter(|name| !name.is_empty());
         details.request_id = request;
@@ -50,7 +53,7 @@ pub fn of_operation(body: &Value) -> Error {
     let race = code == Code::Conflict && status == "Canceled";
     let remedy = if race { RACE } else { remedy(code, &name) };
     Error::new(code, format!("the operation ended as {status}: {shown}: {message}"), remedy).with(|details| {
-        details.race = race;
+        details.fate = Fate::AcceptedThenFailed(if race { Cause::Race } else { Cause::Itself });
         details.cloud_code = Some(shown);
     })
 }

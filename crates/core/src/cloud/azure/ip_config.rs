@@ -17,6 +17,7 @@ use crate::{
         peers::{several, share},
     },
     error::{Code, Error, Result},
+    fate::Fate,
     vip::{Goal, Holder, Part, PartId, Vip},
 };
 use futures_util::future::{join, join_all};
@@ -83,9 +84,9 @@ async fn let_leave(azure: &Azure, arm: &Arm, leaving: &[Id]) -> Result<()> {
         match error {
             // Nothing of our own was sent.
             Some(stop) if matches!(stop.code, Code::Deadline | Code::Interrupted) => {
-                return Err(stop.with(|details| details.maybe_done = false));
+                return Err(stop.with_fate(Fate::NotSent));
             }
-            Some(error) if error.maybe_done => {
+            Some(error) if error.fate.is_in_doubt() => {
                 azure.outlasted.borrow_mut().insert(id.clone());
             }
             // However the operation ended, the answer to our write tells who has the address.
@@ -282,7 +283,6 @@ fn serves_another_entry(seen: &Seen, own: &Nic, id: &Id) -> Error {
 fn change(nic: &Nic, body: Value, write: Write) -> Result<Change> {
     let version = nic.version().ok_or_else(|| {
         Error::impostor(
-            Code::Unexpected,
             format!("the interface {} came without a version (etag), and is not written without one", nic.id.name()),
             arm::NAME,
         )
@@ -347,7 +347,7 @@ pub async fn write(azure: &Azure, arm: &Arm, id: &Id, body: &Value, version: &st
     let accepted = arm.put(id, body, Some(version)).await?;
     let bound = (*write == Write::Frees).then(|| share(arm.deadline()));
     let end = arm.finish(accepted, bound).await;
-    if bound.is_some() && end.as_ref().is_err_and(|error| error.maybe_done) {
+    if bound.is_some() && end.as_ref().is_err_and(|error| error.fate.is_in_doubt()) {
         azure.outlasted.borrow_mut().insert(id.clone());
     }
     end

@@ -134,11 +134,7 @@ fn not_listed(here: &Here, members: &Members, missing: &[Id]) -> Error {
         );
     }
     if let Some(odd) = members.nics.iter().find(|nic| nic.entries().next().is_none()) {
-        return Error::impostor(
-            Code::Unexpected,
-            format!("the interface {} came without ip-configurations", odd.id.name()),
-            arm::NAME,
-        );
+        return Error::impostor(format!("the interface {} came without ip-configurations", odd.id.name()), arm::NAME);
     }
     let also = missing.first().map(|id| format!("; {} does not exist (misspelt or deleted)", id.name()));
     Error::new(

@@ -5,6 +5,7 @@ use super::{Azure, Here, arm::Id, ip_config::private_part};
 use crate::{
     cloud::peers::Silent,
     error::{Code, Error},
+    fate::Cause,
     vip::PartId,
 };
 use std::net::IpAddr;
@@ -52,8 +53,7 @@ fn leaving(error: Error, peer: &str) -> Error {
             "Azure frees an address when its operation on {peer} is over; call again, and consider the mechanism `route`, \
              which does not touch the other member"
         );
-        details.race = true;
-        details.under_way = true;
+        details.fate = details.fate.because(Cause::UnderWay);
     })
 }
 

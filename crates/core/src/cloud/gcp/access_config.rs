@@ -20,6 +20,7 @@ use crate::{
         peers::{Silent, several, share},
     },
     error::{Code, Error, Result},
+    fate::{Cause, Fate},
     vip::{Holder, Part, PartId, Vip},
 };
 use reqwest::Method;
@@ -262,7 +263,7 @@ fn may_be_taken<'a>(gcp: &Gcp, seen: &Seen, interface: &Value, address: &'a Addr
     match (access_configs(interface).iter().find(|config| text(config, "natIP") != ip), claim) {
         (Some(_), Claim::Contradicted { user }) if gcp.config.replace_access_config => {
             let by = format!("{user} by its own word, and {user} does not show it: it is on the move");
-            Err(in_use(&by, "call again").with(|details| details.race = true))
+            Err(in_use(&by, "call again").with_fate(Fate::Refused(Cause::Race)))
         }
         (Some(config), _) if !gcp.config.replace_access_config => Err(Error::new(
             Code::Conflict,

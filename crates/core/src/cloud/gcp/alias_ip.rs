@@ -325,7 +325,7 @@ pub fn parts_at_fault(gcp: &Gcp, error: &Error, write: Write, parts: &[PartId], 
         // A peer that may not be written keeps what it has; the others' way is free.
         return if final_code && gcp.vips.len() > 1 { parts.to_vec() } else { Vec::new() };
     }
-    let in_use = error.code == Code::Conflict && !error.race;
+    let in_use = error.code == Code::Conflict && !error.fate.is_race();
     if write != Write::Takes || !(final_code || in_use) {
         return Vec::new();
     }

@@ -13,6 +13,7 @@ use crate::{
     cloud::peers::share_of,
     deadline::Deadline,
     error::{Code, Error, Result},
+    fate::Fate,
     net::{
         bearer::{Answer, Bearer, Tokens, send},
         client::Client,
@@ -187,18 +188,17 @@ impl Compute {
         let begun = Instant::now();
         let name = format!("compute:{call}");
         let mut answer = self.bearer.call(Kind::Change, &name, on.name(), &attempt).await;
-        if answer.as_ref().is_err_and(|error| error.code == Code::Ambiguous)
+        if answer.as_ref().is_err_and(|error| error.fate.is_in_doubt() && error.code == Code::Ambiguous)
             && begun.elapsed() < self.deadline().remaining() / 2
         {
             answer = self.bearer.call(Kind::Change, &name, on.name(), &attempt).await.map_err(|error| {
                 // The first one may have been carried out, whatever became of the second.
-                error.with(|details| details.maybe_done = true)
+                error.with_fate(Fate::InDoubt)
             });
         }
         let body = answer?;
         let Some(operation) = name_of(&body) else {
-            return Err(Error::impostor(Code::Ambiguous, format!("{name} on {on}: the answer is no operation"), NAME)
-                .with(|details| details.maybe_done = true));
+            return Err(Error::impostor_in_doubt(format!("{name} on {on}: the answer is no operation"), NAME));
         };
         let path = format!("{}/operations/{operation}", on.scope());
         Ok(Operation { path, body, call, on: on.name().to_owned(), bound, is_earlier: false })
@@ -230,7 +230,7 @@ pub async fn all_pages(read: impl AsyncFn(&str) -> Result<Value>, mut page: impl
         }
         token = next;
     }
-    Err(Error::impostor(Code::Unexpected, format!("a list of {NAME} has more than {MOST_PAGES} pages"), NAME))
+    Err(Error::impostor(format!("a list of {NAME} has more than {MOST_PAGES} pages"), NAME))
 }
 
 /// What is not as it should be must not be read as something empty: nobody would hold the VIP then.
@@ -248,7 +248,7 @@ fn is_error(body: &Value) -> bool {
 
 pub fn not_understood(body: &Value) -> Error {
     let shown: String = body.to_string().chars().take(100).collect();
-    Error::impostor(Code::Unexpected, format!("the answer is not understood: {shown}"), NAME)
+    Error::impostor(format!("the answer is not understood: {shown}"), NAME)
 }
 
 pub fn read_json(answer: &Answer) -> Result<Value> {

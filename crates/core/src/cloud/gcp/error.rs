@@ -5,7 +5,10 @@
 //! (f5-google-gdm-templates#78 for an address in use). A 412 is a lost race or a policy of the organisation
 //! (gardener/gardener-extension-provider-gcp#415; in an operation: 2i2c-org/infrastructure#489).
 
-use crate::error::{Code, Error};
+use crate::{
+    error::{Code, Error},
+    fate::{Cause, Fate},
+};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -80,12 +83,12 @@ pub fn of_operation(operation: &Value, bound: Bound) -> Option<Error> {
 struct Meant {
     code: Code,
     remedy: String,
-    race: bool,
+    is_race: bool,
 }
 
 impl Meant {
     fn told(code: Code, remedy: impl Into<String>) -> Self {
-        Meant { code, remedy: remedy.into(), race: false }
+        Meant { code, remedy: remedy.into(), is_race: false }
     }
 
     fn usual(code: Code, message: &str) -> Self {
@@ -95,7 +98,7 @@ impl Meant {
     /// A precondition that does not hold.
     fn unmet(bound: Bound) -> Self {
         match bound {
-            Bound::ToFingerprint => Meant { race: true, ..Meant::told(Code::Conflict, RACE) },
+            Bound::ToFingerprint => Meant { is_race: true, ..Meant::told(Code::Conflict, RACE) },
             Bound::ToNothing => Meant::told(Code::Denied, UNMET),
         }
     }
@@ -114,7 +117,8 @@ impl Meant {
     }
 
     fn into_error(self, message: String) -> Error {
-        Error::new(self.code, message, self.remedy).with(|details| details.race = self.race)
+        let error = Error::new(self.code, message, self.remedy);
+        if self.is_race { error.with_fate(Fate::Refused(Cause::Race)) } else { error }
     }
 }
 
@@ -275,7 +279,7 @@ mod tests {
                 answer(412, "conditionNotMet", "Invalid fingerprint.", bound),
                 ended("CONDITION_NOT_MET", "Invalid fingerprint.", bound),
             ] {
-                assert_eq!((error.code, error.race), expected, "{bound:?}");
+                assert_eq!((error.code, error.fate.is_race()), expected, "{bound:?}");
             }
         }
         let body = |body: Value| Bound::of(Some(&body));
@@ -293,7 +297,7 @@ mod tests {
         {
             for bound in [Bound::ToFingerprint, Bound::ToNothing] {
                 for error in [answer(412, "conditionNotMet", text, bound), ended("CONDITION_NOT_MET", text, bound)] {
-                    assert_eq!((error.code, error.race), (Code::Denied, false), "{error:?}");
+                    assert_eq!((error.code, error.fate.is_race()), (Code::Denied, false), "{error:?}");
                     assert!(error.remedy.contains(name) && error.message.contains(name), "{error:?}");
                 }
             }

@@ -197,7 +197,7 @@ impl Gcp {
     /// A write that was refused because of some parts is planned again without them.
     fn note_trouble(&self, error: Error, write: Write, parts: &[PartId]) -> Error {
         if let (Write::Takes, Code::Conflict, false, Some(silent)) =
-            (write, error.code, error.race, self.silent.borrow().first())
+            (write, error.code, error.fate.is_race(), self.silent.borrow().first())
         {
             return silent.may_hold(error);
         }

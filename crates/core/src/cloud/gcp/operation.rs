@@ -12,6 +12,7 @@ use super::{
 use crate::{
     cloud::operation::{failed, pace, still_running, unseen},
     error::{Code, Error, Result},
+    fate::{Cause, Fate},
     journal::Journal,
     net::{
         bearer::send,
@@ -48,7 +49,7 @@ impl Compute {
             None => self.change(request).await?,
         };
         let ended = self.finish(&mut operation, bound).await;
-        if ended.as_ref().is_err_and(|error| error.maybe_done) {
+        if ended.as_ref().is_err_and(|error| error.fate.is_in_doubt()) {
             self.running.by_change.borrow_mut().insert(key, operation);
             return ended;
         }
@@ -69,12 +70,11 @@ impl Compute {
         let Some(key) = key else { return Ok(()) };
         let Some(mut operation) = self.running.by_change.borrow_mut().remove(&key) else { return Ok(()) };
         match self.finish(&mut operation, Some(bound)).await {
-            Err(error) if error.maybe_done => {
+            Err(error) if error.fate.is_in_doubt() => {
                 self.running.by_change.borrow_mut().insert(key, operation);
                 Err(error.with(|details| {
                     details.code = Code::Unavailable;
-                    details.maybe_done = false;
-                    details.accepted = false;
+                    details.fate = Fate::NotSent;
                 }))
             }
             _ => Err(look_again(&operation)),
@@ -173,7 +173,7 @@ impl Compute {
             let done = operation.body.get("status").and_then(Value::as_str) == Some("DONE");
             if !done && asked.elapsed() < pace {
                 let wait = (pace - asked.elapsed()).min(left);
-                self.deadline().sleep(wait).await.map_err(|stop| stop.with(|details| details.maybe_done = true))?;
+                self.deadline().sleep(wait).await.map_err(|stop| stop.with_fate(Fate::InDoubt))?;
             }
         }
     }
@@ -202,8 +202,7 @@ fn look_again(operation: &Operation) -> Error {
         "call again",
     )
     .with(|details| {
-        details.accepted = true;
-        details.race = true;
+        details.fate = Fate::AcceptedThenFailed(Cause::Race);
         details.call = Some(format!("compute:{}", operation.call));
     })
 }

@@ -338,7 +338,7 @@ pub async fn remove(compute: &Compute, route: &Path, is_leftover: bool) -> Resul
     };
     match compute.carry_out(request, is_leftover.then(|| share(compute.deadline()))).await {
         // Gone already.
-        Err(error) if error.code == Code::NotFound && !error.accepted => Ok(()),
+        Err(error) if error.code == Code::NotFound && !error.fate.was_accepted() => Ok(()),
         ended => ended,
     }
 }
