@@ -13,7 +13,7 @@ use std::{
     ffi::{OsStr, c_char},
     os::unix::ffi::OsStrExt,
     path::PathBuf,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 /// The longest string that a callout may return whatever the host says.
@@ -58,6 +58,14 @@ impl Watch for Host {
 
     fn boot_time(&self) -> Duration {
         host::boot_time()
+    }
+
+    fn wall_clock(&self) -> SystemTime {
+        SystemTime::now()
+    }
+
+    fn random(&self) -> u64 {
+        host::random()
     }
 }
 

@@ -16,7 +16,7 @@ use server::Server;
 use std::{
     path::PathBuf,
     sync::OnceLock,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 /// The longest text that a host takes.
@@ -38,6 +38,14 @@ impl Watch for Nowhere {
 
     fn boot_time(&self) -> Duration {
         Duration::ZERO
+    }
+
+    fn wall_clock(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH
+    }
+
+    fn random(&self) -> u64 {
+        4
     }
 }
 

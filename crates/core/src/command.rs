@@ -10,7 +10,11 @@ use crate::{
     fate::Fate,
     host::{self, LocalNetwork},
     journal::Journal,
-    net::retry::{Caller, Policy},
+    net::{
+        client::Sockets,
+        retry::{Caller, Policy},
+        transport::Network,
+    },
     outcome::Outcome,
     report::{Report, Subject},
     takeover::{self, Findings, Mode},
@@ -20,8 +24,10 @@ use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 use std::{
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    rc::Rc,
+    time::Duration,
 };
+use tokio::time::Instant;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
@@ -52,11 +58,22 @@ impl Action {
     }
 }
 
-/// Where the request comes from.
+/// Where the request comes from, and all that differs between a machine and a simulated one.
 pub trait Surroundings {
     /// The manager's directory of the IRIS instance, if the host tells it.
     fn manager_directory(&self) -> Option<PathBuf>;
     fn watch(&self) -> Box<dyn Watch>;
+    /// The way to the clouds.
+    fn network(&self) -> Rc<dyn Network> {
+        Rc::new(Sockets)
+    }
+    /// The addresses and devices of this machine.
+    ///
+    /// # Errors
+    /// What the operating system said.
+    fn local_network(&self) -> std::io::Result<LocalNetwork> {
+        host::local_network()
+    }
 }
 
 /// The longest request, in bytes.
@@ -130,6 +147,7 @@ struct Prepared {
     reason: Reason,
     mode: Mode,
     deadline: Deadline,
+    network: Rc<dyn Network>,
 }
 
 impl Call {
@@ -193,7 +211,7 @@ impl Call {
         let bundle = config.http.ca_bundle_path.as_deref();
         self.exposed.extend(bundle.and_then(|path| exposed("the certificates of `http.caBundle`", path)));
         let total = request.deadline_seconds.map_or(config.deadline, Duration::from_secs);
-        let local = host::local_network().map_err(|error| {
+        let local = surroundings.local_network().map_err(|error| {
             Error::new(
                 Code::Internal,
                 format!("the local interfaces could not be listed: {error}"),
@@ -204,13 +222,21 @@ impl Call {
         let names: Vec<_> = vips.iter().map(ToString::to_string).collect();
         self.subject.vips = names.join(", ");
         let mode = if request.dry_run.unwrap_or_default() { Mode::DryRun } else { Mode::Real };
-        Ok(Prepared { config, vips, local, reason, mode, deadline: deadline.with_total(total) })
+        Ok(Prepared {
+            config,
+            vips,
+            local,
+            reason,
+            mode,
+            deadline: deadline.with_total(total),
+            network: surroundings.network(),
+        })
     }
 
     async fn carry_out(&mut self, prepared: Prepared) -> Report {
         let http = &prepared.config.http;
         let policy = Policy { attempt_timeout: http.request_timeout, most_attempts: None, longest_silence: None };
-        let caller = Caller::new(prepared.deadline.clone(), self.journal.clone(), policy);
+        let caller = Caller::new(prepared.deadline.clone(), self.journal.clone(), prepared.network.clone(), policy);
         let (vips, local) = (prepared.vips.clone(), prepared.local.clone());
         match &prepared.config.cloud {
             #[cfg(feature = "aws")]

@@ -8,7 +8,7 @@ use std::{
     pin::pin,
     rc::Rc,
     task::Poll,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 use tokio::time::{Instant, sleep_until};
 
@@ -22,12 +22,17 @@ const PAUSE: Duration = Duration::from_secs(3);
 /// A change is started only if this much time is left: one round trip to a cloud in the same region, generously.
 const ROUND_TRIP: Duration = Duration::from_millis(100);
 
-/// What the surroundings tell about time and the end of the process.
+/// What the surroundings tell about time, chance and the end of the process.
 pub trait Watch {
     /// True once somebody has asked this process to end (SIGINT or SIGTERM).
     fn termination_requested(&self) -> bool;
     /// A clock that goes on while the machine is suspended.
     fn boot_time(&self) -> Duration;
+    /// The date and time, which signatures carry.
+    fn wall_clock(&self) -> SystemTime;
+    /// A number that differs from call to call and from member to member, so that delays scatter and requests have names of
+    /// their own.
+    fn random(&self) -> u64;
 }
 
 /// The time by which the call has to end. Clones share what they have seen: one pause stops them all.
@@ -59,6 +64,16 @@ impl Deadline {
     pub fn with_total(&self, total: Duration) -> Self {
         let at = self.at - self.total + total;
         Deadline { at, total, seen: self.seen.clone() }
+    }
+
+    /// The date and time.
+    pub fn wall_clock(&self) -> SystemTime {
+        self.seen.watch.wall_clock()
+    }
+
+    /// A number by chance.
+    pub fn random(&self) -> u64 {
+        self.seen.watch.random()
     }
 
     pub fn total(&self) -> Duration {
@@ -174,6 +189,12 @@ mod tests {
         }
         fn boot_time(&self) -> Duration {
             self.boot.get()
+        }
+        fn wall_clock(&self) -> SystemTime {
+            SystemTime::UNIX_EPOCH
+        }
+        fn random(&self) -> u64 {
+            0
         }
     }
 

@@ -1,4 +1,4 @@
-//! What the operating system tells about this machine: its addresses and its clocks. Reads only.
+//! What the operating system tells about this machine: its addresses, its clocks, and chance. Reads only.
 
 use ipnet::IpNet;
 use nix::{
@@ -57,6 +57,12 @@ pub fn local_network() -> std::io::Result<LocalNetwork> {
 pub fn boot_time() -> Duration {
     // The clock exists on every Linux that IRIS runs on; without it a pause would go unnoticed, and no more than that.
     clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from)
+}
+
+/// A number from the kernel's random generator. It asks every time, so that two forks of one process get different ones.
+pub fn random() -> u64 {
+    // The kernel refuses only before its generator is ready, early at boot; delays then scatter by the clock.
+    getrandom::u64().unwrap_or_else(|_| u64::from(boot_time().subsec_nanos()))
 }
 
 fn ip_of(address: &SockaddrStorage) -> Option<IpAddr> {

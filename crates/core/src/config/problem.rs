@@ -10,6 +10,7 @@ use serde::{
 };
 use serde_json::Value;
 use std::{fmt, ops::RangeInclusive};
+use url::Url;
 
 /// One mistake.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -170,7 +171,7 @@ impl Place {
 
     /// A proxy for the cloud's API.
     pub fn proxy(&self, found: &str) -> Result<(), Problem> {
-        match reqwest::Url::parse(found) {
+        match Url::parse(found) {
             Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(()),
             _ => Err(self.problem(found, "a URL such as http://proxy.example.com:3128")),
         }
@@ -179,7 +180,7 @@ impl Place {
     /// A URL that replaces a cloud's own.
     pub fn endpoint(&self, found: &str) -> Result<(), Problem> {
         let expected = "an https URL (plain http only to loopback, link-local and metadata addresses)";
-        let url = reqwest::Url::parse(found).map_err(|_| self.problem(found, expected))?;
+        let url = Url::parse(found).map_err(|_| self.problem(found, expected))?;
         let carries_more =
             !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some();
         if carries_more {

@@ -2,18 +2,16 @@
 //! sent.
 
 use super::{
-    client::{self, LARGEST_RESOURCE, Sent, Trouble, read_body},
     retry::{Caller, Kind},
     secret::Secret,
+    transport::{Client, LARGEST_RESOURCE, Request, Response, Sent, Trouble},
 };
 use crate::{
     deadline::Deadline,
     error::{Code, Error, Result},
     journal::Step,
 };
-use reqwest::{RequestBuilder, header::HeaderMap};
 use serde_json::Value;
-use std::time::Duration;
 use tokio::{sync::Mutex, time::Instant};
 
 /// Where tokens come from.
@@ -26,13 +24,6 @@ pub struct Bearer<T> {
     tokens: T,
     caller: Caller,
     token: Mutex<Option<Secret>>,
-}
-
-/// An answer, read to its end.
-pub struct Answer {
-    pub status: u16,
-    pub headers: HeaderMap,
-    pub body: Vec<u8>,
 }
 
 impl<T: Tokens> Bearer<T> {
@@ -116,20 +107,18 @@ impl<T: Tokens> Bearer<T> {
     }
 }
 
-/// Sends a request as the owner of the token and reads its answer, whatever the status.
+/// Sends a request in the name of the token's owner and reads the response, whatever its status.
 ///
 /// # Errors
 /// `unavailable` when it certainly was not carried out, or only reads; `unexpected` for a read whose answer is too large;
 /// `ambiguous` for a change that may have been made.
-pub async fn send(kind: Kind, request: RequestBuilder, token: &Secret) -> Result<Answer> {
+pub async fn send(kind: Kind, http: &Client, request: Request, token: &Secret) -> Result<Response> {
     let lost = |trouble: Trouble| match (kind, trouble.sent) {
         (Kind::Change, Sent::Maybe) => trouble.of_a_lost_answer(),
         _ => trouble.of_no_change(),
     };
-    let response = client::send(request.bearer_auth(token.reveal())).await.map_err(lost)?;
-    let (status, headers) = (response.status().as_u16(), response.headers().clone());
-    let body = read_body(response, LARGEST_RESOURCE).await.map_err(lost)?;
-    Ok(Answer { status, headers, body: without(body, token.reveal()) })
+    let response = http.send(request.bearer(token)?, LARGEST_RESOURCE).await.map_err(lost)?;
+    Ok(Response { body: without(response.body, token.reveal()), ..response })
 }
 
 /// An answer that echoes the token must not bring it into a report. Here because a text that is cut later may keep a piece of it
@@ -139,35 +128,20 @@ fn without(body: Vec<u8>, token: &str) -> Vec<u8> {
     if echoes { String::from_utf8_lossy(&body).replace(token, "(not shown)").into_bytes() } else { body }
 }
 
-impl Answer {
-    pub fn is_success(&self) -> bool {
-        (200..300).contains(&self.status)
+/// The body of a successful response; empty is null.
+///
+/// # Errors
+/// When it is no JSON: something else has answered, and a change is in doubt.
+pub fn json_of(kind: Kind, response: &Response, of: &str) -> Result<Value> {
+    if response.body.is_empty() {
+        return Ok(Value::Null);
     }
-
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
-    }
-
-    /// How long the cloud asks to stay away, in seconds; a date is not one of its forms here.
-    pub fn retry_after(&self) -> Option<Duration> {
-        self.header("retry-after")?.trim().parse().ok().map(Duration::from_secs)
-    }
-
-    /// The body of a success.
-    ///
-    /// # Errors
-    /// When it is no JSON: something else has answered, and what became of a change is not known.
-    pub fn json(&self, kind: Kind, of: &str) -> Result<Value> {
-        if self.body.is_empty() {
-            return Ok(Value::Null);
-        }
-        serde_json::from_slice(&self.body).map_err(|_| {
-            let message = format!("the answer ({}) is no JSON", self.status);
-            let error = match kind {
-                Kind::Change => Error::impostor_in_doubt(message, of),
-                Kind::Read => Error::impostor(message, of),
-            };
-            error.with(|details| details.http_status = Some(self.status))
-        })
-    }
+    serde_json::from_slice(&response.body).map_err(|_| {
+        let message = format!("the answer ({}) is no JSON", response.status);
+        let error = match kind {
+            Kind::Change => Error::impostor_in_doubt(message, of),
+            Kind::Read => Error::impostor(message, of),
+        };
+        error.with(|details| details.http_status = Some(response.status))
+    })
 }

@@ -2,11 +2,10 @@
 //! told when they do not answer.
 
 use super::{
-    client::{self, LARGEST_METADATA, Trouble, read_body},
     retry::Policy,
+    transport::{Client, LARGEST_METADATA, Request, Trouble},
 };
 use crate::error::{Code, Error, Result};
-use reqwest::RequestBuilder;
 use std::time::Duration;
 
 /// All three clouds use this link-local address ("Use the Instance Metadata Service to access instance metadata", EC2;
@@ -21,6 +20,9 @@ pub const POLICY: Policy = Policy {
     longest_silence: Some(Duration::from_secs(3)),
 };
 
+/// How long the service may take to accept a connection: it does so in a millisecond, or never.
+pub const CONNECT: Duration = Duration::from_secs(1);
+
 /// One cloud's service, as messages call it.
 pub struct Service {
     /// `the instance metadata service`
@@ -34,11 +36,9 @@ impl Service {
     ///
     /// # Errors
     /// `unavailable` when there is none, `unexpected` when it is too large to be one.
-    pub async fn send(&self, request: RequestBuilder) -> Result<(u16, Vec<u8>)> {
-        let response = client::send(request).await.map_err(|trouble| self.unreachable(&trouble))?;
-        let status = response.status().as_u16();
-        let body = read_body(response, LARGEST_METADATA).await.map_err(|trouble| self.unreachable(&trouble))?;
-        Ok((status, body))
+    pub async fn send(&self, http: &Client, request: Request) -> Result<(u16, Vec<u8>)> {
+        let sent = http.send(request, LARGEST_METADATA).await;
+        sent.map(|response| (response.status, response.body)).map_err(|trouble| self.unreachable(&trouble))
     }
 
     fn unreachable(&self, trouble: &Trouble) -> Error {

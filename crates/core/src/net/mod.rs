@@ -1,5 +1,5 @@
-//! The one door to the network. Every byte to a cloud passes here, so that time-outs, proxies, roots, name look-ups and
-//! repeats are decided once.
+//! The one way to the network. Every byte to a cloud passes [`transport`], the seam, so that time-outs, proxies, roots, name
+//! look-ups and retries are decided once; [`client`] is the real network behind it.
 
 pub mod bearer;
 pub mod client;
@@ -9,3 +9,4 @@ pub mod near;
 pub mod retry;
 pub mod secret;
 pub mod settings;
+pub mod transport;

@@ -1,9 +1,8 @@
 //! Where plain http may go: to this machine and to the link-local addresses of the metadata services. Anywhere else it would
 //! carry tokens and signatures in the clear.
 
-use reqwest::Url;
 use std::net::{IpAddr, Ipv6Addr};
-use url::Host;
+use url::{Host, Url};
 
 /// Addresses of metadata services that are not link-local: EC2's over IPv6 and that of the credentials of EKS pods
 /// ("Use IMDS", "EKS Pod Identity"), Compute Engine's for machines with IPv6 alone ("View and query VM metadata").

@@ -2,6 +2,10 @@
 //! and is scattered, and never before the cloud's own `Retry-After`. Calls to one cloud share a pace: when one of them is
 //! throttled, all of them slow down together instead of spending each other's tokens.
 
+use super::{
+    settings::Http,
+    transport::{Client, Destination, Network},
+};
 use crate::{
     deadline::Deadline,
     error::{Code, Error, Result},
@@ -38,6 +42,7 @@ pub struct Policy {
 pub struct Caller {
     deadline: Deadline,
     journal: Journal,
+    network: Rc<dyn Network>,
     policy: Policy,
     /// When to stop repeating, if before the deadline. An attempt that is under way goes on.
     until: Option<Instant>,
@@ -50,8 +55,16 @@ const FIRST_DELAY: Duration = Duration::from_millis(100);
 const LONGEST_DELAY: Duration = Duration::from_secs(3);
 
 impl Caller {
-    pub fn new(deadline: Deadline, journal: Journal, policy: Policy) -> Self {
-        Caller { deadline, journal, policy, until: None, pace: Rc::new(Pace::new()) }
+    pub fn new(deadline: Deadline, journal: Journal, network: Rc<dyn Network>, policy: Policy) -> Self {
+        Caller { deadline, journal, network, policy, until: None, pace: Rc::new(Pace::new()) }
+    }
+
+    /// A client for one service.
+    ///
+    /// # Errors
+    /// As [`Network::client`].
+    pub fn client(&self, to: Destination<'_>, http: &Http) -> Result<Client> {
+        self.network.client(to, http)
     }
 
     pub fn deadline(&self) -> &Deadline {
@@ -64,7 +77,7 @@ impl Caller {
 
     /// The same caller under another policy, at a pace of its own.
     pub fn with_policy(&self, policy: Policy) -> Self {
-        Caller::new(self.deadline.clone(), self.journal.clone(), policy)
+        Caller { policy, until: None, pace: Rc::new(Pace::new()), ..self.clone() }
     }
 
     /// The same caller, which repeats nothing after this time and tells the last failure instead; at the same pace.
@@ -123,6 +136,7 @@ impl Caller {
             .with_min_delay(FIRST_DELAY)
             .with_max_delay(LONGEST_DELAY)
             .with_jitter()
+            .with_jitter_seed(self.deadline.random())
             .without_max_times()
             .build();
         let mut last: Option<Error> = None;
@@ -268,7 +282,7 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::deadline::Watch;
+    use crate::{deadline::Watch, net::client::Sockets};
     use std::cell::RefCell;
 
     struct Quiet(Instant);
@@ -280,6 +294,12 @@ mod tests {
         fn boot_time(&self) -> Duration {
             self.0.elapsed()
         }
+        fn wall_clock(&self) -> std::time::SystemTime {
+            std::time::SystemTime::UNIX_EPOCH
+        }
+        fn random(&self) -> u64 {
+            7
+        }
     }
 
     fn caller(seconds: u64) -> Caller {
@@ -287,6 +307,7 @@ mod tests {
         Caller::new(
             deadline,
             Journal::default(),
+            Rc::new(Sockets),
             Policy { attempt_timeout: Duration::from_secs(5), most_attempts: None, longest_silence: None },
         )
     }

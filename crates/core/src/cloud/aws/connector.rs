@@ -3,7 +3,7 @@
 
 use crate::{
     error::Code,
-    net::client::{self, Client, LARGEST_OF_EC2, Sent, Trouble, read_body},
+    net::transport::{Client, LARGEST_OF_EC2, Request, Sent, Trouble},
 };
 use aws_smithy_runtime_api::{
     client::{
@@ -15,6 +15,7 @@ use aws_smithy_runtime_api::{
     http::StatusCode,
 };
 use aws_smithy_types::body::SdkBody;
+use url::Url;
 
 #[derive(Debug, Clone)]
 pub struct Connector(pub Client);
@@ -31,13 +32,17 @@ impl HttpConnector for Connector {
         HttpConnectorFuture::new(async move {
             let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
             // EC2 and STS requests are small forms that are in memory.
-            let request = request.map(|body| body.bytes().map(<[u8]>::to_vec).unwrap_or_default());
-            let request = reqwest::Request::try_from(request).map_err(|error| ConnectorError::user(error.into()))?;
-            let response = client::execute(&client, request).await.map_err(to_connector_error)?;
-            let status = StatusCode::try_from(response.status().as_u16())
-                .map_err(|error| ConnectorError::other(error.into(), None))?;
-            let headers = response.headers().clone();
-            let body = read_body(response, LARGEST_OF_EC2).await.map_err(to_connector_error)?;
+            let (parts, body) = request.into_parts();
+            let request = Request {
+                method: parts.method,
+                url: Url::parse(&parts.uri.to_string()).map_err(|error| ConnectorError::user(error.into()))?,
+                headers: parts.headers,
+                body: body.bytes().map(<[u8]>::to_vec).unwrap_or_default(),
+            };
+            let response = client.send(request, LARGEST_OF_EC2).await.map_err(to_connector_error)?;
+            let status =
+                StatusCode::try_from(response.status).map_err(|error| ConnectorError::other(error.into(), None))?;
+            let (headers, body) = (response.headers, response.body);
             if status.is_success() && !is_whole(&body) {
                 let message = "the answer is no whole document of this API".to_owned();
                 let remedy = "something between this machine and AWS cuts answers or gives its own; look for a proxy";

@@ -5,8 +5,8 @@
 use crate::{
     error::{Code, Error},
     net::{
-        client::{Sent, Trouble},
         retry::Kind,
+        transport::{Sent, Trouble},
     },
 };
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};

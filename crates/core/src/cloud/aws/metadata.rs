@@ -6,18 +6,19 @@
 use crate::{
     error::{Code, Error, Result},
     net::{
-        client::Client,
         metadata::{ADDRESS, POLICY, Service},
         retry::{Caller, Kind, Policy},
         secret::Secret,
+        transport::{Client, Request},
     },
 };
+use http::Method;
 use tokio::sync::Mutex;
 
 const TOKEN_TTL: &str = "x-aws-ec2-metadata-token-ttl-seconds";
 const TOKEN: &str = "x-aws-ec2-metadata-token";
 /// Longer than any call; the service accepts 1 to 21600.
-const TTL_SECONDS: u32 = 900;
+const TTL_SECONDS: &str = "900";
 
 const REMEDY: &str = "see that the instance metadata service is enabled on this instance; in a container set \
     HttpPutResponseHopLimit to 2 (aws ec2 modify-instance-metadata-options)";
@@ -123,7 +124,8 @@ impl Metadata {
 
     async fn put_token(&self) -> Result<Secret> {
         let url = format!("{}/latest/api/token", self.base);
-        let (status, body) = SERVICE.send(self.http.put(url).header(TOKEN_TTL, TTL_SECONDS)).await?;
+        let (status, body) =
+            SERVICE.send(&self.http, Request::new(Method::PUT, &url)?.header(TOKEN_TTL, TTL_SECONDS)?).await?;
         match status {
             200 => text(body).map(Secret::from),
             403 => Err(Error::new(Code::Denied, "the instance metadata service is switched off (403)", REMEDY)
@@ -134,7 +136,7 @@ impl Metadata {
 
     async fn get(&self, path: &str, token: &Secret) -> Result<Answer> {
         let url = format!("{}/latest/{path}", self.base);
-        let (status, body) = SERVICE.send(self.http.get(url).header(TOKEN, token.reveal())).await?;
+        let (status, body) = SERVICE.send(&self.http, Request::get(&url)?.header(TOKEN, token.reveal())?).await?;
         match status {
             200 => text(body).map(Answer::Text),
             401 => Ok(Answer::TokenRefused),

@@ -14,9 +14,10 @@ use crate::{
     error::{Code, Error, Result},
     host::LocalNetwork,
     net::{
-        client,
+        metadata::CONNECT,
         retry::{Caller, Kind, Policy},
         settings::Http,
+        transport::Destination,
     },
 };
 use aws_config::{
@@ -24,14 +25,17 @@ use aws_config::{
 };
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_sdk_ec2::{Client as Ec2, config::StalledStreamProtectionConfig, error::SdkError};
-use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+use aws_smithy_async::{
+    rt::sleep::{SharedAsyncSleep, TokioSleep},
+    time::{SharedTimeSource, TimeSource},
+};
 use aws_smithy_runtime_api::client::{http::SharedHttpClient, orchestrator::HttpResponse};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use std::{
     cell::{Cell, RefCell},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
-use tokio::sync::OnceCell;
+use tokio::{sync::OnceCell, time::Instant};
 
 pub struct Session {
     config: Config,
@@ -65,15 +69,17 @@ pub enum As {
 impl Session {
     pub fn new(config: &Config, http: &Http, local: &LocalNetwork, caller: Caller) -> Result<Self> {
         let endpoints = &config.endpoints;
-        let metadata_http = client::for_metadata(http, endpoints.metadata.as_deref(), Duration::from_secs(1))?;
+        let metadata = endpoints.metadata.as_deref();
+        let metadata_http =
+            caller.client(Destination::Metadata { endpoint: metadata, connect_timeout: CONNECT }, http)?;
         // With a role to assume there are two API hosts; the roots are needed if either is https.
         let plain = endpoints.ec2.as_deref().filter(|url| {
             url.starts_with("http:")
                 && (config.role_arn.is_none() || endpoints.sts.as_deref().is_some_and(|sts| sts.starts_with("http:")))
         });
-        let api = client::for_api(http, plain)?;
+        let api = caller.client(Destination::Api { endpoint: plain }, http)?;
         Ok(Session {
-            metadata: Metadata::new(metadata_http, endpoints.metadata.as_deref(), &caller),
+            metadata: Metadata::new(metadata_http, metadata, &caller),
             caller,
             config: config.clone(),
             local: local.clone(),
@@ -197,6 +203,7 @@ impl Session {
         let sdk = ProviderConfig::empty()
             .with_http_client(self.connector.clone())
             .with_sleep_impl(TokioSleep::new())
+            .with_time_source(self.clock())
             .with_region(region.map(Region::new));
         let (source, found) = self.caller.deadline().guard(credentials::load(&self.metadata, &sdk)).await??;
         self.source.set(source);
@@ -239,6 +246,10 @@ impl Session {
         ))
     }
 
+    fn clock(&self) -> Clock {
+        Clock { read: self.caller.deadline().wall_clock(), at: Instant::now() }
+    }
+
     fn sdk(&self, identity: &Identity, credentials: Credentials, endpoint: Option<&str>) -> SdkConfig {
         for secret in [Some(credentials.secret_access_key()), credentials.session_token()].into_iter().flatten() {
             self.caller.journal().hide(secret);
@@ -249,10 +260,25 @@ impl Session {
             .region(Region::new(identity.region.clone()))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+            .time_source(SharedTimeSource::new(self.clock()))
             .retry_config(RetryConfig::disabled())
             .timeout_config(TimeoutConfig::disabled())
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
         sdk.set_endpoint_url(endpoint.map(str::to_owned));
         sdk.build()
+    }
+}
+
+/// The date of the SDK's signatures: read once from the call's own clock, which need not be the system's, and counted on from
+/// there. A pause of the machine does not count, but no call outlives one.
+#[derive(Debug)]
+struct Clock {
+    read: SystemTime,
+    at: Instant,
+}
+
+impl TimeSource for Clock {
+    fn now(&self) -> SystemTime {
+        self.read + self.at.elapsed()
     }
 }

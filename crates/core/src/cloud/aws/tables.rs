@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     config::aws::{Aws as Config, RouteTables},
-    error::{Code, Error, Result},
+    error::{Error, Result},
     net::retry::Kind,
     vip::Vip,
 };

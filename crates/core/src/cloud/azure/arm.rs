@@ -15,16 +15,17 @@ use crate::{
     fate::Fate,
     journal::Journal,
     net::{
-        bearer::{Answer, Bearer, Tokens, send},
-        client::Client,
+        bearer::{Bearer, Tokens, json_of, send},
         retry::{Caller, Kind},
         secret::Secret,
+        transport::{Client, Request, Response},
     },
 };
-use reqwest::Method;
+use http::Method;
 use serde_json::Value;
 use std::time::Duration;
 use tokio::time::Instant;
+use url::Url;
 
 /// "Network interfaces", "Virtual Machines" and "Permissions" of the REST API reference.
 const NETWORK_VERSION: &str = "2024-05-01";
@@ -342,7 +343,7 @@ impl Arm {
 
     /// An operation's URL, at the endpoint that is configured: the token goes to no other host, whatever an answer says.
     fn at_home(&self, url: &str) -> Result<String> {
-        let parsed = reqwest::Url::parse(url).map_err(|_| {
+        let parsed = Url::parse(url).map_err(|_| {
             Error::new(Code::Unexpected, "an operation's URL could not be read", "report this with the request's id")
         })?;
         let query = parsed.query().map(|query| format!("?{query}")).unwrap_or_default();
@@ -357,22 +358,22 @@ impl Arm {
         token: &Secret,
         body: Option<&Value>,
         version: Option<&str>,
-    ) -> Result<Answer> {
-        let mut call = self.http.request(method, url);
+    ) -> Result<Response> {
+        let mut request = Request::new(method, url)?;
         if let Some(body) = body {
-            call = call.json(body);
+            request = request.json(body);
         }
-        match version {
-            Some(ANYTHING_NEW) => call = call.header("If-None-Match", "*"),
-            Some(version) => call = call.header("If-Match", version),
-            None => {}
-        }
-        send(kind, call, token).await
+        request = match version {
+            Some(ANYTHING_NEW) => request.header("if-none-match", "*")?,
+            Some(version) => request.header("if-match", version)?,
+            None => request,
+        };
+        send(kind, &self.http, request, token).await
     }
 }
 
 impl Accepted {
-    fn new(answer: &Answer, body: &Value, id: &Id, kind: &'static str) -> Self {
+    fn new(answer: &Response, body: &Value, id: &Id, kind: &'static str) -> Self {
         let text = |name: &str| answer.header(name).map(str::to_owned);
         let state = body.pointer("/properties/provisioningState").and_then(Value::as_str);
         // The network provider answers 200 or 201 while its operation runs, so the headers count whatever the status.
@@ -400,9 +401,9 @@ fn is_list(body: &Value) -> bool {
     body.get("value").is_some_and(Value::is_array)
 }
 
-fn read_json(kind: Kind, answer: &Answer) -> Result<Value> {
+fn read_json(kind: Kind, answer: &Response) -> Result<Value> {
     if answer.is_success() {
-        return answer.json(kind, NAME);
+        return json_of(kind, answer, NAME);
     }
     let request = answer.header("x-ms-request-id").map(str::to_owned);
     Err(explain(answer.status, &answer.body, answer.retry_after(), request))

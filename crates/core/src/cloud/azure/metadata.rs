@@ -6,9 +6,9 @@
 use crate::{
     error::{Code, Error, Result},
     net::{
-        client::Client,
         metadata::{ADDRESS, POLICY, Service},
         retry::{Caller, Kind},
+        transport::{Client, Request},
     },
 };
 use serde::Deserialize;
@@ -83,7 +83,7 @@ pub struct Subnet {
 pub async fn instance(http: &Client, endpoint: Option<&str>, caller: &Caller) -> Result<Instance> {
     let url = format!("{}/{INSTANCE}", endpoint.unwrap_or(ADDRESS).trim_end_matches('/'));
     let attempt = async || {
-        let (status, body) = SERVICE.send(http.get(&url).header("Metadata", "true")).await?;
+        let (status, body) = SERVICE.send(http, Request::get(&url)?.header("metadata", "true")?).await?;
         match status {
             200 => serde_json::from_slice(&body).map_err(|error| {
                 Error::new(

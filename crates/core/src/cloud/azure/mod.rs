@@ -23,10 +23,11 @@ use crate::{
     config::azure::{Azure as Config, Mechanism, Reference},
     error::{Code, Error, Result},
     host::LocalNetwork,
-    net::settings::Http,
     net::{
-        client::{self, Client},
+        metadata::CONNECT,
         retry::Caller,
+        settings::Http,
+        transport::{Client, Destination},
     },
     vip::{Goal, Member, Part, PartId, Vip},
 };
@@ -110,9 +111,11 @@ impl Azure {
     /// When the HTTP clients cannot be set up.
     pub fn new(config: &Config, http: &Http, vips: Vec<Vip>, local: LocalNetwork, caller: Caller) -> Result<Self> {
         let endpoints = &config.endpoints;
+        let metadata = endpoints.metadata.as_deref();
         Ok(Azure {
-            metadata_http: client::for_metadata(http, endpoints.metadata.as_deref(), Duration::from_secs(1))?,
-            http: client::for_api(http, endpoints.management.as_deref())?,
+            metadata_http: caller
+                .client(Destination::Metadata { endpoint: metadata, connect_timeout: CONNECT }, http)?,
+            http: caller.client(Destination::Api { endpoint: endpoints.management.as_deref() }, http)?,
             config: config.clone(),
             vips,
             local,

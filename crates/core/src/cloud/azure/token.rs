@@ -5,10 +5,10 @@ use super::metadata;
 use crate::{
     error::{Code, Error, Result},
     net::{
-        client::{self, Client, LARGEST_METADATA, Trouble, read_body},
         metadata::ADDRESS,
         retry::{Caller, Kind, Policy},
         secret::Secret,
+        transport::{Client, LARGEST_METADATA, Request as Outgoing, Trouble},
     },
 };
 use azure_core::{
@@ -17,6 +17,7 @@ use azure_core::{
     http::{AsyncRawResponse, ClientOptions, HttpClient, Request, RetryOptions, Transport, headers::Headers},
 };
 use azure_identity::{ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId};
+use http::{HeaderName, HeaderValue};
 use serde::Deserialize;
 use std::{
     sync::{
@@ -116,19 +117,22 @@ impl HttpClient for Door {
         };
         // azure_identity's metadata host is a constant; the path and the query are kept.
         let url = format!("{}{}", self.endpoint, request.path_and_query());
-        let mut call = self.http.get(url);
+        let unusable = |error: Error| azure_core::Error::new(ErrorKind::Io, error);
+        let mut outgoing = Outgoing::get(&url).map_err(unusable)?;
         for (name, value) in request.headers().iter() {
-            call = call.header(name.as_str(), value.as_str());
+            let pair = (HeaderName::try_from(name.as_str()), HeaderValue::try_from(value.as_str()));
+            if let (Ok(name), Ok(value)) = pair {
+                outgoing.headers.insert(name, value);
+            }
         }
-        let response = client::send(call).await.map_err(lost)?;
-        let status = response.status().as_u16();
+        let response = self.http.send(outgoing, LARGEST_METADATA).await.map_err(lost)?;
+        let (status, body) = (response.status, response.body);
         let mut headers = Headers::new();
-        for (name, value) in response.headers() {
+        for (name, value) in &response.headers {
             if let Ok(value) = value.to_str() {
                 headers.insert(name.as_str().to_owned(), value.to_owned());
             }
         }
-        let body = read_body(response, LARGEST_METADATA).await.map_err(lost)?;
         self.said.status.store(status, Ordering::Relaxed);
         if status == 400
             && let Ok(refusal) = serde_json::from_slice::<Refusal>(&body)

@@ -8,7 +8,7 @@
 use super::{
     Change, Gcp, Here,
     alias_ip::Seen,
-    compute::{Compute, Request},
+    compute::{Compute, Order},
     members::Members,
     path::Path,
     vm::{Vm, access_configs, text},
@@ -23,7 +23,7 @@ use crate::{
     fate::{Cause, Fate},
     vip::{Holder, Part, PartId, Vip},
 };
-use reqwest::Method;
+use http::Method;
 use serde_json::{Value, json};
 
 /// The reserved address, as it was read or as the error that came instead.
@@ -283,7 +283,7 @@ fn may_be_taken<'a>(gcp: &Gcp, seen: &Seen, interface: &Value, address: &'a Addr
 
 /// A peer's not longer than its share of the time.
 pub async fn delete_from(compute: &Compute, vm: &Path, interface: usize, name: &str, peer: bool) -> Result<()> {
-    let request = Request {
+    let order = Order {
         call: "instances.deleteAccessConfig",
         method: Method::POST,
         on: vm,
@@ -291,11 +291,11 @@ pub async fn delete_from(compute: &Compute, vm: &Path, interface: usize, name: &
         query: vec![("accessConfig", name.to_owned()), ("networkInterface", format!("nic{interface}"))],
         body: None,
     };
-    compute.carry_out(request, peer.then(|| share(compute.deadline()))).await
+    compute.carry_out(order, peer.then(|| share(compute.deadline()))).await
 }
 
 pub async fn add_to(compute: &Compute, vm: &Path, interface: usize, body: &Value) -> Result<()> {
-    let request = Request {
+    let order = Order {
         call: "instances.addAccessConfig",
         method: Method::POST,
         on: vm,
@@ -303,7 +303,7 @@ pub async fn add_to(compute: &Compute, vm: &Path, interface: usize, body: &Value
         query: vec![("networkInterface", format!("nic{interface}"))],
         body: Some(body.clone()),
     };
-    compute.carry_out(request, None).await
+    compute.carry_out(order, None).await
 }
 
 /// A member whose only public address is the VIP's reaches Google's API afterwards by Private Google Access, Cloud NAT or a

@@ -8,7 +8,7 @@
 use super::{
     Change, Gcp, Here, Seen as All,
     access_config::{self, Address},
-    compute::{Compute, Request},
+    compute::{Compute, Order},
     members::{self, Members},
     path::Path,
     vm::{Vm, entry_with, net, net_of, ranges, text},
@@ -22,8 +22,8 @@ use crate::{
     vip::{Goal, Holder, Part, PartId, Vip},
 };
 use futures_util::future::join;
+use http::Method;
 use ipnet::IpNet;
-use reqwest::Method;
 use serde_json::{Value, json};
 use std::net::IpAddr;
 
@@ -303,7 +303,7 @@ fn fits_the_subnet(gcp: &Gcp, here: &Here, seen: &Seen, own: &Vm, interface: &Va
 
 /// Sends one write and waits for its operation; a peer's not longer than its share of the time.
 pub async fn update(compute: &Compute, vm: &Path, interface: usize, body: &Value, write: Write) -> Result<()> {
-    let request = Request {
+    let order = Order {
         call: "instances.updateNetworkInterface",
         method: Method::PATCH,
         on: vm,
@@ -311,7 +311,7 @@ pub async fn update(compute: &Compute, vm: &Path, interface: usize, body: &Value
         query: vec![("networkInterface", format!("nic{interface}"))],
         body: Some(body.clone()),
     };
-    compute.carry_out(request, (write == Write::Frees).then(|| share(compute.deadline()))).await
+    compute.carry_out(order, (write == Write::Frees).then(|| share(compute.deadline()))).await
 }
 
 /// The parts that a refused write is to be planned again without, so that the others get here. `freed` are those that this

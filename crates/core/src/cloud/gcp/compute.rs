@@ -15,13 +15,13 @@ use crate::{
     error::{Code, Error, Result},
     fate::Fate,
     net::{
-        bearer::{Answer, Bearer, Tokens, send},
-        client::Client,
+        bearer::{Bearer, Tokens, json_of, send},
         retry::{Caller, Kind},
         secret::Secret,
+        transport::{Client, Request, Response},
     },
 };
-use reqwest::Method;
+use http::Method;
 use serde_json::Value;
 use std::{cell::Cell, rc::Rc};
 use tokio::time::Instant;
@@ -43,13 +43,13 @@ impl Tokens for ServiceAccount {
 }
 
 /// One change, ready to be sent.
-pub struct Request<'a> {
+pub struct Order<'a> {
     /// The API's own name of the method, for example `instances.addAccessConfig`.
     pub call: &'static str,
     pub method: Method,
     /// What it works on.
     pub on: &'a Path,
-    /// The path to send it to, below [`Request::on`] or beside it.
+    /// The path to send it to, below [`Order::on`] or beside it.
     pub to: String,
     pub query: Vec<(&'static str, String)>,
     pub body: Option<Value>,
@@ -126,8 +126,8 @@ impl Compute {
         has_form: impl Fn(&Value) -> bool,
     ) -> Result<Value> {
         let attempt = async |token: &Secret| {
-            let request = self.http.get(self.url(path)).query(query);
-            of_form(read_json(&send(Kind::Read, request, token).await?)?, &has_form)
+            let request = Request::get(&self.url(path))?.query(query);
+            of_form(read_json(&send(Kind::Read, &self.http, request, token).await?)?, &has_form)
         };
         self.bearer.call_by(caller, Kind::Read, &format!("compute:{call}"), target, attempt).await
     }
@@ -143,7 +143,7 @@ impl Compute {
             if zones == Zones::ThatAnswer {
                 query.push((PARTIAL, "true"));
             }
-            send(Kind::Read, self.http.get(&url).query(&query), token).await
+            send(Kind::Read, &self.http, Request::get(&url)?.query(&query), token).await
         };
         let attempt = async |token: &Secret| {
             let zones = if tried.replace(true) && !is_unknown.get() { Zones::ThatAnswer } else { Zones::All };
@@ -163,27 +163,27 @@ impl Compute {
     pub async fn ask(&self, call: &str, path: &Path, verb: &str, body: &Value) -> Result<Value> {
         let url = self.url(&format!("{}/{verb}", path.as_str()));
         let attempt = async |token: &Secret| {
-            let request = self.http.post(&url).json(body);
-            read_json(&send(Kind::Read, request, token).await?)
+            let request = Request::new(Method::POST, &url)?.json(body);
+            read_json(&send(Kind::Read, &self.http, request, token).await?)
         };
         self.bearer.call(Kind::Read, &format!("compute:{call}"), path.name(), attempt).await
     }
 
     /// Sends a change. A lost answer is asked for once more where time allows: under the same `requestId` nothing happens
     /// twice.
-    pub async fn change(&self, request: Request<'_>) -> Result<Operation> {
-        let Request { call, method, on, to, mut query, body } = request;
-        query.push(("requestId", uuid::Uuid::new_v4().to_string()));
+    pub async fn change(&self, order: Order<'_>) -> Result<Operation> {
+        let Order { call, method, on, to, mut query, body } = order;
+        query.push(("requestId", request_id(self.deadline())));
         let url = self.url(&to);
         let bound = Bound::of(body.as_ref());
         let attempt = async |token: &Secret| {
-            let mut request = self.http.request(method.clone(), &url).query(&query);
-            request = match &body {
+            let request = Request::new(method.clone(), &url)?.query(&query);
+            let request = match &body {
                 Some(body) => request.json(body),
-                // Without a length of its own a body that is empty is refused on the way.
-                None => request.header("Content-Length", "0"),
+                // Google's front end refuses an empty body without a length.
+                None => request.header("content-length", "0")?,
             };
-            answer_of(Kind::Change, &send(Kind::Change, request, token).await?, bound)
+            answer_of(Kind::Change, &send(Kind::Change, &self.http, request, token).await?, bound)
         };
         let begun = Instant::now();
         let name = format!("compute:{call}");
@@ -207,6 +207,12 @@ impl Compute {
     pub fn url(&self, path: &str) -> String {
         format!("{}/compute/v1/{path}", self.endpoint)
     }
+}
+
+/// A name that no other request has, as "Method: instances.updateNetworkInterface" wants it: a UUID, version 4.
+fn request_id(deadline: &Deadline) -> String {
+    let bytes = (u128::from(deadline.random()) << 64 | u128::from(deadline.random())).to_be_bytes();
+    uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
 }
 
 /// The query for one page of a filtered list; the first one has no token.
@@ -251,13 +257,13 @@ pub fn not_understood(body: &Value) -> Error {
     Error::impostor(format!("the answer is not understood: {shown}"), NAME)
 }
 
-pub fn read_json(answer: &Answer) -> Result<Value> {
+pub fn read_json(answer: &Response) -> Result<Value> {
     answer_of(Kind::Read, answer, Bound::ToNothing)
 }
 
-fn answer_of(kind: Kind, answer: &Answer, bound: Bound) -> Result<Value> {
+fn answer_of(kind: Kind, answer: &Response, bound: Bound) -> Result<Value> {
     if answer.is_success() {
-        return answer.json(kind, NAME);
+        return json_of(kind, answer, NAME);
     }
     Err(error::explain(answer.status, &answer.body, answer.retry_after(), bound))
 }

@@ -5,10 +5,10 @@
 use crate::{
     error::{Code, Error, Result},
     net::{
-        client::Client,
         metadata::{ADDRESS, POLICY, Service},
         retry::{Caller, Kind},
         secret::Secret,
+        transport::{Client, Request},
     },
 };
 use serde::{Deserialize, de::DeserializeOwned};
@@ -127,7 +127,8 @@ impl Metadata {
     async fn get(&self, caller: &Caller, path: &str) -> Result<Vec<u8>> {
         let url = format!("{}/computeMetadata/v1/{path}", self.base);
         let attempt = async || {
-            let (status, body) = SERVICE.send(self.http.get(&url).header("Metadata-Flavor", "Google")).await?;
+            let (status, body) =
+                SERVICE.send(&self.http, Request::get(&url)?.header("metadata-flavor", "Google")?).await?;
             match status {
                 200 => Ok(body),
                 404 => Err(SERVICE.refused(Code::NotFound, status)),

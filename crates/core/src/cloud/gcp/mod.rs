@@ -27,10 +27,11 @@ use crate::{
     config::gcp::{Gcp as Config, Mechanism},
     error::{Code, Error, Result},
     host::LocalNetwork,
-    net::settings::Http,
     net::{
-        client::{self, Client},
+        metadata::CONNECT,
         retry::Caller,
+        settings::Http,
+        transport::{Client, Destination},
     },
     vip::{Goal, Member, Part, PartId, Vip},
 };
@@ -132,10 +133,12 @@ impl Gcp {
     /// When the HTTP clients cannot be set up.
     pub fn new(config: &Config, http: &Http, vips: Vec<Vip>, local: LocalNetwork, caller: Caller) -> Result<Self> {
         let endpoints = &config.endpoints;
-        let metadata_http = client::for_metadata(http, endpoints.metadata.as_deref(), Duration::from_secs(1))?;
+        let metadata = endpoints.metadata.as_deref();
+        let metadata_http =
+            caller.client(Destination::Metadata { endpoint: metadata, connect_timeout: CONNECT }, http)?;
         Ok(Gcp {
-            metadata: Rc::new(Metadata::new(metadata_http, endpoints.metadata.as_deref())),
-            http: client::for_api(http, endpoints.compute.as_deref())?,
+            metadata: Rc::new(Metadata::new(metadata_http, metadata)),
+            http: caller.client(Destination::Api { endpoint: endpoints.compute.as_deref() }, http)?,
             has_proxy: http.proxy.is_some(),
             config: config.clone(),
             vips,

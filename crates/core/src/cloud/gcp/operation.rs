@@ -4,7 +4,7 @@
 //! responses": an operation that is `DONE` and has an `error` failed.
 
 use super::{
-    compute::{Compute, Request, all_pages, read_json},
+    compute::{Compute, Order, all_pages, read_json},
     error::{self, Bound},
     path::Path,
     running::{Operation, name_of, subject},
@@ -18,9 +18,11 @@ use crate::{
         bearer::send,
         retry::{Kind, Policy},
         secret::Secret,
+        transport::Request,
     },
 };
 use futures_util::future::join_all;
+use http::Method;
 use serde_json::Value;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -39,14 +41,14 @@ impl Compute {
     ///
     /// # Errors
     /// What the answer or the operation says. A conflict, where an earlier call's operation was waited for instead.
-    pub async fn carry_out(&self, request: Request<'_>, bound: Option<Duration>) -> Result<()> {
+    pub async fn carry_out(&self, order: Order<'_>, bound: Option<Duration>) -> Result<()> {
         // A no-op where a look has asked already; a zone that a look only found out about is asked now.
-        self.note_running([request.on.scope().to_owned()]).await;
-        let key = (request.call, request.on.clone());
+        self.note_running([order.on.scope().to_owned()]).await;
+        let key = (order.call, order.on.clone());
         let kept = self.running.by_change.borrow_mut().remove(&key);
         let mut operation = match kept {
             Some(operation) => operation,
-            None => self.change(request).await?,
+            None => self.change(order).await?,
         };
         let ended = self.finish(&mut operation, bound).await;
         if ended.as_ref().is_err_and(|error| error.fate.is_in_doubt()) {
@@ -184,11 +186,12 @@ impl Compute {
         let caller = self.bearer.caller().with_policy(policy).with_journal(Journal::default());
         let attempt = async |token: &Secret| {
             let request = if by_waiting {
-                self.http.post(self.url(&format!("{}/wait", operation.path))).header("Content-Length", "0")
+                let url = self.url(&format!("{}/wait", operation.path));
+                Request::new(Method::POST, &url)?.header("content-length", "0")?
             } else {
-                self.http.get(self.url(&operation.path))
+                Request::get(&self.url(&operation.path))?
             };
-            read_json(&send(Kind::Read, request, token).await?)
+            read_json(&send(Kind::Read, &self.http, request, token).await?)
         };
         self.bearer.call_by(&caller, Kind::Read, "compute:operations.wait", &operation.on, attempt).await
     }

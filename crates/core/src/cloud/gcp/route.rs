@@ -8,7 +8,7 @@
 
 use super::{
     Change, Gcp, Here, Seen as All,
-    compute::{Compute, Request, all_pages},
+    compute::{Compute, Order, all_pages},
     identity::Network,
     path::Path,
     ranges,
@@ -26,8 +26,8 @@ use crate::{
     vip::{Goal, Holder, Part, PartId, Vip},
 };
 use futures_util::future::join;
+use http::Method;
 use ipnet::IpNet;
-use reqwest::Method;
 use serde_json::{Value, json};
 
 /// How many takeovers may each take a better number than the one before, until one starts again at the configured one.
@@ -315,7 +315,7 @@ fn may_be_taken(gcp: &Gcp, here: &Here, seen: &Seen, vip: &Vip) -> Result<()> {
 
 pub async fn insert(compute: &Compute, project: &str, body: &Value) -> Result<()> {
     let route = Path::global(project, "routes", text(body, "name"));
-    let request = Request {
+    let order = Order {
         call: "routes.insert",
         method: Method::POST,
         on: &route,
@@ -323,12 +323,12 @@ pub async fn insert(compute: &Compute, project: &str, body: &Value) -> Result<()
         query: Vec::new(),
         body: Some(body.clone()),
     };
-    compute.carry_out(request, None).await
+    compute.carry_out(order, None).await
 }
 
 /// One that no longer counts is not waited for longer than half of the time that is left.
 pub async fn remove(compute: &Compute, route: &Path, is_leftover: bool) -> Result<()> {
-    let request = Request {
+    let order = Order {
         call: "routes.delete",
         method: Method::DELETE,
         on: route,
@@ -336,7 +336,7 @@ pub async fn remove(compute: &Compute, route: &Path, is_leftover: bool) -> Resul
         query: Vec::new(),
         body: None,
     };
-    match compute.carry_out(request, is_leftover.then(|| share(compute.deadline()))).await {
+    match compute.carry_out(order, is_leftover.then(|| share(compute.deadline()))).await {
         // Gone already.
         Err(error) if error.code == Code::NotFound && !error.fate.was_accepted() => Ok(()),
         ended => ended,
