@@ -59,10 +59,14 @@ pub fn boot_time() -> Duration {
     clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from)
 }
 
-/// A number from the kernel's random generator. It asks every time, so that two forks of one process get different ones.
+/// A number from the kernel's random generator, asked anew each time, so that two forks of one process get different ones.
+///
+/// # Panics
+/// When the kernel has none, as the standard library's hash maps do. TLS could not work either.
 pub fn random() -> u64 {
-    // The kernel refuses only before its generator is ready, early at boot; delays then scatter by the clock.
-    getrandom::u64().unwrap_or_else(|_| u64::from(boot_time().subsec_nanos()))
+    getrandom::u64().unwrap_or_else(|error| {
+        std::panic::panic_any(format!("failed to generate random data: {error}"));
+    })
 }
 
 fn ip_of(address: &SockaddrStorage) -> Option<IpAddr> {

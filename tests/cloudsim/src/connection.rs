@@ -4,6 +4,7 @@ use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
@@ -104,8 +105,12 @@ pub(crate) struct Door {
 }
 
 impl Door {
-    /// Opens the door; must be called inside the runtime.
-    pub(crate) fn open(listener: TcpListener, tls: Option<TlsAcceptor>) -> io::Result<Self> {
+    /// Opens the door, and counts the TLS handshakes that succeed; must be called inside the runtime.
+    pub(crate) fn open(
+        listener: TcpListener,
+        tls: Option<TlsAcceptor>,
+        handshakes: Arc<AtomicUsize>,
+    ) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let (sender, accepted) = mpsc::unbounded_channel();
         tokio::spawn(async move {
@@ -120,8 +125,10 @@ impl Door {
                     let _ = sender.send(Connection { stream: Box::new(stream), wire: Wire::default() });
                     continue;
                 };
+                let handshakes = Arc::clone(&handshakes);
                 tokio::spawn(async move {
                     if let Ok(stream) = tls.accept(stream).await {
+                        handshakes.fetch_add(1, Ordering::Relaxed);
                         let _ = sender.send(Connection { stream: Box::new(stream), wire: Wire::default() });
                     }
                 });

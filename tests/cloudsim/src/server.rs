@@ -8,6 +8,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -164,6 +165,7 @@ impl Tls {
 /// The running server.
 pub struct Server {
     addresses: Vec<SocketAddr>,
+    handshakes: Arc<AtomicUsize>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -175,6 +177,11 @@ impl Server {
     /// If there is no port or no thread to be had.
     pub fn start<W: 'static>(faces: Vec<(Arc<dyn Face>, Option<Tls>)>, faults: Arc<Faults<W>>, log: Log) -> Self {
         Self::try_start(faces, faults, log).expect("a server on loopback can be started")
+    }
+
+    /// TLS handshakes that succeeded so far.
+    pub fn handshakes(&self) -> usize {
+        self.handshakes.load(Ordering::Relaxed)
     }
 
     /// The addresses, in the order of the faces.
@@ -189,6 +196,8 @@ impl Server {
     ) -> io::Result<Self> {
         let mut addresses = Vec::new();
         let mut doors = Vec::new();
+        let handshakes = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&handshakes);
         for (face, tls) in faces {
             let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
             listener.set_nonblocking(true)?;
@@ -201,7 +210,7 @@ impl Server {
             runtime.block_on(async move {
                 for (listener, face, tls) in doors {
                     let door = tokio::net::TcpListener::from_std(listener)
-                        .and_then(|listener| Door::open(listener, tls.map(|tls| tls.acceptor)))
+                        .and_then(|listener| Door::open(listener, tls.map(|tls| tls.acceptor), Arc::clone(&counted)))
                         .expect("the listener can be used");
                     let desk = Arc::new(Desk { face, faults: Arc::clone(&faults), log: log.clone() });
                     let router = Router::new().fallback(attend::<W>).with_state(desk);
@@ -212,7 +221,7 @@ impl Server {
             });
             runtime.shutdown_background();
         })?;
-        Ok(Self { addresses, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { addresses, handshakes, stop: Some(stop), thread: Some(thread) })
     }
 }
 

@@ -115,6 +115,11 @@ impl<S: Stage> Simulator<S> {
         self.log.calls()
     }
 
+    /// TLS handshakes that succeeded so far.
+    pub fn handshakes(&self) -> usize {
+        self.server.handshakes()
+    }
+
     /// Forgets the calls so far.
     pub fn clear_log(&self) {
         self.log.clear();
