@@ -34,7 +34,11 @@ pub fn read_modules() -> Vec<Module> {
         let sources = root().join(folder);
         let mut files = Vec::new();
         list(&sources, &mut files);
-        for file in files.iter().filter(|file| !file.ends_with("tests.rs")) {
+        let is_test = |file: &Path| {
+            let below = file.strip_prefix(&sources).expect("below the sources");
+            file.ends_with("tests.rs") || below.starts_with("config/tests")
+        };
+        for file in files.iter().filter(|file| !is_test(file)) {
             let text = fs::read_to_string(file).expect("a source");
             let tree = syn::parse_file(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
             let below = file.strip_prefix(&sources).expect("below the sources").with_extension("");

@@ -7,30 +7,46 @@ use std::fmt;
 /// What an item is about. The spelling in the report is fixed: scripts and docs/errors.md name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CheckName {
+    /// The configuration can be read and is possible.
     Configuration,
+    /// Others can write a file that this library trusts.
     ConfigWritable,
+    /// The cloud says who this member is.
     Identity,
     /// One for each resource that no permission could be found out for by itself.
     Permissions,
     /// Followed by the call and what it works on.
     Permission,
+    /// The access scopes of the VM's service account (GCP).
     Scopes,
     /// Of a part that cannot move, followed by the part.
     Resources,
+    /// A part that the plan leaves where it is.
     PartRefused,
+    /// A configured member that the cloud does not know, or this member where it is not configured.
     MemberMissing,
+    /// A configured member that could not be asked.
     MemberUnreachable,
+    /// The members' interfaces are in different groups (Azure).
     ApplicationSecurityGroups,
+    /// The source/destination check of this member's interface (AWS).
     SourceDestCheck,
+    /// IP forwarding of this member's interfaces (Azure).
     IpForwarding,
+    /// IP forwarding of this VM (GCP).
     CanIpForward,
+    /// The operating system carries the VIP.
     VipNotLocal,
+    /// A route that leads to an interface which does not work (AWS).
     Blackhole,
+    /// A route that no longer counts (GCP).
     LeftoverRoute,
+    /// The way to the API without a public address (GCP).
     ApiAccess,
 }
 
 impl CheckName {
+    /// Every name, in the order of docs/report.md.
     pub const ALL: [CheckName; 18] = [
         CheckName::Configuration,
         CheckName::ConfigWritable,
@@ -52,6 +68,7 @@ impl CheckName {
         CheckName::ApiAccess,
     ];
 
+    /// As the report spells it.
     pub const fn as_str(self) -> &'static str {
         match self {
             CheckName::Configuration => "configuration",
@@ -110,25 +127,35 @@ impl Serialize for ItemName {
 /// One line of a preflight; the same finding is a warning of an acquire.
 #[derive(Debug, Clone, Serialize)]
 pub struct CheckItem {
+    /// What the item is about.
     pub name: ItemName,
+    /// How it ended.
     pub result: Verdict,
+    /// What was seen.
     pub message: String,
+    /// What to do; empty where there is nothing to do.
     pub remedy: String,
     /// What made it fail, for the report's own `error`.
     #[serde(skip)]
     pub error: Option<Error>,
 }
 
+/// How an item ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
+    /// As it has to be.
     Ok,
+    /// The VIP moves, but something needs attention.
     Warning,
+    /// The VIP would not move.
     Failed,
+    /// Not read; the message says why.
     Skipped,
 }
 
 impl CheckItem {
+    /// An item that is as it has to be.
     pub fn ok(name: impl Into<ItemName>, message: impl Into<String>) -> Self {
         CheckItem {
             name: name.into(),
@@ -139,6 +166,7 @@ impl CheckItem {
         }
     }
 
+    /// An item with a verdict and a remedy.
     pub fn new(
         name: impl Into<ItemName>,
         result: Verdict,
@@ -148,6 +176,7 @@ impl CheckItem {
         CheckItem { name: name.into(), result, message: message.into(), remedy: remedy.into(), error: None }
     }
 
+    /// An item that failed with this error.
     pub fn failed(name: impl Into<ItemName>, error: &Error) -> Self {
         let item = CheckItem::new(name, Verdict::Failed, error.message.clone(), error.remedy.clone());
         CheckItem { error: Some(error.clone()), ..item }

@@ -16,13 +16,13 @@ use tokio::time::{Instant, sleep_until};
 /// contract at least every 100 ms.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// A gap between two looks that no scheduling delay explains: the machine was suspended, or its process stopped.
+/// A gap between two readings of the clock that no scheduling delay explains: the machine was suspended, or its process stopped.
 const PAUSE: Duration = Duration::from_secs(3);
 
 /// A change is started only if this much time is left: one round trip to a cloud in the same region, generously.
 const ROUND_TRIP: Duration = Duration::from_millis(100);
 
-/// What the surroundings tell about time, chance and the end of the process.
+/// Time, chance and the end of the process, as the surroundings know them.
 pub trait Watch {
     /// True once somebody has asked this process to end (SIGINT or SIGTERM).
     fn termination_requested(&self) -> bool;
@@ -51,6 +51,7 @@ struct Seen {
 }
 
 impl Deadline {
+    /// The time from now on.
     pub fn new(total: Duration, watch: Box<dyn Watch>) -> Self {
         let last_look = Cell::new(watch.boot_time());
         Deadline {
@@ -76,14 +77,17 @@ impl Deadline {
         self.seen.watch.random()
     }
 
+    /// The total time of the call.
     pub fn total(&self) -> Duration {
         self.total
     }
 
+    /// The time since the call began.
     pub fn elapsed(&self) -> Duration {
         self.total.saturating_sub(self.at.saturating_duration_since(Instant::now()))
     }
 
+    /// The time until the call has to end.
     pub fn remaining(&self) -> Duration {
         self.at.saturating_duration_since(Instant::now())
     }
@@ -155,6 +159,10 @@ impl Deadline {
         }
     }
 
+    /// Waits for this long, but not past the deadline.
+    ///
+    /// # Errors
+    /// As [`Deadline::guard`].
     pub async fn sleep(&self, time: Duration) -> Result<()> {
         self.guard(tokio::time::sleep(time)).await
     }

@@ -1,5 +1,5 @@
-//! The one error value. Its code is chosen where the error is born, because only there is it known whether a repeat
-//! can help and what an operator should do; everything above hands it on unchanged.
+//! The one error value. The place where an error is born chooses its code, because only that place knows whether a retry can
+//! help and what an operator should do; everything above passes it on unchanged.
 //!
 //! Words: lower case, what was tried, on what, what came back. The remedy is a second sentence of its own.
 
@@ -7,6 +7,7 @@ use crate::fate::Fate;
 use serde::{Serialize, Serializer};
 use std::{fmt, time::Duration};
 
+/// A result of this library.
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// What an error means to the caller. The spelling in the report is fixed: scripts compare it.
@@ -45,6 +46,7 @@ pub enum Code {
 }
 
 impl Code {
+    /// Every code, in the order of docs/errors.md.
     pub const ALL: [Code; 15] = [
         Code::InvalidRequest,
         Code::InvalidConfig,
@@ -63,6 +65,7 @@ impl Code {
         Code::Internal,
     ];
 
+    /// As the report spells it.
     pub fn as_str(self) -> &'static str {
         match self {
             Code::InvalidRequest => "invalid_request",
@@ -113,17 +116,23 @@ impl Serialize for Code {
 #[derive(Debug, Clone)]
 pub struct Error(Box<Details>);
 
+/// What an error carries.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Details {
+    /// What it means to the caller.
     pub code: Code,
+    /// What was tried, on what, and what came back. One line.
     pub message: String,
+    /// What to do about it.
     pub remedy: String,
     /// The cloud call that failed, for example `ec2:ReplaceRoute`.
     pub call: Option<String>,
+    /// The status of the cloud's response.
     pub http_status: Option<u16>,
     /// The cloud's own name for the error, for example `UnauthorizedOperation`.
     pub cloud_code: Option<String>,
+    /// The cloud's own id of the request, for its support.
     pub request_id: Option<String>,
     /// How long the cloud asked us to stay away.
     #[serde(skip)]
@@ -134,6 +143,7 @@ pub struct Details {
 }
 
 impl Error {
+    /// An error about no change, or about one that was not sent.
     pub fn new(code: Code, message: impl Into<String>, remedy: impl Into<String>) -> Self {
         Error(Box::new(Details {
             code,
@@ -158,7 +168,7 @@ impl Error {
         Error::new(Code::Unexpected, message, answered_for(of))
     }
 
-    /// The same response to a change, which the service may have received all the same.
+    /// The same response to a change, which the service may have received.
     pub fn impostor_in_doubt(message: impl Into<String>, of: &str) -> Self {
         Error::in_doubt(message, answered_for(of))
     }

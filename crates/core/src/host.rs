@@ -1,4 +1,4 @@
-//! What the operating system tells about this machine: its addresses, its clocks, and chance. Reads only.
+//! What the operating system knows: the addresses of this machine, its boot clock, random numbers. Reads only.
 
 use ipnet::IpNet;
 use nix::{
@@ -12,20 +12,27 @@ use std::{net::IpAddr, time::Duration};
 /// labelled address, else the interface's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocalAddress {
+    /// The label, or the interface's name.
     pub label: String,
+    /// The address with its prefix.
     pub address: IpNet,
 }
 
 /// One interface's hardware address, lower case with colons.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocalDevice {
+    /// The interface's name.
     pub name: String,
+    /// The hardware address.
     pub mac: String,
 }
 
+/// What this machine has.
 #[derive(Debug, Clone, Default)]
 pub struct LocalNetwork {
+    /// All addresses, also those of loopback.
     pub addresses: Vec<LocalAddress>,
+    /// All interfaces with a hardware address.
     pub devices: Vec<LocalDevice>,
 }
 
@@ -63,10 +70,9 @@ pub fn boot_time() -> Duration {
 ///
 /// # Panics
 /// When the kernel has none, as the standard library's hash maps do. TLS could not work either.
+#[allow(clippy::panic, reason = "the callout contains it, and its report says what was changed by then")]
 pub fn random() -> u64 {
-    getrandom::u64().unwrap_or_else(|error| {
-        std::panic::panic_any(format!("failed to generate random data: {error}"));
-    })
+    getrandom::u64().unwrap_or_else(|error| panic!("failed to generate random data: {error}"))
 }
 
 fn ip_of(address: &SockaddrStorage) -> Option<IpAddr> {

@@ -7,12 +7,16 @@ use std::{
     rc::Rc,
 };
 
+/// One call of the cloud, with all its attempts.
 #[derive(Debug, Clone, Serialize)]
 pub struct Step {
     /// The cloud's own name of the call, for example `ec2:ReplaceRoute`.
     pub call: String,
+    /// What it was made on.
     pub target: String,
+    /// How often it was sent.
     pub attempts: u32,
+    /// How long it took with all attempts, in milliseconds.
     pub ms: u64,
     /// `ok`, `planned`, or an error code.
     pub result: String,
@@ -31,10 +35,12 @@ struct Entries {
 }
 
 impl Journal {
+    /// Notes a call.
     pub fn record(&self, step: Step) {
         self.0.steps.borrow_mut().push(step);
     }
 
+    /// Notes that a change is about to be sent.
     pub fn begin_change(&self) {
         self.0.changing.set(true);
     }
@@ -44,10 +50,12 @@ impl Journal {
         self.0.secrets.hide(secret);
     }
 
+    /// The secrets that this call has seen.
     pub fn secrets(&self) -> Redactor {
         self.0.secrets.clone()
     }
 
+    /// All calls so far.
     pub fn steps(&self) -> Vec<Step> {
         self.0.steps.borrow().clone()
     }

@@ -8,12 +8,13 @@
 //! 3. [`cloud`]: what the engine needs of a cloud, and one folder for each. [`cloud::aws`] is the one to read.
 //! 4. [`report`]: what an operator and a script read.
 //!
-//! Beside them: [`config`], [`net`] (the only door to the network), [`host`] (what the operating system tells), and the words
+//! Beside them: [`config`], [`net`] (the only way to the network), [`host`] (what the operating system knows), and the words
 //! that all share: [`vip`], [`error`], [`fate`], [`outcome`], [`check`], [`deadline`], [`journal`].
 //!
 //! What is deliberately absent: threads, child processes, signal handlers, output, and state between two calls.
 
 #![forbid(unsafe_code)]
+#![warn(missing_docs)]
 #![cfg_attr(
     not(test),
     deny(

@@ -7,7 +7,7 @@ use std::fmt;
 /// One virtual address (or range) that follows the primary.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vip {
-    /// As configured: the host part is kept, since an operating system's address has one.
+    /// As configured, with its host part, since an address of the operating system has one.
     pub address: IpNet,
     /// The public address that belongs to it: an Elastic IP's allocation id on AWS.
     pub public_ip: Option<String>,
@@ -28,11 +28,34 @@ impl fmt::Display for Vip {
     }
 }
 
+/// One configured VIP, its address perhaps still to be asked from the operating system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VipSource {
+    /// Its address, or the label that leads to it.
+    pub address: Address,
+    /// The public address that belongs to it, as its cloud names it.
+    pub public_ip: Option<String>,
+    /// The name of its ip-configuration or route.
+    pub name: Option<String>,
+}
+
+/// Where the address of a VIP comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address {
+    /// The configuration has it.
+    Literal(IpNet),
+    /// The address under this label, for example `eth0:1`.
+    Label(String),
+}
+
 /// This member, as the cloud knows it.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Member {
+    /// The machine.
     pub instance: Option<String>,
+    /// The interface that carries the VIP.
     pub interface: Option<String>,
+    /// The zone of the machine.
     pub zone: Option<String>,
     /// What a holder is called in this cloud, where that is not its interface.
     #[serde(skip)]
@@ -61,13 +84,16 @@ pub enum Holder {
     ThisMember,
     /// Here by name, but the cloud says that it does not work.
     ThisMemberBroken(String),
+    /// Another member, or a stranger.
     Other(String),
     /// Several at once, so that each gets some of the traffic.
     Several {
+        /// Their names, joined.
         names: String,
         /// Whether this member is one of them.
         here: bool,
     },
+    /// Nobody: every member was seen without it.
     Nobody,
     /// It could not be read.
     Unknown,
@@ -95,18 +121,23 @@ impl Holder {
 /// One thing in the cloud that has to point at the holder: a route in one table, an address on an interface.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
+    /// Which part it is.
     pub id: PartId,
+    /// Who has it.
     pub holder: Holder,
 }
 
+/// What a part is called.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PartId {
+    /// The VIP, as configured.
     pub vip: String,
     /// `route rtb-1`, `public ip eipalloc-1`, …
     pub part: String,
 }
 
 impl PartId {
+    /// The part of this name of a VIP.
     pub fn new(vip: &Vip, part: String) -> Self {
         PartId { vip: vip.to_string(), part }
     }
@@ -115,6 +146,13 @@ impl PartId {
 impl fmt::Display for PartId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.vip, self.part)
+    }
+}
+
+impl Write {
+    /// Whether a part with this holder needs a change to reach the goal of holding.
+    pub fn is_wanted(self, holder: &Holder) -> bool {
+        self == Write::Always || *holder != Holder::ThisMember
     }
 }
 
@@ -130,6 +168,7 @@ pub enum Goal {
 /// Whether a change is sent for a part that a read already shows in place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Write {
+    /// Only where the read shows that it is needed.
     IfNeeded,
     /// From a mirror hook, where a stale read must not leave the VIP on a dead member.
     Always,

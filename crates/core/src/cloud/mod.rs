@@ -7,15 +7,18 @@
 pub mod aws;
 #[cfg(feature = "azure")]
 pub mod azure;
+pub mod block;
 #[cfg(feature = "gcp")]
 pub mod gcp;
 pub mod operation;
 pub mod peers;
+pub mod problem;
 
 use crate::{
     check::{CheckItem, CheckName, Verdict},
     error::{Code, Error, Result},
     host::LocalNetwork,
+    net::{retry::Caller, settings::Http},
     vip::{Goal, Member, Part, PartId, Vip},
 };
 use std::{cell::RefCell, collections::BTreeMap, time::Duration};
@@ -25,7 +28,7 @@ use std::{cell::RefCell, collections::BTreeMap, time::Duration};
 /// The methods run on one thread and may be polled side by side. Each wait inside ends with the call's deadline.
 #[allow(async_fn_in_trait)] // One thread: nothing here needs to be Send.
 pub trait Cloud {
-    /// All that a look brought, with the versions that later changes are conditional on.
+    /// What a read returned, with the versions that later changes are conditional on.
     type Seen;
     /// One change, decided but not made.
     type Change;
@@ -33,28 +36,26 @@ pub trait Cloud {
     /// For how long a read may still show the state before a change. Zero where reads are consistent.
     const READS_LAG: Duration;
 
-    /// How long to wait before a VIP that a look showed here is looked at again and only then given up, where a change has
-    /// no condition: an old read must not delete what another member has taken since.
+    /// How long to wait between the two reads before this member gives the VIP up, where a change has no condition: a stale read
+    /// must not delete what another member has taken since.
     const LOOK_TWICE_AFTER: Duration;
 
-    fn name(&self) -> &'static str;
-    fn mechanism(&self) -> &'static str;
-
-    /// Finds out who this member is and who speaks for it, without asking for anything else.
+    /// Finds out who this member is and as whom it calls the cloud; reads nothing else.
     async fn identify(&self) -> Result<Member>;
 
-    /// Looks at everything that a plan needs. Writes nothing; independent reads run side by side.
+    /// Reads everything that a plan needs. Writes nothing; independent reads run side by side.
     async fn discover(&self) -> Result<Self::Seen>;
 
-    /// Looks again, at what changes can have moved.
+    /// Reads again what changes can have moved.
     async fn observe(&self, seen: &Self::Seen) -> Result<Self::Seen>;
 
+    /// This member, as a look showed it. Pure.
     fn member(&self, seen: &Self::Seen) -> Member;
 
     /// Where each part stands. Pure.
     fn placement(&self, seen: &Self::Seen) -> Vec<Part>;
 
-    /// The changes that lead to the goal; none when it is reached. Pure.
+    /// The changes that lead to the goal; an empty plan when it is reached. Pure.
     ///
     /// # Errors
     /// When nothing may be changed at all: the configuration would hijack a network, or a stranger holds the VIP.
@@ -69,32 +70,67 @@ pub trait Cloud {
     /// Configured members that the cloud does not know, because somebody misspelt or deleted them. Pure.
     fn missing(&self, seen: &Self::Seen) -> Vec<String>;
 
-    /// What a look showed beside the holder: nothing that keeps the VIP from moving. Pure.
+    /// What needs attention beside the holder. It does not keep the VIP from moving. Pure.
     fn remarks(&self, seen: &Self::Seen) -> Vec<CheckItem>;
 
-    /// Looks at what does not decide the move but would keep traffic away. Runs beside the move and never delays it.
+    /// Checks what would keep traffic away although the VIP has moved. Runs beside the move and never delays it.
     async fn advice(&self) -> Vec<CheckItem>;
 
     /// Asks the cloud whether the changes would be allowed, without making them.
     async fn rehearse(&self, seen: &Self::Seen) -> Vec<CheckItem>;
 }
 
+/// How a mechanism is named and set up: what the command's table of mechanisms needs beside [`Cloud`].
+pub trait Mechanism: Cloud + Sized {
+    /// The cloud's name in the configuration.
+    const CLOUD: &'static str;
+    /// The mechanism's name in the block of its cloud.
+    const NAME: &'static str;
+    /// That block, read.
+    type Settings: 'static;
+
+    /// Sets the mechanism up for one call. Sends nothing.
+    ///
+    /// # Errors
+    /// When the HTTP clients cannot be set up.
+    fn new(settings: &Self::Settings, setup: Setup<'_>) -> Result<Self>;
+}
+
+/// What every mechanism is set up with.
+pub struct Setup<'a> {
+    /// How the network is reached.
+    pub http: &'a Http,
+    /// The VIPs, with their addresses.
+    pub vips: Vec<Vip>,
+    /// The addresses and devices of this machine.
+    pub local: LocalNetwork,
+    /// Makes the requests of this call.
+    pub caller: Caller,
+}
+
+/// The changes that lead to a goal, in an order that respects what each waits for.
 #[derive(Debug)]
 pub struct Plan<C> {
+    /// The changes.
     pub steps: Vec<Step<C>>,
     /// Parts that cannot move, each with its reason. They do not hold the others up.
     pub refused: Vec<(PartId, Error)>,
 }
 
+/// One change of a plan.
 #[derive(Debug)]
 pub struct Step<C> {
     /// What it moves; one change may move several parts at once.
     pub parts: Vec<PartId>,
+    /// The change itself.
     pub change: C,
+    /// What it does for its parts.
     pub effect: Effect,
+    /// What it waits for.
     pub after: Vec<After>,
 }
 
+/// What a change does for its parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
     /// The parts are where the goal wants them.
@@ -110,10 +146,13 @@ pub enum Effect {
 /// A step, by its index, that has to be over first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct After {
+    /// Its index in the plan.
     pub step: usize,
+    /// How it has to have ended.
     pub need: Need,
 }
 
+/// How an earlier step has to have ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {
     /// However it ended.
@@ -135,7 +174,7 @@ impl<C> Step<C> {
     }
 }
 
-/// Parts that a write was refused for: the others go without them.
+/// Parts whose write the cloud refused; the plan goes on without them.
 #[derive(Debug, Default)]
 pub struct SetAside(RefCell<BTreeMap<PartId, Error>>);
 
@@ -146,7 +185,7 @@ impl SetAside {
         self.0.borrow().get(part).map_or(Ok(()), |error| Err(error.clone()))
     }
 
-    /// Sets the parts aside that an error is about. It is handed on as a conflict then, so that the rest is planned again.
+    /// Sets the parts aside that an error is about, and returns the error as a conflict, so that the engine plans the rest again.
     pub fn note(&self, parts: Vec<PartId>, error: Error) -> Error {
         if parts.is_empty() {
             return error;

@@ -1,4 +1,4 @@
-//! What the clouds have in common whose changes become operations: how soon to look again, and what is told of the end.
+//! Clouds whose changes become operations: how soon to poll again, and how an operation's end is reported.
 
 use super::peers::DEAD_ZONE;
 use crate::error::Error;
@@ -7,14 +7,14 @@ use std::time::Duration;
 const SHORTEST_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
-/// Until the next look at an operation: a twentieth of the time since its start, so that the end is seen soon after it came.
-/// Ours alone: a pace that the cloud asks for on an operation's way would cost more of a takeover than the operation itself
-/// (Azure asks for 10 s on operations of 2 s). A refusal of the look itself is another matter: `net/retry.rs` obeys it.
+/// The delay until the next poll of an operation: a twentieth of the time since its start, so that we see the end soon after it
+/// came. The pace that a running operation asks for would cost more of a takeover than the operation itself (Azure asks for 10 s
+/// on operations of 2 s), so it is ignored. `net/retry.rs` still obeys a cloud that throttles the poll.
 pub fn pace(elapsed: Duration) -> Duration {
     (elapsed / 20).clamp(SHORTEST_WAIT, LONGEST_WAIT)
 }
 
-/// A look that failed says nothing of the change, which was accepted.
+/// The error of a failed poll: the change was accepted, and nobody saw its end.
 pub fn unseen(error: Error) -> Error {
     error.left_in_doubt()
 }
@@ -24,7 +24,7 @@ pub fn still_running(what: &str, elapsed: Duration) -> Error {
     Error::in_doubt(format!("{what} still runs after {:.1} s", elapsed.as_secs_f64()), DEAD_ZONE)
 }
 
-/// An operation that was accepted and ended badly, told with the call that began it.
+/// The error of an operation that the cloud accepted and that failed, with the call that began it.
 pub fn failed(error: Error, what: &str, call: String) -> Error {
     error.with(|details| {
         details.message = format!("{what}: {}", details.message);

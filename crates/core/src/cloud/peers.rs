@@ -1,4 +1,4 @@
-//! The other members, any of whose zones may be the very one that is lost.
+//! The other members. The zone of any of them may be the one that is lost.
 
 use crate::{
     check::{CheckItem, CheckName, Verdict},
@@ -12,10 +12,12 @@ use std::time::Duration;
 /// What to do where a member's zone does not answer.
 pub const DEAD_ZONE: &str = "the zone of that member may be lost; call again, and consider the mechanism `route`, which does not touch the other member";
 
-/// A member that nothing is known of, because what could tell did not answer.
+/// A member that did not answer, so that nothing is known of it.
 #[derive(Debug, Clone)]
 pub struct Silent {
+    /// Its name in the configuration.
     pub name: String,
+    /// Why nothing is known of it.
     pub why: Error,
 }
 
@@ -26,8 +28,8 @@ impl Silent {
         CheckItem::new(CheckName::MemberUnreachable, Verdict::Warning, message, self.why.remedy.clone())
     }
 
-    /// An address that is in use where this member could not be asked: it may well be there. A missing right stays one: no
-    /// repeat gives it.
+    /// The error for an address that is in use while this member is silent, which may well be its user. A missing right stays
+    /// `denied`: a retry does not give it.
     pub fn may_hold(&self, error: Error) -> Error {
         let (code, remedy) = match self.why.code {
             Code::Denied => (Code::Denied, self.why.remedy.as_str()),
@@ -51,8 +53,8 @@ pub fn share(deadline: &Deadline) -> Duration {
     deadline.remaining() / 2
 }
 
-/// A read that may take its share of the time and no more: what fails is told with its cause, and `call` names what is not
-/// answered at all.
+/// A read that may take its share of the time and no more. A failure keeps its cause; where no response came, the error names
+/// `call`.
 pub async fn share_of<T, F>(caller: &Caller, call: &str, read: impl FnOnce(Caller) -> F) -> Result<T>
 where
     F: Future<Output = Result<T>>,

@@ -14,8 +14,11 @@ use std::{
 pub struct Exposed {
     /// The file itself, or a folder on the way to it.
     pub place: PathBuf,
+    /// The permission bits of that place.
     pub mode: u32,
+    /// Who can write there.
     pub who: String,
+    /// The command that closes the way.
     pub remedy: String,
 }
 
@@ -25,7 +28,7 @@ const GROUP: u32 = 0o020;
 const STICKY: u32 = 0o1000;
 
 /// The first way by which others can write or replace a file: its own mode, then that of each folder up to the root, of
-/// the link that was named and of what it leads to. What cannot be looked at is left out. The owner of the file and of its
+/// the link that was named and of what it leads to. It skips what it cannot read. The owner of the file and of its
 /// folder may be root, who this process runs as, or the owner of IRIS's folder `iris`.
 pub fn look(path: &Path, iris: Option<&Path>) -> Option<Exposed> {
     let target = fs::canonicalize(path).ok()?;

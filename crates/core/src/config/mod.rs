@@ -1,56 +1,70 @@
-//! The configuration: one file, identical on all members. What is here is complete and possible; every mistake was
-//! refused on the way in, before any call, naming the place in the file, what stood there and what was expected.
+//! The configuration: one file, identical on all members. A [`Config`] is complete and possible: reading refuses every mistake
+//! before any call, and names its place in the file, what stood there and what was expected.
 //!
-//! This module alone reads files and the environment.
+//! Each cloud reads its own block (`cloud/*/settings.rs`); this module composes them. It reads the file and the environment.
 
 pub mod access;
-#[cfg(feature = "aws")]
-pub mod aws;
-#[cfg(feature = "azure")]
-pub mod azure;
-#[cfg(feature = "gcp")]
-pub mod gcp;
-mod problem;
 pub mod source;
 mod vip;
 
-pub use problem::{Problem, word};
-pub use vip::{Address, VipSource, possible};
+pub use crate::cloud::problem::word;
+pub use vip::possible;
 
+#[cfg(feature = "aws")]
+use crate::cloud::aws::settings::Settings as Aws;
+#[cfg(feature = "azure")]
+use crate::cloud::azure::settings::Settings as Azure;
+#[cfg(feature = "gcp")]
+use crate::cloud::gcp::settings::Settings as Gcp;
 use crate::{
+    cloud::{
+        block::Block,
+        problem::{self, Place, Problem},
+    },
     error::{Code, Error, Result},
     net::settings::Http,
+    vip::VipSource,
 };
-use problem::Place;
 use serde::Deserialize;
 use serde_json::Value;
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, rc::Rc, time::Duration};
 
+/// A configuration, read and checked.
 #[derive(Debug, Clone)]
 pub struct Config {
-    pub cloud: Cloud,
+    /// The cloud's name.
+    pub cloud: &'static str,
+    /// The block that is named after it.
+    pub block: Rc<dyn Block>,
+    /// The VIPs, in the order of the file.
     pub vips: Vec<VipSource>,
     /// Bounds one call.
     pub deadline: Duration,
+    /// The hook that takes over.
     pub take_over_in: TakeOverIn,
+    /// How the network is reached.
     pub http: Http,
 }
 
-/// The block that is named after the cloud.
-#[derive(Debug, Clone)]
-pub enum Cloud {
-    #[cfg(feature = "aws")]
-    Aws(Box<aws::Aws>),
-    #[cfg(feature = "azure")]
-    Azure(Box<azure::Azure>),
-    #[cfg(feature = "gcp")]
-    Gcp(Box<gcp::Gcp>),
-}
+type Read = fn(&Value) -> std::result::Result<Rc<dyn Block>, Problem>;
 
+/// The clouds that are built in, each with how its block is read.
+const CLOUDS: &[(&str, Read)] = &[
+    #[cfg(feature = "aws")]
+    ("aws", |block| Ok(Rc::new(Aws::read(block)?))),
+    #[cfg(feature = "azure")]
+    ("azure", |block| Ok(Rc::new(Azure::read(block)?))),
+    #[cfg(feature = "gcp")]
+    ("gcp", |block| Ok(Rc::new(Gcp::read(block)?.with_metadata_host(source::metadata_host())?))),
+];
+
+/// The hook of the mirror that takes over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 pub enum TakeOverIn {
+    /// `NotifyBecomePrimary^ZMIRROR`.
     #[default]
     NotifyBecomePrimary,
+    /// `CheckBecomePrimaryOK^ZMIRROR`.
     CheckBecomePrimaryOK,
 }
 
@@ -109,35 +123,15 @@ impl Config {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         // The shape first, from the text itself: a key that stands twice would be lost in a map.
         let raw: Raw = problem::read_text(text).map_err(|problem| problem.into_error(origin))?;
-        let block = raw.block().map_err(|problem| problem.into_error(origin))?;
         let refused = |problem: Problem| problem.into_error(origin);
-        let cloud = match raw.cloud.as_str() {
-            #[cfg(feature = "aws")]
-            "aws" => Cloud::Aws(Box::new(aws::Aws::read(required(block, "aws").map_err(refused)?).map_err(refused)?)),
-            #[cfg(feature = "azure")]
-            "azure" => {
-                Cloud::Azure(Box::new(azure::Azure::read(required(block, "azure").map_err(refused)?).map_err(refused)?))
-            }
-            #[cfg(feature = "gcp")]
-            "gcp" => Cloud::Gcp(Box::new(gcp::Gcp::read(required(block, "gcp").map_err(refused)?).map_err(refused)?)),
-            other => return Err(not_built_in(other, origin)),
+        let block = raw.block().map_err(refused)?;
+        let Some((cloud, read)) = CLOUDS.iter().find(|(name, _)| *name == raw.cloud) else {
+            return Err(not_built_in(&raw.cloud, origin));
         };
-        let config = raw.finish(cloud).map_err(|problem| problem.into_error(origin))?;
-        config.check_together().map_err(|problem| problem.into_error(origin))?;
+        let block = read(required(block, cloud).map_err(refused)?).map_err(refused)?;
+        let config = raw.finish(cloud, block).map_err(refused)?;
+        config.block.check_vips(&config.vips).map_err(refused)?;
         Ok(config)
-    }
-
-    fn check_together(&self) -> std::result::Result<(), Problem> {
-        match &self.cloud {
-            #[cfg(feature = "aws")]
-            Cloud::Aws(block) => block.check_vips(&self.vips),
-            #[cfg(feature = "azure")]
-            Cloud::Azure(block) => block.check_vips(&self.vips),
-            #[cfg(feature = "gcp")]
-            Cloud::Gcp(block) => block.check_vips(&self.vips),
-            #[allow(unreachable_patterns)] // without any cloud there is nothing to match
-            _ => Ok(()),
-        }
     }
 }
 
@@ -175,7 +169,7 @@ impl Raw {
         Ok(own)
     }
 
-    fn finish(self, cloud: Cloud) -> std::result::Result<Config, Problem> {
+    fn finish(self, cloud: &'static str, block: Rc<dyn Block>) -> std::result::Result<Config, Problem> {
         let root = Place::root();
         let deadline_seconds = self.deadline_seconds.unwrap_or(DEFAULT_DEADLINE_SECONDS);
         let give_up_after = self.give_up_after_seconds.unwrap_or(600);
@@ -183,6 +177,7 @@ impl Raw {
         root.key("giveUpAfterSeconds").within(give_up_after, 0..=86_400, "seconds")?;
         Ok(Config {
             cloud,
+            block,
             vips: vip::read(&self.vip)?,
             deadline: Duration::from_secs(deadline_seconds),
             take_over_in: self.take_over_in.unwrap_or_default(),
@@ -223,6 +218,4 @@ impl RawHttp {
 }
 
 #[cfg(test)]
-mod tables;
-#[cfg(all(test, feature = "aws"))]
 mod tests;

@@ -1,4 +1,4 @@
-//! Where configuration text comes from: files and the environment. Nothing else in this crate opens either.
+//! Where the configuration comes from: files and the environment.
 
 use crate::error::{Code, Error, Result};
 use std::{
@@ -55,9 +55,12 @@ pub fn ca_bundle(path: &str) -> std::result::Result<Vec<u8>, String> {
     }
 }
 
+/// The proxy that the environment names.
 #[derive(Default)]
 pub struct ProxyEnvironment {
+    /// The proxy's URL.
     pub proxy: Option<String>,
+    /// The hosts that are reached without it.
     pub no_proxy: Option<String>,
 }
 

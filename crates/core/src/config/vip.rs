@@ -1,25 +1,13 @@
 //! The `vip` key: an address, a label of the operating system, or a list of these.
 
-use super::problem::{Place, Problem, read_value};
+use crate::{
+    cloud::problem::{Place, Problem, read_value},
+    vip::{Address, VipSource},
+};
 use ipnet::IpNet;
 use serde::Deserialize;
 use serde_json::Value;
 use std::net::IpAddr;
-
-/// One configured VIP, its address perhaps still to be asked from the operating system.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VipSource {
-    pub address: Address,
-    pub public_ip: Option<String>,
-    pub name: Option<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Address {
-    Literal(IpNet),
-    /// The address under this label, for example `eth0:1`.
-    Label(String),
-}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -1,5 +1,4 @@
-//! Calls that carry a bearer token, which is fetched once and renewed once when it is refused; and how their requests are
-//! sent.
+//! Calls that carry a bearer token. The token is fetched once, and renewed once when the cloud refuses it.
 
 use super::{
     retry::{Caller, Kind},
@@ -17,9 +16,14 @@ use tokio::{sync::Mutex, time::Instant};
 /// Where tokens come from.
 #[allow(async_fn_in_trait)] // One thread: nothing here needs to be Send.
 pub trait Tokens {
+    /// Fetches a new token.
+    ///
+    /// # Errors
+    /// `unauthenticated` where this machine has no identity, or why the service did not give a token.
     async fn fetch(&self, caller: &Caller) -> Result<Secret>;
 }
 
+/// Makes calls with one token.
 pub struct Bearer<T> {
     tokens: T,
     caller: Caller,
@@ -27,14 +31,17 @@ pub struct Bearer<T> {
 }
 
 impl<T: Tokens> Bearer<T> {
+    /// Calls with tokens from this source, made by this caller.
     pub fn new(tokens: T, caller: Caller) -> Self {
         Bearer { tokens, caller, token: Mutex::new(None) }
     }
 
+    /// Who makes the calls.
     pub fn caller(&self) -> &Caller {
         &self.caller
     }
 
+    /// The time by which they have to end.
     pub fn deadline(&self) -> &Deadline {
         self.caller.deadline()
     }
@@ -91,7 +98,7 @@ impl<T: Tokens> Bearer<T> {
         Ok(token)
     }
 
-    /// Notes all looks at one operation as a single step.
+    /// Notes all polls of one operation as a single step.
     pub fn record_looks<A>(&self, call: String, target: &str, looks: u32, begun: Instant, result: &Result<A>) {
         self.caller.journal().record(Step {
             call,
@@ -121,8 +128,7 @@ pub async fn send(kind: Kind, http: &Client, request: Request, token: &Secret) -
     Ok(Response { body: without(response.body, token.reveal()), ..response })
 }
 
-/// An answer that echoes the token must not bring it into a report. Here because a text that is cut later may keep a piece of it
-/// that is too short for `redact.rs` to know it by.
+/// Removes the token from a response that echoes it, before anything cuts the text: `redact.rs` would not recognise a short piece.
 fn without(body: Vec<u8>, token: &str) -> Vec<u8> {
     let echoes = !token.is_empty() && body.windows(token.len()).any(|window| window == token.as_bytes());
     if echoes { String::from_utf8_lossy(&body).replace(token, "(not shown)").into_bytes() } else { body }

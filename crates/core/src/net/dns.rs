@@ -1,5 +1,5 @@
-//! Name look-ups on the calling thread. The HTTP stack's own resolver would run getaddrinfo on a second thread, which the
-//! host forbids and which a dead name server keeps alive past the call.
+//! Name look-ups on the calling thread. The HTTP stack's own resolver would run getaddrinfo on a second thread. The host forbids
+//! that, and a dead name server would keep the thread alive past the call.
 
 use super::near;
 use hickory_resolver::{TokioResolver, config::LookupIpStrategy};

@@ -1,5 +1,5 @@
-//! What the instance metadata services of the clouds have in common: where they are, how long they may take, and what is
-//! told when they do not answer.
+//! What the instance metadata services of the clouds have in common: where they are, how long they may take, and what an
+//! error reports when they do not answer.
 
 use super::{
     retry::Policy,
@@ -12,7 +12,7 @@ use std::time::Duration;
 /// "Azure Instance Metadata Service for virtual machines"; "View and query VM metadata", Compute Engine).
 pub const ADDRESS: &str = "http://169.254.169.254";
 
-/// The service answers from the host below the VM. Seconds without an answer mean that none will come, most often because
+/// The service answers from the host below the VM. A service that is silent for seconds stays silent, most often because
 /// of what stands between: a container's network, a firewall, a hop limit.
 pub const POLICY: Policy = Policy {
     attempt_timeout: Duration::from_millis(1_500),
@@ -35,7 +35,7 @@ impl Service {
     /// Sends a request and reads the answer to its end.
     ///
     /// # Errors
-    /// `unavailable` when there is none, `unexpected` when it is too large to be one.
+    /// `unavailable` when no response came, `unexpected` when it is too large.
     pub async fn send(&self, http: &Client, request: Request) -> Result<(u16, Vec<u8>)> {
         let sent = http.send(request, LARGEST_METADATA).await;
         sent.map(|response| (response.status, response.body)).map_err(|trouble| self.unreachable(&trouble))
@@ -50,12 +50,13 @@ impl Service {
         }
     }
 
+    /// An error for this status.
     pub fn refused(&self, code: Code, status: u16) -> Error {
         Error::new(code, format!("{} answered {status}", self.name), self.remedy)
             .with(|details| details.http_status = Some(status))
     }
 
-    /// Silence has its own causes here, which the general remedy for a slow endpoint does not name.
+    /// Replaces the general remedy for a slow endpoint by the one for this service, which is silent for reasons of its own.
     pub fn with_remedy(&self, error: Error) -> Error {
         if error.code != Code::Unavailable {
             return error;

@@ -6,6 +6,7 @@ pub mod client;
 mod dns;
 pub mod metadata;
 pub mod near;
+mod pace;
 pub mod retry;
 pub mod secret;
 pub mod settings;

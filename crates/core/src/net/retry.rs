@@ -1,8 +1,9 @@
-//! The one retry policy. A call is repeated while its error says "try again" and time is left, after a delay that grows
-//! and is scattered, and never before the cloud's own `Retry-After`. Calls to one cloud share a pace: when one of them is
-//! throttled, all of them slow down together instead of spending each other's tokens.
+//! The one retry policy. A call is retried while its error says "try again" and time is left, after an exponential delay with
+//! jitter, and never before the cloud's own `Retry-After`. Calls to one cloud share a pace: when the cloud throttles one of
+//! them, all slow down together instead of spending each other's tokens.
 
 use super::{
+    pace::{LONGEST_DELAY, Pace},
     settings::Http,
     transport::{Client, Destination, Network},
 };
@@ -13,27 +14,27 @@ use crate::{
     journal::{Journal, Step},
 };
 use backon::{BackoffBuilder, ExponentialBuilder};
-use std::{cell::Cell, rc::Rc, time::Duration};
-use tokio::{
-    sync::Semaphore,
-    time::{Instant, timeout},
-};
+use std::{rc::Rc, time::Duration};
+use tokio::time::{Instant, timeout};
 
-/// What a call does to the cloud. A change whose answer is lost is `ambiguous`: it is looked at before it is repeated.
+/// What a call does to the cloud. After a lost response the engine reads before it repeats a change; a read is simply retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
+    /// It reads. A repeat is harmless.
     Read,
+    /// It changes something.
     Change,
 }
 
+/// How patient a call is.
 #[derive(Debug, Clone, Copy)]
 pub struct Policy {
     /// How long one attempt may take.
     pub attempt_timeout: Duration,
     /// `None`: as often as the deadline allows.
     pub most_attempts: Option<u32>,
-    /// How long nothing at all may answer before it is given up; `None`: as long as the deadline allows. An answer that
-    /// says "try later" is an answer.
+    /// How long the cloud may stay silent before the caller gives up; `None`: as long as the deadline allows. A response that
+    /// says "try later" ends the silence.
     pub longest_silence: Option<Duration>,
 }
 
@@ -49,12 +50,10 @@ pub struct Caller {
     pace: Rc<Pace>,
 }
 
-/// Requests that are under way at once. More would gain nothing: EC2 lets 50 changes through and then 5 a second.
-const MOST_AT_ONCE: usize = 32;
 const FIRST_DELAY: Duration = Duration::from_millis(100);
-const LONGEST_DELAY: Duration = Duration::from_secs(3);
 
 impl Caller {
+    /// A caller that may retry until the deadline, at full speed.
     pub fn new(deadline: Deadline, journal: Journal, network: Rc<dyn Network>, policy: Policy) -> Self {
         Caller { deadline, journal, network, policy, until: None, pace: Rc::new(Pace::new()) }
     }
@@ -67,10 +66,12 @@ impl Caller {
         self.network.client(to, http)
     }
 
+    /// The time by which every call ends.
     pub fn deadline(&self) -> &Deadline {
         &self.deadline
     }
 
+    /// Where calls are noted.
     pub fn journal(&self) -> &Journal {
         &self.journal
     }
@@ -80,7 +81,7 @@ impl Caller {
         Caller { policy, until: None, pace: Rc::new(Pace::new()), ..self.clone() }
     }
 
-    /// The same caller, which repeats nothing after this time and tells the last failure instead; at the same pace.
+    /// The same caller, which retries nothing after this time and reports the last failure instead; at the same pace.
     pub fn within(&self, time: Duration) -> Self {
         Caller { until: Some(Instant::now() + time), ..self.clone() }
     }
@@ -93,8 +94,7 @@ impl Caller {
     /// Calls until it succeeds, fails for good, or time runs out, and notes the whole as one step.
     ///
     /// # Errors
-    /// The last attempt's error; when time ran out after a failed attempt still that one, since it says more than
-    /// "time is over".
+    /// The last attempt's error, also when time ran out after it: the attempt says more than "time is over".
     pub async fn call<T>(
         &self,
         kind: Kind,
@@ -172,7 +172,7 @@ impl Caller {
             if error.code == Code::Throttled {
                 self.pace.slow_down(delay);
             }
-            // Waiting for a time that this call will not see helps nobody.
+            // The call would end before the delay does.
             let left = self.until.map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()));
             if delay >= self.deadline.remaining().min(left) {
                 return Err(error);
@@ -192,7 +192,7 @@ impl Caller {
         place.map_err(|_| Error::new(Code::Internal, "the request queue was closed", "report this"))
     }
 
-    /// A change that is never answered must leave time to look whether it was made.
+    /// An unanswered change has to leave time for the read that shows whether it was made.
     fn longest_attempt(&self, kind: Kind) -> Duration {
         let left = self.deadline.remaining();
         match kind {
@@ -224,7 +224,7 @@ fn no_answer(kind: Kind, waited: Duration) -> Error {
     }
 }
 
-/// What had gone wrong before the stop says more than the stop, except when the process is to end.
+/// Report the failure before the stop rather than the stop itself, except when the process is to end.
 fn out_of_time(last: Option<Error>, stop: Error) -> Error {
     match last {
         Some(last) if stop.code == Code::Deadline => last.with(|details| {
@@ -234,56 +234,11 @@ fn out_of_time(last: Option<Error>, stop: Error) -> Error {
     }
 }
 
-/// Full speed until the cloud throttles; from then on one request per interval, at the rate at which EC2 documents to
-/// refill its bucket ("Request throttling for the Amazon EC2 API": 5 a second for changes), slower if that is not enough.
-struct Pace {
-    places: Semaphore,
-    interval: Cell<Option<Duration>>,
-    next: Cell<Instant>,
-    slowed: Cell<Instant>,
-}
-
-const REFILL: Duration = Duration::from_millis(200);
-const SLOWEST: Duration = Duration::from_secs(2);
-
-impl Pace {
-    fn new() -> Self {
-        let now = Instant::now();
-        Pace {
-            places: Semaphore::new(MOST_AT_ONCE),
-            interval: Cell::new(None),
-            next: Cell::new(now),
-            slowed: Cell::new(now),
-        }
-    }
-
-    fn next_turn(&self) -> Option<Duration> {
-        let interval = self.interval.get()?;
-        let now = Instant::now();
-        let turn = self.next.get().max(now);
-        self.next.set(turn + interval);
-        Some(turn - now)
-    }
-
-    fn slow_down(&self, stay_away: Duration) {
-        let now = Instant::now();
-        self.next.set(self.next.get().max(now + stay_away.min(LONGEST_DELAY)));
-        let interval = match self.interval.get() {
-            None => REFILL,
-            // Those that were on their way together are refused together: that is one sign, not thirty.
-            Some(interval) if now - self.slowed.get() > 4 * interval => (interval * 2).min(SLOWEST),
-            Some(_) => return,
-        };
-        self.interval.set(Some(interval));
-        self.slowed.set(now);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{deadline::Watch, net::client::Sockets};
-    use std::cell::RefCell;
+    use std::cell::{Cell, RefCell};
 
     struct Quiet(Instant);
 

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use std::fmt;
 
+/// A text that no output shows.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);

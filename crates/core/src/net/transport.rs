@@ -32,10 +32,18 @@ pub trait Network {
 /// What a client is for.
 #[derive(Debug, Clone, Copy)]
 pub enum Destination<'a> {
-    /// A cloud's API, through the configured proxy. `endpoint`: the configured one.
-    Api { endpoint: Option<&'a str> },
+    /// A cloud's API, through the configured proxy.
+    Api {
+        /// The configured endpoint.
+        endpoint: Option<&'a str>,
+    },
     /// The metadata service: never through a proxy.
-    Metadata { endpoint: Option<&'a str>, connect_timeout: Duration },
+    Metadata {
+        /// The configured endpoint.
+        endpoint: Option<&'a str>,
+        /// How long a connection may take.
+        connect_timeout: Duration,
+    },
 }
 
 /// Sends requests. An implementation neither follows redirects nor repeats: `net/retry.rs` repeats.
@@ -86,9 +94,13 @@ fn hide(headers: &mut HeaderMap) {
 
 /// One request, with its whole body.
 pub struct Request {
+    /// The method.
     pub method: Method,
+    /// Where it goes.
     pub url: Url,
+    /// The headers, without those that the connection adds.
     pub headers: HeaderMap,
+    /// The whole body.
     pub body: Vec<u8>,
 }
 
@@ -157,8 +169,11 @@ fn unbuildable(why: String) -> Error {
 /// A response, read to its end.
 #[derive(Debug)]
 pub struct Response {
+    /// The HTTP status.
     pub status: u16,
+    /// The headers.
     pub headers: HeaderMap,
+    /// The whole body.
     pub body: Vec<u8>,
 }
 
@@ -179,19 +194,25 @@ impl Response {
     }
 }
 
-/// Why no usable response came, and whether the request may have reached the cloud all the same.
+/// Why no usable response came, and whether the cloud may have received the request.
 #[derive(Debug, Clone)]
 pub struct Trouble {
+    /// Whether the request may have left.
     pub sent: Sent,
+    /// What it means to a call that changes nothing.
     pub code: Code,
+    /// What the connection reported.
     pub message: String,
+    /// What to do about it.
     pub remedy: &'static str,
 }
 
 /// Whether a request left this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sent {
+    /// It certainly did not.
     No,
+    /// It may have, and the cloud may have carried it out.
     Maybe,
 }
 

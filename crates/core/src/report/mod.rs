@@ -2,6 +2,7 @@
 //! here, from what the engine found.
 
 mod holders;
+mod repeat;
 mod subject;
 mod summary;
 
@@ -21,13 +22,19 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use summary::summary;
 
+/// A report; docs/report.md describes each field.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
+    /// Whether the call did what it was asked to do.
     pub ok: bool,
+    /// What it was asked to do.
     pub action: &'static str,
+    /// How it ended.
     pub outcome: Outcome,
+    /// The same for an operator, in one line.
     pub summary: String,
+    /// 0 done, 1 warning, 2 somebody has to act.
     pub severity: u8,
     /// Whether one quiet repeat of the same call may end better.
     pub retry: bool,
@@ -35,36 +42,59 @@ pub struct Report {
     pub ask_first: bool,
     /// How long the caller waits at least before it repeats the call, in seconds.
     pub retry_after_seconds: Option<u64>,
+    /// The cloud, once the configuration has named it.
     pub cloud: Option<&'static str>,
+    /// The mechanism, likewise.
     pub mechanism: Option<&'static str>,
+    /// Where the call came from.
     pub reason: String,
+    /// This member, once it is known.
     pub member: Option<Member>,
+    /// Who held all parts before; null where they disagree.
     pub holder_before: Option<String>,
+    /// Who holds all parts now; null where they disagree.
     pub holder: Option<String>,
+    /// Each part with its holders.
     pub parts: Vec<PartLine>,
+    /// How long the call took, in milliseconds.
     pub elapsed_ms: u64,
+    /// Every request to the cloud.
     pub steps: Vec<Step>,
+    /// What must not be in the text.
     #[serde(skip)]
     pub secrets: Redactor,
+    /// The items of a Check.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checks: Option<Vec<CheckItem>>,
+    /// What needs attention beside the outcome.
     pub warnings: Vec<Warning>,
+    /// Why the call did not do what it was asked to do.
     pub error: Option<Error>,
+    /// The library's version.
     pub version: &'static str,
 }
 
+/// One part with its holders.
 #[derive(Debug, Clone, Serialize)]
 pub struct PartLine {
+    /// The VIP that it belongs to.
     pub vip: String,
+    /// What it is, for example `route rtb-1`.
     pub part: String,
+    /// Who held it before; null for nobody, or where that is unknown.
     pub before: Option<String>,
+    /// Who holds it now; likewise.
     pub after: Option<String>,
 }
 
+/// Something that needs attention.
 #[derive(Debug, Clone, Serialize)]
 pub struct Warning {
+    /// What it is about: a name of [`CheckName`](crate::check::CheckName).
     pub code: String,
+    /// What was seen.
     pub message: String,
+    /// What to do about it.
     pub remedy: String,
 }
 
@@ -79,6 +109,7 @@ impl Warning {
 }
 
 impl Report {
+    /// Words the findings of a call.
     pub fn new(
         subject: &Subject,
         mut findings: Findings,
@@ -106,9 +137,9 @@ impl Report {
             outcome,
             summary,
             severity: outcome.severity().max(u8::from(!warnings.is_empty())),
-            retry: may_be_repeated(&findings),
-            ask_first: must_ask_first(&findings),
-            retry_after_seconds: retry_after(&findings),
+            retry: repeat::may_help(&findings),
+            ask_first: repeat::needs_the_primary(&findings),
+            retry_after_seconds: repeat::not_before(&findings),
             cloud: subject.cloud,
             mechanism: subject.mechanism,
             reason: subject.reason.clone(),
@@ -216,42 +247,7 @@ fn part_lines(findings: &Findings, own: Option<&str>) -> Vec<PartLine> {
     lines.collect()
 }
 
-/// Whether the same call, made again, may end better.
-fn may_be_repeated(findings: &Findings) -> bool {
-    // What was taken off a peer has to come here, whatever stood in its way; what another member took after this one may
-    // have to come back.
-    findings.left_with_nobody
-        || findings.outcome == Outcome::Lost
-        || findings.error.as_ref().is_some_and(|error| error.code.repeat_may_help())
-}
-
-/// Where another member may be the primary by now, a repeat without a question could take the VIP from it.
-fn must_ask_first(findings: &Findings) -> bool {
-    findings.outcome == Outcome::Lost || is_interrupted(findings)
-}
-
-fn is_interrupted(findings: &Findings) -> bool {
-    findings.error.as_ref().is_some_and(|error| error.code == Code::Interrupted)
-}
-
-/// The mirror needs more than its quality-of-service time-out, 8 s by default, to demote a member that stood still ("Quality of
-/// Service Timeout", High Availability Guide).
-const UNTIL_THE_MIRROR_KNOWS: u64 = 10;
-/// Two members that both believe to be the primary must not take turns without a pause.
-const AFTER_A_LOSS: u64 = 5;
-
-fn retry_after(findings: &Findings) -> Option<u64> {
-    if findings.outcome == Outcome::Lost {
-        return Some(AFTER_A_LOSS);
-    }
-    if is_interrupted(findings) {
-        return Some(UNTIL_THE_MIRROR_KNOWS);
-    }
-    let asked = findings.error.as_ref().filter(|_| may_be_repeated(findings))?.retry_after?;
-    Some(asked.as_secs().max(1))
-}
-
-/// No path should lead here. A report without a cause would leave an operator alone with it, all the same.
+/// A cause for a report that has none. No path should lead here, but an operator always gets a cause.
 fn without_a_cause(outcome: Outcome) -> Error {
     Error::new(
         Code::Internal,
@@ -362,7 +358,7 @@ mod tests {
         // With nobody, the VIP is out of reach whatever the cause: the next call carries on.
         let ended = |outcome, code, left_with_nobody| {
             let error = Some(Error::new(code, "x", "y"));
-            may_be_repeated(&Findings { error, left_with_nobody, ..Findings::new(outcome) })
+            repeat::may_help(&Findings { error, left_with_nobody, ..Findings::new(outcome) })
         };
         assert!(ended(Outcome::Stranded, Code::Denied, true));
         assert!(ended(Outcome::Partial, Code::Conflict, true) && !ended(Outcome::Partial, Code::Conflict, false));

@@ -1,5 +1,5 @@
-//! Making the changes of a plan: side by side where they do not wait for one another, and remembering of each part what
-//! was sent and what came of it.
+//! Makes the changes of a plan, side by side where they do not wait for one another, and remembers for each part what was sent
+//! and what became of it.
 
 use super::rules::{reached, wants_another_look};
 use crate::{
@@ -60,7 +60,7 @@ impl Changes {
 
     /// The first thing that went wrong, in the order of the parts.
     pub fn first_error(&self) -> Option<Error> {
-        // A part that will not move says more than one whose answer was lost.
+        // A refusal says more than a lost response.
         let failed = self.by_part.values().find_map(|progress| match progress {
             Progress::Failed(error) | Progress::Refused(error) => Some(error.clone()),
             _ => None,
@@ -73,8 +73,8 @@ impl Changes {
         })
     }
 
-    /// Why the VIP is not here: a holder that was never heard to let go says more than the refusals and the end of time that
-    /// follow from it.
+    /// Why the VIP is not here. A holder that never confirmed its change explains the refusals and the time-out that follow
+    /// from it, so its error goes first.
     pub fn cause(&self) -> Option<Error> {
         let own = self.first_error();
         let follows = own.as_ref().is_none_or(|error| wants_another_look(error) || error.code == Code::Deadline);
@@ -90,21 +90,21 @@ impl Changes {
         self.freed.contains(part)
     }
 
-    /// Whether the VIP is with nobody because of us, or because of an earlier change that is still under way: then nothing but
-    /// time ends the call.
+    /// Whether the VIP is with nobody because of us, or because of an earlier change that is still under way. Then the engine
+    /// retries until the deadline.
     pub fn must_go_on(&self) -> bool {
         let passes = |part| matches!(self.by_part.get(part), Some(Progress::Failed(error)) if error.fate.is_blocked());
         let with_nobody = self.last_seen.iter().filter(|part| part.holder == Holder::Nobody);
         with_nobody.map(|part| &part.id).any(|part| self.freed(part) || passes(part))
     }
 
-    /// Whether a change of ours brought the part here, and a look that cannot be that old shows it with nobody.
+    /// Whether a change of ours brought the part here, and a read too recent to be stale shows it with nobody.
     pub fn is_undone(&self, goal: Goal, part: &Part) -> bool {
         let done = matches!(self.of(&part.id), Some(Progress::Done { .. }));
         matches!(goal, Goal::Hold(_)) && done && part.holder == Holder::Nobody
     }
 
-    /// What the cloud has taken back is to be done again.
+    /// Marks what the cloud has undone, so that the engine makes it again.
     pub fn take_back(&mut self, goal: Goal, parts: &[Part]) {
         for part in parts.iter().filter(|part| self.is_undone(goal, part)).cloned().collect::<Vec<_>>() {
             let error = Error::new(
@@ -117,13 +117,13 @@ impl Changes {
         }
     }
 
-    /// Whether all that went wrong is that a plan left parts out.
+    /// Whether nothing failed but parts that a plan left out.
     pub fn only_refused(&self) -> bool {
         self.by_part.values().all(|progress| matches!(progress, Progress::Refused(_)))
     }
 
-    /// Whether all that is in doubt was answered, if only by a server that failed, and is seen where it was before. Then
-    /// nothing was changed, as far as anybody can see.
+    /// Whether a server answered every change that is in doubt, if only with a failure, and a read shows its part where it was
+    /// before. Then nothing was changed, as far as a read can show.
     pub fn seem_unmade(&self, parts: &[Part]) -> bool {
         let as_before = |part: &Part| self.before.contains(part);
         parts.iter().all(|part| match self.by_part.get(&part.id) {
@@ -138,7 +138,7 @@ impl Changes {
         self.by_part.values().any(|progress| matches!(progress, Progress::Maybe(_)))
     }
 
-    /// The last look, without what was changed since: nobody has read where that is.
+    /// The last read; changed parts are Unknown until they are read again.
     pub fn as_far_as_known(&self) -> Vec<Part> {
         let known = |part: &Part| match self.by_part.get(&part.id) {
             Some(Progress::Done { .. } | Progress::Maybe(_)) => Part { holder: Holder::Unknown, ..part.clone() },
@@ -172,7 +172,7 @@ impl Changes {
         })
     }
 
-    /// Forgets what a new look and a new plan will decide again.
+    /// Forgets what the next read and plan will decide again.
     pub fn look_again(&mut self, goal: Goal, parts: &[Part]) {
         self.saw(parts);
         self.by_part.retain(|_, progress| match progress {
@@ -183,7 +183,7 @@ impl Changes {
         self.settle(goal, parts);
     }
 
-    /// A change whose answer was lost, and that a fresh look shows in place, was made.
+    /// Counts a change in doubt as made where a fresh read shows its part in place.
     pub fn settle(&mut self, goal: Goal, parts: &[Part]) {
         for part in parts.iter().filter(|part| reached(goal, part)) {
             if let Some(progress @ Progress::Maybe(_)) = self.by_part.get_mut(&part.id) {
@@ -207,8 +207,8 @@ impl Changes {
         }
     }
 
-    /// Makes all steps. Each starts as soon as those it waits for are over; none starts without time for its answer, and
-    /// none for a part that this call has moved already: who has it now took it after us.
+    /// Makes all steps. Each starts as soon as the steps that it waits for are over. A step needs time for its response, and is
+    /// skipped for a part that this call has moved already: whoever has the part now took it after us.
     pub async fn make<C: Cloud>(&mut self, cloud: &C, deadline: &Deadline, steps: Vec<Step<C::Change>>) {
         let done = |part: &PartId| matches!(self.by_part.get(part), Some(Progress::Done { .. }));
         let mut ends: Vec<Option<End>> =
@@ -246,7 +246,7 @@ impl Changes {
         let maybe = made.as_ref().is_err_and(|error| error.fate.is_in_doubt());
         let has_traces = made.as_ref().err().is_none_or(|error| error.fate.may_have_changed());
         self.sent |= has_traces;
-        // What is left over shows in the next look, and keeps nothing from being where it must be.
+        // A failed clean-up does not affect the outcome; the next read shows what is left.
         if step.effect == Effect::Tidies {
             return;
         }
@@ -261,7 +261,7 @@ impl Changes {
                 Err(error) if maybe => Progress::Maybe(error.clone()),
                 Err(error) => Progress::Failed(error.clone()),
             };
-            // What was certainly done in an earlier round stays done, whatever a later attempt says.
+            // A change that succeeded in an earlier round stays made, whatever a later attempt reports.
             let done = matches!(self.by_part.get(part), Some(Progress::Done { .. }));
             if !(done && matches!(progress, Progress::Failed(_))) {
                 self.by_part.insert(part.clone(), progress);

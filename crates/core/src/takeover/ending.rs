@@ -12,26 +12,33 @@ use crate::{
     vip::{Goal, Holder, Member, Part},
 };
 
-/// What the engine found, before anybody words it.
+/// What the engine found, before the report words it.
 #[derive(Debug, Clone)]
 pub struct Findings {
+    /// How the call ended.
     pub outcome: Outcome,
+    /// This member, once it is known.
     pub member: Option<Member>,
+    /// Where each part stood before.
     pub before: Vec<Part>,
+    /// Where each part stands now, as far as a read showed it.
     pub after: Vec<Part>,
-    /// Whether anything was sent that the cloud took, wherever the parts are now.
+    /// Whether the cloud accepted any change, wherever the parts are now.
     pub changed: bool,
     /// Whether this call took a part off its holder that is with nobody now.
     pub left_with_nobody: bool,
+    /// Why the call did not do what it was asked to do.
     pub error: Option<Error>,
-    /// Configured members that the cloud does not know: without them nobody can say that nobody holds the VIP.
+    /// Configured members that the cloud does not know. Any of them may be the holder under its right name.
     pub missing: Vec<String>,
+    /// The items of a Check.
     pub checks: Option<Vec<CheckItem>>,
-    /// What was seen beside the holder.
+    /// What needs attention beside the holder.
     pub remarks: Vec<CheckItem>,
 }
 
 impl Findings {
+    /// Findings with nothing but an outcome.
     pub fn new(outcome: Outcome) -> Self {
         Findings {
             outcome,
@@ -47,11 +54,12 @@ impl Findings {
         }
     }
 
+    /// Findings of a call that failed with this error.
     pub fn failed(outcome: Outcome, error: Error) -> Self {
         Findings { error: Some(error), ..Findings::new(outcome) }
     }
 
-    /// Puts the findings about the surroundings beside those of the cloud, and lets the verdict follow from all of them.
+    /// Adds items, and derives the outcome from all of them.
     pub fn add_checks(&mut self, items: impl IntoIterator<Item = CheckItem>) {
         let checks = self.checks.get_or_insert_default();
         checks.extend(items);
@@ -70,7 +78,7 @@ impl Findings {
     }
 }
 
-/// How a call ends that could not even look.
+/// How a call ends that could not read anything.
 pub fn untouched(goal: Goal) -> Outcome {
     match goal {
         Goal::Hold(_) => Outcome::NotMoved,
@@ -97,7 +105,7 @@ pub fn of_status(parts: &[Part], missing: &[String]) -> (Outcome, Option<Error>)
         },
         // Several peers may hold several VIPs: each part with another member is still "elsewhere" when it is one.
         Holder::Other(_) if all(&|holder| holder == first) => (Outcome::HeldElsewhere, None),
-        // Here by name, but not working: nobody is reached.
+        // Here by name, but it cannot receive.
         Holder::ThisMemberBroken(_) if all(&|holder| matches!(holder, Holder::ThisMemberBroken(_))) => {
             (Outcome::Unheld, None)
         }
@@ -150,7 +158,7 @@ pub fn conclude(goal: Goal, member: Member, before: Vec<Part>, changes: Changes,
     }
 }
 
-/// Losing every race against another writer is no state that a person has to repair: the next call may win.
+/// After lost races the next call may win, so no person has to act.
 fn as_it_ends(error: Error) -> Error {
     if error.fate.is_race() && error.code == Code::Conflict {
         return error.with(|details| details.code = Code::Unavailable);

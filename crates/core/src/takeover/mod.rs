@@ -1,8 +1,7 @@
-//! The engine: look, plan, change, look again. It knows no cloud.
+//! The engine: read, plan, change, read again. It knows no cloud.
 //!
-//! It promises: nothing is called moved unless a fresh read showed it · it is harmless to repeat · a part that cannot
-//! move does not hold the others up · after its own change succeeded it does not fight another member for the VIP · the
-//! VIP is never given back to the old primary.
+//! Promises: report `moved` only after a fresh read showed it · a repeat is harmless · a part that cannot move holds no other part
+//! up · after its own change succeeded, never fight another member for the VIP · never give the VIP back to the old primary.
 
 mod changes;
 mod ending;
@@ -24,18 +23,20 @@ use changes::Changes;
 use rules::reached;
 use std::time::Duration;
 
-/// How often a conflict leads to a new look and a new plan. A lost answer does until time is out.
+/// How often the engine reads and plans again after a conflict. After a lost response it does so until the deadline.
 const MOST_ROUNDS: u32 = 6;
 const BETWEEN_ROUNDS: Duration = Duration::from_millis(200);
 const LONGEST_BETWEEN_ROUNDS: Duration = Duration::from_secs(2);
 
-/// For a look that says where the VIP is, whatever became of the changes.
+/// Kept for the final read, which reports where the VIP is.
 const ROOM_FOR_A_LAST_LOOK: Duration = Duration::from_millis(300);
 
 /// Whether changes are made or only listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
+    /// The changes are made.
     Real,
+    /// The plan is reported, and nothing is changed.
     DryRun,
 }
 
@@ -158,7 +159,7 @@ async fn towards<C: Cloud>(cloud: &C, deadline: &Deadline, journal: &Journal, go
         // Boxed: a cloud's SDK makes them large, and the stack is that of a database process.
         let verified = match Box::pin(run.until_made()).await {
             None => Box::pin(verify::until_settled(cloud, deadline, &run.seen, run.goal, &mut run.changes)).await,
-            // Nothing was sent: the first look still says it all.
+            // Nothing was sent, so the first read is still true.
             Some(error) if !run.changes.any_sent() => verify::Verified::unread(before.clone(), error),
             Some(error) => verify::Verified::unread(run.changes.as_far_as_known(), error),
         };
@@ -171,9 +172,9 @@ async fn towards<C: Cloud>(cloud: &C, deadline: &Deadline, journal: &Journal, go
             break verified;
         }
     };
-    // What was amiss before the changes may be mended by them: the last look tells.
+    // Use the final read: the changes may have fixed earlier warnings.
     let remarks = verified.remarks.take().unwrap_or(remarks_of_look);
-    // What keeps traffic away from a holder is no news where it gives the VIP up.
+    // Warnings about traffic to this member are of no use after it gave the VIP up.
     let remarks = if goal == Goal::LetGo { Vec::new() } else { remarks };
     Findings { remarks, missing, ..ending::conclude(run.goal, member, before, run.changes, verified) }
 }
@@ -198,7 +199,7 @@ fn dry_run<C: Cloud>(cloud: &C, journal: &Journal, goal: Goal, seen: &C::Seen) -
         journal.record(Step { call, target, attempts: 0, ms: 0, result: "planned".into() });
     }
     let outcome = ending::of_dry_run(goal, &before, plan.steps.is_empty());
-    // The parts that a real call would leave behind are told beside the plan.
+    // Parts that a real call would leave behind are added as warnings.
     let refused = plan.refused.iter().map(|(part, error)| {
         CheckItem::new(
             CheckName::PartRefused,
@@ -223,7 +224,7 @@ struct Run<'a, C: Cloud> {
 }
 
 impl<C: Cloud> Run<'_, C> {
-    /// Plans and changes, round by round, as long as another look may help. Answers what ended it from outside.
+    /// Plans and changes, round by round, as long as another read may help. Returns the error that ended it from outside.
     async fn until_made(&mut self) -> Option<Error> {
         loop {
             self.round += 1;
@@ -237,7 +238,7 @@ impl<C: Cloud> Run<'_, C> {
                 return Some(stop);
             }
             let enough = self.round >= MOST_ROUNDS && !self.changes.must_go_on() && !self.changes.any_in_doubt();
-            // A first repeat is a race that is already over; later ones leave the other side some time.
+            // The first round repeats at once, since most races are over by then; later rounds leave the other side some time.
             let pause = (BETWEEN_ROUNDS * (self.round - 1)).min(LONGEST_BETWEEN_ROUNDS);
             let pause = pause.max(self.changes.asked_to_wait());
             let too_late = pause + ROOM_FOR_A_LAST_LOOK >= self.deadline.remaining();

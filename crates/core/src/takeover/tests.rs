@@ -97,12 +97,6 @@ impl Cloud for Toy {
     const READS_LAG: Duration = Duration::from_secs(10);
     const LOOK_TWICE_AFTER: Duration = Duration::from_secs(3);
 
-    fn name(&self) -> &'static str {
-        "toy"
-    }
-    fn mechanism(&self) -> &'static str {
-        "toy"
-    }
     async fn identify(&self) -> Result<Member> {
         Ok(Member::default())
     }

@@ -1,4 +1,4 @@
-//! The fresh look after the changes: until every changed part is seen in place, another member is seen to have taken one,
+//! The fresh read after the changes: until every changed part is seen in place, another member is seen to have taken one,
 //! or time is out.
 
 use super::{
@@ -19,7 +19,7 @@ use std::{collections::BTreeSet, time::Duration};
 pub struct Verified {
     pub parts: Vec<Part>,
     pub end: End,
-    /// What the last look showed beside the holder; `None` when there was none after the changes.
+    /// What the final read showed beside the holder; `None` when no read followed the changes.
     pub remarks: Option<Vec<CheckItem>>,
 }
 
@@ -78,7 +78,7 @@ pub async fn until_settled<C: Cloud>(
             return Verified { parts, end: End::Undone, remarks };
         }
         if parts.iter().all(|part| reached(goal, part) || !was_sent(changes, &part.id)) {
-            // What was freed and then could not be taken is not waited for: nothing is under way any more.
+            // Nothing is under way any more, so a part that was freed and could not be taken stays with nobody.
             let stranded = parts.iter().any(|part| left_on_nobody::<C>(part, &before, changes));
             return Verified { parts, end: if stranded { End::Stranded } else { End::Settled }, remarks };
         }
@@ -97,7 +97,7 @@ fn was_sent(changes: &Changes, part: &PartId) -> bool {
     matches!(changes.of(part), Some(Progress::Done { .. } | Progress::Maybe(_)))
 }
 
-/// Whether a change of ours took a part off another member and nobody has it, by a look that cannot be that old.
+/// Whether a change of ours took a part off another member, and a read too recent to be stale shows it with nobody.
 fn left_on_nobody<C: Cloud>(part: &Part, before: &[Part], changes: &Changes) -> bool {
     let old_enough = match changes.of(&part.id) {
         Some(Progress::Done { at }) => at.elapsed() >= C::READS_LAG,

@@ -17,6 +17,7 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::body::SdkBody;
 use url::Url;
 
+/// This library's HTTP client, as the SDK wants one.
 #[derive(Debug, Clone)]
 pub struct Connector(pub Client);
 
@@ -31,7 +32,7 @@ impl HttpConnector for Connector {
         let client = self.0.clone();
         HttpConnectorFuture::new(async move {
             let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
-            // EC2 and STS requests are small forms that are in memory.
+            // EC2 and STS requests are small forms in memory.
             let (parts, body) = request.into_parts();
             let request = Request {
                 method: parts.method,
@@ -64,13 +65,13 @@ impl HttpConnector for Connector {
     }
 }
 
-/// Whether a successful answer begins and ends as one. The SDK reads what it finds in an XML document and does not miss
-/// the rest: of three route tables in a document that was cut off it would show one.
+/// Whether the body of a success is one whole response. The SDK accepts a truncated XML document: of three route tables in
+/// such a document, the SDK would return one.
 fn is_whole(body: &[u8]) -> bool {
     let text = String::from_utf8_lossy(body);
     let text = text.trim();
     if text.starts_with('{') {
-        return true; // Credentials of a container are JSON, which cannot be cut unnoticed.
+        return true; // A container's credentials come as JSON, whose parser rejects a truncated text.
     }
     let root = match text.strip_prefix("<?") {
         Some(declared) => declared.split_once("?>").map(|(_, rest)| rest.trim_start()),
@@ -98,7 +99,7 @@ mod tests {
     use super::is_whole;
 
     #[test]
-    fn what_was_cut_or_is_somebody_elses_is_no_answer() {
+    fn a_truncated_or_foreign_body_is_rejected() {
         for whole in [
             "<ReplaceRouteResponse xmlns=\"x\"><return>true</return></ReplaceRouteResponse>",
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<DescribeAddressesResponse>\n</DescribeAddressesResponse>\n",

@@ -1,5 +1,5 @@
-//! Credentials, from where the AWS tools look for them, but without any process: environment, profile files, web
-//! identity, container, and last the instance's role. No SSO, no `credential_process`.
+//! Credentials, from where the AWS tools look for them: environment, profile files, web identity, container, and last the
+//! instance's role. We start no process, so neither SSO nor `credential_process` works.
 
 use super::metadata::Metadata;
 use crate::error::{Code, Error, Result};
@@ -15,15 +15,15 @@ use aws_credential_types::{
 use serde::Deserialize;
 use std::time::{Duration, SystemTime};
 
-/// Where credentials came from when they are the instance's own.
+/// The source of the instance's own credentials.
 pub const INSTANCE_ROLE: &str = "instance role";
 const REMEDY: &str = "attach an instance profile with the role of docs/install-aws.md to this instance";
 
-/// The first source that has any. One that is set up wrongly is passed over, since the instance's role may be all that is
-/// needed; it is told when no other has any.
+/// Reads the credentials of the first source that has any, and names the source. Skips a source that is set up wrongly,
+/// since the instance's role may suffice; an error names the skipped sources.
 ///
 /// # Errors
-/// `unauthenticated` when none has.
+/// `unauthenticated` when no source has credentials; else what the metadata service reports.
 pub async fn load(metadata: &Metadata, sdk: &ProviderConfig) -> Result<(&'static str, Credentials)> {
     let mut broken = Vec::new();
     let sources: [(&'static str, &dyn ProvideCredentials); 4] = [
@@ -36,7 +36,7 @@ pub async fn load(metadata: &Metadata, sdk: &ProviderConfig) -> Result<(&'static
         match provider.provide_credentials().await {
             Ok(found) => return Ok((source, found)),
             Err(CredentialsError::CredentialsNotLoaded(_)) => {}
-            // The SDK's own words are dumps of its structures; the name of the source is what helps.
+            // The SDK's own words are dumps of its structures, so the error names the source alone.
             Err(_) => broken.push(source),
         }
     }
@@ -73,7 +73,7 @@ async fn from_instance(metadata: &Metadata) -> Result<Credentials> {
         ));
     };
     let text = metadata.get_required(&format!("{PATH}{role}")).await?;
-    // The text itself is never shown: it holds the secret.
+    // No error quotes the text: the text holds the secret.
     let found: OfInstance = serde_json::from_str(&text).map_err(|_| {
         Error::new(
             Code::Unauthenticated,

@@ -1,4 +1,4 @@
-//! What EC2's and STS's error codes mean.
+//! EC2's and STS's errors by their meaning.
 //!
 //! Source: "Error codes for the Amazon EC2 API" (errors-overview) and "Common Errors" of the STS API reference.
 
@@ -13,7 +13,7 @@ use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkErro
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use std::{error::Error as _, time::Duration};
 
-/// The code of an error that a renewal of the credentials may cure.
+/// Whether fresh credentials may cure the error.
 pub fn credentials_are_stale(error: &Error) -> bool {
     error.cloud_code.as_deref().is_some_and(|code| {
         matches!(
@@ -23,7 +23,21 @@ pub fn credentials_are_stale(error: &Error) -> bool {
     })
 }
 
-/// Turns the SDK's error into ours. `call` and target are added by the caller's loop.
+/// Whether a change of a route failed because the route does not exist: EC2 gives either of two answers.
+pub fn route_is_absent(error: &Error) -> bool {
+    match error.cloud_code.as_deref() {
+        Some("InvalidRoute.NotFound") => true,
+        Some("InvalidParameterValue") => error.message.contains("There is no route defined"),
+        _ => false,
+    }
+}
+
+/// Whether the creation of a route failed because the route exists.
+pub fn route_exists(error: &Error) -> bool {
+    error.cloud_code.as_deref() == Some("RouteAlreadyExists")
+}
+
+/// Turns the SDK's error into ours. `net::retry` adds `call` and the target.
 pub fn explain<E>(kind: Kind, call: &str, error: SdkError<E, HttpResponse>) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
@@ -32,7 +46,7 @@ where
     let retry_after = error.raw_response().and_then(|response| response.headers().get("retry-after")?.parse().ok());
     let request_id =
         error.raw_response().and_then(|response| response.headers().get("x-amzn-requestid").map(str::to_owned));
-    // A success that the SDK could not read is an error of the service to it, and none to EC2.
+    // The SDK reports a success that it could not read as a service error; EC2 did not refuse anything.
     let is_success = status.is_some_and(|status| (200..300).contains(&status));
     if let Some(service) = error.as_service_error().filter(|_| !is_success) {
         let name = service.code().unwrap_or_default().to_owned();
@@ -60,7 +74,7 @@ where
         aws_smithy_types::error::display::DisplayErrorContext(&error)
     );
     match (kind, status) {
-        // Something answered; the change may have been made.
+        // Something answered, so the change may have been made.
         (Kind::Change, Some(_)) => Error::in_doubt(shorten(&message), remedy(Code::Unexpected, call))
             .with(|details| details.http_status = status),
         _ => Error::new(Code::Unexpected, shorten(&message), remedy(Code::Unexpected, call))
@@ -99,7 +113,7 @@ fn meaning(name: &str, status: u16) -> Code {
         | "InvalidIPAddress.InUse"
         | "Resource.AlreadyAssociated"
         | "InvalidPrivateIpAddress.InUse" => Code::Conflict,
-        // The resource is on its way to a state in which this works.
+        // The resource is changing into a state in which the call works.
         "IncorrectState"
         | "IncorrectInstanceState"
         | "InternalError"
@@ -135,10 +149,10 @@ fn remedy(code: Code, call: &str) -> String {
     }
 }
 
-/// EC2's messages may carry an encoded authorization message of kilobytes.
+/// Limits a message to 400 characters: EC2's messages may carry an encoded authorization message of kilobytes.
 fn shorten(message: &str) -> String {
     const MOST: usize = 400;
-    // A refused signature is answered with the whole request as AWS understood it, the session token included.
+    // AWS answers a wrong signature with the whole request as AWS understood it, the session token included.
     let quotes = ["x-amz-security-token", "X-Amz-Security-Token", "Credential=", "AWS4-HMAC-SHA256", "Authorization"];
     if quotes.iter().any(|quote| message.contains(quote)) {
         return "(the message is not shown, because it quotes the signed request)".into();

@@ -1,35 +1,62 @@
-//! This member: instance, region, zone, interface, VPC. Reads that do not need one another run side by side. The metadata
-//! service alone tells all of it, so EC2 is free to be slow, or to refuse, without holding a route up.
+//! This member: instance, region, zone, interface, VPC. Independent reads run side by side. The metadata service alone
+//! answers all of them, so a slow EC2, or an EC2 that refuses reads, never delays a route.
 
-use super::metadata::Metadata;
+use super::{
+    metadata::Metadata,
+    settings::{NetworkInterface, Settings},
+};
 use crate::{
-    config::aws::{Aws as Config, NetworkInterface},
     error::{Code, Error, Result},
     host::LocalNetwork,
+    vip::Member,
 };
 use futures_util::future::{try_join_all, try_join4};
 use ipnet::IpNet;
 use std::net::IpAddr;
 
+/// Who this member is.
 #[derive(Debug, Clone)]
 pub struct Identity {
+    /// The instance's id, `i-…`.
     pub instance: String,
+    /// The Region that EC2 is called in: the configured one, or the instance's own.
     pub region: String,
+    /// The availability zone, for the report; `None` when the metadata service does not answer.
     pub zone: Option<String>,
+    /// The id of the interface that carries the VIP, `eni-…`.
     pub interface: String,
+    /// The id of the interface's VPC, `vpc-…`.
     pub vpc: String,
-    /// What the metadata service says the VPC's ranges are; empty when it does not say.
+    /// The VPC's ranges; empty when the metadata service does not answer.
     pub vpc_ranges: Vec<IpNet>,
-    /// The IPv4 range of the interface's subnet; `None` when the metadata service does not say.
+    /// The IPv4 range of the interface's subnet; `None` when the metadata service does not answer.
     pub subnet_range: Option<IpNet>,
     /// The interface's primary private address, the first of `local-ipv4s` ("Instance metadata categories", Amazon EC2 User
-    /// Guide); `None` when the metadata service does not say.
+    /// Guide); `None` when the metadata service does not answer.
     pub primary_address: Option<IpAddr>,
 }
 
-pub async fn read(metadata: &Metadata, config: &Config, local: &LocalNetwork) -> Result<Identity> {
+impl Identity {
+    /// This member in the words that all clouds share.
+    pub fn to_member(&self) -> Member {
+        let Identity { instance, interface, zone, .. } = self;
+        Member {
+            instance: Some(instance.clone()),
+            interface: Some(interface.clone()),
+            zone: zone.clone(),
+            holds_as: None,
+        }
+    }
+}
+
+/// Reads who this member is.
+///
+/// # Errors
+/// What the metadata service reports; `unexpected` for an answer that is no id; `unsupported` where this member is in
+/// another VPC than the configured one; `not_found` or `invalid_config` where this machine has no such interface.
+pub async fn read(metadata: &Metadata, settings: &Settings, local: &LocalNetwork) -> Result<Identity> {
     let region = async {
-        match &config.region {
+        match &settings.region {
             Some(region) => Ok(region.clone()),
             None => metadata.get_required("meta-data/placement/region").await,
         }
@@ -38,7 +65,7 @@ pub async fn read(metadata: &Metadata, config: &Config, local: &LocalNetwork) ->
         metadata.get_required("meta-data/instance-id"),
         region,
         metadata.find_optional("meta-data/placement/availability-zone"),
-        mac(metadata, config, local),
+        mac(metadata, settings, local),
     )
     .await?;
     let of_interface = |name: &str| format!("{MACS}{mac}/{name}");
@@ -64,7 +91,7 @@ pub async fn read(metadata: &Metadata, config: &Config, local: &LocalNetwork) ->
             ));
         }
     }
-    if let Some(wanted) = config.vpc.as_ref().filter(|wanted| **wanted != vpc) {
+    if let Some(wanted) = settings.vpc.as_ref().filter(|wanted| **wanted != vpc) {
         return Err(Error::new(
             Code::Unsupported,
             format!("this member is in {vpc}, the configuration is for {wanted}"),
@@ -81,9 +108,9 @@ pub async fn read(metadata: &Metadata, config: &Config, local: &LocalNetwork) ->
 
 const MACS: &str = "meta-data/network/interfaces/macs/";
 
-/// The hardware address of the interface that carries the VIP, by which the metadata service files what it knows of it.
-async fn mac(metadata: &Metadata, config: &Config, local: &LocalNetwork) -> Result<String> {
-    match &config.network_interface {
+/// The hardware address of the interface that carries the VIP. The metadata service lists interfaces by this address.
+async fn mac(metadata: &Metadata, settings: &Settings, local: &LocalNetwork) -> Result<String> {
+    match &settings.network_interface {
         NetworkInterface::Primary => metadata.get_required("meta-data/mac").await,
         NetworkInterface::Id(id) => attached(metadata, id).await,
         NetworkInterface::Device(name) => {
@@ -100,7 +127,7 @@ async fn mac(metadata: &Metadata, config: &Config, local: &LocalNetwork) -> Resu
     }
 }
 
-/// The hardware address of a configured interface, which has to be one of this instance's.
+/// The hardware address of a configured interface of this instance.
 async fn attached(metadata: &Metadata, id: &str) -> Result<String> {
     let macs = metadata.get_required(MACS).await?;
     let macs: Vec<&str> = macs.lines().map(|line| line.trim().trim_end_matches('/')).collect();

@@ -1,6 +1,6 @@
-//! Network interfaces, as far as a VIP is concerned.
+//! Network interfaces, as far as a VIP needs them.
 
-use super::session::{As, Session};
+use super::{clients::As, session::Session};
 use crate::{
     check::{CheckItem, CheckName, Verdict},
     error::{Error, Result},
@@ -9,19 +9,27 @@ use crate::{
 use aws_sdk_ec2::types::{Filter, NetworkInterface};
 use std::net::IpAddr;
 
+/// One network interface.
 #[derive(Debug, Clone)]
 pub struct Interface {
+    /// `eni-…`.
     pub id: String,
+    /// The instance that the interface is attached to.
     pub instance: Option<String>,
-    /// Made by an AWS service (a load balancer, a NAT gateway); its addresses are not ours to take.
+    /// An AWS service made the interface (a load balancer, a NAT gateway), so we never take its addresses.
     pub service_managed: bool,
+    /// Whether AWS drops packets for addresses that are not the interface's own.
     pub source_dest_check: bool,
+    /// The private addresses.
     pub addresses: Vec<Address>,
 }
 
+/// One private address of an interface.
 #[derive(Debug, Clone)]
 pub struct Address {
+    /// The address itself.
     pub private: IpAddr,
+    /// Whether this is the interface's own address, which nobody can move.
     pub primary: bool,
 }
 
@@ -45,7 +53,7 @@ impl Interface {
 
 const CALL: &str = "ec2:DescribeNetworkInterfaces";
 
-/// All interfaces that match each of the filters.
+/// Reads all interfaces that match each of the filters.
 ///
 /// # Errors
 /// EC2's.
@@ -62,7 +70,8 @@ pub async fn find(session: &Session, filters: &[(&str, Vec<String>)]) -> Result<
     Ok(answer.network_interfaces().iter().filter_map(Interface::new).collect())
 }
 
-/// Whether the own interface drops packets for addresses that are not its own. A route to it is useless while it does.
+/// Checks whether AWS drops packets for the VIP before they reach this member's interface. A route to the interface is
+/// useless as long as AWS does.
 pub async fn source_dest_check(session: &Session) -> CheckItem {
     const NAME: CheckName = CheckName::SourceDestCheck;
     let answer = async {

@@ -24,6 +24,7 @@ const REMEDY: &str = "see that the instance metadata service is enabled on this 
     HttpPutResponseHopLimit to 2 (aws ec2 modify-instance-metadata-options)";
 const SERVICE: Service = Service { name: "the instance metadata service", remedy: REMEDY };
 
+/// The metadata service, with the session token of this call.
 pub struct Metadata {
     http: Client,
     base: String,
@@ -34,17 +35,18 @@ pub struct Metadata {
 enum Answer {
     Text(String),
     Absent,
-    /// The token is no longer accepted.
+    /// The service rejects the token.
     TokenRefused,
 }
 
 impl Metadata {
+    /// Sets the service up; `endpoint` replaces its own address. Sends nothing.
     pub fn new(http: Client, endpoint: Option<&str>, caller: &Caller) -> Self {
         let base = endpoint.unwrap_or(ADDRESS).trim_end_matches('/').to_owned();
         Metadata { http, base, caller: caller.with_policy(POLICY), token: Mutex::new(None) }
     }
 
-    /// One value, or `None` where the service has none (404).
+    /// Reads one value; `None` where the service has no such value (404).
     ///
     /// # Errors
     /// `unavailable` when the service does not answer, `denied` when it is switched off, `unauthenticated` when it
@@ -73,7 +75,7 @@ impl Metadata {
         }
     }
 
-    /// One value that only saves time or adorns the report: asked for once, and absent if that fails.
+    /// Reads one value that only saves time or adorns the report. Tries once; a failure counts as an absent value.
     ///
     /// # Errors
     /// Only when the call has to end.
@@ -88,7 +90,7 @@ impl Metadata {
         }
     }
 
-    /// One value that has to be there.
+    /// Reads one value that the call needs.
     ///
     /// # Errors
     /// As [`Metadata::find`], and `not_found`.
@@ -102,7 +104,7 @@ impl Metadata {
         })
     }
 
-    /// The session token, asked for once however many reads wait for it.
+    /// The session token. One request serves all reads that wait for it.
     async fn token(&self) -> Result<Secret> {
         let mut place = self.caller.deadline().guard(self.token.lock()).await?;
         if let Some(token) = &*place {

@@ -1,122 +1,307 @@
-//! The mechanism `route`: the VIP is a destination in route tables.
+//! The mechanism `route`: the VIP is a destination in route tables, and the holder is the interface that the routes point
+//! at. An Elastic IP belongs on the primary address of that interface.
 //!
-//! ReplaceRoute is atomic: there is no moment without a route. Where the look showed none, CreateRoute; each falls back on
-//! the other when another member was faster. Source: ReplaceRoute and CreateRoute in the EC2 API reference.
+//! The plan never touches a network that is not the VIP's: it refuses the whole call for a destination that would hijack
+//! one, and one table for a route that serves something else.
+
+mod calls;
+mod tables;
 
 use super::{
-    Aws, Change,
     identity::Identity,
-    session::{As, Session},
-    tables::{Seen, Table, Target},
-    wants_write,
+    interface,
+    public_ip::{self, PublicIps},
+    session::{self, Session},
+    settings::{self, Settings},
 };
 use crate::{
     check::{CheckItem, CheckName, Verdict},
-    cloud::{Plan, Step},
+    cloud::{Cloud, Mechanism, Plan, Setup, Step},
     error::{Code, Error, Result},
-    net::retry::Kind,
-    vip::{Goal, Holder, Part, PartId, Vip},
+    vip::{Goal, Holder, Member, Part, PartId, Vip},
 };
+use futures_util::future::{join_all, try_join};
 use ipnet::IpNet;
+use std::time::Duration;
+use tables::{Table, Target};
 
-pub fn placement(seen: &Seen, vips: &[Vip], identity: &Identity) -> Vec<Part> {
-    let mut parts = Vec::new();
-    for vip in vips {
-        for table in &seen.tables {
-            let holder = match table.target(vip.destination()) {
-                None | Some(Target::Gone) => Holder::Nobody,
-                Some(Target::Interface { id, instance, active }) => {
-                    let here =
-                        *id == identity.interface || (instance.as_deref() == Some(id) && *id == identity.instance);
-                    match (here, active) {
-                        (true, true) => Holder::ThisMember,
-                        (true, false) => Holder::ThisMemberBroken("blackhole".into()),
-                        (false, _) => Holder::Other(id.clone()),
-                    }
-                }
-                Some(Target::Provided) => Holder::Other("a route of AWS".into()),
-                Some(Target::Foreign(id)) => Holder::Other(id.clone()),
-            };
-            parts.push(Part { id: PartId::new(vip, format!("route {}", table.id)), holder });
-        }
-        parts.extend(
-            seen.missing.iter().map(|id| Part { id: PartId::new(vip, format!("route {id}")), holder: Holder::Nobody }),
-        );
-    }
-    parts
+/// AWS with the mechanism `route`.
+pub struct Route {
+    session: Session,
 }
 
-/// Routes whose interface is gone or whose instance does not run: by their target they look like a holder.
-pub fn blackholes(seen: &Seen, vips: &[Vip]) -> Vec<CheckItem> {
-    let mut items = Vec::new();
-    for (vip, table) in vips.iter().flat_map(|vip| seen.tables.iter().map(move |table| (vip, table))) {
-        if let Some(Target::Interface { id, active: false, .. }) = table.target(vip.destination()) {
-            items.push(CheckItem::new(
-                CheckName::Blackhole,
-                Verdict::Warning,
-                format!("the route of {vip} in {} leads to {id}, which does not work (blackhole)", table.id),
-                "call Acquire on the primary",
+/// What a look showed.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    identity: Identity,
+    routes: tables::Seen,
+    public_ips: public_ip::Seen,
+}
+
+/// One EC2 call of a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Points a destination at this member's interface.
+    Point {
+        /// The route table's id.
+        table: String,
+        /// The VIP as a network.
+        destination: IpNet,
+        /// Whether the look showed a route for the destination.
+        exists: bool,
+    },
+    /// Deletes the route.
+    Delete {
+        /// The route table's id.
+        table: String,
+        /// The VIP as a network.
+        destination: IpNet,
+    },
+    /// Moves an Elastic IP.
+    PublicIp(public_ip::Change),
+}
+
+impl From<public_ip::Change> for Change {
+    fn from(change: public_ip::Change) -> Self {
+        Change::PublicIp(change)
+    }
+}
+
+impl Mechanism for Route {
+    const CLOUD: &'static str = settings::CLOUD;
+    const NAME: &'static str = settings::Mechanism::Route.as_str();
+    type Settings = Settings;
+
+    fn new(settings: &Settings, setup: Setup<'_>) -> Result<Self> {
+        Ok(Route { session: Session::new(settings, setup)? })
+    }
+}
+
+impl Cloud for Route {
+    type Seen = Seen;
+    type Change = Change;
+
+    const READS_LAG: Duration = session::READS_LAG;
+    const LOOK_TWICE_AFTER: Duration = session::LOOK_TWICE_AFTER;
+
+    async fn identify(&self) -> Result<Member> {
+        self.session.identity().await.map(Identity::to_member)
+    }
+
+    async fn discover(&self) -> Result<Seen> {
+        let identity = self.session.identity().await?;
+        let routes = tables::look(&self.session, identity);
+        let (routes, public_ips) = try_join(routes, public_ip::look(&self.session, identity)).await?;
+        Ok(Seen { identity: identity.clone(), routes, public_ips })
+    }
+
+    async fn observe(&self, seen: &Seen) -> Result<Seen> {
+        let routes = tables::look_again(&self.session, &seen.identity, &seen.routes);
+        let (routes, public_ips) = try_join(routes, public_ip::look(&self.session, &seen.identity)).await?;
+        Ok(Seen { routes, public_ips, ..seen.clone() })
+    }
+
+    fn member(&self, seen: &Seen) -> Member {
+        seen.identity.to_member()
+    }
+
+    fn placement(&self, seen: &Seen) -> Vec<Part> {
+        let mut parts = self.route_parts(seen);
+        parts.extend(self.public_ips(seen).placement());
+        parts
+    }
+
+    fn plan(&self, seen: &Seen, goal: Goal) -> Result<Plan<Change>> {
+        let mut plan = self.plan_routes(seen, goal)?;
+        self.public_ips(seen).follow(&self.route_parts(seen), goal, &mut plan);
+        Ok(plan)
+    }
+
+    async fn apply(&self, change: &Change) -> Result<()> {
+        let interface = &self.session.identity().await?.interface;
+        match change {
+            Change::Point { table, destination, exists } => {
+                calls::point(&self.session, table, *destination, interface, *exists).await
+            }
+            Change::Delete { table, destination } => calls::delete(&self.session, table, *destination).await,
+            Change::PublicIp(change) => change.apply(&self.session, interface).await,
+        }
+    }
+
+    fn describe(&self, change: &Change) -> (String, String) {
+        let (call, target) = match change {
+            Change::Point { table, exists: true, .. } => (calls::REPLACE, table.as_str()),
+            Change::Point { table, exists: false, .. } => (calls::CREATE, table.as_str()),
+            Change::Delete { table, .. } => (calls::DELETE, table.as_str()),
+            Change::PublicIp(change) => change.describe(),
+        };
+        (call.to_owned(), target.to_owned())
+    }
+
+    /// Always empty. A route names its holder, so a holder that `aws.members` misspells shows up as a stranger.
+    fn missing(&self, _: &Seen) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn remarks(&self, seen: &Seen) -> Vec<CheckItem> {
+        let mut items = self.session.remarks(&seen.identity);
+        items.extend(self.blackholes(seen));
+        items
+    }
+
+    async fn advice(&self) -> Vec<CheckItem> {
+        vec![interface::source_dest_check(&self.session).await]
+    }
+
+    async fn rehearse(&self, seen: &Seen) -> Vec<CheckItem> {
+        let Identity { interface, .. } = &seen.identity;
+        let rehearse = |table, vip: &Vip| calls::rehearse(&self.session, table, vip.destination(), interface);
+        let tables = seen.routes.tables.iter().map(|table| table.id.as_str());
+        let all = tables.flat_map(|table| self.session.vips.iter().map(move |vip| rehearse(table, vip)));
+        let mut items: Vec<_> = join_all(all).await.into_iter().flatten().collect();
+        items.extend(public_ip::rehearse(&self.session, interface).await);
+        items
+    }
+}
+
+impl Route {
+    fn public_ips<'a>(&'a self, seen: &'a Seen) -> PublicIps<'a> {
+        let Seen { identity, public_ips, .. } = seen;
+        PublicIps { session: &self.session, identity, seen: public_ips, private_address: primary_address }
+    }
+
+    /// Where the VIPs' routes point.
+    fn route_parts(&self, seen: &Seen) -> Vec<Part> {
+        let mut parts = Vec::new();
+        for vip in &self.session.vips {
+            for table in &seen.routes.tables {
+                let holder = holder(table.target(vip.destination()), &seen.identity);
+                parts.push(Part { id: part_id(vip, &table.id), holder });
+            }
+            let missing = seen.routes.missing.iter();
+            parts.extend(missing.map(|id| Part { id: part_id(vip, id), holder: Holder::Nobody }));
+        }
+        parts
+    }
+
+    /// The routes whose interface is gone or whose instance does not run. The target of such a route looks like a holder.
+    fn blackholes(&self, seen: &Seen) -> Vec<CheckItem> {
+        let mut items = Vec::new();
+        let tables = &seen.routes.tables;
+        for (vip, table) in self.session.vips.iter().flat_map(|vip| tables.iter().map(move |table| (vip, table))) {
+            if let Some(Target::Interface { id, active: false, .. }) = table.target(vip.destination()) {
+                items.push(CheckItem::new(
+                    CheckName::Blackhole,
+                    Verdict::Warning,
+                    format!("the route of {vip} in {} leads to {id}, which does not work (blackhole)", table.id),
+                    "call Acquire on the primary",
+                ));
+            }
+        }
+        items
+    }
+
+    fn plan_routes(&self, seen: &Seen, goal: Goal) -> Result<Plan<Change>> {
+        let Seen { identity, routes, .. } = seen;
+        if routes.tables.is_empty() {
+            return Err(Error::new(
+                Code::NotFound,
+                format!("no route table of {} is what `aws.routeTables` asks for", identity.vpc),
+                "correct `aws.routeTables`; `aws ec2 describe-route-tables` lists them",
             ));
         }
+        let mut plan = Plan { steps: Vec::new(), refused: Vec::new() };
+        for vip in &self.session.vips {
+            if let Goal::Hold(_) = goal {
+                must_not_hijack(routes, vip, identity)?;
+            }
+            for table in &routes.tables {
+                self.plan_route(table, vip, identity, goal, &mut plan);
+            }
+            if let Goal::Hold(_) = goal {
+                let refusals = routes.missing.iter().map(|id| (part_id(vip, id), does_not_exist(id, identity)));
+                plan.refused.extend(refusals);
+            }
+        }
+        Ok(plan)
     }
-    items
-}
 
-pub fn plan(aws: &Aws, seen: &Seen, all: &super::Seen, goal: Goal) -> Result<Plan<Change>> {
-    let identity = &all.identity;
-    if seen.tables.is_empty() {
-        return Err(Error::new(
-            Code::NotFound,
-            format!("no route table of {} is what `aws.routeTables` asks for", identity.vpc),
-            "correct `aws.routeTables`; `aws ec2 describe-route-tables` lists them",
-        ));
-    }
-    let mut plan = Plan { steps: Vec::new(), refused: Vec::new() };
-    let current = placement(seen, &aws.vips, identity);
-    for vip in &aws.vips {
+    fn plan_route(&self, table: &Table, vip: &Vip, identity: &Identity, goal: Goal, plan: &mut Plan<Change>) {
         let destination = vip.destination();
-        if let Goal::Hold(_) = goal {
-            must_not_hijack(seen, vip, identity)?;
-        }
-        for table in &seen.tables {
-            let id = PartId::new(vip, format!("route {}", table.id));
-            let target = table.target(destination);
-            let holder = current.iter().find(|part| part.id == id).map_or(Holder::Nobody, |part| part.holder.clone());
-            let table_id = table.id.clone();
-            match goal {
-                Goal::Hold(write) => {
-                    if let Err(error) = may_be_taken(aws, table, vip, identity, target) {
-                        plan.refused.push((id, error));
-                    } else if wants_write(&holder, write) {
-                        plan.steps.push(Step::new(
-                            id,
-                            Change::PointRoute { table: table_id, destination, exists: target.is_some() },
-                        ));
-                    }
-                }
-                Goal::LetGo => {
-                    if matches!(holder, Holder::ThisMember | Holder::ThisMemberBroken(_)) {
-                        plan.steps.push(Step::new(id, Change::DeleteRoute { table: table_id, destination }));
-                    }
+        let id = part_id(vip, &table.id);
+        let target = table.target(destination);
+        let holder = holder(target, identity);
+        let table_id = table.id.clone();
+        match goal {
+            Goal::Hold(write) => {
+                if let Err(error) = self.may_be_taken(table, vip, identity) {
+                    plan.refused.push((id, error));
+                } else if write.is_wanted(&holder) {
+                    let change = Change::Point { table: table_id, destination, exists: target.is_some() };
+                    plan.steps.push(Step::new(id, change));
                 }
             }
-        }
-        if let Goal::Hold(_) = goal {
-            for id in &seen.missing {
-                let error = Error::new(
-                    Code::NotFound,
-                    format!("route table {id} does not exist in {}", identity.vpc),
-                    "remove it from `aws.routeTables` on every member, or correct its id",
-                );
-                plan.refused.push((PartId::new(vip, format!("route {id}")), error));
+            Goal::LetGo if matches!(holder, Holder::ThisMember | Holder::ThisMemberBroken(_)) => {
+                plan.steps.push(Step::new(id, Change::Delete { table: table_id, destination }));
             }
+            Goal::LetGo => {}
         }
     }
-    Ok(plan)
+
+    /// Refuses one table whose route for the VIP serves something else; the other tables go on without it.
+    fn may_be_taken(&self, table: &Table, vip: &Vip, identity: &Identity) -> Result<()> {
+        match table.target(vip.destination()) {
+            None | Some(Target::Gone) => Ok(()),
+            Some(Target::Interface { id, instance, active }) => {
+                let own = *id == identity.interface;
+                if own || self.session.is_member(id, instance.as_deref(), *active) {
+                    Ok(())
+                } else {
+                    Err(self.session.stranger(&format!("{vip} in {}", table.id), id))
+                }
+            }
+            Some(Target::Provided) => Err(foreign(vip, table, "a route that AWS made itself")),
+            Some(Target::Foreign(id)) => Err(foreign(vip, table, id)),
+        }
+    }
 }
 
-/// Refuses whatever would hijack a network. This refuses the whole call: no table is a good place for such a route.
-fn must_not_hijack(seen: &Seen, vip: &Vip, identity: &Identity) -> Result<()> {
+fn part_id(vip: &Vip, table: &str) -> PartId {
+    PartId::new(vip, format!("route {table}"))
+}
+
+fn holder(target: Option<&Target>, identity: &Identity) -> Holder {
+    match target {
+        None | Some(Target::Gone) => Holder::Nobody,
+        Some(Target::Interface { id, instance, active }) => {
+            let here = *id == identity.interface || (instance.as_deref() == Some(id) && *id == identity.instance);
+            match (here, active) {
+                (true, true) => Holder::ThisMember,
+                (true, false) => Holder::ThisMemberBroken("blackhole".into()),
+                (false, _) => Holder::Other(id.clone()),
+            }
+        }
+        Some(Target::Provided) => Holder::Other("a route of AWS".into()),
+        Some(Target::Foreign(id)) => Holder::Other(id.clone()),
+    }
+}
+
+/// The private address that an Elastic IP belongs on: a route has no address of its own on the interface.
+fn primary_address(identity: &Identity, _: &Vip) -> Result<String> {
+    identity.primary_address.map(|primary| primary.to_string()).ok_or_else(|| {
+        Error::new(
+            Code::Unavailable,
+            format!(
+                "the metadata service did not tell the primary private address of {} (local-ipv4s), which the Elastic IP belongs on",
+                identity.interface
+            ),
+            "call again; if this happens every time, see that the interface has an IPv4 address and look at the metadata service",
+        )
+    })
+}
+
+/// Refuses a destination that would hijack a network. Such a refusal ends the whole call: the route is wrong in every table.
+fn must_not_hijack(seen: &tables::Seen, vip: &Vip, identity: &Identity) -> Result<()> {
     let destination = vip.destination();
     let of_tables = seen.tables.iter().flat_map(|table| &table.ranges);
     for range in identity.vpc_ranges.iter().chain(of_tables) {
@@ -157,21 +342,12 @@ fn must_not_hijack(seen: &Seen, vip: &Vip, identity: &Identity) -> Result<()> {
     Ok(())
 }
 
-/// Refuses one table whose route for the VIP serves something else; the other tables go on without it.
-fn may_be_taken(aws: &Aws, table: &Table, vip: &Vip, identity: &Identity, target: Option<&Target>) -> Result<()> {
-    match target {
-        None | Some(Target::Gone) => Ok(()),
-        Some(Target::Interface { id, instance, active }) => {
-            let own = *id == identity.interface;
-            if own || aws.is_member(id, instance.as_deref(), *active) {
-                Ok(())
-            } else {
-                Err(aws.stranger(&format!("{vip} in {}", table.id), id))
-            }
-        }
-        Some(Target::Provided) => Err(foreign(vip, table, "a route that AWS made itself")),
-        Some(Target::Foreign(id)) => Err(foreign(vip, table, id)),
-    }
+fn does_not_exist(table: &str, identity: &Identity) -> Error {
+    Error::new(
+        Code::NotFound,
+        format!("route table {table} does not exist in {}", identity.vpc),
+        "remove it from `aws.routeTables` on every member, or correct its id",
+    )
 }
 
 fn foreign(vip: &Vip, table: &Table, target: &str) -> Error {
@@ -180,78 +356,4 @@ fn foreign(vip: &Vip, table: &Table, target: &str) -> Error {
         format!("{} routes {} to {target}, which is no network interface", table.id, vip.destination()),
         "this address serves something else; choose another VIP, or leave this table out of `aws.routeTables`",
     )
-}
-
-const REPLACE: &str = "ec2:ReplaceRoute";
-const CREATE: &str = "ec2:CreateRoute";
-
-/// Points a destination at an interface: replaced where it exists, created where it does not, whichever turns out.
-pub async fn point(session: &Session, table: &str, destination: IpNet, interface: &str, exists: bool) -> Result<()> {
-    let mut exists = exists;
-    // Another member may create or delete the route between two calls; each race costs one more.
-    for _ in 0..3 {
-        let made = if exists {
-            replace(session, table, destination, interface).await
-        } else {
-            create(session, table, destination, interface).await
-        };
-        match made {
-            Err(error) if exists && route_is_absent(&error) => exists = false,
-            Err(error) if !exists && error.cloud_code.as_deref() == Some("RouteAlreadyExists") => exists = true,
-            other => return other,
-        }
-    }
-    Err(Error::new(
-        Code::Conflict,
-        format!("the route {destination} in {table} was created and deleted by somebody else again and again"),
-        "find out who else changes this table",
-    ))
-}
-
-/// Both answers that EC2 is known to give for a route that does not exist.
-fn route_is_absent(error: &Error) -> bool {
-    match error.cloud_code.as_deref() {
-        Some("InvalidRoute.NotFound") => true,
-        Some("InvalidParameterValue") => error.message.contains("There is no route defined"),
-        _ => false,
-    }
-}
-
-async fn replace(session: &Session, table: &str, destination: IpNet, interface: &str) -> Result<()> {
-    let (v4, v6) = by_family(destination);
-    let send = async |ec2: aws_sdk_ec2::Client| {
-        let call = ec2.replace_route().route_table_id(table).network_interface_id(interface);
-        call.set_destination_cidr_block(v4.clone()).set_destination_ipv6_cidr_block(v6.clone()).send().await
-    };
-    session.call(As::RouteTableRole, Kind::Change, REPLACE, table, send).await.map(drop)
-}
-
-async fn create(session: &Session, table: &str, destination: IpNet, interface: &str) -> Result<()> {
-    let (v4, v6) = by_family(destination);
-    let send = async |ec2: aws_sdk_ec2::Client| {
-        let call = ec2.create_route().route_table_id(table).network_interface_id(interface);
-        call.set_destination_cidr_block(v4.clone()).set_destination_ipv6_cidr_block(v6.clone()).send().await
-    };
-    session.call(As::RouteTableRole, Kind::Change, CREATE, table, send).await.map(drop)
-}
-
-/// Deletes the route. DeleteRoute has no condition, so it is called only for a route that a look has just shown here.
-pub async fn delete(session: &Session, table: &str, destination: IpNet) -> Result<()> {
-    let (v4, v6) = by_family(destination);
-    let send = async |ec2: aws_sdk_ec2::Client| {
-        let call = ec2.delete_route().route_table_id(table);
-        call.set_destination_cidr_block(v4.clone()).set_destination_ipv6_cidr_block(v6.clone()).send().await
-    };
-    match session.call(As::RouteTableRole, Kind::Change, "ec2:DeleteRoute", table, send).await {
-        Err(error) if error.cloud_code.as_deref() == Some("InvalidRoute.NotFound") => Ok(()),
-        other => other.map(drop),
-    }
-}
-
-/// EC2 has a parameter for each address family.
-pub fn by_family(destination: IpNet) -> (Option<String>, Option<String>) {
-    match destination {
-        IpNet::V4(net) => (Some(net.to_string()), None),
-        IpNet::V6(net) => (None, Some(net.to_string())),
-    }
 }

@@ -1,137 +1,272 @@
 //! The mechanism `secondaryIp`: the VIP is a secondary private address of the holder's interface. AWS moves it in one
-//! call, but only within a subnet, and a subnet is in one zone.
+//! call, but only within a subnet, and a subnet is in one zone. An Elastic IP belongs on the VIP's own address.
 //!
 //! Source: AssignPrivateIpAddresses in the EC2 API reference (`AllowReassignment`, asynchronous).
 
 use super::{
-    Aws, Change,
+    clients::As,
     identity::Identity,
     interface::{self, Interface},
-    session::{As, Session},
-    wants_write,
+    public_ip::{self, PublicIps},
+    session::{self, Session},
+    settings::{self, Settings},
 };
 use crate::{
-    cloud::{Plan, Step},
+    check::{CheckItem, CheckName, Verdict},
+    cloud::{Cloud, Mechanism, Plan, Setup, Step},
     error::{Code, Error, Result},
     net::retry::Kind,
-    vip::{Goal, Holder, Part, PartId, Vip},
+    vip::{Goal, Holder, Member, Part, PartId, Vip},
 };
-use std::net::IpAddr;
+use futures_util::future::try_join;
+use std::{net::IpAddr, time::Duration};
 
-#[derive(Debug, Clone)]
-pub struct Seen {
-    /// The interfaces that carry any of the VIPs.
-    holders: Vec<Interface>,
+/// AWS with the mechanism `secondaryIp`.
+pub struct SecondaryIp {
+    session: Session,
 }
 
-pub async fn look(session: &Session, vips: &[Vip], identity: &Identity) -> Result<Seen> {
-    let addresses = vips.iter().map(|vip| vip.address.addr().to_string()).collect();
-    let in_vpc = ("vpc-id", vec![identity.vpc.clone()]);
-    let holders = interface::find(session, &[in_vpc, ("addresses.private-ip-address", addresses)]).await?;
-    Ok(Seen { holders })
+/// What a look showed.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    identity: Identity,
+    /// The interfaces that carry any of the VIPs.
+    holders: Vec<Interface>,
+    public_ips: public_ip::Seen,
+}
+
+/// One EC2 call of a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Puts the address on this member's interface.
+    Assign {
+        /// The VIP.
+        address: IpAddr,
+    },
+    /// Takes the address off this member's interface.
+    Unassign {
+        /// The VIP.
+        address: IpAddr,
+    },
+    /// Moves an Elastic IP.
+    PublicIp(public_ip::Change),
+}
+
+impl From<public_ip::Change> for Change {
+    fn from(change: public_ip::Change) -> Self {
+        Change::PublicIp(change)
+    }
+}
+
+const ASSIGN: &str = "ec2:AssignPrivateIpAddresses";
+const UNASSIGN: &str = "ec2:UnassignPrivateIpAddresses";
+
+impl Mechanism for SecondaryIp {
+    const CLOUD: &'static str = settings::CLOUD;
+    const NAME: &'static str = settings::Mechanism::SecondaryIp.as_str();
+    type Settings = Settings;
+
+    fn new(settings: &Settings, setup: Setup<'_>) -> Result<Self> {
+        Ok(SecondaryIp { session: Session::new(settings, setup)? })
+    }
+}
+
+impl Cloud for SecondaryIp {
+    type Seen = Seen;
+    type Change = Change;
+
+    const READS_LAG: Duration = session::READS_LAG;
+    const LOOK_TWICE_AFTER: Duration = session::LOOK_TWICE_AFTER;
+
+    async fn identify(&self) -> Result<Member> {
+        self.session.identity().await.map(Identity::to_member)
+    }
+
+    async fn discover(&self) -> Result<Seen> {
+        self.look(self.session.identity().await?).await
+    }
+
+    async fn observe(&self, seen: &Seen) -> Result<Seen> {
+        self.look(&seen.identity).await
+    }
+
+    fn member(&self, seen: &Seen) -> Member {
+        seen.identity.to_member()
+    }
+
+    fn placement(&self, seen: &Seen) -> Vec<Part> {
+        let mut parts = self.address_parts(seen);
+        parts.extend(self.public_ips(seen).placement());
+        parts
+    }
+
+    fn plan(&self, seen: &Seen, goal: Goal) -> Result<Plan<Change>> {
+        let mut plan = self.plan_addresses(seen, goal);
+        self.public_ips(seen).follow(&self.address_parts(seen), goal, &mut plan);
+        Ok(plan)
+    }
+
+    async fn apply(&self, change: &Change) -> Result<()> {
+        let interface = &self.session.identity().await?.interface;
+        match change {
+            Change::Assign { address } => self.assign(interface, *address).await,
+            Change::Unassign { address } => self.unassign(interface, *address).await,
+            Change::PublicIp(change) => change.apply(&self.session, interface).await,
+        }
+    }
+
+    fn describe(&self, change: &Change) -> (String, String) {
+        match change {
+            Change::Assign { address } => (ASSIGN.to_owned(), address.to_string()),
+            Change::Unassign { address } => (UNASSIGN.to_owned(), address.to_string()),
+            Change::PublicIp(change) => {
+                let (call, target) = change.describe();
+                (call.to_owned(), target.to_owned())
+            }
+        }
+    }
+
+    /// Always empty. EC2 names the holder, so a holder that `aws.members` misspells shows up as a stranger.
+    fn missing(&self, _: &Seen) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn remarks(&self, seen: &Seen) -> Vec<CheckItem> {
+        self.session.remarks(&seen.identity)
+    }
+
+    /// Always empty: an interface accepts packets for its own addresses.
+    async fn advice(&self) -> Vec<CheckItem> {
+        Vec::new()
+    }
+
+    /// AssignPrivateIpAddresses has no parameter `DryRun` (EC2 API reference), so the check reports the call as skipped.
+    async fn rehearse(&self, seen: &Seen) -> Vec<CheckItem> {
+        let mut items = vec![CheckItem::new(
+            CheckName::Permission.of(ASSIGN),
+            Verdict::Skipped,
+            "EC2 offers no dry run of this call",
+            "compare the role's policy with docs/install-aws.md, and move the VIP once on purpose",
+        )];
+        items.extend(public_ip::rehearse(&self.session, &seen.identity.interface).await);
+        items
+    }
 }
 
 impl Seen {
-    /// Who has the address. A read in the middle of a move may show two; then the other one counts, because nothing may be
-    /// called moved that somebody else is still seen to hold.
-    fn holder(&self, address: IpAddr, own: &str) -> Option<(&Interface, &interface::Address)> {
+    /// The interface that has the address, and the address on it. In the middle of a move a read may show two interfaces;
+    /// then the other member's wins, because we never report a VIP as moved while a read still shows it elsewhere.
+    fn holder(&self, address: IpAddr) -> Option<(&Interface, &interface::Address)> {
         let carries = |holder: &'_ Interface| holder.addresses.iter().position(|known| known.private == address);
         let holders = self.holders.iter().filter(|holder| carries(holder).is_some());
-        let found = holders.max_by_key(|holder| holder.id != own)?;
+        let found = holders.max_by_key(|holder| holder.id != self.identity.interface)?;
         Some((found, found.addresses.get(carries(found)?)?))
     }
 }
 
-pub fn placement(seen: &Seen, vips: &[Vip], identity: &Identity) -> Vec<Part> {
-    let of_one = |vip: &Vip| {
-        let holder = match seen.holder(vip.address.addr(), &identity.interface) {
-            None => Holder::Nobody,
-            // As the interface's own address it is no VIP, whoever has it.
-            Some((holder, known)) if known.primary => Holder::Other(format!("{} (its primary address)", holder.id)),
-            Some((holder, _)) if holder.id == identity.interface => Holder::ThisMember,
-            Some((holder, _)) => Holder::Other(holder.id.clone()),
+impl SecondaryIp {
+    async fn look(&self, identity: &Identity) -> Result<Seen> {
+        let addresses = self.session.vips.iter().map(|vip| vip.address.addr().to_string()).collect();
+        let in_vpc = ("vpc-id", vec![identity.vpc.clone()]);
+        let filters = [in_vpc, ("addresses.private-ip-address", addresses)];
+        let holders = interface::find(&self.session, &filters);
+        let (holders, public_ips) = try_join(holders, public_ip::look(&self.session, identity)).await?;
+        Ok(Seen { identity: identity.clone(), holders, public_ips })
+    }
+
+    fn public_ips<'a>(&'a self, seen: &'a Seen) -> PublicIps<'a> {
+        let Seen { identity, public_ips, .. } = seen;
+        let private_address = |_: &Identity, vip: &Vip| Ok(vip.address.addr().to_string());
+        PublicIps { session: &self.session, identity, seen: public_ips, private_address }
+    }
+
+    /// Which interfaces carry the VIPs.
+    fn address_parts(&self, seen: &Seen) -> Vec<Part> {
+        let of_one = |vip: &Vip| {
+            let holder = match seen.holder(vip.address.addr()) {
+                None => Holder::Nobody,
+                // An interface's primary address is no VIP, even on this member's interface.
+                Some((holder, known)) if known.primary => Holder::Other(format!("{} (its primary address)", holder.id)),
+                Some((holder, _)) if holder.id == seen.identity.interface => Holder::ThisMember,
+                Some((holder, _)) => Holder::Other(holder.id.clone()),
+            };
+            Part { id: PartId::new(vip, format!("secondary ip {}", vip.address.addr())), holder }
         };
-        Part { id: PartId::new(vip, name(vip)), holder }
-    };
-    vips.iter().map(of_one).collect()
-}
+        self.session.vips.iter().map(of_one).collect()
+    }
 
-fn name(vip: &Vip) -> String {
-    format!("secondary ip {}", vip.address.addr())
-}
-
-pub fn plan(aws: &Aws, seen: &Seen, all: &super::Seen, goal: Goal) -> Result<Plan<Change>> {
-    let mut plan = Plan { steps: Vec::new(), refused: Vec::new() };
-    for (vip, current) in aws.vips.iter().zip(placement(seen, &aws.vips, &all.identity)) {
-        let address = vip.address.addr();
-        match goal {
-            Goal::Hold(write) => {
-                if let Err(error) = may_be_taken(aws, seen, vip, &all.identity) {
-                    plan.refused.push((current.id, error));
-                } else if wants_write(&current.holder, write) {
-                    plan.steps.push(Step::new(current.id, Change::AssignAddress { address }));
+    fn plan_addresses(&self, seen: &Seen, goal: Goal) -> Plan<Change> {
+        let mut plan = Plan { steps: Vec::new(), refused: Vec::new() };
+        for (vip, current) in self.session.vips.iter().zip(self.address_parts(seen)) {
+            let address = vip.address.addr();
+            match goal {
+                Goal::Hold(write) => {
+                    if let Err(error) = self.may_be_taken(vip, seen) {
+                        plan.refused.push((current.id, error));
+                    } else if write.is_wanted(&current.holder) {
+                        plan.steps.push(Step::new(current.id, Change::Assign { address }));
+                    }
                 }
+                Goal::LetGo if current.holder == Holder::ThisMember => {
+                    plan.steps.push(Step::new(current.id, Change::Unassign { address }));
+                }
+                Goal::LetGo => {}
             }
-            Goal::LetGo if current.holder == Holder::ThisMember => {
-                plan.steps.push(Step::new(current.id, Change::UnassignAddress { address }));
-            }
-            Goal::LetGo => {}
+        }
+        plan
+    }
+
+    fn may_be_taken(&self, vip: &Vip, seen: &Seen) -> Result<()> {
+        let address = vip.address.addr();
+        if let Some(subnet) = seen.identity.subnet_range.filter(|subnet| !subnet.contains(&address)) {
+            return Err(Error::new(
+                Code::Unsupported,
+                format!(
+                    "{address} is not in this member's subnet ({subnet}), and a secondary address cannot leave its subnet"
+                ),
+                "use an address of the subnet that all members share, or the mechanism `route` for members in several zones",
+            ));
+        }
+        let Some((holder, known)) = seen.holder(address) else { return Ok(()) };
+        if known.primary {
+            return Err(Error::new(
+                Code::Conflict,
+                format!("{address} is the primary address of {}", holder.id),
+                "choose an address that no interface has as its own",
+            ));
+        }
+        if holder.service_managed {
+            return Err(Error::new(
+                Code::Conflict,
+                format!("{address} is on {}, an interface that an AWS service manages", holder.id),
+                "choose another address",
+            ));
+        }
+        let own = holder.id == seen.identity.interface;
+        if own || self.session.is_member(&holder.id, holder.instance.as_deref(), true) {
+            Ok(())
+        } else {
+            Err(self.session.stranger(&vip.to_string(), &holder.id))
         }
     }
-    Ok(plan)
-}
 
-fn may_be_taken(aws: &Aws, seen: &Seen, vip: &Vip, identity: &Identity) -> Result<()> {
-    let address = vip.address.addr();
-    if let Some(subnet) = identity.subnet_range.filter(|subnet| !subnet.contains(&address)) {
-        return Err(Error::new(
-            Code::Unsupported,
-            format!(
-                "{address} is not in this member's subnet ({subnet}), and a secondary address cannot leave its subnet"
-            ),
-            "use an address of the subnet that all members share, or the mechanism `route` for members in several zones",
-        ));
+    /// Takes the address, from whichever interface of the subnet has it.
+    async fn assign(&self, interface: &str, address: IpAddr) -> Result<()> {
+        let address = address.to_string();
+        let send = async |ec2: aws_sdk_ec2::Client| {
+            let call = ec2.assign_private_ip_addresses().network_interface_id(interface).private_ip_addresses(&address);
+            call.allow_reassignment(true).send().await
+        };
+        self.session.call(As::Member, Kind::Change, ASSIGN, &address, send).await.map(drop)
     }
-    let Some((holder, known)) = seen.holder(address, &identity.interface) else { return Ok(()) };
-    if known.primary {
-        return Err(Error::new(
-            Code::Conflict,
-            format!("{address} is the primary address of {}", holder.id),
-            "choose an address that no interface has as its own",
-        ));
-    }
-    if holder.service_managed {
-        return Err(Error::new(
-            Code::Conflict,
-            format!("{address} is on {}, an interface that an AWS service manages", holder.id),
-            "choose another address",
-        ));
-    }
-    let own = holder.id == identity.interface;
-    if own || aws.is_member(&holder.id, holder.instance.as_deref(), true) {
-        Ok(())
-    } else {
-        Err(aws.stranger(&vip.to_string(), &holder.id))
-    }
-}
 
-/// Takes the address, from whichever interface of the subnet has it.
-pub async fn assign(session: &Session, interface: &str, address: IpAddr) -> Result<()> {
-    let send = async |ec2: aws_sdk_ec2::Client| {
-        let call =
-            ec2.assign_private_ip_addresses().network_interface_id(interface).private_ip_addresses(address.to_string());
-        call.allow_reassignment(true).send().await
-    };
-    session.call(As::Member, Kind::Change, "ec2:AssignPrivateIpAddresses", &address.to_string(), send).await.map(drop)
-}
-
-pub async fn unassign(session: &Session, interface: &str, address: IpAddr) -> Result<()> {
-    let send = async |ec2: aws_sdk_ec2::Client| {
-        ec2.unassign_private_ip_addresses()
-            .network_interface_id(interface)
-            .private_ip_addresses(address.to_string())
-            .send()
-            .await
-    };
-    session.call(As::Member, Kind::Change, "ec2:UnassignPrivateIpAddresses", &address.to_string(), send).await.map(drop)
+    /// Gives the address up. The call takes no condition, so call this only for an address that a look has just shown here.
+    async fn unassign(&self, interface: &str, address: IpAddr) -> Result<()> {
+        let address = address.to_string();
+        let send = async |ec2: aws_sdk_ec2::Client| {
+            let call = ec2.unassign_private_ip_addresses();
+            call.network_interface_id(interface).private_ip_addresses(&address).send().await
+        };
+        self.session.call(As::Member, Kind::Change, UNASSIGN, &address, send).await.map(drop)
+    }
 }

@@ -1,10 +1,10 @@
 //! Azure Resource Manager: authenticated GET, PUT and DELETE of whole resources as untyped JSON, and the operations that a
-//! change becomes. A body goes back as it came but for what was changed in it: a field that is left out of a PUT is reset.
+//! change becomes. A change sends the body of a read with its own edits: a PUT resets every field that it lacks.
 //!
 //! Source: "Track asynchronous Azure operations" (Microsoft Learn): `Azure-AsyncOperation` first, else `Location` (202 while
-//! it runs), else `properties.provisioningState`. `Retry-After` of a running operation is not obeyed: `operation::pace` says why.
+//! it runs), else `properties.provisioningState`. We ignore `Retry-After` of a running operation: `operation::pace` says why.
 
-use super::{error::explain, token};
+use super::{error::explain, id::Id, token};
 use crate::{
     cloud::{
         operation::{failed, pace, still_running, unseen},
@@ -32,25 +32,26 @@ const NETWORK_VERSION: &str = "2024-05-01";
 const COMPUTE_VERSION: &str = "2024-07-01";
 const AUTHORIZATION_VERSION: &str = "2022-04-01";
 
-/// What is kept of the call's time for the last of them.
+/// The part of the call's time that the last read of an operation keeps for itself.
 const LAST_LOOK: Duration = Duration::from_millis(500);
-/// Longer than any call.
+/// The bound on a read of an operation that has no other: longer than any call.
 const LONGEST_LOOK: Duration = Duration::from_secs(600);
 
-/// A bound on the pages of a list: an identity has a few roles.
+/// The bound on the pages of a list: an identity has a few roles.
 const MOST_PAGES: usize = 100;
 
-/// In the place of a version: only if there is nothing yet.
+/// Stands for a version: write only if there is no such resource yet.
 pub const ANYTHING_NEW: &str = "";
 
+/// The way to Resource Manager, with a token.
 pub struct Arm {
     http: Client,
-    /// Where requests go, without a slash at the end.
+    /// The URL that every request begins with, without a slash at the end.
     endpoint: String,
     bearer: Bearer<Identity>,
 }
 
-/// Where tokens come from, and what they have to be for.
+/// Where tokens come from, and which service accepts them.
 struct Identity {
     metadata_http: Client,
     metadata: Option<String>,
@@ -65,64 +66,26 @@ impl Tokens for Identity {
     }
 }
 
-/// As errors name it.
+/// The name of this service in errors.
 pub const NAME: &str = "Resource Manager";
 
-/// Where and as whom; found out before the first call.
+/// Where Resource Manager is, and as whom we call. The session learns both before the first call.
 pub struct Door {
+    /// The client for Resource Manager.
     pub http: Client,
+    /// The client for the identity service.
     pub metadata_http: Client,
+    /// The configured endpoint of the identity service; `None`: Azure's own.
     pub metadata: Option<String>,
+    /// The client id of a user-assigned identity; `None`: the system-assigned one.
     pub client_id: Option<String>,
+    /// Resource Manager's URL, without a slash at the end.
     pub endpoint: String,
+    /// The resource that the token is for.
     pub audience: String,
 }
 
-/// A resource by its full id.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Id(String);
-
-impl Id {
-    pub fn new(subscription: &str, group: &str, kind: &str, name: &str) -> Self {
-        Id(format!("/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Network/{kind}/{name}"))
-    }
-
-    pub fn from_text(text: &str) -> Self {
-        Id(text.trim_end_matches('/').to_owned())
-    }
-
-    pub fn child(&self, kind: &str, name: &str) -> Self {
-        Id(format!("{}/{kind}/{name}", self.0))
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    pub fn name(&self) -> &str {
-        self.0.rsplit('/').next().unwrap_or_default()
-    }
-
-    /// What a report calls it: a child together with its parent.
-    pub fn shown(&self) -> String {
-        match (self.kind(), self.0.rsplit('/').nth(2)) {
-            ("routes", Some(table)) => format!("{table}/{}", self.name()),
-            _ => self.name().to_owned(),
-        }
-    }
-
-    /// The type's last part, for example `networkInterfaces`.
-    pub fn kind(&self) -> &str {
-        self.0.rsplit('/').nth(1).unwrap_or_default()
-    }
-
-    /// Resource Manager treats ids without regard to case.
-    pub fn same(&self, other: &str) -> bool {
-        self.0.eq_ignore_ascii_case(other.trim_end_matches('/'))
-    }
-}
-
-/// What a change became: done already, or an operation to wait for.
+/// An accepted change: done already, or an operation to wait for.
 pub struct Accepted {
     watched: Watched,
     id: Id,
@@ -139,25 +102,35 @@ enum Watched {
 enum State {
     Running,
     Done,
-    /// It ended, and not well.
+    /// It failed, or Azure cancelled it.
     Failed(Error),
 }
 
 impl Arm {
+    /// The way to Resource Manager. Sends nothing.
     pub fn new(door: Door, caller: Caller) -> Self {
         let Door { http, metadata_http, metadata, client_id, endpoint, audience } = door;
         let identity = Identity { metadata_http, metadata, client_id, audience };
         Arm { http, endpoint, bearer: Bearer::new(identity, caller) }
     }
 
+    /// The end of the call.
     pub fn deadline(&self) -> &Deadline {
         self.bearer.deadline()
     }
 
+    /// Gets a token, unless there is one already.
+    ///
+    /// # Errors
+    /// `unauthenticated` when the VM has no such identity, `unavailable` when the identity service does not answer.
     pub async fn prepare(&self) -> Result<()> {
         self.bearer.prepare().await
     }
 
+    /// Reads a resource.
+    ///
+    /// # Errors
+    /// Resource Manager's own, by their meaning; `unexpected` when the response is no resource.
     pub async fn get(&self, id: &Id) -> Result<Value> {
         self.get_by(self.bearer.caller(), id).await
     }
@@ -166,13 +139,19 @@ impl Arm {
         self.read(caller, &format!("arm:GET {}", id.kind()), &id.shown(), &self.url(id), is_resource).await
     }
 
-    /// The same of what may be in a zone that is lost.
+    /// Reads a resource that may be in a lost zone. The read has a share of the call's time.
+    ///
+    /// # Errors
+    /// Those of [`Arm::get`]; `unavailable` when the share is over.
     pub async fn get_share_of(&self, id: &Id) -> Result<Value> {
         let call = format!("arm:GET {} on {}", id.kind(), id.name());
         share_of(self.bearer.caller(), &call, async |caller: Caller| self.get_by(&caller, id).await).await
     }
 
     /// What this identity may do with a resource, an entry for each of its roles ("Permissions - List For Resource").
+    ///
+    /// # Errors
+    /// Those of [`Arm::get`]; `unexpected` for a list without an end.
     pub async fn permissions(&self, id: &Id) -> Result<Vec<Value>> {
         let place = format!("{}/providers/Microsoft.Authorization/permissions", id.as_str());
         let mut url = format!("{}{place}?api-version={AUTHORIZATION_VERSION}", self.endpoint);
@@ -190,7 +169,7 @@ impl Arm {
         Err(Error::impostor(format!("the permissions on {} have more than {MOST_PAGES} pages", id.shown()), NAME))
     }
 
-    /// Reads what has the expected form: anything else must not be read as something empty.
+    /// Reads a body of the expected form. Nobody may mistake another body for an empty resource.
     async fn read(
         &self,
         caller: &Caller,
@@ -210,7 +189,10 @@ impl Arm {
             .await
     }
 
-    /// Replaces a resource. With `version` only if nobody has changed it since.
+    /// Replaces a resource. With `version` Azure refuses the write if somebody has changed the resource since.
+    ///
+    /// # Errors
+    /// Resource Manager's own, by their meaning; `ambiguous` when no answer says what became of the write.
     pub async fn put(&self, id: &Id, body: &Value, version: Option<&str>) -> Result<Accepted> {
         let call = format!("arm:PUT {}", id.kind());
         self.bearer
@@ -227,7 +209,11 @@ impl Arm {
             .await
     }
 
-    /// Deletes a resource. With `version` only if nobody has changed it since.
+    /// Deletes a resource. With `version` Azure refuses if somebody has changed the resource since. A resource that does not
+    /// exist counts as deleted.
+    ///
+    /// # Errors
+    /// Those of [`Arm::put`].
     pub async fn delete(&self, id: &Id, version: Option<&str>) -> Result<Accepted> {
         let call = format!("arm:DELETE {}", id.kind());
         self.bearer
@@ -241,10 +227,10 @@ impl Arm {
             .await
     }
 
-    /// Waits until an operation is over, but not longer than `bound`: looks at once, then at our pace.
+    /// Waits until an operation ends, at most for `bound`. Reads the operation at once and then at our pace.
     ///
     /// # Errors
-    /// The operation's own code and message when it failed; `ambiguous` when time ran out over it.
+    /// The operation's own code and message when it failed; `ambiguous` when the time ran out before the end.
     pub async fn finish(&self, mut accepted: Accepted, bound: Option<Duration>) -> Result<()> {
         let begun = Instant::now();
         let mut looks = 0;
@@ -270,7 +256,7 @@ impl Arm {
             if let Watched::Nothing = accepted.watched {
                 return Ok(());
             }
-            // There is a last look before the time is over.
+            // The last read comes just before the end of the time.
             let last = self.deadline().remaining().min(left).saturating_sub(LAST_LOOK);
             if wait > last && !last.is_zero() {
                 wait = last;
@@ -281,7 +267,7 @@ impl Arm {
             self.deadline().sleep(wait).await.map_err(|stop| stop.with_fate(Fate::InDoubt))?;
             *looks += 1;
             let look = match self.look_within(accepted, left.saturating_sub(wait), &what, begun).await {
-                // A role that is given on resources alone may not read operations; the resource itself tells as well.
+                // A role on single resources may not read operations; the resource shows the operation's end as well.
                 Err(error) if error.code == Code::Denied && !matches!(accepted.watched, Watched::Resource) => {
                     accepted.watched = Watched::Resource;
                     self.look_within(accepted, left.saturating_sub(wait), &what, begun).await
@@ -299,14 +285,14 @@ impl Arm {
         }
     }
 
-    /// A look that is not answered ends with the bound, too.
+    /// Reads the operation once. The bound ends a read without an answer.
     async fn look_within(&self, accepted: &Accepted, left: Duration, what: &str, begun: Instant) -> Result<State> {
         let look = tokio::time::timeout(left.min(LONGEST_LOOK), self.look(accepted)).await;
         look.unwrap_or_else(|_| Err(still_running(what, begun.elapsed())))
     }
 
     async fn look(&self, accepted: &Accepted) -> Result<State> {
-        // The single looks are told as one step.
+        // The journal reports all reads of one operation as one step.
         let caller = self.bearer.caller().with_journal(Journal::default());
         let url = match &accepted.watched {
             Watched::Operation(url) | Watched::Location(url) => self.at_home(url)?,
@@ -341,7 +327,7 @@ impl Arm {
         format!("{}{}?api-version={version}", self.endpoint, id.as_str())
     }
 
-    /// An operation's URL, at the endpoint that is configured: the token goes to no other host, whatever an answer says.
+    /// An operation's URL, moved to the configured endpoint: we send the token to no other host, whatever an answer says.
     fn at_home(&self, url: &str) -> Result<String> {
         let parsed = Url::parse(url).map_err(|_| {
             Error::new(Code::Unexpected, "an operation's URL could not be read", "report this with the request's id")
@@ -376,7 +362,7 @@ impl Accepted {
     fn new(answer: &Response, body: &Value, id: &Id, kind: &'static str) -> Self {
         let text = |name: &str| answer.header(name).map(str::to_owned);
         let state = body.pointer("/properties/provisioningState").and_then(Value::as_str);
-        // The network provider answers 200 or 201 while its operation runs, so the headers count whatever the status.
+        // The network provider answers 200 or 201 while its operation runs: the headers count, the status does not.
         let watched = match (text("azure-asyncoperation"), text("location")) {
             (Some(url), _) => Watched::Operation(url),
             (None, Some(url)) if answer.status == 202 => Watched::Location(url),
@@ -386,7 +372,7 @@ impl Accepted {
         Accepted { watched, id: id.clone(), kind }
     }
 
-    /// The operation that an earlier call began and that shows in the resource itself.
+    /// The operation of an earlier call: the resource's own state shows its end.
     pub fn running(id: &Id) -> Self {
         Accepted { watched: Watched::Resource, id: id.clone(), kind: "earlier" }
     }

@@ -1,7 +1,7 @@
-//! What Resource Manager's and the network provider's error codes mean.
+//! What the error codes of Resource Manager and of the network provider mean.
 //!
 //! Sources: "Common error codes for Azure Resource Manager" and "Understand how Azure Resource Manager throttles requests"
-//! (Microsoft Learn); the codes of addresses in use as users reported them (terraform-azure-bigip-module#63,
+//! (Microsoft Learn). Users reported the codes of an address in use (terraform-azure-bigip-module#63,
 //! bosh-azure-cpi-release#121).
 
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
 use serde_json::Value;
 use std::time::Duration;
 
-/// An answer that is no success.
+/// The error of an answer with a status that is no success.
 pub fn explain(status: u16, body: &[u8], retry_after: Option<Duration>, request: Option<String>) -> Error {
     let body: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
     let error = body.get("error").unwrap_or(&body);
@@ -29,7 +29,7 @@ pub fn explain(status: u16, body: &[u8], retry_after: Option<Duration>, request:
     })
 }
 
-/// An operation that ended as `Failed` or `Canceled`.
+/// The error of an operation that ended as `Failed` or `Canceled`.
 pub fn of_operation(body: &Value) -> Error {
     let error = body.get("error").unwrap_or(&Value::Null);
     let (name, message) = texts(error);
@@ -39,10 +39,10 @@ pub fn of_operation(body: &Value) -> Error {
         .and_then(Value::as_str)
         .unwrap_or("Failed");
     let code = match name.as_str() {
-        // A newer change won: what it did has to be looked at before anything is decided.
+        // A newer change won: the engine must read its result before it decides anything.
         "CanceledAndSupersededDueToAnotherOperation" => Code::Conflict,
         "" if status == "Canceled" => Code::Conflict,
-        // The resource itself says no more than that its last change failed.
+        // The resource itself shows only that its last change failed.
         "" => Code::Unavailable,
         "InternalExecutionError" | "InternalServerError" | "OperationNotAllowed" | "RetryableError" => {
             Code::Unavailable
@@ -67,7 +67,7 @@ fn texts(error: &Value) -> (String, String) {
 }
 
 fn meaning(status: u16, name: &str, error: &Value) -> Code {
-    // The network provider puts the telling code into the details at times.
+    // The network provider sometimes puts the precise code into the details.
     let detail = error.pointer("/details/0/code").and_then(Value::as_str).unwrap_or_default();
     for name in [name, detail] {
         let known = match name {
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_superseded_operation_is_looked_at_and_not_repeated_blindly() {
+    fn a_superseded_operation_is_a_conflict_so_the_engine_reads_again_before_a_retry() {
         let body = serde_json::json!({ "status": "Canceled", "error": { "code": "CanceledAndSupersededDueToAnotherOperation", "message": "m" } });
         assert_eq!(of_operation(&body).code, Code::Conflict);
     }

@@ -1,14 +1,15 @@
 //! The members' interfaces, as `azure.nics` names them, read side by side.
 //!
-//! One that does not exist is a warning and left out. One that Resource Manager does not answer for within its share of the time,
-//! or that this identity may not read, is left out for the rest of the call, so that it does not hold up a move that does not
-//! need it; it may have the VIP all the same.
+//! We report an interface that does not exist and skip it. We read an interface once in a call if Resource Manager does not
+//! answer within its share of the time, or if this identity may not read it: a move that works without this interface must
+//! not wait for it. Such an interface may still have the VIP.
 
 use super::{
-    Azure,
-    arm::{self, Arm, Id},
+    arm::{self, Arm},
+    id::Id,
     identity::Here,
     nic::Nic,
+    session::Session,
 };
 use crate::{
     check::{CheckItem, CheckName, Verdict},
@@ -17,24 +18,29 @@ use crate::{
 };
 use futures_util::future::join_all;
 
+/// The interfaces of `azure.nics`, as one read showed them.
 #[derive(Debug, Clone)]
 pub struct Members {
+    /// The interfaces that Resource Manager returned; exactly one of them is this VM's.
     pub nics: Vec<Nic>,
     /// Listed interfaces that do not exist, by name.
     pub missing: Vec<String>,
-    /// Listed interfaces that nothing is known of, because Resource Manager did not answer or refused to.
+    /// Listed interfaces in an unknown state: Resource Manager did not answer, or refused the read.
     pub silent: Vec<Silent>,
 }
 
 impl Members {
+    /// This VM's interface.
     pub fn own(&self) -> Option<&Nic> {
         self.nics.iter().find(|nic| nic.own)
     }
 
+    /// The other members' interfaces.
     pub fn peers(&self) -> impl Iterator<Item = &Nic> {
         self.nics.iter().filter(|nic| !nic.own)
     }
 
+    /// What an operator should repair: missing and silent interfaces, and groups that differ.
     pub fn remarks(&self) -> Vec<CheckItem> {
         let missing = self.missing.iter().map(|name| {
             CheckItem::new(
@@ -48,7 +54,7 @@ impl Members {
         missing.chain(silent).chain(self.groups_differ()).collect()
     }
 
-    /// The VIP's entry takes the groups of its holder's interface, so what rules allow changes with the holder.
+    /// The VIP's entry has the groups of its holder's interface, so a move may change which rules apply to the VIP.
     fn groups_differ(&self) -> Option<CheckItem> {
         let first = self.nics.first()?.groups();
         if self.nics.iter().all(|nic| nic.groups() == first) {
@@ -71,11 +77,13 @@ impl Members {
     }
 }
 
+/// Reads the interfaces, except those that were silent before: these stay silent.
+///
 /// # Errors
-/// `unsupported` when none of the interfaces is this VM's.
-pub async fn look(azure: &Azure, arm: &Arm, here: &Here) -> Result<Members> {
-    let silent = azure.silent.borrow().clone();
-    let ids = azure.config.nics.iter().map(|nic| here.id(nic, "networkInterfaces"));
+/// `unsupported` when none of the interfaces is this VM's, `invalid_config` when several are; what a silent interface failed
+/// with, when this VM's may be that one.
+pub async fn look(session: &Session, here: &Here, arm: &Arm, silent: Vec<Silent>) -> Result<Members> {
+    let ids = session.settings.nics.iter().map(|nic| here.id(nic, "networkInterfaces"));
     let asked = ids.filter(|id| !silent.iter().any(|known| known.name == id.name()));
     let reads = join_all(asked.map(|id| async move {
         let read = arm.get_share_of(&id).await;
@@ -95,7 +103,7 @@ pub async fn look(azure: &Azure, arm: &Arm, here: &Here) -> Result<Members> {
             {
                 missing.push(id);
             }
-            // Resource Manager refuses (403) before it tells whether an interface exists: a refusal says nothing of who holds the VIP.
+            // Resource Manager refuses (403) before it checks whether the interface exists, so the holder stays unknown.
             Err(why) if matches!(why.code, Code::Unavailable | Code::Denied) => {
                 members.silent.push(Silent { name: id.name().to_owned(), why });
             }
@@ -106,7 +114,7 @@ pub async fn look(azure: &Azure, arm: &Arm, here: &Here) -> Result<Members> {
     let own: Vec<&str> = members.nics.iter().filter(|nic| nic.own).map(|nic| nic.id.name()).collect();
     match own.as_slice() {
         [_] => {}
-        // It may be one of those that were not heard of.
+        // The silent interface may be this VM's.
         [] => {
             return Err(members
                 .silent
@@ -121,7 +129,6 @@ pub async fn look(azure: &Azure, arm: &Arm, here: &Here) -> Result<Members> {
             ));
         }
     }
-    azure.silent.replace(members.silent.clone());
     Ok(members)
 }
 

@@ -15,71 +15,96 @@ use serde::Deserialize;
 
 const INSTANCE: &str = "metadata/instance?api-version=2021-02-01";
 
+/// What to do when the metadata or identity service does not answer as it should.
 pub const REMEDY: &str = "see that this is an Azure VM and that the user IRIS runs as reaches 169.254.169.254 (containers, \
     hardened images and proxies often prevent it)";
 const SERVICE: Service = Service { name: "the instance metadata service", remedy: REMEDY };
 
+/// This VM.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Instance {
+    /// The VM itself.
     pub compute: Compute,
+    /// The VM's interfaces.
     pub network: Network,
 }
 
+/// The VM itself.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Compute {
+    /// The VM's name.
     pub name: String,
+    /// The VM's subscription.
     pub subscription_id: String,
+    /// The VM's resource group.
     pub resource_group_name: String,
+    /// The VM's full id.
     #[serde(default)]
     pub resource_id: String,
+    /// The availability zone; empty where the VM is in none.
     #[serde(default)]
     pub zone: String,
+    /// The Azure cloud, for example `AzurePublicCloud`.
     #[serde(default)]
     pub az_environment: String,
 }
 
+/// The VM's interfaces.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Network {
+    /// One item for each interface.
     pub interface: Vec<Interface>,
 }
 
+/// One interface.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Interface {
+    /// The hardware address, without separators.
     pub mac_address: String,
+    /// The IPv4 addresses and subnets.
     pub ipv4: Option<Family>,
+    /// The IPv6 addresses; Azure lists no IPv6 subnets.
     pub ipv6: Option<Family>,
 }
 
+/// The addresses of one family on one interface.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Family {
+    /// The addresses.
     #[serde(default)]
     pub ip_address: Vec<Address>,
+    /// The subnets that the addresses are in.
     #[serde(default)]
     pub subnet: Vec<Subnet>,
 }
 
+/// One address of an interface.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Address {
+    /// The private address, as text.
     #[serde(default)]
     pub private_ip_address: String,
 }
 
+/// One subnet of an interface.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Subnet {
+    /// The subnet's first address, as text.
     #[serde(default)]
     pub address: String,
+    /// The length of the prefix in bits, as text.
     #[serde(default)]
     pub prefix: String,
 }
 
-/// The instance's description.
+/// Reads the description of this VM.
 ///
 /// # Errors
-/// `unavailable` when the service does not answer, `unexpected` when it answers something else.
+/// `unavailable` when the service does not answer, `unexpected` when it returns anything but a description.
 pub async fn instance(http: &Client, endpoint: Option<&str>, caller: &Caller) -> Result<Instance> {
     let url = format!("{}/{INSTANCE}", endpoint.unwrap_or(ADDRESS).trim_end_matches('/'));
     let attempt = async || {
@@ -92,7 +117,7 @@ pub async fn instance(http: &Client, endpoint: Option<&str>, caller: &Caller) ->
                     REMEDY,
                 )
             }),
-            // 404 and 410 while the service is being updated ("Error handling" of the same page); 429 above five a second.
+            // 404 and 410 during an update of the service ("Error handling" of the same page); 429 above five requests a second.
             404 | 410 | 429 | 500..=599 => Err(SERVICE.refused(Code::Unavailable, status)),
             _ => Err(SERVICE.refused(Code::Unexpected, status)),
         }
@@ -101,7 +126,8 @@ pub async fn instance(http: &Client, endpoint: Option<&str>, caller: &Caller) ->
     answer.map_err(|error| SERVICE.with_remedy(error))
 }
 
-/// Hardware addresses are written in several ways: `000D3AF806EC` here, `00-0D-3A-F8-06-EC` in Resource Manager.
+/// Whether two texts name the same hardware address. The metadata writes `000D3AF806EC`, Resource Manager
+/// `00-0D-3A-F8-06-EC`.
 pub fn same_mac(a: &str, b: &str) -> bool {
     let plain = |mac: &str| {
         mac.chars().filter(char::is_ascii_hexdigit).map(|digit| digit.to_ascii_lowercase()).collect::<String>()
@@ -115,7 +141,7 @@ mod tests {
     use super::same_mac;
 
     #[test]
-    fn a_hardware_address_is_the_same_however_it_is_written() {
+    fn the_spelling_of_a_hardware_address_does_not_matter() {
         assert!(same_mac("000D3AF806EC", "00-0D-3A-F8-06-EC"));
         assert!(same_mac("00:0d:3a:f8:06:ec", "000D3AF806EC"));
         assert!(!same_mac("000D3AF806EC", "000D3AF806ED"));

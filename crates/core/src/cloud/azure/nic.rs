@@ -1,7 +1,7 @@
-//! A network interface as Resource Manager hands it out: what is read from its body, and the two edits that a move makes
-//! in it. Everything else in the body stays as it came.
+//! A network interface as Resource Manager returns it: what we read in its body, and the two edits that a move makes. An edit
+//! leaves everything else in the body unchanged.
 
-use super::arm::Id;
+use super::id::Id;
 use crate::{
     error::{Code, Error, Result},
     vip::Vip,
@@ -9,31 +9,39 @@ use crate::{
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, net::IpAddr};
 
+/// A network interface.
 #[derive(Debug, Clone)]
 pub struct Nic {
+    /// Its full id.
     pub id: Id,
+    /// The whole resource.
     pub body: Value,
-    /// This VM's.
+    /// Whether it is this VM's.
     pub own: bool,
 }
 
 impl Nic {
+    /// The provisioning state: `Succeeded`, `Updating`, `Failed`, …
     pub fn state(&self) -> &str {
         self.body.pointer("/properties/provisioningState").and_then(Value::as_str).unwrap_or("Succeeded")
     }
 
+    /// The version (`etag`) that a write is conditional on.
     pub fn version(&self) -> Option<String> {
         self.body.get("etag").and_then(Value::as_str).map(str::to_owned)
     }
 
+    /// The hardware address, in Resource Manager's spelling; empty where the body has none.
     pub fn mac(&self) -> &str {
         self.body.pointer("/properties/macAddress").and_then(Value::as_str).unwrap_or_default()
     }
 
+    /// The ip-configurations.
     pub fn entries(&self) -> impl Iterator<Item = &Value> {
         self.body.pointer("/properties/ipConfigurations").and_then(Value::as_array).into_iter().flatten()
     }
 
+    /// The ip-configuration with this private address.
     pub fn entry_with(&self, address: IpAddr) -> Option<&Value> {
         self.entries().find(|entry| address_of(entry) == Some(address))
     }
@@ -52,11 +60,12 @@ impl Nic {
         self.primary().map(groups_of).unwrap_or_default()
     }
 
+    /// Whether IP forwarding is on.
     pub fn forwards(&self) -> bool {
         self.body.pointer("/properties/enableIPForwarding") == Some(&Value::Bool(true))
     }
 
-    /// Whether an id is that of an ip-configuration of this interface.
+    /// Whether an id names an ip-configuration of this interface.
     pub fn owns(&self, entry_id: &str) -> bool {
         entry_id.to_ascii_lowercase().starts_with(&format!("{}/", self.id.as_str()).to_ascii_lowercase())
     }
@@ -73,9 +82,9 @@ impl Nic {
         Ok(body)
     }
 
-    /// Puts the VIP's entry into `body`, which is this interface's, or its public address on the entry that is there. A new
-    /// entry is made of the one that `peer` has, so that its pools and unknown settings come with it. The application security
-    /// groups are this interface's own: Azure refuses entries of one interface that differ in them.
+    /// Puts the VIP's entry into `body`, which is this interface's, or adds the public address to the entry that is there
+    /// already. A new entry copies `peer`, the other member's entry, with its pools and unknown settings. The application
+    /// security groups are this interface's own: Azure refuses entries of one interface that differ in them.
     ///
     /// # Errors
     /// `unexpected` when the interface has not exactly one primary entry with a subnet.
@@ -121,7 +130,7 @@ impl Nic {
             if let Some(public) = public {
                 properties.insert("publicIPAddress".into(), json!({ "id": public.as_str() }));
             }
-            // The rule is about IPv4. Whether Azure takes groups on an IPv6 entry at all, only the peer's entry tells.
+            // The rule is about IPv4. On IPv6 only the peer's entry shows whether Azure accepts groups at all.
             let has_groups = address.is_ipv4() || peer.is_some_and(|entry| !groups_of(entry).is_empty());
             if has_groups && known != self.groups() {
                 match self.primary().and_then(|entry| entry.pointer(GROUPS)).filter(|_| !self.groups().is_empty()) {
@@ -143,7 +152,7 @@ impl Nic {
         })
     }
 
-    /// An interface without exactly one primary entry would lose its machine.
+    /// Checks the number of primary entries. An interface without exactly one of them would disconnect its machine.
     fn one_primary(&self, entries: &[Value]) -> Result<()> {
         let primary = entries.iter().filter(|entry| is_primary(entry)).count();
         if primary == 1 {
@@ -157,15 +166,15 @@ impl Nic {
     }
 }
 
-/// Of a peer's entry, what belongs to that interface: its state, what a private link makes of it, and its application security
-/// groups; and the public address, which is decided apart.
+/// The settings that a new entry does not copy from a peer's. The first three belong to the peer's interface: the state, the
+/// private link's properties, and the application security groups. The plan decides about the public address by itself.
 const OF_THE_PEER: [&str; 4] =
     ["provisioningState", "privateLinkConnectionProperties", "applicationSecurityGroups", "publicIPAddress"];
 
 const GROUPS: &str = "/properties/applicationSecurityGroups";
 
-/// The ids of an entry's application security groups. Resource Manager treats ids without regard to case, and the order of
-/// groups means nothing.
+/// The ids of an entry's application security groups, in lower case and sorted: Resource Manager ignores the case of ids, and
+/// the order of groups means nothing.
 fn groups_of(entry: &Value) -> BTreeSet<String> {
     let groups = entry.pointer(GROUPS).and_then(Value::as_array).into_iter().flatten();
     groups.filter_map(|group| Some(group.get("id")?.as_str()?.trim_end_matches('/').to_ascii_lowercase())).collect()
@@ -176,20 +185,24 @@ pub fn public_of(entry: &Value) -> Option<Id> {
     entry.pointer("/properties/publicIPAddress/id")?.as_str().map(Id::from_text)
 }
 
+/// The private address of an entry.
 pub fn address_of(entry: &Value) -> Option<IpAddr> {
-    // A block is written with its prefix; its first address stands for it.
+    // Azure writes a block with its prefix; the first address stands for the block.
     let text = entry.pointer("/properties/privateIPAddress")?.as_str()?;
     text.split('/').next()?.parse().ok()
 }
 
+/// The name of an entry.
 pub fn name_of(entry: &Value) -> &str {
     entry.get("name").and_then(Value::as_str).unwrap_or_default()
 }
 
+/// The id of an entry's subnet.
 pub fn subnet_of(entry: &Value) -> Option<&str> {
     entry.pointer("/properties/subnet/id")?.as_str()
 }
 
+/// Whether an entry is the primary one of its interface.
 pub fn is_primary(entry: &Value) -> bool {
     entry.pointer("/properties/primary") == Some(&Value::Bool(true))
 }

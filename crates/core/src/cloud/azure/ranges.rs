@@ -1,6 +1,6 @@
-//! The ranges of the virtual networks that route tables serve, so that a route is not laid over one of them.
+//! The ranges of the virtual networks that route tables serve: the VIP's route must not hijack one of them.
 
-use super::arm::{Arm, Id};
+use super::{arm::Arm, id::Id};
 use crate::error::{Code, Error, Result};
 use futures_util::future::try_join_all;
 use ipnet::IpNet;
@@ -11,21 +11,22 @@ use std::collections::BTreeSet;
 #[derive(Debug, Clone)]
 pub struct Range {
     net: IpNet,
-    /// What it belongs to, for people.
+    /// The network's or subnet's name, for errors.
     of: String,
     kind: Kind,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// The address space of a whole network, parts of which may be free.
+    /// The address space of a whole network. Parts of it may be free.
     Network,
     Subnet,
     /// A subnet without any interface: a VIP that is exactly this subnet takes nobody's traffic.
     EmptySubnet,
 }
 
-/// The smallest subnet is a /29, and a /64 in IPv6 ("Azure Virtual Network FAQ"): a smaller VIP covers none.
+/// Whether a VIP may cover a subnet. The smallest subnet is a /29, and a /64 in IPv6 ("Azure Virtual Network FAQ"): a smaller
+/// VIP covers none.
 pub fn may_cover_a_subnet(destination: IpNet) -> bool {
     match destination {
         IpNet::V4(net) => net.prefix_len() <= 29,
@@ -33,7 +34,10 @@ pub fn may_cover_a_subnet(destination: IpNet) -> bool {
     }
 }
 
-/// The networks of all subnets that the tables are bound to, side by side.
+/// Reads the networks of all subnets that use the tables, side by side.
+///
+/// # Errors
+/// The first read that failed.
 pub async fn look(arm: &Arm, tables: impl Iterator<Item = &Value>) -> Result<Vec<Range>> {
     let subnets = tables.flat_map(|table| {
         let bound = table.pointer("/properties/subnets").and_then(Value::as_array);
@@ -72,6 +76,8 @@ fn net(prefix: &Value) -> Option<IpNet> {
     prefix.as_str()?.parse().ok()
 }
 
+/// Checks that a route to the destination hijacks no network.
+///
 /// # Errors
 /// `invalid_config` when the destination is or contains a network, or has a part in common with a subnet that it is not.
 pub fn must_not_cover(ranges: &[Range], destination: IpNet) -> Result<()> {

@@ -1,11 +1,7 @@
-//! Would the changes be allowed? Resource Manager has no dry run, but it lists what the caller's roles allow on a resource
-//! ("Permissions - List For Resource", REST API reference). Locks, policies and deny assignments are not in that list.
+//! Whether Azure would allow the changes. Resource Manager has no dry run, but it lists what the caller's roles allow on a
+//! resource ("Permissions - List For Resource", REST API reference). That list leaves out locks, policies and deny assignments.
 
-use super::{
-    Azure, Body, Seen,
-    arm::{Arm, Id},
-    nic::Nic,
-};
+use super::{arm::Arm, id::Id, nic::Nic, session::Session};
 use crate::{
     check::{CheckItem, CheckName, Verdict},
     error::{Code, Error},
@@ -14,28 +10,16 @@ use futures_util::future::join_all;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// What is needed on one resource.
-type Needs = BTreeMap<Id, Vec<&'static str>>;
+/// The actions that a mechanism needs on each resource.
+#[derive(Debug, Default)]
+pub struct Needs(BTreeMap<Id, Vec<&'static str>>);
 
-pub async fn all(azure: &Azure, arm: &Arm, seen: &Seen) -> Vec<CheckItem> {
-    let mut refused = Vec::new();
-    let needs = match &seen.body {
-        Body::IpConfig(body) => {
-            // A takeover from an interface that may not be read fails for that reason.
-            let denied = body.members.silent.iter().filter(|silent| silent.why.code == Code::Denied);
-            refused.extend(denied.map(|silent| CheckItem::failed(CheckName::Permission.of(&silent.name), &silent.why)));
-            let mut needs = Needs::new();
-            body.members.nics.iter().for_each(|nic| of_interface(&mut needs, nic));
-            for id in azure.vips.iter().filter_map(|vip| azure.public_id(&seen.here, vip)) {
-                need(&mut needs, id.clone(), "Microsoft.Network/publicIPAddresses/read");
-                need(&mut needs, id, "Microsoft.Network/publicIPAddresses/join/action");
-            }
-            needs
-        }
-        Body::Routes(body) => body.tables.iter().map(|(id, _)| (id.clone(), OF_A_TABLE.to_vec())).collect(),
-    };
-    let asked = join_all(needs.iter().map(|(id, actions)| rehearse(arm, id, actions))).await;
-    refused.into_iter().chain(asked).collect()
+/// Compares the needs with the identity's roles, a check for each resource, side by side.
+pub async fn all(session: &Session, needs: &Needs) -> Vec<CheckItem> {
+    match session.start().await {
+        Ok((_, arm)) => join_all(needs.0.iter().map(|(id, actions)| rehearse(arm, id, actions))).await,
+        Err(error) => vec![CheckItem::failed(CheckName::Permissions, &error)],
+    }
 }
 
 const OF_A_TABLE: [&str; 3] = [
@@ -50,7 +34,7 @@ const OF_A_REFERENCE: [(&str, &str); 2] = [
     ("publicIPAddress", "Microsoft.Network/publicIPAddresses/join/action"),
 ];
 
-/// References that come in lists.
+/// Lists of references in an ip-configuration, and the action that a write needs on each reference.
 const OF_A_LIST: [(&str, &str); 4] = [
     ("applicationSecurityGroups", "Microsoft.Network/applicationSecurityGroups/joinIpConfiguration/action"),
     ("loadBalancerBackendAddressPools", "Microsoft.Network/loadBalancers/backendAddressPools/join/action"),
@@ -58,35 +42,51 @@ const OF_A_LIST: [(&str, &str); 4] = [
     ("applicationGatewayBackendAddressPools", "Microsoft.Network/applicationGateways/backendAddressPools/join/action"),
 ];
 
-/// The whole interface is written, so everything that it refers to is asked about, also what does not change.
-fn of_interface(needs: &mut Needs, nic: &Nic) {
-    need(needs, nic.id.clone(), "Microsoft.Network/networkInterfaces/read");
-    need(needs, nic.id.clone(), "Microsoft.Network/networkInterfaces/write");
-    let group = nic.body.pointer("/properties/networkSecurityGroup");
-    need_reference(needs, group, "Microsoft.Network/networkSecurityGroups/join/action");
-    for properties in nic.entries().filter_map(|entry| entry.get("properties")) {
-        for (field, action) in OF_A_REFERENCE {
-            need_reference(needs, properties.get(field), action);
-        }
-        for (field, action) in OF_A_LIST {
-            let list = properties.get(field).and_then(Value::as_array).into_iter().flatten();
-            list.for_each(|reference| need_reference(needs, Some(reference), action));
+impl Needs {
+    /// Adds what the write of an interface needs. A write sends the whole interface, so Azure checks every reference in it,
+    /// those without a change as well.
+    pub fn write_interface(&mut self, nic: &Nic) {
+        self.add(nic.id.clone(), "Microsoft.Network/networkInterfaces/read");
+        self.add(nic.id.clone(), "Microsoft.Network/networkInterfaces/write");
+        let group = nic.body.pointer("/properties/networkSecurityGroup");
+        self.add_reference(group, "Microsoft.Network/networkSecurityGroups/join/action");
+        for properties in nic.entries().filter_map(|entry| entry.get("properties")) {
+            for (field, action) in OF_A_REFERENCE {
+                self.add_reference(properties.get(field), action);
+            }
+            for (field, action) in OF_A_LIST {
+                let list = properties.get(field).and_then(Value::as_array).into_iter().flatten();
+                list.for_each(|reference| self.add_reference(Some(reference), action));
+            }
         }
     }
-}
 
-fn need_reference(needs: &mut Needs, reference: Option<&Value>, action: &'static str) {
-    if let Some(id) = reference.and_then(|reference| reference.get("id")?.as_str()) {
-        need(needs, Id::from_text(id), action);
+    /// Adds what a public address needs that comes to an ip-configuration.
+    pub fn take_public_ip(&mut self, id: Id) {
+        self.add(id.clone(), "Microsoft.Network/publicIPAddresses/read");
+        self.add(id, "Microsoft.Network/publicIPAddresses/join/action");
     }
-}
 
-fn need(needs: &mut Needs, id: Id, action: &'static str) {
-    // Ids are the same whatever their case.
-    let known = needs.keys().find(|known| known.same(id.as_str())).cloned();
-    let actions = needs.entry(known.unwrap_or(id)).or_default();
-    if !actions.contains(&action) {
-        actions.push(action);
+    /// Adds what the changes of a table's routes need.
+    pub fn write_routes(&mut self, table: &Id) {
+        for action in OF_A_TABLE {
+            self.add(table.clone(), action);
+        }
+    }
+
+    fn add_reference(&mut self, reference: Option<&Value>, action: &'static str) {
+        if let Some(id) = reference.and_then(|reference| reference.get("id")?.as_str()) {
+            self.add(Id::from_text(id), action);
+        }
+    }
+
+    fn add(&mut self, id: Id, action: &'static str) {
+        // Resource Manager ignores the case of ids.
+        let known = self.0.keys().find(|known| known.same(id.as_str())).cloned();
+        let actions = self.0.entry(known.unwrap_or(id)).or_default();
+        if !actions.contains(&action) {
+            actions.push(action);
+        }
     }
 }
 

@@ -1,11 +1,11 @@
-//! Whether an address fits the own subnet, and is not one that Azure keeps for itself.
+//! Whether an address fits the own subnet. Azure keeps five addresses of each subnet for itself.
 
 use super::{identity::Here, members::Members, nic::Nic};
 use crate::error::{Code, Error, Result};
 use ipnet::IpNet;
 use std::net::IpAddr;
 
-/// The member is in another subnet than the VIP.
+/// The refusal of a VIP that is in another subnet than this member.
 pub fn elsewhere(address: IpAddr, there: &str, here: &str) -> Error {
     Error::new(
         Code::Unsupported,
@@ -14,7 +14,11 @@ pub fn elsewhere(address: IpAddr, there: &str, here: &str) -> Error {
     )
 }
 
-/// Azure would refuse an address that does not fit, but only after the peer has given it up.
+/// Checks that an address fits the own subnet. Azure checks too, but only after the peer has given the address up.
+///
+/// # Errors
+/// `unsupported` when this member is in another subnet than its peers; `invalid_config` for an address outside the members'
+/// subnet and for one that Azure keeps.
 pub fn must_fit(here: &Here, members: &Members, own: &Nic, address: IpAddr) -> Result<()> {
     let ranges: Vec<&IpNet> = here
         .interface_of(own)
@@ -22,7 +26,7 @@ pub fn must_fit(here: &Here, members: &Members, own: &Nic, address: IpAddr) -> R
         .flat_map(|interface| &interface.subnets)
         .filter(|subnet| subnet.addr().is_ipv4() == address.is_ipv4())
         .collect();
-    // The metadata tells no IPv6 ranges.
+    // The metadata has no IPv6 ranges.
     let Some(first) = ranges.first() else { return Ok(()) };
     let Some(range) = ranges.iter().find(|range| range.contains(&address)) else {
         let peers = members.peers().filter_map(Nic::subnet);
@@ -48,7 +52,8 @@ pub fn must_fit(here: &Here, members: &Members, own: &Nic, address: IpAddr) -> R
     Ok(())
 }
 
-/// "Azure Virtual Network FAQ": the first four addresses of a subnet and the last one.
+/// Whether Azure keeps the address for itself: the first four addresses of a subnet and the last one ("Azure Virtual Network
+/// FAQ").
 fn is_reserved(range: &IpNet, address: IpAddr) -> bool {
     let (IpNet::V4(range), IpAddr::V4(address)) = (range, address) else { return false };
     address == range.broadcast() || u32::from(address) - u32::from(range.network()) < 4
@@ -59,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_four_addresses_and_the_last_are_azures() {
+    fn azure_keeps_the_first_four_addresses_and_the_last() {
         let range: IpNet = "10.0.0.64/26".parse().expect("a range");
         for (address, reserved) in [
             ("10.0.0.64", true),

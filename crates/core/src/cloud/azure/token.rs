@@ -1,5 +1,5 @@
-//! Tokens of this VM's managed identity, by azure_identity with our own HTTP client under it: no second thread, no proxy,
-//! and the metadata host that is configured. No other credential is tried; those of the CLI start processes.
+//! Tokens of this VM's managed identity. azure_identity asks for them through our own HTTP client: no second thread, no proxy,
+//! and the configured metadata host. We try no other credential: those of the command-line tools start processes.
 
 use super::metadata;
 use crate::{
@@ -29,14 +29,14 @@ use std::{
 use tokio::sync::Notify;
 
 const CALL: &str = "imds:token";
-/// The identity service answers in some ten milliseconds; a fresh or busy one is asked again.
+/// The identity service answers in some ten milliseconds; retry a fresh or busy one.
 const POLICY: Policy = Policy {
     attempt_timeout: Duration::from_secs(4),
     most_attempts: None,
     longest_silence: Some(Duration::from_secs(6)),
 };
 
-/// A token for `resource`, which is the management endpoint of the VM's cloud.
+/// Gets a token for `resource`, the management endpoint of the VM's Azure cloud.
 ///
 /// # Errors
 /// `unauthenticated` when the VM has no such identity, `unavailable` when the service does not answer.
@@ -58,14 +58,15 @@ pub async fn get(
                 Ok(token) => Ok(Secret::from(token.token.secret().to_owned())),
                 Err(error) => Err(explain(&error, client_id, &said)),
             },
-            // azure_identity repeats by itself for more than a minute, whatever it is told. We repeat, and tell what was said.
+            // azure_identity itself retries for more than a minute, even with its retries off. Our policy retries instead, and
+            // reports what the identity service said.
             () = said.later.notified() => Err(later(&said)),
         }
     };
     caller.with_policy(POLICY).call(Kind::Read, CALL, client_id.unwrap_or("system-assigned identity"), attempt).await
 }
 
-/// Made anew for each attempt, because it keeps what it was given.
+/// A credential for one attempt, because a credential caches its token.
 fn credential(
     http: &Client,
     endpoint: Option<&str>,
@@ -83,7 +84,7 @@ fn credential(
     })
 }
 
-/// Our HTTP client, as azure_core wants it.
+/// Our HTTP client, in the form that azure_core expects.
 #[derive(Debug)]
 struct Door {
     http: Client,
@@ -91,14 +92,14 @@ struct Door {
     said: Arc<Said>,
 }
 
-/// What the identity service last said, which azure_identity keeps to itself.
+/// What the identity service last said. azure_identity does not report it.
 #[derive(Debug, Default)]
 struct Said {
     status: AtomicU16,
     why: OnceLock<String>,
-    /// It said nothing that could be read.
+    /// Why we could not read an answer.
     trouble: OnceLock<Trouble>,
-    /// It said "try again", or nothing.
+    /// The service said "try again", or nothing.
     later: Notify,
 }
 
@@ -115,7 +116,7 @@ impl HttpClient for Door {
             self.said.later.notify_one();
             azure_core::Error::new(ErrorKind::Io, trouble)
         };
-        // azure_identity's metadata host is a constant; the path and the query are kept.
+        // azure_identity's metadata host is a constant. We replace the host and keep the path and the query.
         let url = format!("{}{}", self.endpoint, request.path_and_query());
         let unusable = |error: Error| azure_core::Error::new(ErrorKind::Io, error);
         let mut outgoing = Outgoing::get(&url).map_err(unusable)?;
@@ -146,7 +147,7 @@ impl HttpClient for Door {
     }
 }
 
-/// azure_identity wraps the answer's error into one of its own.
+/// The status of the answer. azure_identity wraps the answer's error into one of its own.
 fn http_status(error: &azure_core::Error) -> Option<u16> {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(inner) = cause {
@@ -158,7 +159,8 @@ fn http_status(error: &azure_core::Error) -> Option<u16> {
     None
 }
 
-/// 404 and 410 while the service is being updated, 429 above its rate ("Error handling" of "How to use managed identities").
+/// Whether a later request may succeed: 404 and 410 during an update of the service, 429 above its rate ("Error handling" of
+/// "How to use managed identities").
 fn asks_to_come_later(status: u16) -> bool {
     matches!(status, 404 | 410 | 429 | 500..=599)
 }

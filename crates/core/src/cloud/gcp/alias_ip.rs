@@ -1,362 +1,205 @@
 //! The mechanism `aliasIp`: the VIP is an alias range of the holder's interface.
 //!
-//! A range cannot be stolen: it leaves the peer's interface first, and then comes to this one. The list is written as a
-//! whole, so all other ranges go back as they came, also when none is left: an empty list has to be sent, since a list that
-//! is left out removes nothing (googleapis/python-compute#446). Each write is bound to the fingerprint that was read.
-//! Source: "Configure alias IP ranges" (VPC documentation), "Method: instances.updateNetworkInterface".
+//! Nobody can steal a range: it leaves the peer's interface first, and then comes to this one. A write replaces the whole
+//! list and so returns all other ranges as the API listed them. It sends even an empty list, because Google removes nothing
+//! where the list is absent (googleapis/python-compute#446). Each write is conditional on the fingerprint that the look
+//! read. Source: "Configure alias IP ranges" (VPC documentation), "Method: instances.updateNetworkInterface".
+
+mod plan;
 
 use super::{
-    Change, Gcp, Here, Seen as All,
     access_config::{self, Address},
-    compute::{Compute, Order},
-    members::{self, Members},
+    interface::{Action, Change, Write},
+    members,
     path::Path,
-    vm::{Vm, entry_with, net, net_of, ranges, text},
+    rehearsal::{self, Asked},
+    session::{Connection, Session},
+    settings::Settings,
+    vm::{net, text},
 };
 use crate::{
-    cloud::{
-        After, Effect, Need, Plan, Step,
-        peers::{several, share},
-    },
+    check::CheckItem,
+    cloud::{Cloud, Mechanism, Plan, SetAside, Setup},
     error::{Code, Error, Result},
-    vip::{Goal, Holder, Part, PartId, Vip},
+    vip::{Goal, Member, Part, PartId},
 };
 use futures_util::future::join;
-use http::Method;
 use ipnet::IpNet;
-use serde_json::{Value, json};
-use std::net::IpAddr;
+use plan::{Seen, View, parts_at_fault};
+use std::{
+    cell::{Cell, RefCell},
+    time::Duration,
+};
 
-#[derive(Debug, Clone)]
-pub struct Seen {
-    pub members: Members,
-    pub address: Option<Address>,
-    /// The ranges that the metadata server tells this VM of; asked only after this call has changed them.
-    pub told: Option<Vec<IpNet>>,
+/// The mechanism for one call.
+pub struct AliasIp {
+    session: Session,
+    members: members::Known,
+    address: access_config::Known,
+    set_aside: SetAside,
+    /// Parts that this call took off a peer.
+    freed: RefCell<Vec<PartId>>,
+    /// Whether this call changed this member's interface: then the metadata server has something new to report.
+    wrote_own: Cell<bool>,
 }
 
-/// What the write of an interface is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Write {
-    /// A peer's, without the VIP.
-    Frees,
-    /// The own, with the VIP.
-    Takes,
-    /// The own, without the VIP.
-    LetsGo,
-}
+/// The permissions that the calls of a takeover need ("Compute Engine IAM roles and permissions"), by the resource. The
+/// takeover needs more of them on the project or the network, which Google lets nobody ask for.
+const ON_A_VM: [&str; 4] = [
+    "compute.instances.get",
+    "compute.instances.updateNetworkInterface",
+    "compute.instances.addAccessConfig",
+    "compute.instances.deleteAccessConfig",
+];
+const ON_A_SUBNET: [&str; 2] = ["compute.subnetworks.use", "compute.subnetworks.useExternalIp"];
+const ON_AN_ADDRESS: [&str; 2] = ["compute.addresses.get", "compute.addresses.use"];
 
-/// All members and the public address, side by side.
-pub async fn look(gcp: &Gcp, compute: &Compute, here: &Here) -> Result<Seen> {
-    let told = async {
-        if !gcp.wrote_own.get() {
+impl AliasIp {
+    /// Reads all members and the public address, side by side.
+    async fn look(&self) -> Result<Seen> {
+        let connection = self.session.connect().await?;
+        let Connection { here, operations, .. } = connection;
+        let settings = &self.session.settings;
+        here.network(settings)?;
+        let running = operations.note_running(members::scopes(&settings.instances, here));
+        let members = self.members.look(&settings.instances, connection);
+        let address = self.address.look(&self.session, connection);
+        let ((members, ()), (address, told)) = join(join(members, running), join(address, self.told())).await;
+        let members = members?;
+        members.own_interface(here, settings.network_interface)?;
+        Ok(Seen { here: here.clone(), members, address: address?, told: told? })
+    }
+
+    /// The ranges that the metadata server reports for this VM, once this call has changed them. It is a second source: the
+    /// look does without it where it does not answer.
+    async fn told(&self) -> Result<Option<Vec<IpNet>>> {
+        if !self.wrote_own.get() {
             return Ok(None);
         }
-        let told = gcp.metadata.aliases(&gcp.caller, gcp.config.network_interface).await;
-        match told {
+        let Session { metadata, caller, settings, .. } = &self.session;
+        match metadata.aliases(caller, settings.network_interface).await {
             Ok(ranges) => Ok(Some(ranges.iter().filter_map(|range| net(range)).collect())),
             Err(error) if matches!(error.code, Code::Deadline | Code::Interrupted) => Err(error),
-            // A second source that does not answer leaves the first one.
             Err(_) => Ok(None),
         }
-    };
-    let running = compute.note_running(members::known_scopes(gcp, here));
-    let ((members, ()), (address, told)) =
-        join(join(members::look(gcp, compute, here), running), join(access_config::look(gcp, compute, here), told))
-            .await;
-    let members = members?;
-    own(gcp, here, &members)?;
-    Ok(Seen { members, address: address?, told: told? })
-}
+    }
 
-/// This member's VM and its interface.
-pub fn own<'a>(gcp: &Gcp, here: &Here, members: &'a Members) -> Result<(&'a Vm, &'a Value)> {
-    let vm = members.own().ok_or_else(|| {
-        Error::new(
-            Code::Unsupported,
-            format!("`gcp.instances` does not name this VM ({} in {})", here.name, here.zone),
-            "add this VM to `gcp.instances` on every member; a member elsewhere cannot hold this VIP",
-        )
-    })?;
-    let number = gcp.config.network_interface;
-    let interface = vm.interface(number).ok_or_else(|| {
-        Error::new(
-            Code::InvalidConfig,
-            format!("{} has no interface nic{number}", vm.name()),
-            "correct `gcp.networkInterface`",
-        )
-    })?;
-    Ok((vm, interface))
-}
+    fn view<'a>(&'a self, seen: &'a Seen) -> View<'a> {
+        View { session: &self.session, seen, set_aside: &self.set_aside }
+    }
 
-pub fn private_part(gcp: &Gcp, vip: &Vip) -> PartId {
-    PartId::new(vip, format!("alias ip nic{}", gcp.config.network_interface))
-}
+    /// Sets the parts aside that caused Google's refusal of a write, so that the next plan goes on without them.
+    fn note_trouble(&self, error: Error, write: Write, parts: &[PartId]) -> Error {
+        if let (Write::Takes, Code::Conflict, false, Some(silent)) =
+            (write, error.code, error.fate.is_race(), self.members.first_silent())
+        {
+            return silent.may_hold(error);
+        }
+        let at_fault = parts_at_fault(&self.session, &error, write, parts, &self.freed.borrow());
+        self.set_aside.note(at_fault, error)
+    }
 
-pub fn placement(gcp: &Gcp, seen: &Seen) -> Vec<Part> {
-    let number = gcp.config.network_interface;
-    let mut parts = Vec::new();
-    for vip in &gcp.vips {
-        let has = |vm: &&Vm| vm.interface(number).is_some_and(|nic| entry_with(nic, vip.destination()).is_some());
-        let untold = seen.told.as_ref().is_some_and(|told| !told.contains(&vip.destination()));
-        let with: Vec<&Vm> = seen.members.vms.iter().filter(has).collect();
-        let holder = match with.as_slice() {
-            // A member that could not be asked may have it.
-            [] if !seen.members.silent.is_empty() => Holder::Unknown,
-            [] => Holder::Nobody,
-            [vm] if vm.own && untold => Holder::ThisMemberBroken("not in the VM's metadata yet".into()),
-            [vm] if vm.own => Holder::ThisMember,
-            [vm] => Holder::Other(vm.name().to_owned()),
-            vms => several(vms.iter().map(|vm| vm.name()), vms.iter().any(|vm| vm.own)),
+    /// The permissions to ask for, by resource.
+    fn permissions(&self, seen: &Seen) -> Asked {
+        let address = seen.address.as_ref().and_then(Address::path);
+        let (on_a_vm, on_a_subnet) = if access_config::is_wanted(&self.session) {
+            (&ON_A_VM[..], &ON_A_SUBNET[..])
+        } else {
+            (&ON_A_VM[..2], &ON_A_SUBNET[..1])
         };
-        parts.push(Part { id: private_part(gcp, vip), holder });
+        let mut asked: Asked = seen.members.vms.iter().map(|vm| (vm.path.clone(), on_a_vm)).collect();
+        let interface = seen.members.own().and_then(|vm| vm.interface(self.session.settings.network_interface));
+        let subnet = interface.and_then(|interface| Path::from_link(text(interface, "subnetwork")));
+        asked.extend(subnet.map(|path| (path, on_a_subnet)));
+        asked.extend(address.map(|path| (path, &ON_AN_ADDRESS[..])));
+        asked
     }
-    parts.extend(access_config::placement(gcp, seen));
-    parts
 }
 
-pub fn plan(gcp: &Gcp, all: &All, seen: &Seen, goal: Goal) -> Result<Plan<Change>> {
-    let (vm, interface) = own(gcp, &all.here, &seen.members)?;
-    let mut plan = Plan { steps: Vec::new(), refused: Vec::new() };
-    if goal == Goal::LetGo {
-        let here: Vec<&Vip> =
-            gcp.vips.iter().filter(|vip| entry_with(interface, vip.destination()).is_some()).collect();
-        if !here.is_empty() {
-            plan.steps.push(write(gcp, vm, interface, without(interface, &here), Write::LetsGo, &here));
+impl Mechanism for AliasIp {
+    const CLOUD: &'static str = "gcp";
+    const NAME: &'static str = "aliasIp";
+    type Settings = Settings;
+
+    fn new(settings: &Settings, setup: Setup<'_>) -> Result<Self> {
+        Ok(AliasIp {
+            session: Session::new(settings, setup)?,
+            members: members::Known::default(),
+            address: access_config::Known::default(),
+            set_aside: SetAside::default(),
+            freed: RefCell::default(),
+            wrote_own: Cell::default(),
+        })
+    }
+}
+
+impl Cloud for AliasIp {
+    type Seen = Seen;
+    type Change = Change;
+
+    /// Once an operation has ended, reads show what it did.
+    const READS_LAG: Duration = Duration::ZERO;
+    const LOOK_TWICE_AFTER: Duration = Duration::ZERO;
+
+    async fn identify(&self) -> Result<Member> {
+        self.session.identify().await
+    }
+
+    async fn discover(&self) -> Result<Seen> {
+        self.look().await
+    }
+
+    async fn observe(&self, _: &Seen) -> Result<Seen> {
+        self.look().await
+    }
+
+    fn member(&self, seen: &Seen) -> Member {
+        self.session.member(&seen.here)
+    }
+
+    fn placement(&self, seen: &Seen) -> Vec<Part> {
+        self.view(seen).placement()
+    }
+
+    fn plan(&self, seen: &Seen, goal: Goal) -> Result<Plan<Change>> {
+        self.view(seen).plan(goal)
+    }
+
+    async fn apply(&self, change: &Change) -> Result<()> {
+        let Connection { here, operations, .. } = self.session.connect().await?;
+        let Action::SetAliases { write, parts, .. } = &change.action else { return change.send(operations).await };
+        if here.is(&change.vm) {
+            self.wrote_own.set(true);
         }
-        access_config::plan_release(gcp, seen, vm, interface, &mut plan);
-        return Ok(plan);
-    }
-    let mut coming: Vec<&Vip> = Vec::new();
-    for vip in &gcp.vips {
-        match may_be_taken(gcp, &all.here, seen, vm, interface, vip) {
-            Ok(()) => coming.push(vip),
-            Err(error) => {
-                plan.refused.extend(access_config::part_of(gcp, vip).map(|public| (public, error.clone())));
-                plan.refused.push((private_part(gcp, vip), error));
-            }
+        if *write == Write::Frees {
+            operations.let_earlier_end(|path| here.is(path)).await?;
         }
-    }
-    let missing: Vec<&Vip> =
-        coming.iter().copied().filter(|vip| entry_with(interface, vip.destination()).is_none()).collect();
-    let number = gcp.config.network_interface;
-    for peer in seen.members.vms.iter().filter(|vm| !vm.own) {
-        let Some(nic) = peer.interface(number) else { continue };
-        let there: Vec<&Vip> =
-            coming.iter().copied().filter(|vip| entry_with(nic, vip.destination()).is_some()).collect();
-        if !there.is_empty() {
-            plan.steps.push(write(gcp, peer, nic, without(nic, &there), Write::Frees, &there));
+        let sent = change.send(operations).await;
+        if *write == Write::Frees && sent.is_ok() {
+            self.freed.borrow_mut().extend(parts.iter().cloned());
         }
+        sent.map_err(|error| self.note_trouble(error, *write, parts))
     }
-    let freed = plan.steps.len();
-    if !missing.is_empty() {
-        let mut list = ranges(interface).to_vec();
-        list.extend(missing.iter().map(|vip| new_entry(gcp, seen, vip)));
-        let mut step = write(gcp, vm, interface, list, Write::Takes, &missing);
-        step.after = (0..freed).map(|step| After { step, need: Need::Success }).collect();
-        plan.steps.push(step);
+
+    fn describe(&self, change: &Change) -> (String, String) {
+        (format!("compute:{}", change.call()), change.vm.name().to_owned())
     }
-    access_config::plan_hold(gcp, seen, vm, interface, &coming, &mut plan);
-    Ok(plan)
-}
 
-fn write(gcp: &Gcp, vm: &Vm, interface: &Value, list: Vec<Value>, write: Write, vips: &[&Vip]) -> Step<Change> {
-    let parts: Vec<PartId> = vips.iter().map(|vip| private_part(gcp, vip)).collect();
-    let change = Change::UpdateInterface {
-        vm: vm.path.clone(),
-        interface: gcp.config.network_interface,
-        body: json!({ "aliasIpRanges": list, "fingerprint": text(interface, "fingerprint") }),
-        write,
-        parts: parts.clone(),
-    };
-    let effect = if write == Write::Frees { Effect::Frees } else { Effect::Reaches };
-    Step { parts, change, effect, after: Vec::new() }
-}
-
-fn without(interface: &Value, vips: &[&Vip]) -> Vec<Value> {
-    let is_vip = |entry: &Value| vips.iter().any(|vip| net_of(entry) == Some(vip.destination()));
-    ranges(interface).iter().filter(|entry| !is_vip(entry)).cloned().collect()
-}
-
-/// Taken from the configured range of the subnet; without one, from that which the peer's entry names.
-fn new_entry(gcp: &Gcp, seen: &Seen, vip: &Vip) -> Value {
-    let number = gcp.config.network_interface;
-    let there = seen.members.vms.iter().find_map(|vm| entry_with(vm.interface(number)?, vip.destination()));
-    let range = gcp.config.subnetwork_range.as_deref().or(there.map(|entry| text(entry, "subnetworkRangeName")));
-    match range.filter(|range| !range.is_empty()) {
-        Some(range) => json!({ "ipCidrRange": vip.destination().to_string(), "subnetworkRangeName": range }),
-        None => json!({ "ipCidrRange": vip.destination().to_string() }),
+    fn missing(&self, seen: &Seen) -> Vec<String> {
+        seen.members.missing.clone()
     }
-}
 
-/// Whether this one VIP may come here. What stands in its way does not hold the others up.
-fn may_be_taken(gcp: &Gcp, here: &Here, seen: &Seen, own: &Vm, interface: &Value, vip: &Vip) -> Result<()> {
-    let number = gcp.config.network_interface;
-    let wanted = vip.destination();
-    if let Err(error) = gcp.set_aside.allows(&private_part(gcp, vip)) {
-        // A listed member may have taken an address that was in use between our look and our write: it is a holder like any
-        // other.
-        let shows_it = |vm: &Vm| vm.interface(number).is_some_and(|nic| entry_with(nic, wanted).is_some());
-        if error.code != Code::Conflict || !seen.members.vms.iter().any(shows_it) {
-            return Err(error);
-        }
+    fn remarks(&self, seen: &Seen) -> Vec<CheckItem> {
+        // The operating system needs no address: Google's guest agent adds a route for each alias range.
+        seen.members.remarks()
     }
-    if wanted.addr().is_ipv6() {
-        return Err(Error::new(
-            Code::Unsupported,
-            format!("{vip} is an IPv6 address, and alias ranges are IPv4"),
-            "choose an IPv4 address",
-        ));
-    }
-    let mut held_by_a_peer = false;
-    for vm in &seen.members.vms {
-        for nic in vm.interfaces() {
-            let name = text(nic, "name");
-            let is_configured = name == format!("nic{number}");
-            let primary: Option<IpAddr> = text(nic, "networkIP").parse().ok();
-            let in_the_way = ranges(nic).iter().filter_map(net_of).find(|range| {
-                let overlaps = range.contains(&wanted) || wanted.contains(range);
-                overlaps && !(is_configured && *range == wanted)
-            });
-            if let Some(what) = primary.filter(|ip| wanted.contains(ip)).map(IpNet::from).or(in_the_way) {
-                return Err(Error::new(
-                    Code::Conflict,
-                    format!("{vip} overlaps {what} of {} ({name})", vm.name()),
-                    "choose an address or a range that no interface has",
-                ));
-            }
-            held_by_a_peer |= is_configured && !vm.own && entry_with(nic, wanted).is_some();
-            let (there, mine) = (text(nic, "subnetwork"), text(interface, "subnetwork"));
-            if is_configured && entry_with(nic, wanted).is_some() && tail(there) != tail(mine) {
-                return Err(elsewhere(vip, there, own, mine));
-            }
-            if let (true, Some(entry), Some(named)) =
-                (is_configured, entry_with(nic, wanted), gcp.config.subnetwork_range.as_deref())
-                && text(entry, "subnetworkRangeName") != named
-            {
-                let there = match text(entry, "subnetworkRangeName") {
-                    "" => "the subnet's primary range",
-                    name => name,
-                };
-                return Err(Error::new(
-                    Code::InvalidConfig,
-                    format!("{vip} of {} is from {there}, and `gcp.subnetworkRange` names {named}", vm.name()),
-                    "correct `gcp.subnetworkRange`, or leave it out: then the range that the entry names is kept",
-                ));
-            }
-        }
-    }
-    if gcp.config.subnetwork_range.is_some() || held_by_a_peer {
-        // A peer of the same subnet has it, or the range is one that the metadata does not tell.
-        return Ok(());
-    }
-    fits_the_subnet(gcp, here, seen, own, interface, vip)
-}
 
-fn elsewhere(vip: &Vip, there: &str, own: &Vm, here: &str) -> Error {
-    Error::new(
-        Code::Unsupported,
-        format!("{vip} belongs to the subnet {}, this member ({}) is in {}", tail(there), own.name(), tail(here)),
-        "a member elsewhere (disaster recovery) cannot hold this VIP",
-    )
-}
-
-/// A link's end from the region on: hosts and project numbers are written in several ways.
-fn tail(link: &str) -> &str {
-    link.find("regions/").and_then(|at| link.get(at..)).unwrap_or(link)
-}
-
-/// What the metadata tells of the own subnet decides before anything is changed.
-fn fits_the_subnet(gcp: &Gcp, here: &Here, seen: &Seen, own: &Vm, interface: &Value, vip: &Vip) -> Result<()> {
-    let number = gcp.config.network_interface;
-    let Some(range) = here.subnet(number) else { return Ok(()) };
-    let wanted = vip.destination();
-    if !range.contains(&wanted) {
-        let mine = text(interface, "subnetwork");
-        let peers = seen.members.vms.iter().filter(|vm| !vm.own).filter_map(|vm| vm.interface(number));
-        if let Some(other) = peers.map(|nic| text(nic, "subnetwork")).find(|other| tail(other) != tail(mine)) {
-            return Err(elsewhere(vip, other, own, mine));
-        }
-        return Err(Error::new(
-            Code::InvalidConfig,
-            format!("{vip} is not in {range}, the primary range of the subnet of {}", own.name()),
-            "choose an unused address of that range, name a secondary range in `gcp.subnetworkRange`, or use `route`",
-        ));
+    async fn advice(&self) -> Vec<CheckItem> {
+        let Ok(connection) = self.session.connect().await else { return Vec::new() };
+        access_config::way_to_the_api(&self.session, connection).await.into_iter().collect()
     }
-    let kept = match range {
-        // "Subnets" (VPC documentation): network, gateway, second-to-last and broadcast address of a primary range.
-        IpNet::V4(range) => {
-            let (first, last) = (u32::from(range.network()), u32::from(range.broadcast()));
-            [first, first + 1, last.saturating_sub(1), last].map(|address| IpAddr::V4(address.into()))
-        }
-        IpNet::V6(_) => return Ok(()),
-    };
-    match kept.iter().find(|address| wanted.contains(*address)) {
-        None => Ok(()),
-        Some(address) => Err(Error::new(
-            Code::InvalidConfig,
-            format!("{vip} takes {address}, which Google keeps for itself in {range}"),
-            "choose an unused address of the subnet: not one of its first two or last two",
-        )),
-    }
-}
 
-/// Sends one write and waits for its operation; a peer's not longer than its share of the time.
-pub async fn update(compute: &Compute, vm: &Path, interface: usize, body: &Value, write: Write) -> Result<()> {
-    let order = Order {
-        call: "instances.updateNetworkInterface",
-        method: Method::PATCH,
-        on: vm,
-        to: format!("{}/updateNetworkInterface", vm.as_str()),
-        query: vec![("networkInterface", format!("nic{interface}"))],
-        body: Some(body.clone()),
-    };
-    compute.carry_out(order, (write == Write::Frees).then(|| share(compute.deadline()))).await
-}
-
-/// The parts that a refused write is to be planned again without, so that the others get here. `freed` are those that this
-/// call took off a peer: that they are still in use may pass.
-pub fn parts_at_fault(gcp: &Gcp, error: &Error, write: Write, parts: &[PartId], freed: &[PartId]) -> Vec<PartId> {
-    let final_code = matches!(
-        error.code,
-        Code::Denied | Code::NotFound | Code::InvalidConfig | Code::LimitExceeded | Code::Unexpected
-    );
-    if write == Write::Frees {
-        // A peer that may not be written keeps what it has; the others' way is free.
-        return if final_code && gcp.vips.len() > 1 { parts.to_vec() } else { Vec::new() };
-    }
-    let in_use = error.code == Code::Conflict && !error.fate.is_race();
-    if write != Write::Takes || !(final_code || in_use) {
-        return Vec::new();
-    }
-    let named = |part: &&PartId| {
-        let vip = gcp.vips.iter().find(|vip| private_part(gcp, vip) == **part);
-        vip.is_some_and(|vip| names(&error.message, vip.destination()))
-    };
-    let at_fault: Vec<PartId> = parts.iter().filter(named).cloned().collect();
-    let waits = |part: &PartId| in_use && freed.contains(part);
-    if at_fault.is_empty() && parts.len() > 1 {
-        // Not named: then it is rather one that nobody had than one that a peer has just had.
-        return parts.iter().filter(|part| !freed.contains(part)).cloned().collect();
-    }
-    at_fault.into_iter().filter(|part| !waits(part)).collect()
-}
-
-fn names(message: &str, range: IpNet) -> bool {
-    let outside = |character: char| !(character.is_ascii_digit() || matches!(character, '.' | '/'));
-    message.split(outside).any(|word| net(word.trim_matches(['.', '/'])) == Some(range))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::names;
-
-    #[test]
-    fn a_range_is_named_as_a_whole_or_not_at_all() {
-        let message = "IP_IN_USE_BY_ANOTHER_RESOURCE: IP '10.0.0.25/32' is already being used by another resource.";
-        for (range, named) in [("10.0.0.25/32", true), ("10.0.0.2/32", false), ("10.0.0.250/32", false)] {
-            assert_eq!(names(message, range.parse().expect("a range")), named, "{range}");
-        }
-        assert!(names("The address 10.0.0.25.", "10.0.0.25/32".parse().expect("a range")));
+    async fn rehearse(&self, seen: &Seen) -> Vec<CheckItem> {
+        rehearsal::rehearse(&self.session, self.permissions(seen)).await
     }
 }

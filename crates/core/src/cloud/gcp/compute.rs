@@ -1,13 +1,12 @@
 //! The Compute Engine API: authenticated reads and changes of untyped JSON.
 //!
-//! Source: "Method: instances.updateNetworkInterface" and its neighbours (Compute Engine API reference, v1). A change carries a
-//! `requestId`, under which the server makes it once, however often it is sent.
+//! Source: "Method: instances.updateNetworkInterface" and its neighbours (Compute Engine API reference, v1). Each change
+//! carries a `requestId`: the server makes the change once, however often it receives it.
 
 use super::{
     error::{self, Bound},
     metadata::Metadata,
     path::Path,
-    running::{Operation, Running, name_of},
 };
 use crate::{
     cloud::peers::share_of,
@@ -26,14 +25,15 @@ use serde_json::Value;
 use std::{cell::Cell, rc::Rc};
 use tokio::time::Instant;
 
+/// The API at one endpoint.
 pub struct Compute {
     pub http: Client,
-    /// Where requests go, without a slash at the end.
+    /// The URL before `/compute/v1/`, without a slash at the end.
     endpoint: String,
     pub bearer: Bearer<ServiceAccount>,
-    pub running: Running,
 }
 
+/// The source of tokens: the VM's service account.
 pub struct ServiceAccount(Rc<Metadata>);
 
 impl Tokens for ServiceAccount {
@@ -42,32 +42,32 @@ impl Tokens for ServiceAccount {
     }
 }
 
-/// One change, ready to be sent.
+/// One change, ready to send.
 pub struct Order<'a> {
     /// The API's own name of the method, for example `instances.addAccessConfig`.
     pub call: &'static str,
     pub method: Method,
-    /// What it works on.
+    /// The resource that it changes.
     pub on: &'a Path,
-    /// The path to send it to, below [`Order::on`] or beside it.
+    /// The path of the request, below `/compute/v1/`.
     pub to: String,
     pub query: Vec<(&'static str, String)>,
     pub body: Option<Value>,
 }
 
-/// As errors name it.
-const NAME: &str = "Compute Engine";
+/// The service's name in errors.
+pub const NAME: &str = "Compute Engine";
 
 const PARTIAL: &str = "returnPartialSuccess";
 
-/// The zones that a list over all of them is asked for.
+/// The zones that a list over all zones covers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Zones {
     All,
     ThatAnswer,
 }
 
-/// A bound on the pages of a list that was filtered down to a few names.
+/// The most pages that we read of one list. The filters of this library select a few names.
 const MOST_PAGES: usize = 100;
 
 impl Compute {
@@ -77,18 +77,26 @@ impl Compute {
             http,
             endpoint: endpoint.strip_suffix("/compute/v1").unwrap_or(endpoint).to_owned(),
             bearer: Bearer::new(ServiceAccount(metadata), caller),
-            running: Running::default(),
         }
     }
 
+    /// The deadline of the call.
     pub fn deadline(&self) -> &Deadline {
         self.bearer.deadline()
     }
 
+    /// Fetches the token.
+    ///
+    /// # Errors
+    /// `unauthenticated` without a service account.
     pub async fn prepare(&self) -> Result<()> {
         self.bearer.prepare().await
     }
 
+    /// Reads one resource.
+    ///
+    /// # Errors
+    /// What Compute Engine answers; `unexpected` for a body that is no resource.
     pub async fn get(&self, call: &str, path: &Path) -> Result<Value> {
         self.get_by(self.bearer.caller(), call, path).await
     }
@@ -98,13 +106,19 @@ impl Compute {
         self.read(caller, call, path.name(), path.as_str(), &[], is_resource).await
     }
 
-    /// The same of what may be in a zone that is lost.
+    /// Reads a resource whose zone may be lost: the read takes half of the time that is left, at most.
+    ///
+    /// # Errors
+    /// As [`Compute::get`]; `unavailable` when the share of the time is over.
     pub async fn get_share_of(&self, call: &str, path: &Path) -> Result<Value> {
         let name = format!("compute:{call} on {path}");
         share_of(self.bearer.caller(), &name, async |caller: Caller| self.get_by(&caller, call, path).await).await
     }
 
-    /// One page of a plain list. One without results has no `items`.
+    /// Reads one page of a plain list. An empty page has no `items`.
+    ///
+    /// # Errors
+    /// What Compute Engine answers; `unexpected` for a body that is no list.
     pub async fn list(&self, call: &str, target: &str, path: &str, filter: &str, page: &str) -> Result<Value> {
         let query = page_of(filter, page);
         let is_list = |body: &Value| {
@@ -115,7 +129,7 @@ impl Compute {
         self.read(self.bearer.caller(), call, target, path, &query, is_list).await
     }
 
-    /// Reads from any path, with a query, what has the expected form.
+    /// Reads any path with a query, and rejects a body without the expected form.
     async fn read(
         &self,
         caller: &Caller,
@@ -132,9 +146,12 @@ impl Compute {
         self.bearer.call_by(caller, Kind::Read, &format!("compute:{call}"), target, attempt).await
     }
 
-    /// One page of a list over all zones. After a first failure it is asked for again without the zones that do not answer
-    /// (`returnPartialSuccess`), because one of them may be the very reason for this takeover. A server that refuses the
-    /// parameter is asked without it from then on.
+    /// Reads one page of a list over all zones. After a first failure it leaves out the zones that do not answer
+    /// (`returnPartialSuccess`): the loss of one of them may have caused this takeover. Once a server has refused the
+    /// parameter, it asks without.
+    ///
+    /// # Errors
+    /// What Compute Engine answers; `unexpected` for a body that is no list.
     pub async fn aggregated(&self, project: &str, names: &str, filter: &str, page: &str) -> Result<Value> {
         let (tried, is_unknown) = (Cell::new(false), Cell::new(false));
         let url = self.url(&format!("projects/{project}/aggregated/instances"));
@@ -148,18 +165,21 @@ impl Compute {
         let attempt = async |token: &Secret| {
             let zones = if tried.replace(true) && !is_unknown.get() { Zones::ThatAnswer } else { Zones::All };
             let mut answer = ask(zones, token).await?;
-            // The discovery document (20261106) has lost the parameter.
+            // The discovery document (20261106) no longer has the parameter.
             if answer.status == 400 && String::from_utf8_lossy(&answer.body).contains(PARTIAL) {
                 is_unknown.set(true);
                 answer = ask(Zones::All, token).await?;
             }
-            // Every zone has its entry, also one without results.
+            // Every zone has its entry, even a zone without results.
             of_form(read_json(&answer)?, |body| body.get("items").is_some_and(Value::is_object))
         };
         self.bearer.call(Kind::Read, "compute:instances.aggregatedList", names, attempt).await
     }
 
-    /// What a body asks for and changes nothing, such as `testIamPermissions`.
+    /// Sends a question that needs a body and changes nothing, such as `testIamPermissions`.
+    ///
+    /// # Errors
+    /// What Compute Engine answers.
     pub async fn ask(&self, call: &str, path: &Path, verb: &str, body: &Value) -> Result<Value> {
         let url = self.url(&format!("{}/{verb}", path.as_str()));
         let attempt = async |token: &Secret| {
@@ -169,18 +189,22 @@ impl Compute {
         self.bearer.call(Kind::Read, &format!("compute:{call}"), path.name(), attempt).await
     }
 
-    /// Sends a change. A lost answer is asked for once more where time allows: under the same `requestId` nothing happens
-    /// twice.
-    pub async fn change(&self, order: Order<'_>) -> Result<Operation> {
-        let Order { call, method, on, to, mut query, body } = order;
+    /// Sends a change and returns the answer, which describes the operation. After a lost answer it sends the change once
+    /// more where time allows: the server makes a change once under one `requestId`.
+    ///
+    /// # Errors
+    /// What Compute Engine answers; `ambiguous` when the answer is lost.
+    pub async fn change(&self, order: &Order<'_>) -> Result<Value> {
+        let Order { call, method, on, to, query, body } = order;
+        let mut query = query.clone();
         query.push(("requestId", request_id(self.deadline())));
-        let url = self.url(&to);
+        let url = self.url(to);
         let bound = Bound::of(body.as_ref());
         let attempt = async |token: &Secret| {
             let request = Request::new(method.clone(), &url)?.query(&query);
-            let request = match &body {
+            let request = match body {
                 Some(body) => request.json(body),
-                // Google's front end refuses an empty body without a length.
+                // Google's front end refuses a request that has neither a body nor a length.
                 None => request.header("content-length", "0")?,
             };
             answer_of(Kind::Change, &send(Kind::Change, &self.http, request, token).await?, bound)
@@ -192,30 +216,26 @@ impl Compute {
             && begun.elapsed() < self.deadline().remaining() / 2
         {
             answer = self.bearer.call(Kind::Change, &name, on.name(), &attempt).await.map_err(|error| {
-                // The first one may have been carried out, whatever became of the second.
+                // Google may have made the change of the first request, whatever became of the second.
                 error.with_fate(Fate::InDoubt)
             });
         }
-        let body = answer?;
-        let Some(operation) = name_of(&body) else {
-            return Err(Error::impostor_in_doubt(format!("{name} on {on}: the answer is no operation"), NAME));
-        };
-        let path = format!("{}/operations/{operation}", on.scope());
-        Ok(Operation { path, body, call, on: on.name().to_owned(), bound, is_earlier: false })
+        answer
     }
 
+    /// The URL of a path.
     pub fn url(&self, path: &str) -> String {
         format!("{}/compute/v1/{path}", self.endpoint)
     }
 }
 
-/// A name that no other request has, as "Method: instances.updateNetworkInterface" wants it: a UUID, version 4.
+/// A name that no other request has: a UUID, version 4 ("Method: instances.updateNetworkInterface").
 fn request_id(deadline: &Deadline) -> String {
     let bytes = (u128::from(deadline.random()) << 64 | u128::from(deadline.random())).to_be_bytes();
     uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
 }
 
-/// The query for one page of a filtered list; the first one has no token.
+/// The query for one page of a filtered list; the first page has no token.
 fn page_of<'a>(filter: &'a str, token: &'a str) -> Vec<(&'static str, &'a str)> {
     let mut query = vec![("filter", filter)];
     if !token.is_empty() {
@@ -224,7 +244,10 @@ fn page_of<'a>(filter: &'a str, token: &'a str) -> Vec<(&'static str, &'a str)> 
     query
 }
 
-/// Hands on page after page of a list; `read` gets the token of the page that it is to read, the first one an empty one.
+/// Reads a list page by page and hands each page on. `read` gets the token of the page, empty for the first.
+///
+/// # Errors
+/// Those of `read`; `unexpected` for more than a hundred pages.
 pub async fn all_pages(read: impl AsyncFn(&str) -> Result<Value>, mut page: impl FnMut(Value)) -> Result<()> {
     let mut token = String::new();
     for _ in 0..MOST_PAGES {
@@ -239,7 +262,7 @@ pub async fn all_pages(read: impl AsyncFn(&str) -> Result<Value>, mut page: impl
     Err(Error::impostor(format!("a list of {NAME} has more than {MOST_PAGES} pages"), NAME))
 }
 
-/// What is not as it should be must not be read as something empty: nobody would hold the VIP then.
+/// Rejects an unexpected body. Read as something empty, it would mean that nobody holds the VIP.
 fn of_form(body: Value, has_form: impl Fn(&Value) -> bool) -> Result<Value> {
     if has_form(&body) {
         return Ok(body);
@@ -247,16 +270,21 @@ fn of_form(body: Value, has_form: impl Fn(&Value) -> bool) -> Result<Value> {
     Err(not_understood(&body))
 }
 
-/// Under a status of success it is no answer of Compute Engine.
+/// Whether the body holds an error. Under a status of success, Compute Engine did not send it.
 fn is_error(body: &Value) -> bool {
     body.get("error").is_some()
 }
 
+/// The error for an unexpected response body.
 pub fn not_understood(body: &Value) -> Error {
     let shown: String = body.to_string().chars().take(100).collect();
     Error::impostor(format!("the answer is not understood: {shown}"), NAME)
 }
 
+/// The body of an answer to a read.
+///
+/// # Errors
+/// The meaning of the answer's error; `unexpected` for a body that is no JSON.
 pub fn read_json(answer: &Response) -> Result<Value> {
     answer_of(Kind::Read, answer, Bound::ToNothing)
 }

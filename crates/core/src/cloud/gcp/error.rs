@@ -1,8 +1,8 @@
-//! What Compute Engine's errors mean: those of an answer, and those that an operation carries when it is over.
+//! What Compute Engine's errors mean: those of an answer, and those of an operation that has ended.
 //!
 //! Sources: "Troubleshooting API errors" and "Rate quotas" (Compute Engine documentation): `rateLimitExceeded` is a 403 like a
-//! missing permission, and only its reason tells; the codes of operations as the discovery document and users report them
-//! (f5-google-gdm-templates#78 for an address in use). A 412 is a lost race or a policy of the organisation
+//! missing permission, and only its reason tells them apart. The discovery document and users list the codes of operations
+//! (f5-google-gdm-templates#78 for an address in use). A 412 means a lost race or a policy of the organisation
 //! (gardener/gardener-extension-provider-gcp#415; in an operation: 2i2c-org/infrastructure#489).
 
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
 use serde_json::Value;
 use std::time::Duration;
 
-/// What a call is bound to. Only a call that carries a fingerprint can lose a race with `conditionNotMet`.
+/// What a call is conditional on. Only a call with a fingerprint can lose a race with `conditionNotMet`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bound {
     ToFingerprint,
@@ -20,12 +20,13 @@ pub enum Bound {
 }
 
 impl Bound {
+    /// The condition in a request's body.
     pub fn of(body: Option<&Value>) -> Self {
         if body.is_some_and(|body| body.get("fingerprint").is_some()) { Bound::ToFingerprint } else { Bound::ToNothing }
     }
 }
 
-/// An answer that is no success.
+/// The error in an answer with this status.
 pub fn explain(status: u16, body: &[u8], retry_after: Option<Duration>, bound: Bound) -> Error {
     let body: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
     let error = body.get("error").unwrap_or(&Value::Null);
@@ -56,7 +57,7 @@ pub fn explain(status: u16, body: &[u8], retry_after: Option<Duration>, bound: B
     })
 }
 
-/// The error of an operation that is over. `None`: it went well.
+/// The error of an operation that has ended; `None` for a success.
 pub fn of_operation(operation: &Value, bound: Bound) -> Option<Error> {
     let first = operation.pointer("/error/errors/0");
     let status = operation.get("httpErrorStatusCode").and_then(Value::as_u64);
@@ -79,7 +80,7 @@ pub fn of_operation(operation: &Value, bound: Bound) -> Option<Error> {
     }))
 }
 
-/// What an error comes to.
+/// What an error means for this call.
 struct Meant {
     code: Code,
     remedy: String,
@@ -95,7 +96,7 @@ impl Meant {
         Meant::told(code, remedy(code, message))
     }
 
-    /// A precondition that does not hold.
+    /// Google found that a precondition does not hold.
     fn unmet(bound: Bound) -> Self {
         match bound {
             Bound::ToFingerprint => Meant { is_race: true, ..Meant::told(Code::Conflict, RACE) },
@@ -135,14 +136,14 @@ fn details(error: &Value) -> impl Iterator<Item = &Value> {
 }
 
 /// The organisation policy that an error names, for example `constraints/compute.vmExternalIpAccess`. One answer may name
-/// several (fortinet/fortigate-terraform-deploy#34): the first counts.
+/// several (fortinet/fortigate-terraform-deploy#34): this reads the first.
 fn policy<'a>(error: &'a Value, message: &'a str) -> Option<&'a str> {
     let entries = error.get("errors").and_then(Value::as_array).into_iter().flatten();
     let texts = entries.filter_map(|entry| entry.get("message").and_then(Value::as_str));
     let outside = |character: char| !(character.is_ascii_alphanumeric() || "./_-".contains(character));
     let words = [message].into_iter().chain(texts).flat_map(move |text| text.split(outside));
     let mut words = words.map(|word| word.trim_end_matches('.'));
-    // "Creating and managing custom constraints": the organisation's own ones begin with the second word.
+    // An organisation's own policies begin with the second prefix ("Creating and managing custom constraints").
     words.find(|word| {
         ["constraints/", "customConstraints/"]
             .iter()
@@ -186,7 +187,7 @@ fn meaning(status: u16, reason: &str, message: &str) -> Code {
         }
         (400, _) if says("is not ready") => Code::Unavailable,
         (400, _) if says("unknown zone") => Code::NotFound,
-        // A value that Google refuses comes from the configuration.
+        // The configuration is the source of the value that Google refuses.
         (400, "invalid") => Code::InvalidConfig,
         (400, _) if says("invalid value for field") => Code::InvalidConfig,
         (408 | 500..=599, _) => Code::Unavailable,
@@ -269,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn a_condition_that_is_not_met_is_a_race_only_under_a_fingerprint() {
+    fn condition_not_met_is_a_race_only_under_a_fingerprint() {
         for bound in [Bound::ToFingerprint, Bound::ToNothing] {
             let expected = match bound {
                 Bound::ToFingerprint => (Code::Conflict, true),
@@ -288,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn an_organisation_policy_is_denied_whatever_the_call_carries() {
+    fn an_organisation_policy_is_denied_with_and_without_a_fingerprint() {
         let vm = "Constraint constraints/compute.vmExternalIpAccess violated for project 1. Add instance projects/p/zones/z/\
             instances/i to the constraint to use external IP with it.";
         let custom = "Operation denied by custom org policies: [\"customConstraints/custom.noAlias\": \"no aliases\"].";
@@ -302,7 +303,7 @@ mod tests {
                 }
             }
         }
-        // Of an answer with several entries, and the policy in a later one.
+        // An answer with several entries may name the policy in a later one.
         let body = json!({ "error": { "message": "m", "errors": [{ "message": "m" }, { "message": vm }] } });
         let error = explain(412, body.to_string().as_bytes(), None, Bound::ToNothing);
         assert!(error.remedy.contains("constraints/compute.vmExternalIpAccess"), "{error:?}");

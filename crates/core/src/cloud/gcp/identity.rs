@@ -1,10 +1,7 @@
-//! Who this member is, as its metadata tells it, and whether it is where the configuration wants it to be.
+//! Who this member is, as its metadata says, and whether it is in the configured project and network.
 
-use super::{Gcp, metadata, path::Path};
-use crate::{
-    config::gcp::Gcp as Config,
-    error::{Code, Error, Result},
-};
+use super::{metadata, path::Path, settings::Settings};
+use crate::error::{Code, Error, Result};
 use ipnet::{IpNet, Ipv4Net};
 
 /// This VM, from its metadata.
@@ -17,13 +14,15 @@ pub struct Here {
     pub interfaces: Vec<metadata::Interface>,
 }
 
-/// Compute Engine of a universe: a sovereign cloud has a domain of its own ("Trusted Cloud": `s3nsapis.fr`).
+/// The endpoint of Compute Engine in a universe: a sovereign cloud has a domain of its own ("Trusted Cloud": `s3nsapis.fr`).
 pub fn compute_of(universe: &str) -> String {
     format!("https://compute.{universe}")
 }
 
 impl Here {
-    pub fn new(instance: metadata::Instance, config: &Config) -> Result<Self> {
+    /// # Errors
+    /// `unsupported` when the VM is in another project than the configured one.
+    pub fn new(instance: metadata::Instance, settings: &Settings) -> Result<Self> {
         let parts: Vec<&str> = instance.zone.split('/').collect();
         let ["projects", number, "zones", zone] = parts.as_slice() else {
             return Err(Error::new(
@@ -32,7 +31,7 @@ impl Here {
                 metadata::REMEDY,
             ));
         };
-        if let Some(wanted) = &config.project
+        if let Some(wanted) = &settings.project
             && *wanted != instance.project
             && wanted != number
         {
@@ -56,7 +55,7 @@ impl Here {
         self.zone.rsplit_once('-').map_or(&self.zone, |(region, _)| region)
     }
 
-    /// Whether this is the path of this VM.
+    /// Whether the path is this VM's.
     pub fn is(&self, path: &Path) -> bool {
         *path == self.path()
     }
@@ -65,35 +64,21 @@ impl Here {
         Path::zonal(&self.project, &self.zone, "instances", &self.name)
     }
 
-    /// The primary range of an interface's subnet.
+    /// The primary range of the subnet of one interface: the metadata names no other.
     pub fn subnet(&self, number: usize) -> Option<IpNet> {
         let interface = self.interfaces.get(number)?;
         let mask = interface.subnetmask.parse().ok()?;
         let net = Ipv4Net::with_netmask(interface.ip.parse().ok()?, mask).ok()?;
         Some(IpNet::V4(net.trunc()))
     }
-}
 
-/// The network that the routes belong to.
-#[derive(Debug, Clone)]
-pub struct Network {
-    pub project: String,
-    pub name: String,
-    pub interface: usize,
-    pub is_of_the_vms_project: bool,
-}
-
-impl Network {
-    pub fn path(&self) -> Path {
-        Path::global(&self.project, "networks", &self.name)
-    }
-}
-
-impl Gcp {
-    /// The network of the configured interface, which has to be the configured one.
-    pub fn network(&self, here: &Here) -> Result<Network> {
-        let number = self.config.network_interface;
-        let link = here.interfaces.get(number).map(|interface| interface.network.as_str()).unwrap_or_default();
+    /// The network of the configured interface.
+    ///
+    /// # Errors
+    /// `unsupported` when it is another network than the configured one, `invalid_config` when there is no such interface.
+    pub fn network(&self, settings: &Settings) -> Result<Network> {
+        let number = settings.network_interface;
+        let link = self.interfaces.get(number).map(|interface| interface.network.as_str()).unwrap_or_default();
         let parts: Vec<&str> = link.split('/').collect();
         let (["projects", project, "networks", name] | ["projects", project, "global", "networks", name]) =
             parts.as_slice()
@@ -104,17 +89,17 @@ impl Gcp {
                 "correct `gcp.networkInterface`",
             ));
         };
-        if let Some(wanted) = self.config.network.as_ref().filter(|wanted| wanted != name) {
+        if let Some(wanted) = settings.network.as_ref().filter(|wanted| wanted != name) {
             return Err(Error::new(
                 Code::Unsupported,
                 format!("this member's nic{number} is in the network {name}, not in {wanted}"),
                 "a member elsewhere (disaster recovery) cannot hold this VIP; otherwise correct `gcp.network`",
             ));
         }
-        let project = self.config.network_project.as_deref().unwrap_or(project);
-        let is_of_the_vms_project = project == here.project_number || project == here.project;
+        let project = settings.network_project.as_deref().unwrap_or(project);
+        let is_of_the_vms_project = project == self.project_number || project == self.project;
         Ok(Network {
-            project: if is_of_the_vms_project { &here.project } else { project }.to_owned(),
+            project: if is_of_the_vms_project { &self.project } else { project }.to_owned(),
             name: (*name).to_owned(),
             interface: number,
             is_of_the_vms_project,
@@ -122,14 +107,30 @@ impl Gcp {
     }
 }
 
+/// A network, as the routes in it need it.
+#[derive(Debug, Clone)]
+pub struct Network {
+    pub project: String,
+    pub name: String,
+    /// The number of this VM's interface in it.
+    pub interface: usize,
+    /// Whether it is no shared network of another project.
+    pub is_of_the_vms_project: bool,
+}
+
+impl Network {
+    pub fn path(&self) -> Path {
+        Path::global(&self.project, "networks", &self.name)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::gcp::Gcp as Config;
     use serde_json::json;
 
     fn here(block: serde_json::Value) -> Result<Here> {
-        let config = Config::read(&block).expect("a block");
+        let settings = Settings::read(&block).expect("a block");
         let instance = metadata::Instance {
             project: "p".into(),
             name: "vm".into(),
@@ -141,11 +142,11 @@ mod tests {
             }],
             universe: "googleapis.com".into(),
         };
-        Here::new(instance, &config)
+        Here::new(instance, &settings)
     }
 
     #[test]
-    fn zone_region_and_range_come_from_the_metadata() {
+    fn the_metadata_gives_zone_region_and_range() {
         let here = here(json!({ "mechanism": "route" })).expect("this VM");
         assert_eq!((here.zone.as_str(), here.region()), ("europe-west1-b", "europe-west1"));
         assert_eq!(here.subnet(0).map(|net| net.to_string()).as_deref(), Some("10.0.0.0/24"));
@@ -153,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_project_may_be_named_by_id_or_number_and_has_to_be_the_vms() {
+    fn the_settings_name_the_vms_project_by_id_or_number() {
         for (project, fits) in [("auto", true), ("p", true), ("12", true), ("q", false)] {
             let here = here(json!({ "mechanism": "route", "project": project }));
             assert_eq!(here.is_ok(), fits, "{project}");

@@ -1,102 +1,175 @@
-//! The members' VMs, found by their exact names.
+//! The members' VMs, which the configuration lists by their exact names.
 //!
-//! A VM is addressed by its zone. Names without one are looked for with a single filtered list over all zones, once; after
-//! that the zones are known and each VM is read by itself. A zone that does not answer must neither make its VM look as if it
-//! did not exist, nor hold up the others: a peer that stays silent is left out for the rest of the call, after its share of
-//! the time. Source: "Method: instances.aggregatedList".
+//! A VM's path needs its zone. One filtered list over all zones finds the VMs that the configuration names without one;
+//! from then on this call knows their zones and reads each VM by itself. The zone of a peer may be lost: its VM must not
+//! look deleted, and it must not hold up the others. A peer that does not answer within its share of the time is left out
+//! for the rest of the call. Source: "Method: instances.aggregatedList".
 
 use super::{
-    Gcp, Here,
     compute::{Compute, all_pages, not_understood},
+    identity::Here,
     path::Path,
+    session::Connection,
+    settings::Reference,
     vm::Vm,
 };
 use crate::{
+    check::{CheckItem, CheckName, Verdict},
     cloud::peers::Silent,
     error::{Code, Error, Result},
 };
 use futures_util::future::{join_all, try_join};
 use serde_json::Value;
+use std::{cell::RefCell, collections::BTreeMap};
 
+/// What a look learned of the listed VMs.
 #[derive(Debug, Clone)]
 pub struct Members {
     pub vms: Vec<Vm>,
     /// Listed VMs that do not exist, as the configuration names them: with the zone where it names one.
     pub missing: Vec<String>,
-    /// Listed VMs that nothing is known of, because what could tell did not answer.
+    /// Listed VMs that we know nothing of, because their zone did not answer.
     pub silent: Vec<Silent>,
 }
 
+/// This member's VM, and its interface that carries the VIP.
+#[derive(Debug, Clone, Copy)]
+pub struct Own<'a> {
+    pub vm: &'a Vm,
+    pub interface: &'a Value,
+}
+
 impl Members {
+    /// This member's VM.
     pub fn own(&self) -> Option<&Vm> {
         self.vms.iter().find(|vm| vm.own)
     }
+
+    /// This member's VM and its interface of this number.
+    ///
+    /// # Errors
+    /// `unsupported` when the configuration does not list this VM, `invalid_config` when there is no such interface.
+    pub fn own_interface(&self, here: &Here, number: usize) -> Result<Own<'_>> {
+        let vm = self.own().ok_or_else(|| {
+            Error::new(
+                Code::Unsupported,
+                format!("`gcp.instances` does not name this VM ({} in {})", here.name, here.zone),
+                "add this VM to `gcp.instances` on every member; a member elsewhere cannot hold this VIP",
+            )
+        })?;
+        let interface = vm.interface(number).ok_or_else(|| {
+            Error::new(
+                Code::InvalidConfig,
+                format!("{} has no interface nic{number}", vm.name()),
+                "correct `gcp.networkInterface`",
+            )
+        })?;
+        Ok(Own { vm, interface })
+    }
+
+    /// Warnings about the listed VMs that do not exist or do not answer.
+    pub fn remarks(&self) -> Vec<CheckItem> {
+        let gone = self.missing.iter().map(|name| {
+            CheckItem::new(
+                CheckName::MemberMissing,
+                Verdict::Warning,
+                format!("the VM {name} of `gcp.instances` does not exist (misspelt or deleted)"),
+                "correct its name and zone in `gcp.instances` on every member, or remove it there",
+            )
+        });
+        let silent = self.silent.iter().map(|silent| silent.remark("the VM", "gcp.instances"));
+        gone.chain(silent).collect()
+    }
 }
 
-/// The zones that are known to have members before anything is read.
-pub fn known_scopes(gcp: &Gcp, here: &Here) -> Vec<String> {
-    let zones = gcp.config.instances.iter().filter_map(|instance| instance.zone.as_deref());
+/// The zones that have members for certain, before this call has read anything.
+pub fn scopes(instances: &[Reference], here: &Here) -> Vec<String> {
+    let zones = instances.iter().filter_map(|instance| instance.zone.as_deref());
     zones.chain([here.zone.as_str()]).map(|zone| format!("projects/{}/zones/{zone}", here.project)).collect()
 }
 
-pub async fn look(gcp: &Gcp, compute: &Compute, here: &Here) -> Result<Members> {
-    let known = gcp.zones.borrow().clone();
-    let silent = gcp.silent.borrow().clone();
-    let mut placed: Vec<Path> = Vec::new();
-    let mut unplaced: Vec<&str> = Vec::new();
-    for instance in &gcp.config.instances {
-        if silent.iter().any(|known| known.name == instance.name) {
-            continue;
-        }
-        match instance.zone.as_ref().or(known.get(&instance.name)) {
-            Some(zone) => placed.push(Path::zonal(&here.project, zone, "instances", &instance.name)),
-            None => unplaced.push(&instance.name),
-        }
-    }
-    let reads = join_all(placed.into_iter().map(|path| read(compute, here, path)));
-    let (reads, found) = try_join(async { Ok(reads.await) }, find(compute, here, &unplaced)).await?;
-    let mut members = Members { vms: Vec::new(), missing: Vec::new(), silent };
-    for (path, read) in reads {
-        match read {
-            Ok(body) => members.vms.push(vm(here, path, body)?),
-            // No such VM, or no such zone. This member is there: its metadata said so.
-            Err(error) if error.code == Code::NotFound && !here.is(&path) => members.missing.push(as_named(gcp, &path)),
-            Err(why) if why.code == Code::Unavailable && !here.is(&path) => {
-                members.silent.push(Silent { name: path.name().to_owned(), why });
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    for name in unplaced {
-        let mut same = found.vms.iter().filter(|(path, _)| path.name() == name);
-        match (same.next(), same.next()) {
-            (Some((one, _)), Some((other, _))) => return Err(ambiguous(name, one, other)),
-            (Some((path, body)), None) => {
-                let vm = vm(here, path.clone(), body.clone())?;
-                gcp.zones.borrow_mut().insert(name.to_owned(), vm.zone.clone());
-                members.vms.push(vm);
-            }
-            (None, _) if found.unreachable.is_empty() => members.missing.push(name.to_owned()),
-            (None, _) => {
-                members.silent.push(Silent { name: name.to_owned(), why: not_found(name, &found.unreachable) })
-            }
-        }
-    }
-    gcp.silent.replace(members.silent.clone());
-    Ok(members)
+/// What this call remembers of the members.
+#[derive(Default)]
+pub struct Known {
+    /// The zones of members that the configuration names without one.
+    zones: RefCell<BTreeMap<String, String>>,
+    /// Members that did not answer. This call does not ask them again.
+    silent: RefCell<Vec<Silent>>,
 }
 
-/// A peer's read has its share of the time; this member's own may take all of it.
+impl Known {
+    /// The first member that did not answer.
+    pub fn first_silent(&self) -> Option<Silent> {
+        self.silent.borrow().first().cloned()
+    }
+
+    /// Reads the listed VMs side by side.
+    ///
+    /// # Errors
+    /// When this member's own VM cannot be read, when two VMs have one name, or when the call's time is over.
+    pub async fn look(&self, instances: &[Reference], connection: &Connection) -> Result<Members> {
+        let Connection { here, compute, .. } = connection;
+        let known = self.zones.borrow().clone();
+        let silent = self.silent.borrow().clone();
+        let mut placed: Vec<Path> = Vec::new();
+        let mut unplaced: Vec<&str> = Vec::new();
+        for instance in instances {
+            if silent.iter().any(|known| known.name == instance.name) {
+                continue;
+            }
+            match instance.zone.as_ref().or(known.get(&instance.name)) {
+                Some(zone) => placed.push(Path::zonal(&here.project, zone, "instances", &instance.name)),
+                None => unplaced.push(&instance.name),
+            }
+        }
+        let reads = join_all(placed.into_iter().map(|path| read(compute, here, path)));
+        let (reads, found) = try_join(async { Ok(reads.await) }, find(compute, here, &unplaced)).await?;
+        let mut members = Members { vms: Vec::new(), missing: Vec::new(), silent };
+        for (path, read) in reads {
+            match read {
+                Ok(body) => members.vms.push(vm(here, path, body)?),
+                // There is no such VM, or no such zone. This member's VM exists: its metadata says so.
+                Err(error) if error.code == Code::NotFound && !here.is(&path) => {
+                    members.missing.push(as_named(instances, &path))
+                }
+                Err(why) if why.code == Code::Unavailable && !here.is(&path) => {
+                    members.silent.push(Silent { name: path.name().to_owned(), why });
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        for name in unplaced {
+            let mut same = found.vms.iter().filter(|(path, _)| path.name() == name);
+            match (same.next(), same.next()) {
+                (Some((one, _)), Some((other, _))) => return Err(ambiguous(name, one, other)),
+                (Some((path, body)), None) => {
+                    let vm = vm(here, path.clone(), body.clone())?;
+                    self.zones.borrow_mut().insert(name.to_owned(), vm.zone.clone());
+                    members.vms.push(vm);
+                }
+                (None, _) if found.unreachable.is_empty() => members.missing.push(name.to_owned()),
+                (None, _) => {
+                    members.silent.push(Silent { name: name.to_owned(), why: not_found(name, &found.unreachable) })
+                }
+            }
+        }
+        self.silent.replace(members.silent.clone());
+        Ok(members)
+    }
+}
+
+/// Reads one VM. A peer's read gets its share of the time; this member's own may take all of it.
 async fn read(compute: &Compute, here: &Here, path: Path) -> (Path, Result<Value>) {
     const CALL: &str = "instances.get";
     let read = if here.is(&path) { compute.get(CALL, &path).await } else { compute.get_share_of(CALL, &path).await };
     (path, read)
 }
 
-fn as_named(gcp: &Gcp, path: &Path) -> String {
+/// The VM as the configuration names it.
+fn as_named(instances: &[Reference], path: &Path) -> String {
     let (name, zoned) = (path.name(), path.as_str());
     let has_zone = |zone: &str| zoned.ends_with(&format!("/zones/{zone}/instances/{name}"));
-    let zones = gcp.config.instances.iter().filter(|instance| instance.name == name);
+    let zones = instances.iter().filter(|instance| instance.name == name);
     let zone = zones.filter_map(|instance| instance.zone.as_deref()).find(|zone| has_zone(zone));
     zone.map_or_else(|| name.to_owned(), |zone| format!("zones/{zone}/instances/{name}"))
 }
@@ -115,7 +188,7 @@ struct Found {
     unreachable: Vec<String>,
 }
 
-/// All VMs of these names, whatever their zone.
+/// Finds the VMs of these names in all zones.
 async fn find(compute: &Compute, here: &Here, names: &[&str]) -> Result<Found> {
     let mut found = Found::default();
     if names.is_empty() {
@@ -137,7 +210,7 @@ fn read_page(page: &Value, here: &Here, names: &[&str], found: &mut Found) {
             found.unreachable.push(zone.to_owned());
         }
         for body in entry.get("instances").and_then(Value::as_array).into_iter().flatten() {
-            // Whatever the filter meant to the server, only the exact name counts.
+            // We require the exact name, whatever the server made of the filter.
             if let Some(name) = body.get("name").and_then(Value::as_str).filter(|name| names.contains(name)) {
                 found.vms.push((Path::zonal(&here.project, zone, "instances", name), body.clone()));
             }
@@ -152,7 +225,7 @@ fn read_page(page: &Value, here: &Here, names: &[&str], found: &mut Found) {
     }
 }
 
-/// Every VM has an interface.
+/// Rejects a body without an interface: every VM has one.
 fn vm(here: &Here, path: Path, body: Value) -> Result<Vm> {
     let zone = path.as_str().split('/').nth(3).unwrap_or_default().to_owned();
     let own = here.is(&path);

@@ -1,6 +1,7 @@
 //! Who this VM is, and a token for its service account, from the metadata server.
 //!
-//! Source: "View and query VM metadata" (Compute Engine documentation): the header `Metadata-Flavor: Google`, no proxy. Tokens: "Authenticate workloads to Google APIs using service accounts".
+//! Sources: "View and query VM metadata" (Compute Engine documentation): the header `Metadata-Flavor: Google`, no proxy;
+//! "Authenticate workloads to Google APIs using service accounts" for tokens.
 
 use crate::{
     error::{Code, Error, Result},
@@ -17,13 +18,13 @@ pub const REMEDY: &str = "see that this is a Compute Engine VM and that the user
     (containers, hardened images and proxies often prevent it)";
 const SERVICE: Service = Service { name: "the metadata server", remedy: REMEDY };
 
-/// The metadata server as this VM sees it, by its address: `metadata.google.internal` is that, without a look-up.
+/// The metadata server. Requests go to its address, which needs no look-up: `metadata.google.internal` names the same server.
 pub struct Metadata {
     http: Client,
     base: String,
 }
 
-/// What the metadata says of this VM.
+/// What the metadata server says about this VM.
 #[derive(Debug, Clone)]
 pub struct Instance {
     pub project: String,
@@ -31,9 +32,11 @@ pub struct Instance {
     /// `projects/<number>/zones/<zone>`
     pub zone: String,
     pub interfaces: Vec<Interface>,
+    /// The domain of the cloud's APIs: `googleapis.com`, or a sovereign cloud's own.
     pub universe: String,
 }
 
+/// One interface of this VM.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Interface {
@@ -58,12 +61,15 @@ impl Metadata {
         Metadata { http, base: endpoint.unwrap_or(ADDRESS).trim_end_matches('/').to_owned() }
     }
 
-    /// Everything that says who this VM is, side by side.
+    /// Reads everything that says who this VM is, side by side.
+    ///
+    /// # Errors
+    /// When the server does not answer, or answers with something that is no name.
     pub async fn instance(&self, caller: &Caller) -> Result<Instance> {
         let universe = async {
             match self.text(caller, "universe/universe-domain").await {
                 Ok(text) => Ok(text),
-                // A server that is older than the path.
+                // An older server does not know the path.
                 Err(error) if error.code == Code::NotFound => Ok(DEFAULT_UNIVERSE.to_owned()),
                 Err(error) => Err(error),
             }
@@ -83,7 +89,10 @@ impl Metadata {
         Ok(Instance { project, name, zone, interfaces, universe })
     }
 
-    /// The alias ranges of one interface as the VM's own software is told them.
+    /// The alias ranges of one interface as the server reports them to the VM's own software.
+    ///
+    /// # Errors
+    /// When the server does not answer.
     pub async fn aliases(&self, caller: &Caller, interface: usize) -> Result<Vec<String>> {
         let path = format!("instance/network-interfaces/{interface}/ip-aliases/?recursive=true");
         match self.json(caller, &path).await {
@@ -93,11 +102,16 @@ impl Metadata {
     }
 
     /// The access scopes of the service account's tokens.
+    ///
+    /// # Errors
+    /// When the server does not answer, or the VM has no service account.
     pub async fn scopes(&self, caller: &Caller) -> Result<Vec<String>> {
         let text = self.text(caller, "instance/service-accounts/default/scopes").await?;
         Ok(text.split_whitespace().map(str::to_owned).collect())
     }
 
+    /// A token of the VM's service account.
+    ///
     /// # Errors
     /// `unauthenticated` when the VM has no service account.
     pub async fn token(&self, caller: &Caller) -> Result<Secret> {
@@ -114,7 +128,7 @@ impl Metadata {
     }
 
     async fn json<T: DeserializeOwned>(&self, caller: &Caller, path: &str) -> Result<T> {
-        // What could not be read is not quoted: it may be a token.
+        // The error does not quote the body, which may hold a token.
         let body = self.get(caller, path).await?;
         serde_json::from_slice(&body).map_err(|error| unexpected(path, &format!("{:?} error", error.classify())))
     }

@@ -1,4 +1,4 @@
-//! Where a resource of Compute Engine stands, and where the operations on it are found.
+//! The path of a resource in Compute Engine, and the scope that lists the operations on it.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ impl Path {
         Path(format!("projects/{project}/global/{kind}/{name}"))
     }
 
-    /// From a link in an answer, whatever its host: requests go to the configured endpoint alone.
+    /// The path in a link of an answer. It drops the link's host, because requests go to the configured endpoint alone.
     pub fn from_link(link: &str) -> Option<Self> {
         let at = link.find("projects/")?;
         let path = link.get(at..)?;
@@ -27,15 +27,17 @@ impl Path {
         (path.bytes().all(plain) && !path.contains("..")).then(|| Path(path.to_owned()))
     }
 
+    /// The whole path, without a slash at either end.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
+    /// The resource's own name, the last segment.
     pub fn name(&self) -> &str {
         self.0.rsplit('/').next().unwrap_or_default()
     }
 
-    /// What stands between `projects/` and the kind: where the operations on it are found.
+    /// The path up to the kind, for example `projects/p/zones/z`: Compute Engine lists the operations on the resource there.
     pub fn scope(&self) -> &str {
         let mut ends = self.0.match_indices('/').map(|(at, _)| at);
         let parts = if self.0.split('/').nth(2) == Some("global") { 3 } else { 4 };
@@ -54,13 +56,13 @@ mod tests {
     use super::Path;
 
     #[test]
-    fn a_paths_scope_is_where_its_operations_are() {
+    fn a_path_knows_the_scope_of_its_operations() {
         assert_eq!(Path::zonal("p", "z", "instances", "i").scope(), "projects/p/zones/z");
         assert_eq!(Path::global("p", "routes", "r").scope(), "projects/p/global");
     }
 
     #[test]
-    fn a_link_is_taken_without_its_host_and_only_if_it_is_a_path() {
+    fn from_link_drops_the_host_and_rejects_what_is_no_path() {
         let link = "https://www.googleapis.com/compute/v1/projects/p/zones/z/instances/i";
         assert_eq!(Path::from_link(link), Some(Path::zonal("p", "z", "instances", "i")));
         for odd in ["projects/p/../x", "projects/p?x=1", "nowhere", "projects/p#f"] {

@@ -1,4 +1,4 @@
-//! The subnets of a network, so that a route is not laid over one of them.
+//! The subnets of a network: a plan refuses a route that covers one of them.
 
 use super::{
     compute::Compute,
@@ -17,11 +17,16 @@ pub struct Range {
     subnet: String,
 }
 
-/// "Subnets" (VPC documentation): the smallest range is a /29.
+/// Whether a route to this destination is wide enough to cover a subnet, whose smallest range is a /29 ("Subnets", VPC
+/// documentation).
 pub fn may_cover_a_subnet(destination: IpNet) -> bool {
     destination.prefix_len() <= 29
 }
 
+/// Reads all subnets of a network, side by side.
+///
+/// # Errors
+/// When one of them cannot be read: that one might be the subnet that the route covers.
 pub async fn look(compute: &Compute, network: &Path) -> Result<Vec<Range>> {
     let body = compute.get("networks.get", network).await?;
     let links = body.get("subnetworks").and_then(Value::as_array).into_iter().flatten();

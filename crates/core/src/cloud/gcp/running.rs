@@ -1,4 +1,4 @@
-//! What is known of operations that are under way: this call's own, and those that an earlier call began.
+//! The operations that are under way: those of this call, and those that an earlier call began.
 
 use super::{error::Bound, path::Path, vm::text};
 use serde_json::Value;
@@ -7,27 +7,59 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
+/// An operation, as the last read described it.
 pub struct Operation {
     pub path: String,
     pub body: Value,
+    /// The call that began it, for example `instances.addAccessConfig`.
     pub call: &'static str,
+    /// The name of the resource that it changes.
     pub on: String,
+    /// What the call was conditional on.
     pub bound: Bound,
-    /// Whether it was running before this call began: what it does is not known, only what it works on.
+    /// Whether an earlier call began it. Google tells us which resource it changes, but no more of the change.
     pub is_earlier: bool,
 }
 
-/// Operations that are under way: those of this call that were still running when they were last looked at, and those that
-/// an earlier one began, which may have been killed over them.
+/// A call and the resource that it changes.
+pub type Key = (&'static str, Path);
+
+/// Operations that had not ended at their last read. Those of an earlier call remain where IRIS killed that call's process.
 #[derive(Default)]
 pub struct Running {
-    pub by_change: RefCell<BTreeMap<(&'static str, Path), Operation>>,
-    /// Zones, or the global scope, that have been asked for those of earlier calls.
-    pub asked: RefCell<BTreeSet<String>>,
+    by_change: RefCell<BTreeMap<Key, Operation>>,
+    /// The scopes that this call has asked for earlier operations.
+    asked: RefCell<BTreeSet<String>>,
 }
 
-/// Changes that are worth waiting for, by the type of their operation. Another one, such as a VM's stop, takes its time and
-/// has nothing to do with the VIP.
+impl Running {
+    /// Takes the operation of this call on this resource out, if there is one.
+    pub fn take(&self, key: &Key) -> Option<Operation> {
+        self.by_change.borrow_mut().remove(key)
+    }
+
+    /// Takes out the first operation that an earlier call began where `concerns` says.
+    pub fn take_earlier(&self, concerns: impl Fn(&Path) -> bool) -> Option<(Key, Operation)> {
+        let mut by_change = self.by_change.borrow_mut();
+        let key = {
+            let mut earlier = by_change.iter().filter(|((_, on), operation)| operation.is_earlier && concerns(on));
+            earlier.next().map(|(key, _)| key.clone())?
+        };
+        by_change.remove_entry(&key)
+    }
+
+    pub fn keep(&self, key: Key, operation: Operation) {
+        self.by_change.borrow_mut().insert(key, operation);
+    }
+
+    /// The scopes among these that nobody has asked yet. From now on they count as asked.
+    pub fn unasked(&self, scopes: impl IntoIterator<Item = String>) -> Vec<String> {
+        scopes.into_iter().filter(|scope| self.asked.borrow_mut().insert(scope.clone())).collect()
+    }
+}
+
+/// Changes that are worth a wait: a part of the resource's kind, the type of the operation, and the call. Any other
+/// operation, such as a VM's stop, takes its time and has nothing to do with the VIP.
 const KINDS: [(&str, &str, &str); 5] = [
     ("/instances/", "updateNetworkInterface", "instances.updateNetworkInterface"),
     ("/instances/", "addAccessConfig", "instances.addAccessConfig"),
@@ -36,15 +68,15 @@ const KINDS: [(&str, &str, &str); 5] = [
     ("/routes/", "delete", "routes.delete"),
 ];
 
-/// The name of an operation, which goes into a path.
+/// The name of an operation. It becomes part of a path, so any other character makes it `None`.
 pub fn name_of(operation: &Value) -> Option<&str> {
     let name = operation.get("name").and_then(Value::as_str)?;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     (!name.is_empty() && name.bytes().all(plain)).then_some(name)
 }
 
-/// The call that a listed operation belongs to, and what it works on.
-pub fn subject(operation: &Value) -> Option<(&'static str, Path)> {
+/// The call that began a listed operation, and the resource that the operation changes.
+pub fn subject(operation: &Value) -> Option<Key> {
     let on = Path::from_link(text(operation, "targetLink"))?;
     let kind = text(operation, "operationType");
     let known = KINDS.iter().find(|(of, name, _)| on.as_str().contains(of) && *name == kind)?;
@@ -57,7 +89,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn only_changes_that_this_library_makes_are_waited_for() {
+    fn subject_knows_the_changes_of_this_library_alone() {
         let subject = |kind: &str, target: &str| {
             let link = format!("https://www.googleapis.com/compute/v1/{target}");
             subject(&json!({ "operationType": kind, "targetLink": link })).map(|(call, on)| format!("{call} {on}"))
@@ -66,7 +98,7 @@ mod tests {
         assert_eq!(subject("addAccessConfig", vm).as_deref(), Some("instances.addAccessConfig i"));
         let route = "projects/p/global/routes/r";
         assert_eq!(subject("delete", route).as_deref(), Some("routes.delete r"));
-        // A VM's stop takes its time, and its deletion has nothing to do with a route's.
+        // A VM's stop takes its time, and a VM's deletion has nothing to do with a route's.
         for (kind, target) in [("stop", vm), ("delete", vm), ("insert", "projects/p/zones/z/disks/d"), ("insert", "")] {
             assert_eq!(subject(kind, target), None, "{kind} {target}");
         }

@@ -1,16 +1,18 @@
-//! A VM as the API hands it out: what is read from its body. Nothing here writes.
+//! A VM as Compute Engine describes it. This file reads the description and writes nothing.
 
 use super::path::Path;
 use ipnet::IpNet;
 use serde_json::Value;
 use std::net::IpAddr;
 
+/// A VM that the API has described.
 #[derive(Debug, Clone)]
 pub struct Vm {
     pub path: Path,
     pub zone: String,
+    /// The API's whole answer.
     pub body: Value,
-    /// This member.
+    /// Whether it is this member.
     pub own: bool,
 }
 
@@ -19,7 +21,7 @@ impl Vm {
         self.path.name()
     }
 
-    /// An interface by its number: `nic0` is the first.
+    /// The interface of this number: 0 is `nic0`.
     pub fn interface(&self, number: usize) -> Option<&Value> {
         let name = format!("nic{number}");
         self.interfaces().iter().find(|interface| text(interface, "name") == name)
@@ -30,30 +32,33 @@ impl Vm {
     }
 }
 
-/// The alias ranges of an interface, as they are.
+/// The alias ranges of an interface, as the API lists them.
 pub fn ranges(interface: &Value) -> &[Value] {
     interface.get("aliasIpRanges").and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
+/// The access configs of an interface, as the API lists them.
 pub fn access_configs(interface: &Value) -> &[Value] {
     interface.get("accessConfigs").and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
+/// The text under a key, or an empty one.
 pub fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// The range of an alias entry. A single address may stand without its length.
+/// The range of an alias entry.
 pub fn net_of(range: &Value) -> Option<IpNet> {
     net(text(range, "ipCidrRange"))
 }
 
+/// A range as the API writes it; Google may write a single address without its length.
 pub fn net(text: &str) -> Option<IpNet> {
     let net = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
     net.ok().map(|net| net.trunc())
 }
 
-/// The entry that is exactly this range.
+/// The alias entry that is exactly this range.
 pub fn entry_with(interface: &Value, range: IpNet) -> Option<&Value> {
     ranges(interface).iter().find(|entry| net_of(entry) == Some(range))
 }

@@ -1,4 +1,4 @@
-//! How a mistake in the configuration is told: the place, what stood there, what was expected.
+//! Configuration error messages: the place, what stood there, what was expected.
 
 use crate::{
     error::{Code, Error},
@@ -24,6 +24,7 @@ pub struct Problem {
 const SHOWN: usize = 80;
 
 impl Problem {
+    /// A value that cannot be: where it stands, what stands there, what was expected.
     pub fn new(place: impl Into<String>, found: &Value, expected: impl Into<String>) -> Self {
         let place = place.into();
         // A proxy's URL may carry a password.
@@ -39,10 +40,12 @@ impl Problem {
         Problem { place, found, expected: expected.into() }
     }
 
+    /// A value that has to be there.
     pub fn missing(place: impl Into<String>, expected: impl Into<String>) -> Self {
         Problem { place: place.into(), found: "nothing".into(), expected: expected.into() }
     }
 
+    /// The error that the report carries; `origin` names the configuration.
     pub fn into_error(self, origin: &str) -> Error {
         let Problem { place, found, expected } = self;
         let place = if place.is_empty() { "the whole text".to_owned() } else { format!("`{place}`") };
@@ -126,22 +129,30 @@ pub fn read_value<T: DeserializeOwned>(value: &Value, place: &Place) -> Result<T
 pub struct Place(String);
 
 impl Place {
+    /// The whole file.
     pub fn root() -> Self {
         Place(String::new())
     }
 
+    /// A key of the object at this place.
     pub fn key(&self, key: &str) -> Self {
         if self.0.is_empty() { Place(key.to_owned()) } else { Place(format!("{}.{key}", self.0)) }
     }
 
+    /// An item of the list at this place.
     pub fn index(&self, index: usize) -> Self {
         Place(format!("{}[{index}]", self.0))
     }
 
+    /// A problem with what stands at this place.
     pub fn problem(&self, found: impl Into<Value>, expected: impl Into<String>) -> Problem {
         Problem::new(self.0.clone(), &found.into(), expected)
     }
 
+    /// Checks that a number is in a range.
+    ///
+    /// # Errors
+    /// The range, with its unit.
     pub fn within(&self, found: u64, range: RangeInclusive<u64>, unit: &str) -> Result<(), Problem> {
         if range.contains(&found) {
             return Ok(());

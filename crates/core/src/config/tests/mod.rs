@@ -1,20 +1,27 @@
-//! For the tests of the clouds' blocks: tables of what is refused and what is accepted.
+//! Which blocks are accepted, and how mistakes in them are reported.
+
+#[cfg(feature = "aws")]
+mod aws;
+#[cfg(feature = "azure")]
+mod azure;
+#[cfg(feature = "gcp")]
+mod gcp;
 
 use super::Config;
 use crate::error::Code;
 
-pub(super) fn refused(text: &str) -> String {
+fn refused(text: &str) -> String {
     let error = Config::parse(text, "mirrorvip.json").expect_err(text);
     assert_eq!(error.code, Code::InvalidConfig, "{error}");
     error.message.clone()
 }
 
-pub(super) fn accepted(text: &str) -> Config {
+fn accepted(text: &str) -> Config {
     Config::parse(text, "mirrorvip.json").unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
 /// Mistakes in the block of another cloud: the block's text, the VIP's, and what the message has to carry.
-pub(super) fn assert_mistakes(cloud: &str, table: &[(&str, &str, [&str; 3])]) {
+fn assert_mistakes(cloud: &str, table: &[(&str, &str, [&str; 3])]) {
     for (vip, block, wanted) in table {
         let message = refused(&format!(r#"{{"cloud":"{cloud}","vip":{vip},"{cloud}":{block}}}"#));
         for wanted in wanted {
@@ -24,7 +31,7 @@ pub(super) fn assert_mistakes(cloud: &str, table: &[(&str, &str, [&str; 3])]) {
 }
 
 /// The same of what is accepted.
-pub(super) fn assert_accepted(cloud: &str, table: &[(&str, &str)]) {
+fn assert_accepted(cloud: &str, table: &[(&str, &str)]) {
     for (vip, block) in table {
         accepted(&format!(r#"{{"cloud":"{cloud}","vip":{vip},"{cloud}":{block}}}"#));
     }

@@ -1,50 +1,60 @@
-//! The `gcp` block.
+//! The settings of the configuration's block `gcp`.
 
-use super::{
-    problem::{Place, Problem, read_value},
-    source,
+use crate::{
+    cloud::{
+        block::Block,
+        problem::{Place, Problem, read_value, word},
+    },
     vip::{Address, VipSource},
 };
 use serde::Deserialize;
 use serde_json::Value;
 use std::fmt;
 
+/// The block, read and checked. `docs/configuration.md` describes each key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Gcp {
+pub struct Settings {
+    /// Only [`Block`] and the command's table of mechanisms read this.
     pub mechanism: Mechanism,
-    /// The members' VMs, this member's among them. May be empty with `route`.
+    /// The VMs of all members, with this member's. `route` allows an empty list.
     pub instances: Vec<Reference>,
-    /// The interface that carries the VIP on every member: its number in `nic0`.
+    /// The number of the interface that carries the VIP on every member: 0 is `nic0`.
     pub network_interface: usize,
-    /// The subnet's secondary range that alias ranges are taken from; `None`: the primary range.
+    /// The name of the subnet's secondary range that contains the VIP; `None`: the primary range.
     pub subnetwork_range: Option<String>,
-    /// The name of the reserved regional address that goes with the VIP.
+    /// The name of the reserved regional address that follows the VIP.
     pub public_ip: Option<String>,
-    /// The name of the access config that is added for it; `None`: the address's own name.
+    /// The name of the access config that a takeover adds for it; `None`: the address's own name.
     pub access_config: Option<String>,
-    /// Whether another access config of this member gives way.
+    /// Whether a takeover deletes another access config of this member.
     pub replace_access_config: bool,
-    /// `None`: the VM's.
+    /// The id or number of the VMs' project; `None`: that of this VM.
     pub project: Option<String>,
     /// The project of the network, the host project of a shared VPC; `None`: that of the VM's interface.
     pub network_project: Option<String>,
     /// The network that this member must be in.
     pub network: Option<String>,
-    /// The name of the VIP's route, where the VIP's item names none.
+    /// The name of the VIP's route where the VIP's own item names none.
     pub route_name: String,
+    /// The priority of the VIP's route, 0 to 65535. A lower number wins.
     pub route_priority: u16,
+    /// Where requests go, instead of the public endpoints.
     pub endpoints: Endpoints,
 }
 
+/// The mechanisms of this cloud.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Mechanism {
+    /// `aliasIp`
     #[default]
     AliasIp,
+    /// `route`
     Route,
 }
 
 impl Mechanism {
+    /// The name in the block.
     pub fn as_str(self) -> &'static str {
         match self {
             Mechanism::AliasIp => "aliasIp",
@@ -56,7 +66,9 @@ impl Mechanism {
 /// A VM by its name, or by its zone and name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reference {
+    /// The zone; `None`: the VM of this name, wherever it is.
     pub zone: Option<String>,
+    /// The name.
     pub name: String,
 }
 
@@ -69,18 +81,20 @@ impl fmt::Display for Reference {
     }
 }
 
+/// The URLs to use in place of Google's own.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Endpoints {
+    /// Compute Engine.
     pub compute: Option<String>,
-    /// When the file names none, what the environment's `GCE_METADATA_HOST` says.
+    /// The metadata server. Without this key, the environment's `GCE_METADATA_HOST` names it.
     pub metadata: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Raw {
-    #[serde(default, deserialize_with = "super::word")]
+    #[serde(default, deserialize_with = "word")]
     mechanism: Option<Mechanism>,
     instances: Option<Vec<String>>,
     network_interface: Option<String>,
@@ -97,11 +111,15 @@ struct Raw {
 }
 
 const MOST_INSTANCES: usize = 32;
-/// "Create and manage VMs with multiple network interfaces": a VM has at most ten of them.
+/// A VM has at most ten interfaces ("Create and manage VMs with multiple network interfaces").
 const MOST_INTERFACES: usize = 10;
 
-impl Gcp {
-    pub fn read(block: &Value) -> Result<Gcp, Problem> {
+impl Settings {
+    /// Reads the block.
+    ///
+    /// # Errors
+    /// The first mistake in it.
+    pub fn read(block: &Value) -> Result<Settings, Problem> {
         let at = Place::root().key("gcp");
         let raw: Raw = read_value(block, &at)?;
         let mechanism = raw.mechanism.unwrap_or_default();
@@ -123,7 +141,7 @@ impl Gcp {
         if let Some(name) = &raw.access_config {
             access_config_name(name, &at.key("accessConfig"))?;
         }
-        Ok(Gcp {
+        Ok(Settings {
             mechanism,
             instances,
             network_interface: read_interface(raw.network_interface.as_deref(), &at.key("networkInterface"))?,
@@ -140,8 +158,28 @@ impl Gcp {
         })
     }
 
-    /// What the VIPs and this block must agree on.
-    pub fn check_vips(&self, vips: &[VipSource]) -> Result<(), Problem> {
+    /// The same settings, with the metadata server that the environment names where the block names none.
+    ///
+    /// # Errors
+    /// When the policy for plain http excludes that host.
+    pub fn with_metadata_host(mut self, host: Option<String>) -> Result<Settings, Problem> {
+        let Some(host) = host.filter(|_| self.endpoints.metadata.is_none()) else { return Ok(self) };
+        let url = format!("http://{host}");
+        Place::root().endpoint(&url).map_err(|_| {
+            let expected = "a loopback, link-local or metadata host, with a port or without";
+            Problem::new("the environment's GCE_METADATA_HOST", &Value::from(host.as_str()), expected)
+        })?;
+        self.endpoints.metadata = Some(url);
+        Ok(self)
+    }
+}
+
+impl Block for Settings {
+    fn mechanism(&self) -> &'static str {
+        self.mechanism.as_str()
+    }
+
+    fn check_vips(&self, vips: &[VipSource]) -> Result<(), Problem> {
         let at = Place::root().key("vip");
         let item = |n: usize| if vips.len() == 1 { at.clone() } else { at.index(n) };
         let mut public: Option<usize> = None;
@@ -166,7 +204,7 @@ impl Gcp {
                 }
                 (name, Mechanism::Route) => {
                     let name = name.as_deref().unwrap_or(&self.route_name);
-                    // A second name, for the route that takes over, is made of it.
+                    // The second name of the route is two characters longer.
                     if name.len() > 61 {
                         return Err(item(n).key("name").problem(name, "a name of at most 61 characters"));
                     }
@@ -194,7 +232,7 @@ impl Gcp {
     }
 }
 
-/// A VIP's route has one of two names; a takeover uses the one that is free.
+/// The other name of a VIP's route: a takeover uses the free one of both.
 pub fn second_name(name: &str) -> String {
     format!("{name}-2")
 }
@@ -235,27 +273,17 @@ fn read_interface(text: Option<&str>, at: &Place) -> Result<usize, Problem> {
     }
 }
 
-fn read_endpoints(mut endpoints: Endpoints, at: &Place) -> Result<Endpoints, Problem> {
+fn read_endpoints(endpoints: Endpoints, at: &Place) -> Result<Endpoints, Problem> {
     for (name, url) in [("compute", &endpoints.compute), ("metadata", &endpoints.metadata)] {
         if let Some(url) = url {
             at.key(name).endpoint(url)?;
         }
     }
-    if endpoints.metadata.is_none()
-        && let Some(host) = source::metadata_host()
-    {
-        let url = format!("http://{host}");
-        let from = "the environment's GCE_METADATA_HOST";
-        at.key("metadata").endpoint(&url).map_err(|_| {
-            let expected = "a loopback, link-local or metadata host, with a port or without";
-            Problem::new(from, &Value::from(host.as_str()), expected)
-        })?;
-        endpoints.metadata = Some(url);
-    }
     Ok(endpoints)
 }
 
-/// "Resource naming convention" (Compute Engine): RFC 1035, at most 63 characters. It becomes part of a path.
+/// Checks a name against RFC 1035, at most 63 characters ("Resource naming convention", Compute Engine). The name becomes
+/// part of a path.
 fn resource_name(name: &str, at: &Place) -> Result<(), Problem> {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let fine = name.bytes().all(plain)
@@ -265,111 +293,17 @@ fn resource_name(name: &str, at: &Place) -> Result<(), Problem> {
     if fine { Ok(()) } else { Err(at.problem(name, "a resource's name (small letters, digits and `-`)")) }
 }
 
-/// An id, one with a domain before a colon, or a number.
+/// Checks a project's id, which may begin with a domain and a colon, or its number.
 fn project_id(text: &str, at: &Place) -> Result<(), Problem> {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.:".contains(&byte);
     let fine = !text.is_empty() && text.len() <= 63 && text.bytes().all(plain) && !text.contains("..");
     if fine { Ok(()) } else { Err(at.problem(text, "a project's id or number")) }
 }
 
-/// The console made "External NAT" for years; newer ones follow the naming convention.
+/// Checks a name of an access config. The console's own was "External NAT" for years; newer ones follow the naming
+/// convention.
 fn access_config_name(name: &str, at: &Place) -> Result<(), Problem> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b" -_".contains(&byte);
     let fine = !name.trim().is_empty() && name.len() <= 63 && name.bytes().all(plain);
     if fine { Ok(()) } else { Err(at.problem(name, "an access config's name (letters, digits, spaces and `-`)")) }
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::config::tables::{assert_accepted, assert_mistakes};
-
-    const VIP: &str = r#""10.0.0.250""#;
-    const TWO: &str = r#"{"instances":["a","b"]}"#;
-
-    #[test]
-    fn every_mistake_names_place_found_and_expected() {
-        assert_mistakes(
-            "gcp",
-            &[
-                (VIP, "{}", ["`gcp.instances`", "0 instances", "at least two"]),
-                (VIP, r#"{"instances":["a"]}"#, ["`gcp.instances`", "1 instances", "at least two"]),
-                (VIP, r#"{"instances":["a","a"]}"#, ["`gcp.instances[1]`", "a", "already"]),
-                (VIP, r#"{"instances":["a","zones/z/instances/a"]}"#, ["`gcp.instances[1]`", "zones/z", "already"]),
-                (VIP, r#"{"instances":["a","B"]}"#, ["`gcp.instances[1]`", "B", "small letters"]),
-                (VIP, r#"{"instances":["a","../b"]}"#, ["`gcp.instances[1]`", "../b", "zones/"]),
-                (VIP, r#"{"instances":["a","b"],"mechanism":"magic"}"#, ["`gcp.mechanism`", "magic", "aliasIp"]),
-                (VIP, r#"{"instances":["a","b"],"instence":1}"#, ["`gcp.instence`", "not known", "instances"]),
-                (
-                    VIP,
-                    r#"{"instances":["a","b"],"networkInterface":"eth0"}"#,
-                    ["`gcp.networkInterface`", "eth0", "nic0"],
-                ),
-                (
-                    VIP,
-                    r#"{"instances":["a","b"],"networkInterface":"nic01"}"#,
-                    ["`gcp.networkInterface`", "nic01", "nic0"],
-                ),
-                (VIP, r#"{"instances":["a","b"],"publicIp":"34.1.2.3"}"#, ["`gcp.publicIp`", "34.1.2.3", "name"]),
-                (
-                    VIP,
-                    r#"{"instances":["a","b"],"accessConfig":"a/b"}"#,
-                    ["`gcp.accessConfig`", "a/b", "access config"],
-                ),
-                (VIP, r#"{"instances":["a","b"],"project":"a/b"}"#, ["`gcp.project`", "a/b", "project"]),
-                (
-                    VIP,
-                    r#"{"instances":["a","b"],"routePriority":70000}"#,
-                    ["`gcp.routePriority`", "70000", "0 to 65535"],
-                ),
-                (
-                    VIP,
-                    r#"{"instances":["a","b"],"replaceAccessConfig":"yes"}"#,
-                    ["`gcp.replaceAccessConfig`", "yes", "bool"],
-                ),
-                (
-                    VIP,
-                    r#"{"instances":["a","b"],"endpoints":{"compute":"http://compute.example.com"}}"#,
-                    ["`gcp.endpoints.compute`", "http://compute", "https"],
-                ),
-                (r#""fd00::1""#, TWO, ["`vip`", "fd00::1", "IPv4"]),
-                (r#"{"address":"10.0.0.250","name":"x"}"#, TWO, ["`vip.name`", "x", "no name"]),
-                (
-                    r#"[{"address":"10.0.0.1","publicIp":"a"},{"address":"10.0.0.2","publicIp":"b"}]"#,
-                    TWO,
-                    ["`vip[1].publicIp`", "b", "one public address"],
-                ),
-                (
-                    r#"["10.0.0.1","10.0.0.2"]"#,
-                    r#"{"instances":["a","b"],"publicIp":"p"}"#,
-                    ["`gcp.publicIp`", "p", "own item"],
-                ),
-                (VIP, r#"{"mechanism":"route","publicIp":"p"}"#, ["`gcp.publicIp`", "p", "no public address"]),
-                (r#"["10.1.0.1","10.1.0.2"]"#, r#"{"mechanism":"route"}"#, ["`vip[1].name`", "vip", "of its own"]),
-                (
-                    r#"[{"address":"10.1.0.1","name":"x"},{"address":"10.1.0.2","name":"x-2"}]"#,
-                    r#"{"mechanism":"route"}"#,
-                    ["`vip[1].name`", "x-2", "of its own"],
-                ),
-            ],
-        );
-    }
-
-    #[test]
-    fn what_the_articles_and_the_contract_show_is_accepted() {
-        assert_accepted(
-            "gcp",
-            &[
-                (VIP, r#"{"instances":["isc-primary-001","isc-backup-001"],"publicIp":"isc-mirror"}"#),
-                (
-                    r#""10.0.0.250/32""#,
-                    r#"{"mechanism":"aliasIp","instances":["isc-primary-001","isc-backup-001"],"networkInterface":"nic0",
-                    "subnetworkRange":null,"publicIp":"isc-mirror","accessConfig":"isc-mirror","replaceAccessConfig":false,
-                    "project":"auto","networkProject":"auto","network":"auto","routeName":"vip","routePriority":1000,
-                    "endpoints":{"compute":null,"metadata":null}}"#,
-                ),
-                (VIP, r#"{"mechanism":"route"}"#),
-                (VIP, r#"{"instances":["zones/z1/instances/a","zones/z2/instances/a"],"project":"example.com:p"}"#),
-            ],
-        );
-    }
 }

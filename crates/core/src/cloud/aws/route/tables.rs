@@ -1,13 +1,7 @@
-//! What EC2 says about route tables: their routes, whose targets those are, and the subnets that a VIP could be.
+//! Reads route tables from EC2: their routes, the targets of the routes, and the subnets that a VIP could be.
 
-use super::{
-    Private,
-    identity::Identity,
-    interface,
-    session::{As, Session},
-};
 use crate::{
-    config::aws::{Aws as Config, RouteTables},
+    cloud::aws::{clients::As, identity::Identity, interface, session::Session, settings::RouteTables},
     error::{Error, Result},
     net::retry::Kind,
     vip::Vip,
@@ -16,42 +10,56 @@ use aws_sdk_ec2::types::{Filter, Route, RouteOrigin, RouteState, RouteTable, Sub
 use futures_util::future::try_join;
 use ipnet::IpNet;
 
+/// What a look showed of the configured tables.
 #[derive(Debug, Clone)]
 pub struct Seen {
+    /// The configured tables.
     pub tables: Vec<Table>,
     /// Configured ids that do not exist in this VPC.
     pub missing: Vec<String>,
-    /// The subnets that a VIP inside the VPC could be.
+    /// The subnets whose range is a VIP's destination.
     pub subnets: Vec<OwnRange>,
 }
 
+/// One route table.
 #[derive(Debug, Clone)]
 pub struct Table {
+    /// `rtb-…`.
     pub id: String,
     /// The VPC's own ranges: the destinations of the `local` routes.
     pub ranges: Vec<IpNet>,
+    /// Destinations without host bits, each with its target.
     pub routes: Vec<(IpNet, Target)>,
 }
 
+/// What a route points at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
+    /// A network interface, or an instance.
     Interface {
+        /// The interface's id; the instance's where EC2 names no interface.
         id: String,
+        /// The instance that the interface is attached to.
         instance: Option<String>,
+        /// Whether EC2 reports the route as `active`, and not as `blackhole`.
         active: bool,
     },
-    /// Made by AWS: the local route, a propagated one.
+    /// A route that AWS made: the local route, a propagated one.
     Provided,
+    /// Something else, by its id: a gateway, a peering connection.
     Foreign(String),
-    /// Nothing stands behind it any more.
+    /// The target no longer exists.
     Gone,
 }
 
-/// A subnet's range, and whether an interface is in it.
+/// A subnet's range, and whether the subnet has interfaces.
 #[derive(Debug, Clone)]
 pub struct OwnRange {
+    /// `subnet-…`.
     pub id: String,
+    /// One of the subnet's ranges.
     pub range: IpNet,
+    /// Whether no interface is in the subnet.
     pub empty: bool,
 }
 
@@ -69,6 +77,7 @@ impl Table {
         Some(Table { id: raw.route_table_id()?.to_owned(), ranges, routes })
     }
 
+    /// The target of the route for exactly this destination.
     pub fn target(&self, destination: IpNet) -> Option<&Target> {
         self.routes.iter().find(|(known, _)| *known == destination).map(|(_, target)| target)
     }
@@ -108,48 +117,51 @@ impl Target {
     }
 }
 
-/// Tables and, for a VIP inside the VPC, its subnet, side by side.
-pub async fn look(session: &Session, config: &Config, vips: &[Vip], identity: &Identity) -> Result<Seen> {
-    let destinations: Vec<IpNet> = vips.iter().map(Vip::destination).collect();
+/// Reads the configured tables and, for a VIP inside the VPC, the VIP's subnet, side by side.
+///
+/// # Errors
+/// EC2's; `unexpected` for a list of tables that never ends.
+pub async fn look(session: &Session, identity: &Identity) -> Result<Seen> {
+    let destinations: Vec<IpNet> = session.vips.iter().map(Vip::destination).collect();
     let inside = |ranges: &[IpNet]| {
         destinations.iter().any(|destination| ranges.iter().any(|range| range.contains(destination)))
     };
-    // The metadata service tells the VPC's ranges for nothing, so that an overlay address needs no look at subnets.
+    // The metadata service has answered the VPC's ranges already, so an overlay address costs no read of subnets.
     let expected_inside = inside(&identity.vpc_ranges);
-    let (tables, subnets) = try_join(tables(session, config, identity), async {
+    let ((tables, missing), subnets) = try_join(read_tables(session, identity), async {
         if expected_inside { find_subnets(session, identity, &destinations).await.map(Some) } else { Ok(None) }
     })
     .await?;
-    let ranges: Vec<IpNet> = tables.0.iter().flat_map(|table| table.ranges.iter().copied()).collect();
+    let ranges: Vec<IpNet> = tables.iter().flat_map(|table| table.ranges.iter().copied()).collect();
     let subnets = match subnets {
         Some(found) => found,
         None if inside(&ranges) => find_subnets(session, identity, &destinations).await?,
         None => Vec::new(),
     };
-    Ok(Seen { tables: tables.0, missing: tables.1, subnets })
-}
-
-/// The tables alone: nothing else can have changed by what this library does.
-pub async fn look_again(session: &Session, config: &Config, identity: &Identity, before: &Private) -> Result<Seen> {
-    let (tables, missing) = tables(session, config, identity).await?;
-    let subnets = match before {
-        Private::Routes(seen) => seen.subnets.clone(),
-        Private::Secondary(_) => Vec::new(),
-    };
     Ok(Seen { tables, missing, subnets })
 }
 
-/// A bound on the pages of a hundred: no VPC has ten thousand route tables.
+/// Reads the tables again, and keeps the subnets of the look before: no change of ours moves a subnet.
+///
+/// # Errors
+/// As [`look`].
+pub async fn look_again(session: &Session, identity: &Identity, before: &Seen) -> Result<Seen> {
+    let (tables, missing) = read_tables(session, identity).await?;
+    Ok(Seen { tables, missing, subnets: before.subnets.clone() })
+}
+
+/// We stop after this many pages of a hundred: no VPC has ten thousand route tables.
 const MOST_PAGES: usize = 100;
 
-/// Every page of the configured tables, and the configured ids that were not among them. Ids go as a filter, because
-/// `RouteTableIds` refuses the whole question for one id that does not exist, and one deleted table must not keep the
+/// Reads every page of the configured tables, and lists the configured ids that EC2 did not return. Ids go as a filter,
+/// because `RouteTableIds` refuses the whole request for one id that does not exist: one deleted table must not keep the
 /// VIP from all others.
-async fn tables(session: &Session, config: &Config, identity: &Identity) -> Result<(Vec<Table>, Vec<String>)> {
+async fn read_tables(session: &Session, identity: &Identity) -> Result<(Vec<Table>, Vec<String>)> {
     const CALL: &str = "ec2:DescribeRouteTables";
+    let wanted = &session.settings.route_tables;
     let filter = |name: &str, values: Vec<String>| Filter::builder().name(name).set_values(Some(values)).build();
     let mut filters = vec![filter("vpc-id", vec![identity.vpc.clone()])];
-    match &config.route_tables {
+    match wanted {
         RouteTables::All => {}
         RouteTables::Main => filters.push(filter("association.main", vec!["true".into()])),
         RouteTables::Ids(ids) => filters.push(filter("route-table-id", ids.clone())),
@@ -169,9 +181,8 @@ async fn tables(session: &Session, config: &Config, identity: &Identity) -> Resu
                     .await
             })
             .await?;
-        found.extend(
-            page.route_tables().iter().filter(|table| selected(table, config, identity)).filter_map(Table::new),
-        );
+        let selected = page.route_tables().iter().filter(|table| is_selected(table, wanted, identity));
+        found.extend(selected.filter_map(Table::new));
         next = page.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
         if next.is_none() {
             break;
@@ -181,7 +192,7 @@ async fn tables(session: &Session, config: &Config, identity: &Identity) -> Resu
         let message = format!("{CALL} on {}: the list has more than {MOST_PAGES} pages", identity.vpc);
         return Err(Error::impostor(message, "AWS"));
     }
-    let missing = match &config.route_tables {
+    let missing = match wanted {
         RouteTables::Ids(ids) => {
             ids.iter().filter(|id| !found.iter().any(|table: &Table| table.id == **id)).cloned().collect()
         }
@@ -190,12 +201,12 @@ async fn tables(session: &Session, config: &Config, identity: &Identity) -> Resu
     Ok((found, missing))
 }
 
-/// What the filters asked for, asked again here: a wrong table must never be written, whatever answers.
-fn selected(table: &RouteTable, config: &Config, identity: &Identity) -> bool {
+/// Checks what the filters asked for once more: we must never write to a wrong table, whatever the endpoint returns.
+fn is_selected(table: &RouteTable, wanted: &RouteTables, identity: &Identity) -> bool {
     let of_gateway = table.associations().iter().any(|association| association.gateway_id().is_some());
     let in_vpc = table.vpc_id() == Some(&identity.vpc);
     in_vpc
-        && match &config.route_tables {
+        && match wanted {
             RouteTables::All => !of_gateway,
             RouteTables::Main => table.associations().iter().any(|association| association.main() == Some(true)),
             RouteTables::Ids(ids) => table.route_table_id().is_some_and(|id| ids.iter().any(|wanted| wanted == id)),
@@ -205,7 +216,7 @@ fn selected(table: &RouteTable, config: &Config, identity: &Identity) -> bool {
         }
 }
 
-/// The subnets whose range is exactly a VIP's destination.
+/// Finds the subnets whose range is exactly a VIP's destination.
 async fn find_subnets(session: &Session, identity: &Identity, destinations: &[IpNet]) -> Result<Vec<OwnRange>> {
     let filter = Filter::builder().name("vpc-id").values(&identity.vpc).build();
     let answer = session
@@ -229,8 +240,8 @@ async fn find_subnets(session: &Session, identity: &Identity, destinations: &[Ip
     Ok(found)
 }
 
-/// Whether no address of the subnet is taken, as its IPv4 count tells: AWS keeps five of each subnet for itself ("Subnet
-/// CIDR blocks", VPC User Guide), and every interface in a subnet with IPv4 has an IPv4 address.
+/// Whether all IPv4 addresses of the subnet are free; `None` where EC2 returns no count. AWS keeps five addresses of each
+/// subnet for itself ("Subnet CIDR blocks", VPC User Guide), and every interface in a subnet with IPv4 has an IPv4 address.
 fn unused(subnet: &Subnet) -> Option<bool> {
     let range: IpNet = subnet.cidr_block()?.parse().ok()?;
     let bits = u32::from(range.max_prefix_len() - range.prefix_len());

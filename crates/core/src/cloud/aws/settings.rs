@@ -1,39 +1,55 @@
-//! The `aws` block.
+//! The configuration's block `aws`.
 
-use super::{
-    problem::{Place, Problem, read_value},
+use crate::{
+    cloud::{
+        block::Block,
+        problem::{Place, Problem, read_value, word},
+    },
     vip::{Address, VipSource},
 };
 use serde::Deserialize;
 use serde_json::Value;
 
+/// The cloud's name in the configuration.
+pub const CLOUD: &str = "aws";
+
+/// The block, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Aws {
+pub struct Settings {
+    /// Which mechanism moves the VIPs.
     pub mechanism: Mechanism,
+    /// The tables that carry the VIPs' routes.
     pub route_tables: RouteTables,
-    /// Instance or interface ids. Empty: whoever holds the VIP is taken for a member.
+    /// Instance or interface ids of all members. Empty: any holder of a VIP counts as a member.
     pub members: Vec<String>,
-    /// `None`: the instance's own.
+    /// The Region; `None`: the instance's own.
     pub region: Option<String>,
-    /// The VPC that this member must be in.
+    /// The VPC that this member must be in; `None`: any.
     pub vpc: Option<String>,
+    /// The interface that carries the VIPs.
     pub network_interface: NetworkInterface,
-    /// An Elastic IP's allocation id.
+    /// The allocation id of the Elastic IP of the only VIP, `eipalloc-…`.
     pub public_ip: Option<String>,
+    /// The role for calls on route tables, `arn:aws:iam::…`; `None`: this member's own.
     pub role_arn: Option<String>,
+    /// URLs that replace AWS's own.
     pub endpoints: Endpoints,
 }
 
+/// The mechanism, as the block spells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Mechanism {
+    /// Routes that point at the holder's interface.
     #[default]
     Route,
+    /// A secondary private address of the holder's interface.
     SecondaryIp,
 }
 
 impl Mechanism {
-    pub fn as_str(self) -> &'static str {
+    /// As the block spells it.
+    pub const fn as_str(self) -> &'static str {
         match self {
             Mechanism::Route => "route",
             Mechanism::SecondaryIp => "secondaryIp",
@@ -41,39 +57,51 @@ impl Mechanism {
     }
 }
 
+/// Which route tables of the VPC carry the VIPs' routes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RouteTables {
-    /// All of the VPC, but none that is associated with a gateway.
+    /// All of the VPC, except the tables of gateways.
     All,
+    /// The VPC's main table.
     Main,
+    /// These ids, `rtb-…`.
     Ids(Vec<String>),
+    /// All with this tag.
     Tag {
+        /// The tag's key, without `tag:`.
         key: String,
+        /// The tag's value.
         value: String,
     },
 }
 
+/// Which interface of this member carries the VIPs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NetworkInterface {
-    /// The instance's primary one.
+    /// The instance's primary interface.
     Primary,
+    /// This id, `eni-…`.
     Id(String),
-    /// The one behind this device of the operating system.
+    /// The interface behind this device of the operating system.
     Device(String),
 }
 
+/// URLs that replace AWS's own.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Endpoints {
+    /// EC2's API.
     pub ec2: Option<String>,
+    /// The Security Token Service, for AssumeRole.
     pub sts: Option<String>,
+    /// The instance metadata service.
     pub metadata: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Raw {
-    #[serde(default, deserialize_with = "super::word")]
+    #[serde(default, deserialize_with = "word")]
     mechanism: Option<Mechanism>,
     route_tables: Option<Value>,
     members: Option<Vec<String>>,
@@ -88,9 +116,13 @@ struct Raw {
 /// One DescribeRouteTables filter takes at most 200 values (API reference, DescribeRouteTables).
 const MOST_TABLES: usize = 200;
 
-impl Aws {
-    pub fn read(block: &Value) -> Result<Aws, Problem> {
-        let at = Place::root().key("aws");
+impl Settings {
+    /// Reads the block.
+    ///
+    /// # Errors
+    /// The first mistake in it.
+    pub fn read(block: &Value) -> Result<Settings, Problem> {
+        let at = Place::root().key(CLOUD);
         let raw: Raw = read_value(block, &at)?;
         if raw.members.as_ref().is_some_and(Vec::is_empty) {
             return Err(at
@@ -120,7 +152,7 @@ impl Aws {
                 at.key("endpoints").key(name).endpoint(url)?;
             }
         }
-        Ok(Aws {
+        Ok(Settings {
             mechanism: raw.mechanism.unwrap_or_default(),
             route_tables: read_tables(raw.route_tables.as_ref(), &at.key("routeTables"))?,
             members: raw.members.unwrap_or_default(),
@@ -135,9 +167,14 @@ impl Aws {
             endpoints,
         })
     }
+}
 
-    /// What the VIPs and this block must agree on.
-    pub fn check_vips(&self, vips: &[VipSource]) -> Result<(), Problem> {
+impl Block for Settings {
+    fn mechanism(&self) -> &'static str {
+        self.mechanism.as_str()
+    }
+
+    fn check_vips(&self, vips: &[VipSource]) -> Result<(), Problem> {
         let at = Place::root();
         let item = |n: usize| if vips.len() == 1 { at.key("vip") } else { at.key("vip").index(n) };
         for (n, vip) in vips.iter().enumerate() {

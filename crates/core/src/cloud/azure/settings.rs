@@ -1,41 +1,53 @@
-//! The `azure` block.
+//! The configuration's block `azure`, read.
 
-use super::{
-    problem::{Place, Problem, read_value},
+use crate::{
+    cloud::{
+        block::Block,
+        problem::{Place, Problem, read_value, word},
+    },
     vip::{Address, VipSource},
 };
 use serde::Deserialize;
 use serde_json::Value;
 
+/// The block `azure`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Azure {
+pub struct Settings {
+    /// The mechanism that moves the VIPs.
     pub mechanism: Mechanism,
-    /// Where names without a resource group of their own are looked for; `None`: the VM's.
+    /// The resource group of a resource that the block names by its name alone; `None`: the VM's.
     pub resource_group: Option<String>,
-    /// The name of the VIP's ip-configuration, where the VIP's item names none.
+    /// The name of the VIP's ip-configuration, unless the VIP's item has one.
     pub ip_config: String,
     /// The members' interfaces, this member's among them.
     pub nics: Vec<Reference>,
+    /// The public address of a single VIP.
     pub public_ip: Option<Reference>,
+    /// The route tables that carry the VIPs.
     pub route_tables: Vec<Reference>,
-    /// The name of the VIP's route, where the VIP's item names none.
+    /// The name of the VIP's route, unless the VIP's item has one.
     pub route_name: String,
-    /// `None`: the VM's.
+    /// The subscription of a resource that the block names by its name alone; `None`: the VM's.
     pub subscription: Option<String>,
-    /// Of a user-assigned identity; `None`: the system-assigned one.
+    /// The client id of a user-assigned identity; `None`: the system-assigned one.
     pub client_id: Option<String>,
+    /// URLs that replace Azure's own.
     pub endpoints: Endpoints,
 }
 
+/// The mechanism that moves the VIPs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Mechanism {
+    /// A VIP is an ip-configuration of the holder's interface.
     #[default]
     IpConfig,
+    /// A VIP is a user-defined route to the holder.
     Route,
 }
 
 impl Mechanism {
+    /// The block's spelling.
     pub fn as_str(self) -> &'static str {
         match self {
             Mechanism::IpConfig => "ipConfig",
@@ -44,24 +56,29 @@ impl Mechanism {
     }
 }
 
-/// A resource by its name, or by its full id where it stands in another resource group or subscription.
+/// A resource by its name, or by its full id if the resource is in another resource group or subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reference {
+    /// The name.
     Name(String),
+    /// The full id.
     Id(String),
 }
 
+/// URLs that replace Azure's own; `None`: Azure's own.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Endpoints {
+    /// Resource Manager.
     pub management: Option<String>,
+    /// The instance metadata service and the identity service.
     pub metadata: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Raw {
-    #[serde(default, deserialize_with = "super::word")]
+    #[serde(default, deserialize_with = "word")]
     mechanism: Option<Mechanism>,
     resource_group: Option<String>,
     ip_config: Option<String>,
@@ -78,8 +95,12 @@ const NIC: &str = "networkInterfaces";
 const PUBLIC_IP: &str = "publicIPAddresses";
 const ROUTE_TABLE: &str = "routeTables";
 
-impl Azure {
-    pub fn read(block: &Value) -> Result<Azure, Problem> {
+impl Settings {
+    /// Reads the block.
+    ///
+    /// # Errors
+    /// The first mistake in it.
+    pub fn read(block: &Value) -> Result<Settings, Problem> {
         let at = Place::root().key("azure");
         let raw: Raw = read_value(block, &at)?;
         let mechanism = raw.mechanism.unwrap_or_default();
@@ -106,7 +127,7 @@ impl Azure {
             None => Ok(default.to_owned()),
             Some(name) => resource_name(&name, &at.key(key)).map(|()| name),
         };
-        Ok(Azure {
+        Ok(Settings {
             mechanism,
             resource_group: match raw.resource_group.filter(|group| group != "auto") {
                 Some(group) => resource_name(&group, &at.key("resourceGroup")).map(|()| Some(group))?,
@@ -125,9 +146,14 @@ impl Azure {
             endpoints,
         })
     }
+}
 
-    /// What the VIPs and this block must agree on.
-    pub fn check_vips(&self, vips: &[VipSource]) -> Result<(), Problem> {
+impl Block for Settings {
+    fn mechanism(&self) -> &'static str {
+        self.mechanism.as_str()
+    }
+
+    fn check_vips(&self, vips: &[VipSource]) -> Result<(), Problem> {
         let at = Place::root().key("vip");
         let item = |n: usize| if vips.len() == 1 { at.clone() } else { at.index(n) };
         let mut names: Vec<&str> = Vec::new();
@@ -168,7 +194,7 @@ impl Azure {
 }
 
 impl Reference {
-    /// Resource Manager treats names without regard to case.
+    /// Whether two references are the same. Resource Manager ignores the case of names and ids.
     fn same(&self, other: &Reference) -> bool {
         match (self, other) {
             (Reference::Name(one), Reference::Name(other)) | (Reference::Id(one), Reference::Id(other)) => {
@@ -178,6 +204,10 @@ impl Reference {
         }
     }
 
+    /// Reads a name, or the full id of a resource of this kind.
+    ///
+    /// # Errors
+    /// What stands at `at` instead.
     pub fn read(text: &str, kind: &str, at: &Place) -> Result<Self, Problem> {
         if !text.starts_with('/') {
             return resource_name(text, at).map(|()| Reference::Name(text.to_owned()));
@@ -219,7 +249,7 @@ fn read_list(texts: Vec<String>, kind: &str, at: &Place) -> Result<Vec<Reference
 }
 
 /// "Naming rules and restrictions for Azure resources": letters, digits, `_`, `.`, `-` (resource groups also parentheses),
-/// at most 90 characters. It becomes part of a path.
+/// at most 90 characters. The name becomes part of a path.
 fn resource_name(name: &str, at: &Place) -> Result<(), Problem> {
     let plain = |character: char| character.is_alphanumeric() || "_.-()".contains(character);
     let fine = !name.is_empty() && name.chars().count() <= 90 && name.chars().all(plain) && !matches!(name, "." | "..");
@@ -234,72 +264,5 @@ fn read_guid(value: Option<String>, at: &Place) -> Result<Option<String>, Proble
         Ok(Some(text))
     } else {
         Err(at.problem(text, "an id such as 00000000-0000-0000-0000-000000000000"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::config::tables::{assert_accepted, assert_mistakes};
-
-    const VIP: &str = r#""10.0.0.254""#;
-    const TWO: &str = r#"{"nics":["a","b"]}"#;
-
-    #[test]
-    fn every_mistake_names_place_found_and_expected() {
-        let other = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/routeTables/t";
-        assert_mistakes(
-            "azure",
-            &[
-                (VIP, "{}", ["`azure.nics`", "0 interfaces", "at least two"]),
-                (VIP, r#"{"nics":["a"]}"#, ["`azure.nics`", "1 interfaces", "at least two"]),
-                (VIP, r#"{"nics":["a","a"]}"#, ["`azure.nics[1]`", "a", "already"]),
-                (VIP, r#"{"nics":["a","A"]}"#, ["`azure.nics[1]`", "A", "already"]),
-                (VIP, r#"{"nics":["a","b/c"]}"#, ["`azure.nics[1]`", "b/c", "name"]),
-                (
-                    VIP,
-                    &format!(r#"{{"nics":["a","{other}"]}}"#),
-                    ["`azure.nics[1]`", "routeTables", "networkInterfaces"],
-                ),
-                (VIP, r#"{"nics":["a","b"],"nisc":1}"#, ["`azure.nisc`", "not known", "nics"]),
-                (VIP, r#"{"nics":["a","b"],"mechanism":"magic"}"#, ["`azure.mechanism`", "magic", "ipConfig"]),
-                (VIP, r#"{"nics":["a","b"],"clientId":"me"}"#, ["`azure.clientId`", "me", "00000000-"]),
-                (VIP, r#"{"nics":["a","b"],"subscriptionId":"mine"}"#, ["`azure.subscriptionId`", "mine", "00000000-"]),
-                (VIP, r#"{"nics":["a","b"],"resourceGroup":"a/b"}"#, ["`azure.resourceGroup`", "a/b", "name"]),
-                (
-                    VIP,
-                    r#"{"nics":["a","b"],"endpoints":{"management":"http://management.example.com"}}"#,
-                    ["`azure.endpoints.management`", "http://management", "https"],
-                ),
-                (VIP, r#"{"mechanism":"route"}"#, ["`azure.routeTables`", "nothing", "route tables"]),
-                (
-                    VIP,
-                    r#"{"mechanism":"route","routeTables":"t","publicIp":"p"}"#,
-                    ["`azure.publicIp`", "p", "no public"],
-                ),
-                (r#""10.0.0.254/24""#, TWO, ["`vip`", "10.0.0.254/24", "/32"]),
-                (r#"["10.0.0.5","10.0.0.6"]"#, TWO, ["`vip[1].name`", "vip", "of its own"]),
-                (
-                    r#"[{"address":"10.0.0.5","name":"a"},{"address":"10.0.0.6","name":"b"}]"#,
-                    r#"{"nics":["a","b"],"publicIp":"p"}"#,
-                    ["`azure.publicIp`", "p", "own item"],
-                ),
-            ],
-        );
-    }
-
-    #[test]
-    fn what_the_contract_shows_is_accepted() {
-        assert_accepted(
-            "azure",
-            &[
-                (VIP, TWO),
-                (
-                    VIP,
-                    r#"{"mechanism":"ipConfig","resourceGroup":"rg","ipConfig":"vip","nics":["mirrora290_z1","mirrorb280_z2"],
-                    "publicIp":"my_vip_ip","routeTables":null,"routeName":"vip","subscriptionId":"auto","clientId":null,
-                    "endpoints":{"management":null,"metadata":null}}"#,
-                ),
-            ],
-        );
     }
 }

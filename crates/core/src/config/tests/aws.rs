@@ -1,7 +1,13 @@
-use super::{
-    tables::{accepted, refused},
-    *,
+//! The block of AWS.
+
+use super::{accepted, refused};
+use crate::{
+    cloud::aws::settings::{Mechanism, NetworkInterface, RouteTables, Settings},
+    config::{TakeOverIn, not_built_in},
+    error::Code,
+    vip::Address,
 };
+use std::{any::Any, time::Duration};
 
 #[test]
 fn defaults_are_those_of_the_contract() {
@@ -10,11 +16,12 @@ fn defaults_are_those_of_the_contract() {
     assert_eq!(config.take_over_in, TakeOverIn::NotifyBecomePrimary);
     assert_eq!(config.http.connect_timeout, Duration::from_secs(2));
     assert_eq!(config.http.request_timeout, Duration::from_secs(10));
-    let Cloud::Aws(aws) = config.cloud else { panic!("another cloud") };
-    assert_eq!(aws.mechanism, aws::Mechanism::Route);
-    assert_eq!(aws.route_tables, aws::RouteTables::All);
-    assert_eq!(aws.network_interface, aws::NetworkInterface::Primary);
-    assert_eq!(config.vips[0].address, vip::Address::Literal("192.168.255.10/32".parse().expect("literal")));
+    let block: &dyn Any = &*config.block;
+    let aws = block.downcast_ref::<Settings>().expect("the block of AWS");
+    assert_eq!(aws.mechanism, Mechanism::Route);
+    assert_eq!(aws.route_tables, RouteTables::All);
+    assert_eq!(aws.network_interface, NetworkInterface::Primary);
+    assert_eq!(config.vips[0].address, Address::Literal("192.168.255.10/32".parse().expect("literal")));
 }
 
 #[test]

@@ -1,0 +1,58 @@
+//! Whether Azure delivers packets for a routed VIP to this VM. Without IP forwarding Azure drops every packet whose
+//! destination is no address of the interface ("Virtual network traffic routing", Microsoft Learn).
+
+use super::{id::Id, nic::Nic, session::Session};
+use crate::{
+    check::{CheckItem, CheckName, Verdict},
+    error::Result,
+};
+use futures_util::future::try_join_all;
+use serde_json::Value;
+
+const NAME: CheckName = CheckName::IpForwarding;
+
+/// Reads this VM's interfaces and checks that IP forwarding is on. The check reports an interface that nobody could read as
+/// skipped.
+pub async fn check(session: &Session) -> CheckItem {
+    let nics = match own_nics(session).await {
+        Ok(nics) if nics.is_empty() => {
+            return skipped(
+                "none of the interfaces in `azure.nics` is one of this VM",
+                "add this member's interface to `azure.nics`, or leave `azure.nics` out",
+            );
+        }
+        Ok(nics) => nics,
+        Err(error) => return skipped(&error.message, &error.remedy),
+    };
+    match nics.iter().find(|nic| !nic.forwards()) {
+        None => CheckItem::ok(NAME, "IP forwarding is on"),
+        Some(nic) => CheckItem::new(
+            NAME,
+            Verdict::Warning,
+            format!("IP forwarding of {} is off: Azure drops packets for the VIP before they arrive", nic.id.name()),
+            format!("az network nic update --ids {} --ip-forwarding true", nic.id.as_str()),
+        ),
+    }
+}
+
+fn skipped(why: &str, remedy: &str) -> CheckItem {
+    CheckItem::new(NAME, Verdict::Skipped, format!("not looked at: {why}"), remedy)
+}
+
+/// This VM's interfaces among those of `azure.nics`. Without `azure.nics` the VM itself lists its interfaces.
+async fn own_nics(session: &Session) -> Result<Vec<Nic>> {
+    let (here, arm) = session.start().await?;
+    let configured = &session.settings.nics;
+    let ids: Vec<Id> = if configured.is_empty() {
+        let vm = arm.get(&Id::from_text(&here.vm_id)).await?;
+        let named = vm.pointer("/properties/networkProfile/networkInterfaces").and_then(Value::as_array);
+        named.into_iter().flatten().filter_map(|nic| nic.get("id")?.as_str()).map(Id::from_text).collect()
+    } else {
+        configured.iter().map(|nic| here.id(nic, "networkInterfaces")).collect()
+    };
+    let nics = try_join_all(ids.into_iter().map(|id| async move {
+        let body = arm.get(&id).await?;
+        Ok(Nic { id, body, own: false })
+    }));
+    Ok(nics.await?.into_iter().filter(|nic| here.interface_of(nic).is_some()).collect())
+}

@@ -1,0 +1,141 @@
+//! What it means when Azure refuses the write of the own interface: who has the address, whether a retry may help, and which
+//! parts the next plan has to leave out for the sake of the others.
+
+use super::plan::private_part;
+use crate::{
+    cloud::{
+        SetAside,
+        azure::{id::Id, identity::Here, session::Session},
+        peers::Silent,
+    },
+    error::{Code, Error},
+    fate::Cause,
+    vip::PartId,
+};
+use std::net::IpAddr;
+
+/// A refused write, and what this call knows of the members.
+pub struct Refused<'a> {
+    /// The settings and the VIPs.
+    pub session: &'a Session,
+    /// This VM.
+    pub here: &'a Here,
+    /// The interface that we tried to write.
+    pub own: &'a Id,
+    /// The public addresses that would have come with the write.
+    pub publics: &'a [(PartId, Id)],
+    /// The members that did not answer.
+    pub silent: &'a [Silent],
+    /// Where the parts go that the refusal is about.
+    pub set_aside: &'a SetAside,
+}
+
+/// Who uses an address, by the message of a refusal. The message names the own entry and the entry that has the address.
+enum User {
+    /// A listed interface.
+    Peer(String),
+    Stranger,
+    Unnamed,
+}
+
+impl Refused<'_> {
+    /// Turns the refusal into an error that the engine can act on.
+    pub fn explain(&self, error: Error) -> Error {
+        if is_in_use(&error, "PrivateIPAddress") {
+            match self.user(&error) {
+                User::Peer(name) => match self.silent.iter().find(|silent| silent.name == name) {
+                    Some(silent) => silent.may_hold(error),
+                    None => leaving(error, &name),
+                },
+                User::Unnamed => match self.silent.first() {
+                    Some(silent) => silent.may_hold(error),
+                    None => error,
+                },
+                User::Stranger => {
+                    let vips = self.session.vips.iter();
+                    let named = vips.filter(|vip| names_address(&error.message, vip.address.addr()));
+                    self.set_aside.note(named.map(|vip| private_part(self.session, vip)).collect(), error)
+                }
+            }
+        } else if for_good(&error) {
+            // The message may name the public address at fault. Without a name it may be any of them.
+            let any = self.publics.iter().any(|(_, id)| names_resource(&error.message, id));
+            let at_fault = self.publics.iter().filter(|(_, id)| !any || names_resource(&error.message, id));
+            let parts = at_fault.map(|(part, _)| part.clone()).collect();
+            let passes = is_in_use(&error, "PublicIPAddress") && matches!(self.user(&error), User::Peer(_));
+            let error = if passes { error.with(|details| details.code = Code::Unavailable) } else { error };
+            self.set_aside.note(parts, error)
+        } else {
+            error
+        }
+    }
+
+    fn user(&self, error: &Error) -> User {
+        let ids = error.message.match_indices("/subscriptions/").filter_map(|(at, _)| error.message.get(at..));
+        let others: Vec<&str> = ids.filter(|id| !begins_with(id, self.own)).collect();
+        let nics = self.session.settings.nics.iter();
+        let mut peers = nics.map(|reference| self.here.id(reference, "networkInterfaces"));
+        match peers.find(|peer| others.iter().any(|id| begins_with(id, peer))) {
+            Some(peer) => User::Peer(peer.name().to_owned()),
+            None if others.is_empty() => User::Unnamed,
+            None => User::Stranger,
+        }
+    }
+}
+
+/// The peer is giving the address up, or Azure has not noticed yet that the peer gave it up.
+fn leaving(error: Error, peer: &str) -> Error {
+    error.with(|details| {
+        details.message = format!("Azure still counts the address as that of {peer}: {}", details.message);
+        details.remedy = format!(
+            "Azure frees an address when its operation on {peer} is over; call again, and consider the mechanism `route`, \
+             which does not touch the other member"
+        );
+        details.fate = details.fate.because(Cause::UnderWay);
+    })
+}
+
+/// Whether Azure would refuse the same write again.
+fn for_good(error: &Error) -> bool {
+    let final_code = matches!(
+        error.code,
+        Code::Denied | Code::NotFound | Code::InvalidConfig | Code::LimitExceeded | Code::Unexpected
+    );
+    final_code || error.cloud_code.as_deref().is_some_and(|code| code.starts_with("PublicIPAddress"))
+}
+
+/// Whether Azure refused because somebody uses the address. Over the years Azure has said `…IsAllocated` and `…InUse`.
+fn is_in_use(error: &Error, address: &str) -> bool {
+    let reason = error.cloud_code.as_deref().and_then(|code| code.strip_prefix(address));
+    matches!(reason, Some("IsAllocated" | "InUse"))
+}
+
+fn names_resource(message: &str, id: &Id) -> bool {
+    message.match_indices("/subscriptions/").any(|(at, _)| message.get(at..).is_some_and(|rest| begins_with(rest, id)))
+}
+
+fn begins_with(text: &str, id: &Id) -> bool {
+    let Some((head, rest)) = text.split_at_checked(id.as_str().len()) else { return false };
+    id.same(head) && !rest.starts_with(|next: char| next.is_alphanumeric() || matches!(next, '_' | '-'))
+}
+
+fn names_address(message: &str, address: IpAddr) -> bool {
+    let outside = |character: char| !(character.is_ascii_hexdigit() || matches!(character, '.' | ':'));
+    message.split(outside).any(|word| word.trim_matches(['.', ':']).parse() == Ok(address))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_names_an_address_or_a_resource_only_as_a_whole() {
+        let message = "IP configuration /subscriptions/s/resourceGroups/rg/providers/Microsoft.Network/networkInterfaces/\
+            nic-1/ipConfigurations/x is using the private IP address 10.0.0.25 which is already allocated.";
+        let id = |name: &str| Id::new("s", "RG", "networkInterfaces", name);
+        assert!(names_address(message, "10.0.0.25".parse().expect("an address")));
+        assert!(!names_address(message, "10.0.0.2".parse().expect("an address")));
+        assert!(names_resource(message, &id("nic-1")) && !names_resource(message, &id("nic")));
+        assert!(!names_resource(id("nic-10").as_str(), &id("nic-1")));
+    }
+}

@@ -1,0 +1,154 @@
+//! The public address that follows a VIP: it belongs on the VIP's own ip-configuration, so the write of an interface moves
+//! both.
+//!
+//! A public address that Azure does not return never holds up the private address.
+
+use super::{
+    arm::Arm,
+    id::Id,
+    identity::Here,
+    members::Members,
+    nic::{Nic, name_of},
+    session::Session,
+    settings::Reference,
+};
+use crate::{
+    error::{Code, Error, Result},
+    vip::{Holder, PartId, Vip},
+};
+use futures_util::future::join_all;
+use serde_json::Value;
+use std::{cell::RefCell, collections::BTreeMap};
+
+/// The configured public addresses, each as Azure returned it or with the error that came instead.
+#[derive(Debug, Clone)]
+pub struct Seen(Vec<(Id, Result<Value>)>);
+
+/// Public addresses that did not answer, each with its error. This call does not read them again.
+#[derive(Debug, Default)]
+pub struct Silent(RefCell<BTreeMap<Id, Error>>);
+
+/// The state of an address that is on this member's interface, but not on the VIP's ip-configuration.
+const ON_ANOTHER_ENTRY: &str = "on another ip-configuration";
+
+/// Reads the public addresses side by side. A read has a share of the call's time.
+///
+/// # Errors
+/// Only what ends the whole call.
+pub async fn look(session: &Session, here: &Here, arm: &Arm, silent: &Silent) -> Result<Seen> {
+    let reads = session.vips.iter().filter_map(|vip| id_of(session, here, vip)).map(|id| async move {
+        let known = silent.0.borrow().get(&id).cloned();
+        let read = match known {
+            Some(why) => Err(why),
+            None => arm.get_share_of(&id).await,
+        };
+        if let Some(why) = read.as_ref().err().filter(|error| error.code == Code::Unavailable) {
+            silent.0.borrow_mut().insert(id.clone(), why.clone());
+        }
+        (id, read)
+    });
+    let reads = join_all(reads).await;
+    let mut errors = reads.iter().filter_map(|(_, read)| read.as_ref().err());
+    match errors.find(|error| matches!(error.code, Code::Deadline | Code::Interrupted)) {
+        Some(stop) => Err(stop.clone()),
+        None => Ok(Seen(reads)),
+    }
+}
+
+/// The public address that the configuration gives to a VIP.
+pub fn id_of(session: &Session, here: &Here, vip: &Vip) -> Option<Id> {
+    let own = vip.public_ip.as_deref().map(|text| match text.starts_with('/') {
+        true => Reference::Id(text.to_owned()),
+        false => Reference::Name(text.to_owned()),
+    });
+    // `azure.publicIp` is the short form for a single VIP.
+    own.or_else(|| session.settings.public_ip.clone()).map(|reference| here.id(&reference, "publicIPAddresses"))
+}
+
+/// The part of a VIP that a public address is.
+pub fn part(vip: &Vip, id: &Id) -> PartId {
+    PartId::new(vip, format!("public ip {}", id.name()))
+}
+
+/// Whether the address is on another ip-configuration of this member's interface.
+pub fn serves_another_entry(holder: &Holder) -> bool {
+    *holder == Holder::ThisMemberBroken(ON_ANOTHER_ENTRY.into())
+}
+
+impl Seen {
+    /// Who has a public address of a VIP. An address that Azure did not return counts as nobody's: the plan refuses it.
+    pub fn holder(&self, members: &Members, vip: &Vip, id: &Id) -> Holder {
+        let Some(user) = self.user(id) else { return Holder::Nobody };
+        let on_the_entry = |nic: &Nic| {
+            let entry = nic.entry_with(vip.address.addr());
+            entry.is_some_and(|entry| Id::from_text(user).name().eq_ignore_ascii_case(name_of(entry)))
+        };
+        match members.nics.iter().find(|nic| nic.owns(user)) {
+            Some(nic) if nic.own && on_the_entry(nic) => {
+                if nic.state() == "Succeeded" {
+                    Holder::ThisMember
+                } else {
+                    Holder::ThisMemberBroken(nic.state().to_owned())
+                }
+            }
+            Some(nic) if nic.own => Holder::ThisMemberBroken(ON_ANOTHER_ENTRY.into()),
+            Some(nic) => Holder::Other(nic.id.name().to_owned()),
+            None => Holder::Other(stranger_name(user)),
+        }
+    }
+
+    /// Checks that a public address may come to this member.
+    ///
+    /// # Errors
+    /// The error of its read; `conflict` when somebody outside `azure.nics` uses the address.
+    pub fn may_be_taken(&self, members: &Members, id: &Id) -> Result<()> {
+        let read = self.0.iter().find(|(known, _)| known == id).map(|(_, read)| read);
+        if let Some(Err(error)) = read {
+            return Err(error.clone());
+        }
+        let Some(user) = self.user(id) else { return Ok(()) };
+        if members.nics.iter().any(|nic| nic.owns(user)) {
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::Conflict,
+            format!(
+                "the public address {} is used by {}, which is not in `azure.nics`",
+                id.name(),
+                stranger_name(user)
+            ),
+            "find out who this is; add its interface to `azure.nics` if it belongs to this mirror",
+        ))
+    }
+
+    /// Why Release leaves a public address where it is: Release removes the VIP alone, and another ip-configuration of this
+    /// member uses the address.
+    pub fn left_in_place(&self, own: &Nic, id: &Id) -> Error {
+        let entry = self.user(id).map(|user| Id::from_text(user).name().to_owned()).unwrap_or_default();
+        Error::new(
+            Code::Conflict,
+            format!(
+                "the public address {} is on the ip-configuration {entry} of {}, not on the VIP's: Release left it there",
+                id.name(),
+                own.id.name()
+            ),
+            format!("take it off {entry} if it belongs to the VIP, or correct `publicIp` in the configuration"),
+        )
+    }
+
+    /// The id of the ip-configuration that has a public address; `None` also where Azure did not return the address.
+    fn user(&self, id: &Id) -> Option<&str> {
+        let (_, read) = self.0.iter().find(|(known, _)| known == id)?;
+        read.as_ref().ok()?.pointer("/properties/ipConfiguration/id")?.as_str()
+    }
+}
+
+/// The name of an address's user: `nic` for `…/networkInterfaces/nic/ipConfigurations/name`, the last name of any other id.
+fn stranger_name(user: &str) -> String {
+    let parts: Vec<_> = user.trim_end_matches('/').rsplit('/').collect();
+    match parts.as_slice() {
+        [_, kind, owner, ..] if kind.to_ascii_lowercase().ends_with("ipconfigurations") => (*owner).to_owned(),
+        [name, ..] => (*name).to_owned(),
+        [] => user.to_owned(),
+    }
+}

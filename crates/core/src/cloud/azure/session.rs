@@ -1,0 +1,121 @@
+//! What every mechanism of Azure stands on: the settings, the VIPs, who this member is, and the authenticated way to
+//! Resource Manager. A session serves one call and knows no mechanism.
+
+use super::{
+    arm::{Arm, Door},
+    identity::{Here, management_of},
+    metadata,
+    settings::Settings,
+};
+use crate::{
+    check::CheckItem,
+    cloud::{Setup, local_address},
+    error::{Code, Error, Result},
+    host::LocalNetwork,
+    net::{
+        metadata::CONNECT,
+        retry::Caller,
+        transport::{Client, Destination},
+    },
+    vip::{Member, Vip},
+};
+use tokio::sync::OnceCell;
+
+/// One call's way to Azure.
+pub struct Session {
+    /// The configuration's block `azure`.
+    pub settings: Settings,
+    /// The VIPs of the configuration.
+    pub vips: Vec<Vip>,
+    local: LocalNetwork,
+    caller: Caller,
+    http: Client,
+    metadata_http: Client,
+    start: OnceCell<(Here, Arm)>,
+}
+
+impl Session {
+    /// Sets the clients up. Sends nothing.
+    ///
+    /// # Errors
+    /// When the HTTP clients cannot be set up.
+    pub fn new(settings: &Settings, setup: Setup<'_>) -> Result<Self> {
+        let Setup { http, vips, local, caller } = setup;
+        let endpoints = &settings.endpoints;
+        let metadata = endpoints.metadata.as_deref();
+        Ok(Session {
+            metadata_http: caller
+                .client(Destination::Metadata { endpoint: metadata, connect_timeout: CONNECT }, http)?,
+            http: caller.client(Destination::Api { endpoint: endpoints.management.as_deref() }, http)?,
+            settings: settings.clone(),
+            vips,
+            local,
+            caller,
+            start: OnceCell::new(),
+        })
+    }
+
+    /// Who this VM is, and the way to Resource Manager. The first caller asks the metadata service; the others read the
+    /// answer. The way may still lack a token.
+    ///
+    /// # Errors
+    /// Those of the metadata service; `unsupported` for an Azure cloud whose management endpoint nobody has configured.
+    pub async fn start(&self) -> Result<&(Here, Arm)> {
+        self.start
+            .get_or_try_init(async || {
+                let endpoints = &self.settings.endpoints;
+                let metadata = endpoints.metadata.as_deref();
+                let instance = metadata::instance(&self.metadata_http, metadata, &self.caller).await?;
+                let audience = management_of(&instance.compute.az_environment).map(str::to_owned);
+                let endpoint = match (&endpoints.management, &audience) {
+                    (Some(configured), _) => configured.trim_end_matches('/').to_owned(),
+                    (None, Some(known)) => known.clone(),
+                    (None, None) => {
+                        return Err(Error::new(
+                            Code::Unsupported,
+                            format!(
+                                "the Azure cloud {:?} has no known management endpoint",
+                                instance.compute.az_environment
+                            ),
+                            "set `azure.endpoints.management`",
+                        ));
+                    }
+                };
+                let door = Door {
+                    http: self.http.clone(),
+                    metadata_http: self.metadata_http.clone(),
+                    metadata: endpoints.metadata.clone(),
+                    client_id: self.settings.client_id.clone(),
+                    audience: audience.unwrap_or_else(|| endpoint.clone()),
+                    endpoint,
+                };
+                let arm = Arm::new(door, self.caller.clone());
+                Ok((Here::new(&instance, &self.settings), arm))
+            })
+            .await
+    }
+
+    /// The same, with a token. A read has a share of the call's time, which the identity service must not use up.
+    ///
+    /// # Errors
+    /// Those of [`Session::start`] and of the identity service.
+    pub async fn start_with_token(&self) -> Result<&(Here, Arm)> {
+        let start = self.start().await?;
+        start.1.prepare().await?;
+        Ok(start)
+    }
+
+    /// This member, as the metadata service and the identity service know it.
+    ///
+    /// # Errors
+    /// Those of [`Session::start_with_token`].
+    pub async fn identify(&self) -> Result<Member> {
+        let (here, _) = self.start_with_token().await?;
+        Ok(here.member())
+    }
+
+    /// Whether the operating system carries the VIPs.
+    pub fn local_address(&self) -> CheckItem {
+        local_address(&self.vips, &self.local)
+    }
+}

@@ -1,0 +1,335 @@
+//! The pure part of `aliasIp`: where each range is, the writes that move it, and the VIPs that may not move.
+
+use crate::{
+    cloud::{
+        After, Effect, Need, Plan, SetAside, Step,
+        gcp::{
+            access_config::{self, Address, PublicIp},
+            identity::Here,
+            interface::{Action, Change, Write},
+            members::{Members, Own},
+            session::Session,
+            vm::{Vm, entry_with, net, net_of, ranges, text},
+        },
+        peers::several,
+    },
+    error::{Code, Error, Result},
+    vip::{Goal, Holder, Part, PartId, Vip},
+};
+use ipnet::IpNet;
+use serde_json::{Value, json};
+use std::net::IpAddr;
+
+/// What one look showed.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    pub here: Here,
+    pub members: Members,
+    /// The public address, where a VIP has one.
+    pub address: Option<Address>,
+    /// The ranges that the metadata server reports for this VM. `None` where the look did not read them.
+    pub told: Option<Vec<IpNet>>,
+}
+
+/// What a placement and a plan follow from.
+pub struct View<'a> {
+    pub session: &'a Session,
+    pub seen: &'a Seen,
+    /// Parts that Google refused a write for.
+    pub set_aside: &'a SetAside,
+}
+
+/// The part that stands for the alias range of this VIP.
+fn private_part(session: &Session, vip: &Vip) -> PartId {
+    PartId::new(vip, format!("alias ip nic{}", session.settings.network_interface))
+}
+
+impl<'a> View<'a> {
+    /// Who holds each VIP.
+    pub fn placement(&self) -> Vec<Part> {
+        let number = self.session.settings.network_interface;
+        let Seen { members, told, .. } = self.seen;
+        let mut parts = Vec::new();
+        for vip in &self.session.vips {
+            let has = |vm: &&Vm| vm.interface(number).is_some_and(|nic| entry_with(nic, vip.destination()).is_some());
+            let untold = told.as_ref().is_some_and(|told| !told.contains(&vip.destination()));
+            let with: Vec<&Vm> = members.vms.iter().filter(has).collect();
+            let holder = match with.as_slice() {
+                // A member that did not answer may hold it.
+                [] if !members.silent.is_empty() => Holder::Unknown,
+                [] => Holder::Nobody,
+                [vm] if vm.own && untold => Holder::ThisMemberBroken("not in the VM's metadata yet".into()),
+                [vm] if vm.own => Holder::ThisMember,
+                [vm] => Holder::Other(vm.name().to_owned()),
+                vms => several(vms.iter().map(|vm| vm.name()), vms.iter().any(|vm| vm.own)),
+            };
+            parts.push(Part { id: private_part(self.session, vip), holder });
+        }
+        parts.extend(self.public_ip().placement());
+        parts
+    }
+
+    /// The changes that lead to the goal.
+    ///
+    /// # Errors
+    /// When this member is not in `gcp.instances`, or has no such interface.
+    pub fn plan(&self, goal: Goal) -> Result<Plan<Change>> {
+        let own = self.seen.members.own_interface(&self.seen.here, self.session.settings.network_interface)?;
+        Ok(match goal {
+            Goal::LetGo => self.let_go(own),
+            Goal::Hold(_) => self.hold(own),
+        })
+    }
+
+    /// The write that takes the VIPs off this member's interface.
+    fn let_go(&self, own: Own<'_>) -> Plan<Change> {
+        let mut plan = Plan { steps: Vec::new(), refused: Vec::new() };
+        let here = on(own.interface, &self.session.vips);
+        if !here.is_empty() {
+            plan.steps.push(self.write(own.vm, own.interface, without(own.interface, &here), Write::LetsGo, &here));
+        }
+        self.public_ip().plan_release(own, &mut plan);
+        plan
+    }
+
+    /// A write that takes the VIPs off each peer, and after those one that puts them on this member's interface.
+    fn hold(&self, own: Own<'_>) -> Plan<Change> {
+        let mut plan = Plan { steps: Vec::new(), refused: Vec::new() };
+        let mut coming: Vec<&Vip> = Vec::new();
+        for vip in &self.session.vips {
+            match self.may_be_taken(own, vip) {
+                Ok(()) => coming.push(vip),
+                Err(error) => {
+                    plan.refused
+                        .extend(access_config::part_of(self.session, vip).map(|public| (public, error.clone())));
+                    plan.refused.push((private_part(self.session, vip), error));
+                }
+            }
+        }
+        let missing: Vec<&Vip> =
+            coming.iter().copied().filter(|vip| entry_with(own.interface, vip.destination()).is_none()).collect();
+        let number = self.session.settings.network_interface;
+        for peer in self.seen.members.vms.iter().filter(|vm| !vm.own) {
+            let Some(nic) = peer.interface(number) else { continue };
+            let there = on(nic, coming.iter().copied());
+            if !there.is_empty() {
+                plan.steps.push(self.write(peer, nic, without(nic, &there), Write::Frees, &there));
+            }
+        }
+        let freed = plan.steps.len();
+        if !missing.is_empty() {
+            let mut list = ranges(own.interface).to_vec();
+            list.extend(missing.iter().map(|vip| self.new_entry(vip)));
+            let mut step = self.write(own.vm, own.interface, list, Write::Takes, &missing);
+            step.after = (0..freed).map(|step| After { step, need: Need::Success }).collect();
+            plan.steps.push(step);
+        }
+        self.public_ip().plan_hold(own, &coming, &mut plan);
+        plan
+    }
+
+    fn write(&self, vm: &Vm, interface: &Value, list: Vec<Value>, write: Write, vips: &[&Vip]) -> Step<Change> {
+        let parts: Vec<PartId> = vips.iter().map(|vip| private_part(self.session, vip)).collect();
+        let body = json!({ "aliasIpRanges": list, "fingerprint": text(interface, "fingerprint") });
+        let change = Change {
+            vm: vm.path.clone(),
+            interface: self.session.settings.network_interface,
+            is_peer: !vm.own,
+            action: Action::SetAliases { body, write, parts: parts.clone() },
+        };
+        let effect = if write == Write::Frees { Effect::Frees } else { Effect::Reaches };
+        Step { parts, change, effect, after: Vec::new() }
+    }
+
+    /// The new alias entry. It names the configured range of the subnet; without one, the range in the peer's entry.
+    fn new_entry(&self, vip: &Vip) -> Value {
+        let number = self.session.settings.network_interface;
+        let there = self.seen.members.vms.iter().find_map(|vm| entry_with(vm.interface(number)?, vip.destination()));
+        let range =
+            self.session.settings.subnetwork_range.as_deref().or(there.map(|entry| text(entry, "subnetworkRangeName")));
+        match range.filter(|range| !range.is_empty()) {
+            Some(range) => json!({ "ipCidrRange": vip.destination().to_string(), "subnetworkRangeName": range }),
+            None => json!({ "ipCidrRange": vip.destination().to_string() }),
+        }
+    }
+
+    /// Whether this VIP may come here. An obstacle to one VIP does not hold up the others.
+    fn may_be_taken(&self, own: Own<'_>, vip: &Vip) -> Result<()> {
+        let number = self.session.settings.network_interface;
+        let wanted = vip.destination();
+        if let Err(error) = self.set_aside.allows(&private_part(self.session, vip)) {
+            // Google found the address in use when we wrote. The user may be a listed member, which is a holder like any other.
+            let shows_it = |vm: &Vm| vm.interface(number).is_some_and(|nic| entry_with(nic, wanted).is_some());
+            if error.code != Code::Conflict || !self.seen.members.vms.iter().any(shows_it) {
+                return Err(error);
+            }
+        }
+        if wanted.addr().is_ipv6() {
+            return Err(Error::new(
+                Code::Unsupported,
+                format!("{vip} is an IPv6 address, and alias ranges are IPv4"),
+                "choose an IPv4 address",
+            ));
+        }
+        let mut held_by_a_peer = false;
+        for vm in &self.seen.members.vms {
+            for nic in vm.interfaces() {
+                let name = text(nic, "name");
+                let is_configured = name == format!("nic{number}");
+                let primary: Option<IpAddr> = text(nic, "networkIP").parse().ok();
+                let in_the_way = ranges(nic).iter().filter_map(net_of).find(|range| {
+                    let overlaps = range.contains(&wanted) || wanted.contains(range);
+                    overlaps && !(is_configured && *range == wanted)
+                });
+                if let Some(what) = primary.filter(|ip| wanted.contains(ip)).map(IpNet::from).or(in_the_way) {
+                    return Err(Error::new(
+                        Code::Conflict,
+                        format!("{vip} overlaps {what} of {} ({name})", vm.name()),
+                        "choose an address or a range that no interface has",
+                    ));
+                }
+                held_by_a_peer |= is_configured && !vm.own && entry_with(nic, wanted).is_some();
+                let (there, mine) = (text(nic, "subnetwork"), text(own.interface, "subnetwork"));
+                if is_configured && entry_with(nic, wanted).is_some() && tail(there) != tail(mine) {
+                    return Err(elsewhere(vip, there, own.vm, mine));
+                }
+                if let (true, Some(entry), Some(named)) =
+                    (is_configured, entry_with(nic, wanted), self.session.settings.subnetwork_range.as_deref())
+                    && text(entry, "subnetworkRangeName") != named
+                {
+                    let there = match text(entry, "subnetworkRangeName") {
+                        "" => "the subnet's primary range",
+                        name => name,
+                    };
+                    return Err(Error::new(
+                        Code::InvalidConfig,
+                        format!("{vip} of {} is from {there}, and `gcp.subnetworkRange` names {named}", vm.name()),
+                        "correct `gcp.subnetworkRange`, or leave it out: then the range that the entry names is kept",
+                    ));
+                }
+            }
+        }
+        if self.session.settings.subnetwork_range.is_some() || held_by_a_peer {
+            // A peer in the same subnet holds it, or the metadata server does not report the configured range.
+            return Ok(());
+        }
+        self.fits_the_subnet(own, vip)
+    }
+
+    /// Whether the VIP is in this member's subnet, by what the metadata server reports, and free to use there.
+    fn fits_the_subnet(&self, own: Own<'_>, vip: &Vip) -> Result<()> {
+        let number = self.session.settings.network_interface;
+        let Some(range) = self.seen.here.subnet(number) else { return Ok(()) };
+        let wanted = vip.destination();
+        if !range.contains(&wanted) {
+            let mine = text(own.interface, "subnetwork");
+            let peers = self.seen.members.vms.iter().filter(|vm| !vm.own).filter_map(|vm| vm.interface(number));
+            if let Some(other) = peers.map(|nic| text(nic, "subnetwork")).find(|other| tail(other) != tail(mine)) {
+                return Err(elsewhere(vip, other, own.vm, mine));
+            }
+            return Err(Error::new(
+                Code::InvalidConfig,
+                format!("{vip} is not in {range}, the primary range of the subnet of {}", own.vm.name()),
+                "choose an unused address of that range, name a secondary range in `gcp.subnetworkRange`, or use `route`",
+            ));
+        }
+        let kept = match range {
+            // Google keeps the network, gateway, second-to-last and broadcast address of a primary range ("Subnets", VPC
+            // documentation).
+            IpNet::V4(range) => {
+                let (first, last) = (u32::from(range.network()), u32::from(range.broadcast()));
+                [first, first + 1, last.saturating_sub(1), last].map(|address| IpAddr::V4(address.into()))
+            }
+            IpNet::V6(_) => return Ok(()),
+        };
+        match kept.iter().find(|address| wanted.contains(*address)) {
+            None => Ok(()),
+            Some(address) => Err(Error::new(
+                Code::InvalidConfig,
+                format!("{vip} takes {address}, which Google keeps for itself in {range}"),
+                "choose an unused address of the subnet: not one of its first two or last two",
+            )),
+        }
+    }
+
+    fn public_ip(&self) -> PublicIp<'a> {
+        PublicIp { session: self.session, members: &self.seen.members, address: self.seen.address.as_ref() }
+    }
+}
+
+/// Those of the VIPs that are on this interface.
+fn on<'v>(interface: &Value, vips: impl IntoIterator<Item = &'v Vip>) -> Vec<&'v Vip> {
+    vips.into_iter().filter(|vip| entry_with(interface, vip.destination()).is_some()).collect()
+}
+
+/// The ranges of the interface without the VIPs.
+fn without(interface: &Value, vips: &[&Vip]) -> Vec<Value> {
+    let is_vip = |entry: &Value| vips.iter().any(|vip| net_of(entry) == Some(vip.destination()));
+    ranges(interface).iter().filter(|entry| !is_vip(entry)).cloned().collect()
+}
+
+fn elsewhere(vip: &Vip, there: &str, own: &Vm, here: &str) -> Error {
+    Error::new(
+        Code::Unsupported,
+        format!("{vip} belongs to the subnet {}, this member ({}) is in {}", tail(there), own.name(), tail(here)),
+        "a member elsewhere (disaster recovery) cannot hold this VIP",
+    )
+}
+
+/// The end of a link, from the region on: Google writes hosts and projects in several ways.
+fn tail(link: &str) -> &str {
+    link.find("regions/").and_then(|at| link.get(at..)).unwrap_or(link)
+}
+
+/// The parts that caused Google's refusal of a write: the next plan leaves them out, so that the others get here. `freed`
+/// are the parts that this call took off a peer. Google may still see those in use for a while.
+pub fn parts_at_fault(
+    session: &Session,
+    error: &Error,
+    write: Write,
+    parts: &[PartId],
+    freed: &[PartId],
+) -> Vec<PartId> {
+    let final_code = matches!(
+        error.code,
+        Code::Denied | Code::NotFound | Code::InvalidConfig | Code::LimitExceeded | Code::Unexpected
+    );
+    if write == Write::Frees {
+        // This peer keeps what it has; the VIPs of the others can still move.
+        return if final_code && session.vips.len() > 1 { parts.to_vec() } else { Vec::new() };
+    }
+    let in_use = error.code == Code::Conflict && !error.fate.is_race();
+    if write != Write::Takes || !(final_code || in_use) {
+        return Vec::new();
+    }
+    let named = |part: &&PartId| {
+        let vip = session.vips.iter().find(|vip| private_part(session, vip) == **part);
+        vip.is_some_and(|vip| names(&error.message, vip.destination()))
+    };
+    let at_fault: Vec<PartId> = parts.iter().filter(named).cloned().collect();
+    let waits = |part: &PartId| in_use && freed.contains(part);
+    if at_fault.is_empty() && parts.len() > 1 {
+        // The message names none. A part that nobody had is a likelier cause than one that a peer has just had.
+        return parts.iter().filter(|part| !freed.contains(part)).cloned().collect();
+    }
+    at_fault.into_iter().filter(|part| !waits(part)).collect()
+}
+
+fn names(message: &str, range: IpNet) -> bool {
+    let outside = |character: char| !(character.is_ascii_digit() || matches!(character, '.' | '/'));
+    message.split(outside).any(|word| net(word.trim_matches(['.', '/'])) == Some(range))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names;
+
+    #[test]
+    fn a_message_names_a_range_only_as_a_whole() {
+        let message = "IP_IN_USE_BY_ANOTHER_RESOURCE: IP '10.0.0.25/32' is already being used by another resource.";
+        for (range, named) in [("10.0.0.25/32", true), ("10.0.0.2/32", false), ("10.0.0.250/32", false)] {
+            assert_eq!(names(message, range.parse().expect("a range")), named, "{range}");
+        }
+        assert!(names("The address 10.0.0.25.", "10.0.0.25/32".parse().expect("a range")));
+    }
+}

@@ -1,0 +1,368 @@
+//! The pure part of `route`: which route wins, the changes that make it this member's, and the VIPs that may have none.
+
+use crate::{
+    check::{CheckItem, CheckName, Verdict},
+    cloud::{
+        After, Effect, Need, Plan, Step,
+        gcp::{
+            identity::{Here, Network},
+            operation::Patience,
+            path::Path,
+            ranges::{self, Range},
+            session::Session,
+            settings::second_name,
+            vm::{net, text},
+        },
+        peers::several,
+    },
+    error::{Code, Error, Result},
+    vip::{Goal, Holder, Part, PartId, Vip},
+};
+use ipnet::IpNet;
+use serde_json::{Value, json};
+
+/// How many takeovers in a row each choose a better priority than the one before. The next one starts again at the
+/// configured priority.
+const BAND: u16 = 100;
+
+/// What one look showed.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    pub here: Here,
+    /// The network of this member's interface.
+    pub network: Network,
+    /// All routes with one of the VIPs as destination or with one of our names. Some may be in another network.
+    pub routes: Vec<Value>,
+    /// The network's subnets. Empty where every VIP is too small to cover one.
+    pub ranges: Result<Vec<Range>>,
+}
+
+impl Seen {
+    /// The paths of all these routes.
+    pub fn paths(&self) -> impl Iterator<Item = Path> {
+        self.routes.iter().filter_map(|route| Path::from_link(text(route, "selfLink")))
+    }
+}
+
+/// One change of the project's routes.
+#[derive(Debug, Clone)]
+pub enum Change {
+    Insert {
+        project: String,
+        body: Value,
+    },
+    Delete {
+        path: Path,
+        /// A route that loses gets only a share of the time.
+        patience: Patience,
+    },
+}
+
+/// What a placement and a plan follow from.
+pub struct View<'a> {
+    pub session: &'a Session,
+    pub seen: &'a Seen,
+}
+
+impl<'a> View<'a> {
+    /// Who holds each VIP.
+    pub fn placement(&self) -> Vec<Part> {
+        let holder = |vip: &Vip| {
+            let routes = self.routes_of(vip);
+            let Some(best) = routes.first().map(|route| priority(route)) else { return Holder::Nobody };
+            let counting: Vec<&Value> = routes.into_iter().take_while(|route| priority(route) == best).collect();
+            if counting.iter().all(|route| self.leads_here(route)) {
+                return Holder::ThisMember;
+            }
+            let mut hops: Vec<&str> = counting.iter().map(|route| hop(route).unwrap_or(text(route, "name"))).collect();
+            hops.sort_unstable();
+            hops.dedup();
+            match hops.as_slice() {
+                [one] => Holder::Other((*one).to_owned()),
+                _ => several(hops.into_iter(), counting.iter().any(|route| self.leads_here(route))),
+            }
+        };
+        self.session.vips.iter().map(|vip| Part { id: route_part(self.session, vip), holder: holder(vip) }).collect()
+    }
+
+    /// The changes that lead to the goal.
+    ///
+    /// # Errors
+    /// `invalid_config` when a VIP's destination covers a subnet.
+    pub fn plan(&self, goal: Goal) -> Result<Plan<Change>> {
+        let mut plan = Plan { steps: Vec::new(), refused: Vec::new() };
+        for vip in &self.session.vips {
+            let routes = self.routes_of(vip);
+            let id = route_part(self.session, vip);
+            if goal == Goal::LetGo {
+                let mine = routes.into_iter().filter(|route| self.leads_here(route));
+                plan.steps.extend(mine.map(|route| Step::new(id.clone(), self.delete(route, Patience::Full))));
+                continue;
+            }
+            self.may_be_routed(vip)?;
+            match self.may_be_taken(vip) {
+                Ok(()) => self.hold(vip, &routes, &mut plan.steps),
+                Err(error) => plan.refused.push((id, error)),
+            }
+        }
+        Ok(plan)
+    }
+
+    /// Warnings about routes of this VIP that lose and that nobody has deleted.
+    pub fn leftovers(&self) -> Vec<CheckItem> {
+        let of_vip = |vip: &Vip| {
+            let routes = self.routes_of(vip);
+            let best = routes.first().map(|route| priority(route));
+            let late = routes.into_iter().filter(|route| Some(priority(route)) != best && self.is_ours(route, vip));
+            late.map(|route| {
+                CheckItem::new(
+                    CheckName::LeftoverRoute,
+                    Verdict::Warning,
+                    format!(
+                        "the route {} to {vip} still leads to {}; it does not count",
+                        text(route, "name"),
+                        hop(route).unwrap_or("something else")
+                    ),
+                    "call Acquire on the primary: it removes what is left over",
+                )
+            })
+            .collect::<Vec<_>>()
+        };
+        self.session.vips.iter().flat_map(of_vip).collect()
+    }
+
+    /// The steps that make a route to this member win.
+    fn hold(&self, vip: &Vip, routes: &[&Value], steps: &mut Vec<Step<Change>>) {
+        let id = route_part(self.session, vip);
+        let step = |change, effect, after: Vec<After>| Step { parts: vec![id.clone()], change, effect, after };
+        let (mine, others): (Vec<&Value>, Vec<&Value>) =
+            routes.iter().copied().partition(|route| self.leads_here(route));
+        let best = others.iter().map(|route| priority(route)).min();
+        if mine.first().is_some_and(|mine| best.is_none_or(|best| priority(mine) < best)) {
+            // Our route wins; delete the rest.
+            steps.extend(
+                others.iter().map(|other| step(self.delete(other, Patience::Share), Effect::Tidies, Vec::new())),
+            );
+            return;
+        }
+        let (number, wins_at_once) = next_priority(self.session.settings.route_priority, best);
+        let names = names_of(self.session, vip);
+        let taken = |name: &&String| self.seen.routes.iter().any(|route| text(route, "name") == name.as_str());
+        let mut after = Vec::new();
+        let (name, victim) = match names.iter().find(|name| !taken(name)) {
+            Some(free) => (free.clone(), None),
+            None => {
+                // Both names are in use. A losing route to this member makes room first: a call of the other member may be
+                // deleting it already, so we do not rely on it. Without one, the losing route to another member makes room.
+                let is_named = |route: &&&Value| names.iter().any(|name| name == text(route, "name"));
+                let victim = mine.iter().find(is_named).or_else(|| others.iter().rev().find(is_named));
+                let [first, _] = names;
+                (victim.map_or(first, |route| text(route, "name").to_owned()), victim)
+            }
+        };
+        if let Some(victim) = victim {
+            after.push(After { step: steps.len(), need: Need::Success });
+            steps.push(step(self.delete(victim, Patience::Full), Effect::Prepares, Vec::new()));
+        }
+        let insert = self.insert(vip, &name, number);
+        let inserted = After { step: steps.len(), need: Need::Success };
+        steps.push(step(insert, if wins_at_once { Effect::Reaches } else { Effect::Prepares }, after));
+        for other in routes.iter().filter(|route| text(route, "name") != name) {
+            let (effect, patience) =
+                if wins_at_once { (Effect::Tidies, Patience::Share) } else { (Effect::Reaches, Patience::Full) };
+            steps.push(step(self.delete(other, patience), effect, vec![inserted]));
+        }
+    }
+
+    fn insert(&self, vip: &Vip, name: &str, priority: u16) -> Change {
+        let Seen { here, network, .. } = self.seen;
+        let mut body = json!({
+            "name": name,
+            "description": "virtual IP of an InterSystems IRIS mirror",
+            "network": network.path().as_str(),
+            "destRange": vip.destination().to_string(),
+            "priority": priority,
+        });
+        let hop = match here.interfaces.get(network.interface) {
+            // A route of the host project names a VM of a service project by its address ("Shared VPC overview").
+            Some(interface) if !network.is_of_the_vms_project => ("nextHopIp", interface.ip.clone()),
+            _ => ("nextHopInstance", here.path().as_str().to_owned()),
+        };
+        if let Some(body) = body.as_object_mut() {
+            body.insert(hop.0.into(), hop.1.into());
+        }
+        Change::Insert { project: network.project.clone(), body }
+    }
+
+    fn delete(&self, route: &Value, patience: Patience) -> Change {
+        Change::Delete { path: Path::global(&self.seen.network.project, "routes", text(route, "name")), patience }
+    }
+
+    /// Refuses a route that would hijack a network, before Google refuses it in the middle of a move.
+    fn may_be_routed(&self, vip: &Vip) -> Result<()> {
+        let Seen { here, ranges, .. } = self.seen;
+        let wanted = vip.destination();
+        let own: Vec<IpNet> = (0..here.interfaces.len()).filter_map(|number| here.subnet(number)).collect();
+        if let Some(subnet) = own.iter().find(|subnet| wanted.contains(*subnet) || subnet.contains(&wanted)) {
+            return Err(Error::new(
+                Code::InvalidConfig,
+                format!("the VIP's destination {wanted} overlaps {subnet}, a subnet of this member"),
+                "use an address outside all subnets with /32, or the mechanism `aliasIp`",
+            ));
+        }
+        match ranges {
+            Ok(ranges) => ranges::must_not_cover(ranges, wanted),
+            Err(_) if !ranges::may_cover_a_subnet(wanted) => Ok(()),
+            Err(error) => Err(error.clone().with(|details| {
+                details.message = format!("whether {wanted} covers a subnet is not known: {}", details.message);
+                details.remedy = format!("{}; or use one address (/32)", details.remedy);
+            })),
+        }
+    }
+
+    /// Refuses an address that serves something else, and a name that is in use for something else.
+    fn may_be_taken(&self, vip: &Vip) -> Result<()> {
+        let routes = self.routes_to(vip);
+        let foreign: Vec<&str> =
+            routes.iter().filter(|route| !self.is_ours(route, vip)).map(|route| text(route, "name")).collect();
+        if !foreign.is_empty() {
+            return Err(Error::new(
+                Code::Conflict,
+                format!("there are other routes to {}: {}", vip.destination(), foreign.join(", ")),
+                "this address serves something else; choose another VIP, or name the members in `gcp.instances` if the route is theirs",
+            ));
+        }
+        let names = names_of(self.session, vip);
+        let elsewhere = self.seen.routes.iter().find(|route| {
+            names.iter().any(|name| name == text(route, "name"))
+                && !routes.iter().any(|known| std::ptr::eq(*known, *route))
+        });
+        match elsewhere {
+            None => Ok(()),
+            Some(route) => Err(Error::new(
+                Code::Conflict,
+                format!(
+                    "the route {} stands for {} in {}, not for {vip}",
+                    text(route, "name"),
+                    text(route, "destRange"),
+                    text(route, "network").rsplit('/').next().unwrap_or_default()
+                ),
+                "give the VIP's route a name of its own (`gcp.routeName`, or `name` in the VIP's item)",
+            )),
+        }
+    }
+
+    /// All routes to this VIP in the member's network, the winning one first.
+    fn routes_to(&self, vip: &Vip) -> Vec<&'a Value> {
+        let Seen { network, routes, .. } = self.seen;
+        let mut routes: Vec<&Value> = routes
+            .iter()
+            .filter(|route| destination(route) == Some(vip.destination()))
+            .filter(|route| text(route, "network").rsplit('/').next() == Some(&network.name))
+            .collect();
+        routes.sort_by_key(|route| priority(route));
+        routes
+    }
+
+    /// Those of them that apply to every VM.
+    fn routes_of(&self, vip: &Vip) -> Vec<&'a Value> {
+        let mut routes = self.routes_to(vip);
+        routes.retain(|route| !is_tagged(route));
+        routes
+    }
+
+    /// Whether the route belongs to this VIP: by its name, or because it leads to a member.
+    fn is_ours(&self, route: &Value, vip: &Vip) -> bool {
+        let (name, ours) = (text(route, "name"), route_name(self.session, vip));
+        let to_a_member = || {
+            let instance = text(route, "nextHopInstance");
+            self.session.settings.instances.iter().any(|member| {
+                let zone = member.zone.as_ref().map(|zone| format!("/zones/{zone}"));
+                instance.ends_with(&format!("{}/instances/{}", zone.unwrap_or_default(), member.name))
+            })
+        };
+        hop(route).is_some()
+            && !is_tagged(route)
+            && (name == ours || name == second_name(ours) || self.leads_here(route) || to_a_member())
+    }
+
+    fn leads_here(&self, route: &Value) -> bool {
+        let here = &self.seen.here;
+        let instance = text(route, "nextHopInstance");
+        instance.ends_with(&format!("/zones/{}/instances/{}", here.zone, here.name))
+            || here
+                .interfaces
+                .iter()
+                .any(|interface| interface.ip == text(route, "nextHopIp") && !interface.ip.is_empty())
+    }
+}
+
+/// The name of this VIP's route.
+fn route_name<'a>(session: &'a Session, vip: &'a Vip) -> &'a str {
+    vip.name.as_deref().unwrap_or(&session.settings.route_name)
+}
+
+/// Both names that a route of this VIP may have: a takeover uses the free one.
+pub fn names_of(session: &Session, vip: &Vip) -> [String; 2] {
+    let name = route_name(session, vip);
+    [name.to_owned(), second_name(name)]
+}
+
+fn route_part(session: &Session, vip: &Vip) -> PartId {
+    PartId::new(vip, format!("route {}", route_name(session, vip)))
+}
+
+fn priority(route: &Value) -> u64 {
+    route.get("priority").and_then(Value::as_u64).unwrap_or(1_000)
+}
+
+fn destination(route: &Value) -> Option<IpNet> {
+    net(text(route, "destRange"))
+}
+
+/// The VM or the address that a route leads to. `None` for any other next hop.
+fn hop(route: &Value) -> Option<&str> {
+    let instance = text(route, "nextHopInstance").rsplit('/').next().filter(|name| !name.is_empty());
+    instance.or(Some(text(route, "nextHopIp")).filter(|ip| !ip.is_empty()))
+}
+
+/// Whether the route has tags. It then applies only to the VMs with one of them ("Routes"), so it is not the VIP's.
+fn is_tagged(route: &Value) -> bool {
+    route.get("tags").and_then(Value::as_array).is_some_and(|tags| !tags.is_empty())
+}
+
+/// The priority of a new route, and whether that route wins as soon as it exists. A lower number wins.
+fn next_priority(configured: u16, best: Option<u64>) -> (u16, bool) {
+    let Some(best) = best.map(|best| u16::try_from(best).unwrap_or(u16::MAX)) else { return (configured, true) };
+    if configured < best {
+        return (configured, true);
+    }
+    match best.checked_sub(1).filter(|better| *better >= configured.saturating_sub(BAND)) {
+        Some(better) => (better, true),
+        // Two routes with the same number would share the traffic, so the new one waits behind the old one.
+        None => (configured.max(best.saturating_add(1)), false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::next_priority;
+
+    #[test]
+    fn each_takeover_wins_at_once_until_the_band_is_used_up() {
+        assert_eq!(next_priority(1000, None), (1000, true));
+        assert_eq!(next_priority(1000, Some(1000)), (999, true));
+        assert_eq!(next_priority(1000, Some(2000)), (1000, true));
+        let mut best = 1000;
+        let mut slow = 0;
+        for _ in 0..1000 {
+            let (next, at_once) = next_priority(1000, Some(best));
+            slow += usize::from(!at_once);
+            assert!((900..=1000).contains(&next) && u64::from(next) != best);
+            best = next.into();
+        }
+        assert_eq!(slow, 9, "one in a hundred and one");
+        // There is no better number than 0.
+        assert_eq!(next_priority(0, Some(0)), (1, false));
+    }
+}

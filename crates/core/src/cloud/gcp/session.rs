@@ -1,0 +1,120 @@
+//! One call's session with Google: the settings, the VIPs, the clients, and who this member is.
+//!
+//! Each mechanism holds a session and calls down to it. The session knows no mechanism.
+
+use super::{
+    compute::Compute,
+    identity::{Here, compute_of},
+    metadata::{Instance, Metadata},
+    operation::Operations,
+    settings::Settings,
+};
+use crate::{
+    cloud::Setup,
+    error::Result,
+    host::LocalNetwork,
+    net::{
+        metadata::CONNECT,
+        retry::Caller,
+        transport::{Client, Destination},
+    },
+    vip::{Member, Vip},
+};
+use std::rc::Rc;
+use tokio::sync::OnceCell;
+
+/// What both mechanisms work with.
+pub struct Session {
+    pub settings: Settings,
+    pub vips: Vec<Vip>,
+    pub local: LocalNetwork,
+    pub caller: Caller,
+    pub metadata: Rc<Metadata>,
+    /// Whether requests to the API go through a proxy.
+    pub has_proxy: bool,
+    http: Client,
+    connection: OnceCell<Connection>,
+}
+
+/// Who this VM is, and the way to Compute Engine in its name.
+pub struct Connection {
+    pub here: Here,
+    pub compute: Rc<Compute>,
+    pub operations: Operations,
+}
+
+impl Session {
+    /// Sets up the clients. Sends nothing.
+    ///
+    /// # Errors
+    /// When the HTTP clients cannot be set up.
+    pub fn new(settings: &Settings, setup: Setup<'_>) -> Result<Self> {
+        let Setup { http, vips, local, caller } = setup;
+        let endpoints = &settings.endpoints;
+        let metadata = endpoints.metadata.as_deref();
+        let metadata_http =
+            caller.client(Destination::Metadata { endpoint: metadata, connect_timeout: CONNECT }, http)?;
+        Ok(Session {
+            metadata: Rc::new(Metadata::new(metadata_http, metadata)),
+            http: caller.client(Destination::Api { endpoint: endpoints.compute.as_deref() }, http)?,
+            has_proxy: http.proxy.is_some(),
+            settings: settings.clone(),
+            vips,
+            local,
+            caller,
+            connection: OnceCell::new(),
+        })
+    }
+
+    /// Asks the metadata server who this VM is, once in a call. With a configured endpoint the session fetches the token
+    /// meanwhile; without one the answer names the endpoint.
+    ///
+    /// # Errors
+    /// What the metadata server answers, or `unsupported` for a VM in another project than the configured one.
+    pub async fn connect(&self) -> Result<&Connection> {
+        self.connection
+            .get_or_try_init(async || match self.settings.endpoints.compute.as_deref() {
+                Some(endpoint) => {
+                    let compute = self.compute(endpoint);
+                    let (instance, ()) = tokio::try_join!(self.metadata.instance(&self.caller), compute.prepare())?;
+                    self.connection(instance, compute)
+                }
+                None => {
+                    let instance = self.metadata.instance(&self.caller).await?;
+                    let compute = self.compute(&compute_of(&instance.universe));
+                    self.connection(instance, compute)
+                }
+            })
+            .await
+    }
+
+    /// Who this member is, once its service account has a token.
+    ///
+    /// # Errors
+    /// As [`Session::connect`], and `unauthenticated` without a service account.
+    pub async fn identify(&self) -> Result<Member> {
+        let Connection { here, compute, .. } = self.connect().await?;
+        compute.prepare().await?;
+        Ok(self.member(here))
+    }
+
+    /// This member in the words of a report.
+    pub fn member(&self, here: &Here) -> Member {
+        Member {
+            instance: Some(here.name.clone()),
+            interface: Some(format!("nic{}", self.settings.network_interface)),
+            zone: Some(here.zone.clone()),
+            holds_as: Some(here.name.clone()),
+        }
+    }
+
+    fn compute(&self, endpoint: &str) -> Compute {
+        Compute::new(self.http.clone(), endpoint, self.metadata.clone(), self.caller.clone())
+    }
+
+    fn connection(&self, instance: Instance, compute: Compute) -> Result<Connection> {
+        let compute = Rc::new(compute);
+        let here = Here::new(instance, &self.settings)?;
+        Ok(Connection { here, operations: Operations::new(compute.clone()), compute })
+    }
+}

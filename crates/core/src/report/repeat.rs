@@ -1,0 +1,39 @@
+//! Whether a repeat of the call may help, whether IRIS has to be asked first, and how long to wait.
+
+use crate::{error::Code, outcome::Outcome, takeover::Findings};
+
+/// Whether the same call, made again, may end better.
+pub fn may_help(findings: &Findings) -> bool {
+    // What was taken off a peer has to come here, whatever stood in its way; what another member took after this one may
+    // have to come back.
+    findings.left_with_nobody
+        || findings.outcome == Outcome::Lost
+        || findings.error.as_ref().is_some_and(|error| error.code.repeat_may_help())
+}
+
+/// Whether IRIS has to be asked first: another member may be the primary by now, and a repeat would take the VIP from it.
+pub fn needs_the_primary(findings: &Findings) -> bool {
+    findings.outcome == Outcome::Lost || is_interrupted(findings)
+}
+
+fn is_interrupted(findings: &Findings) -> bool {
+    findings.error.as_ref().is_some_and(|error| error.code == Code::Interrupted)
+}
+
+/// The mirror needs more than its quality-of-service time-out, 8 s by default, to demote a member that stood still ("Quality of
+/// Service Timeout", High Availability Guide).
+const UNTIL_THE_MIRROR_KNOWS: u64 = 10;
+/// Two members that both believe to be the primary must not take turns without a pause.
+const AFTER_A_LOSS: u64 = 5;
+
+/// How long to wait at least, in seconds.
+pub fn not_before(findings: &Findings) -> Option<u64> {
+    if findings.outcome == Outcome::Lost {
+        return Some(AFTER_A_LOSS);
+    }
+    if is_interrupted(findings) {
+        return Some(UNTIL_THE_MIRROR_KNOWS);
+    }
+    let asked = findings.error.as_ref().filter(|_| may_help(findings))?.retry_after?;
+    Some(asked.as_secs().max(1))
+}
