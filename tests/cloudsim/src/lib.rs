@@ -14,6 +14,7 @@
 
 mod clock;
 mod connection;
+mod names;
 mod stale;
 #[cfg(test)]
 mod testing;

@@ -1,5 +1,7 @@
 //! Resource ids, versions and other names that Azure makes up.
 
+use crate::names::decode;
+
 /// A path below the endpoint, taken apart. Names in it are told apart without regard to case.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Path {
@@ -74,26 +76,6 @@ fn pairs(parts: &[&str]) -> Vec<(String, Option<String>)> {
     parts.chunks(2).map(|pair| (decode(pair[0]), pair.get(1).map(|name| decode(name)))).collect()
 }
 
-/// Undoes percent encoding.
-fn decode(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [byte, after @ ..] = rest {
-        let hex = after.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()).filter(|_| *byte == b'%') {
-            Some(decoded) => {
-                bytes.push(decoded);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(*byte);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
 /// Whether a scope is this resource or something in it; both in lower case.
 pub(crate) fn is_within(scope: &str, resource: &str) -> bool {
     scope.strip_prefix(resource).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -124,6 +106,9 @@ mod tests {
         let path = path.unwrap();
         assert_eq!((path.kind().as_str(), path.name().as_str()), ("routeTables/routes", "rt1/v ip"));
         assert_eq!((path.group.as_deref(), path.name_at(0)), (Some("rg"), "rt1"));
+        // A percent sign that begins no code stands for itself.
+        let signs = Path::parse("/subscriptions/s/providers/N/t/100%25%+4%").unwrap();
+        assert_eq!(signs.name(), "100%%+4%");
         let list = Path::parse("/subscriptions/s/providers/Microsoft.Network/networkInterfaces").unwrap();
         assert!(list.is_list() && list.group.is_none());
         let about = Path::parse("/subscriptions/s/resourceGroups/rg/providers/A/b/c/providers/D/permissions").unwrap();

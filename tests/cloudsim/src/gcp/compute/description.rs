@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::super::error::{ApiError, Result};
 use super::super::id;
+use crate::names::decode;
 
 /// A method and the parameters in the path of a request for it.
 pub(super) struct Method {
@@ -197,13 +198,6 @@ fn snake(name: &str) -> String {
     snake
 }
 
-/// Undoes percent encoding of one part of a path.
-fn decode(part: &str) -> String {
-    // A plus sign is itself in a path.
-    let query = format!("part={}", part.replace('+', "%2B"));
-    form_urlencoded::parse(query.as_bytes()).next().map(|(_, value)| value.into_owned()).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -214,6 +208,8 @@ mod tests {
         assert_eq!((method.id, method.parameter("instance")), ("instances.updateNetworkInterface", "i"));
         assert_eq!(method.rpc(), "compute.v1.InstancesService.UpdateNetworkInterface");
         assert!(!method.is_read_only());
+        let coded = Method::of("GET", "/compute/v1/projects/p/zones/z/instances/a%2Fb+c&d=%C3%A4").unwrap();
+        assert_eq!(coded.parameter("instance"), "a/b+c&d=ä");
         assert!(Method::of("GET", "/compute/v1/projects/p/zones/z/instances/i/updateNetworkInterface").is_none());
         assert!(Method::of("GET", "/compute/v1/projects/p/zones//instances/i").is_none());
         assert!(Method::of("GET", "/projects/p").is_none());
