@@ -8,6 +8,7 @@ use std::net::Ipv4Addr;
 use ipnet::{IpNet, Ipv4Net};
 
 use super::world::*;
+use crate::names::digest;
 
 pub const REGION: &str = "eu-west-1";
 pub const ACCOUNT: &str = "123456789012";
@@ -257,12 +258,6 @@ impl World {
     fn known_role(&mut self, name: &str) -> &mut Role {
         self.roles.get_mut(name).unwrap_or_else(|| panic!("no role {name}"))
     }
-}
-
-/// A stable number for ids that follow from other ids.
-pub(crate) fn digest(parts: &[&str]) -> u64 {
-    let bytes = parts.iter().flat_map(|part| part.bytes().chain([0]));
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
 }
 
 fn net(cidr: &str) -> IpNet {

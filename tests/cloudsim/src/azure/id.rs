@@ -1,6 +1,6 @@
 //! Resource ids, versions and other names that Azure makes up.
 
-use crate::names::decode;
+use crate::names::{decode, digest};
 
 /// A path below the endpoint, taken apart. Names in it are told apart without regard to case.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -83,9 +83,7 @@ pub(crate) fn is_within(scope: &str, resource: &str) -> bool {
 
 /// A stable id that follows from other names.
 pub(crate) fn guid(parts: &[&str]) -> String {
-    let bytes = parts.iter().flat_map(|part| part.bytes().chain([0]));
-    let hash =
-        bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
+    let hash = digest(parts);
     let (high, low) = (hash >> 32, hash & 0xffff_ffff);
     format!("{high:08x}-{:04x}-4{:03x}-8{:03x}-{:04x}{low:08x}", low >> 16, low & 0xfff, high & 0xfff, high >> 16)
 }

@@ -4,6 +4,8 @@ use base64::Engine;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use base64::engine::{DecodePaddingMode, general_purpose};
 
+use crate::names::digest;
+
 /// Reads base64 with and without padding.
 const STANDARD: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::STANDARD, LENIENT);
 const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::URL_SAFE, LENIENT);
@@ -43,21 +45,17 @@ pub(crate) fn is_request_id(text: &str) -> bool {
 /// A stable id that follows from a name.
 pub(crate) fn number(text: &str) -> String {
     // The first digit is never 0, as in real ids of nineteen digits.
-    (1_000_000_000_000_000_000 + hash(text.as_bytes()) % 8_000_000_000_000_000_000).to_string()
+    (1_000_000_000_000_000_000 + digest(&[text]) % 8_000_000_000_000_000_000).to_string()
 }
 
 /// The fingerprint after this one.
 pub(crate) fn next_fingerprint(fingerprint: &str) -> String {
-    general_purpose::STANDARD.encode(hash(fingerprint.as_bytes()).to_be_bytes())
+    general_purpose::STANDARD.encode(digest(&[fingerprint]).to_be_bytes())
 }
 
 /// The bytes behind base64 of either alphabet, as JSON may carry them.
 pub(crate) fn bytes(text: &str) -> Option<Vec<u8>> {
     STANDARD.decode(text).or_else(|_| URL_SAFE.decode(text)).ok()
-}
-
-fn hash(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
 }
 
 #[cfg(test)]

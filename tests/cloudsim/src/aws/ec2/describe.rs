@@ -3,7 +3,7 @@
 use super::Query;
 use crate::aws::error::{AwsError, Result};
 use crate::aws::params::{Filter, lower_first};
-use crate::aws::scenery::digest;
+use crate::names::digest;
 
 /// The ids that a read asks for.
 pub(super) struct Ids {

@@ -4,9 +4,9 @@ use super::describe::{self, Filters, Ids, check_id};
 use super::{Action, Query, Run};
 use crate::aws::error::Result;
 use crate::aws::params::{Filter, Params, Schema};
-use crate::aws::scenery::digest;
 use crate::aws::world::{Association, Destination, Origin, Route, RouteState, RouteTable, Target, World};
 use crate::aws::xml::Xml;
+use crate::names::digest;
 use ipnet::IpNet;
 
 pub(super) const ACTIONS: &[Action] = &[Action {
