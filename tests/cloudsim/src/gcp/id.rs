@@ -1,8 +1,11 @@
 //! Links, names, ids and fingerprints as Compute Engine makes them up.
 
+use std::sync::LazyLock;
+
 use base64::Engine;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use base64::engine::{DecodePaddingMode, general_purpose};
+use regex_lite::Regex;
 
 use crate::names::digest;
 
@@ -26,13 +29,11 @@ pub(crate) fn name(link: &str) -> &str {
     link.rsplit('/').next().unwrap_or_default()
 }
 
-/// `[a-z]([-a-z0-9]{0,61}[a-z0-9])?`, as the description demands of names.
+/// A name, as the description demands one.
 pub(crate) fn is_name(text: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    text.len() <= 63
-        && text.starts_with(|first: char| first.is_ascii_lowercase())
-        && !text.ends_with('-')
-        && text.bytes().all(allowed)
+    static NAME: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new("^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$").expect("a regular expression"));
+    NAME.is_match(text)
 }
 
 /// A UUID, but not the one of zeros.
@@ -78,9 +79,20 @@ mod tests {
     #[test]
     fn names_and_request_ids() {
         assert!(is_name("isc-primary-001") && is_name("a"));
-        assert!(!is_name("A") && !is_name("1a") && !is_name("a-") && !is_name("") && !is_name(&"a".repeat(64)));
+        for wrong in ["", "A", "1a", "a-", "-a", "a_b", "ä", "a\n", &"a".repeat(64)] {
+            assert!(!is_name(wrong), "{wrong:?}");
+        }
         assert!(is_request_id("7d444840-9dc0-11d1-b245-5ffdce74fad2"));
-        assert!(!is_request_id("00000000-0000-0000-0000-000000000000") && !is_request_id("7d444840"));
+        for wrong in [
+            "00000000-0000-0000-0000-000000000000",
+            "7d444840",
+            "7d4448409dc011d1b2455ffdce74fad2",
+            "{7d444840-9dc0-11d1-b245-5ffdce74fad2}",
+            "7d444840-9dc0-11d1-b2455-ffdce74fad2",
+            "7d44484g-9dc0-11d1-b245-5ffdce74fad2",
+        ] {
+            assert!(!is_request_id(wrong), "{wrong}");
+        }
     }
 
     #[test]
