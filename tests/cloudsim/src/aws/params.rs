@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use regex_lite::Regex;
+
 use super::error::{AwsError, Result};
 use crate::server::Request;
 
@@ -21,13 +23,12 @@ pub(crate) struct Params {
 /// One filter: any of the values, which may hold `*` and `?`.
 pub(crate) struct Filter {
     pub(crate) name: String,
-    values: Vec<String>,
+    values: Vec<Regex>,
 }
 
 impl Filter {
     pub(crate) fn accepts(&self, value: impl AsRef<str>) -> bool {
-        let value = value.as_ref().as_bytes();
-        self.values.iter().any(|pattern| matches_pattern(pattern.as_bytes(), value))
+        self.values.iter().any(|pattern| pattern.is_match(value.as_ref()))
     }
 
     pub(crate) fn accepts_any<S: AsRef<str>>(&self, values: impl IntoIterator<Item = S>) -> bool {
@@ -64,7 +65,7 @@ impl Params {
                     let filter = filters.entry(n).or_insert(Filter { name: String::new(), values: Vec::new() });
                     match rest {
                         ["Name"] => filter.name = value.clone(),
-                        ["Value", n] if index(n).is_some() => filter.values.push(value.clone()),
+                        ["Value", n] if index(n).is_some() => filter.values.push(pattern(value)?),
                         _ => return Err(unknown()),
                     }
                     continue;
@@ -128,13 +129,9 @@ fn index(text: &str) -> Option<usize> {
     text.parse().ok().filter(|n| *n > 0)
 }
 
-fn matches_pattern(pattern: &[u8], value: &[u8]) -> bool {
-    match pattern {
-        [] => value.is_empty(),
-        [b'*', rest @ ..] => (0..=value.len()).any(|skip| matches_pattern(rest, &value[skip..])),
-        [b'?', rest @ ..] => !value.is_empty() && matches_pattern(rest, &value[1..]),
-        [byte, rest @ ..] => value.first() == Some(byte) && matches_pattern(rest, &value[1..]),
-    }
+fn pattern(value: &str) -> Result<Regex> {
+    let pattern = regex_lite::escape(value).replace(r"\*", ".*").replace(r"\?", ".");
+    Regex::new(&format!("(?s)^{pattern}$")).map_err(|error| AwsError::invalid(error.to_string()))
 }
 
 #[cfg(test)]
@@ -175,6 +172,12 @@ mod tests {
         let params = parse("Filter.1.Name=x&Filter.1.Value.1=rtb-*1&Filter.1.Value.2=a?c").unwrap();
         let filter = &params.filters()[0];
         assert!(filter.accepts("rtb-001") && filter.accepts("abc"));
-        assert!(!filter.accepts("rtb-002") && !filter.accepts("abbc"));
+        assert!(filter.accepts("rtb-1") && filter.accepts("rtb-\n1") && filter.accepts("aäc"));
+        for wrong in ["rtb-002", "rtb-10", "xrtb-1", "abbc", "ac"] {
+            assert!(!filter.accepts(wrong), "{wrong}");
+        }
+        let params = parse("Filter.1.Name=x&Filter.1.Value.1=a.[b]|c").unwrap();
+        let filter = &params.filters()[0];
+        assert!(filter.accepts("a.[b]|c") && !filter.accepts("axb") && !filter.accepts("c"));
     }
 }
