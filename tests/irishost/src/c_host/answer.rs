@@ -60,16 +60,12 @@ impl CallResult {
 pub fn hex(bytes: &[u8]) -> String {
     match bytes {
         [] => "-".to_owned(),
-        _ => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+        _ => hex::encode(bytes),
     }
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
-    if text == "-" {
-        return Some(Vec::new());
-    }
-    let pairs = text.as_bytes().chunks(2);
-    pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+    hex::decode(if text == "-" { "" } else { text }).ok()
 }
 
 /// `12.345`, as the C host writes milliseconds: always three decimals.
@@ -95,6 +91,8 @@ mod tests {
         for strange in [
             "fatal no",
             "result 0 1 - 0.000 0 0 0.000",
+            "result 0 1 4 0.000 0 0 0.000",
+            "result 0 1 +4 0.000 0 0 0.000",
             "result 0 1 4 0.000 0 0 0.000 1",
             "result 0 0 - 0.00 0 0 0.000",
         ] {

@@ -309,9 +309,6 @@ fn contents(file: &mut File) -> Vec<u8> {
 
 /// Makes the pipe the program's descriptor 3.
 fn pass_as_results(command: &mut Command, writer: PipeWriter) {
-    unsafe extern "C" {
-        fn dup2(old: c_int, new: c_int) -> c_int;
-    }
     // A descriptor that is 3 already would not be copied and so would stay close-on-exec; its clone has another number.
     let writer = OwnedFd::from(writer);
     let clone = writer.try_clone().expect("a pipe of ours");
@@ -322,7 +319,7 @@ fn pass_as_results(command: &mut Command, writer: PipeWriter) {
     let pass = move || {
         // SAFETY: `writer` is open as long as this closure lives, and nothing in the new process has relied on
         // descriptor 3 yet: the standard library's own use of it ends with this process image.
-        match unsafe { dup2(writer.as_raw_fd(), RESULTS) } {
+        match unsafe { libc::dup2(writer.as_raw_fd(), RESULTS) } {
             RESULTS => Ok(()),
             _ => Err(io::Error::last_os_error()),
         }
