@@ -9,6 +9,7 @@ use std::{
     io::Write,
     path::Path,
 };
+use walkdir::WalkDir;
 
 /// One line for each file, as `sha256sum` writes and reads it.
 pub fn sums(files: &Files) -> String {
@@ -16,7 +17,7 @@ pub fn sums(files: &Files) -> String {
 }
 
 pub fn sum(content: &[u8]) -> String {
-    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(Sha256::digest(content))
 }
 
 /// Writes the archive: everything in one folder, sorted, owned by root, with one time for all.
@@ -69,9 +70,8 @@ pub fn verify(folder: &Path) -> Result<usize> {
 
 fn count(folder: &Path) -> Result<usize> {
     let mut files = 0;
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        files += if path.is_dir() { count(&path)? } else { 1 };
+    for entry in WalkDir::new(folder) {
+        files += usize::from(!entry?.file_type().is_dir());
     }
     Ok(files)
 }

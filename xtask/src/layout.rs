@@ -1,11 +1,8 @@
 //! What is in an archive. `do Install^ZMIRRORVIP(path)` and module.xml find their files by these names.
 
 use anyhow::{Context, Result, ensure};
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, fs, path::Path};
+use walkdir::{DirEntry, WalkDir};
 
 /// The name of the file with the checksums of all others.
 pub const SUMS: &str = "SHA256SUMS";
@@ -40,7 +37,15 @@ pub type Files = BTreeMap<String, Vec<u8>>;
 pub fn files(root: &Path, library: &Path, sbom: Vec<u8>, rust_notices: Vec<u8>) -> Result<Files> {
     let mut files = Files::new();
     for source in SOURCES {
-        add(root, &root.join(source), &mut files)?;
+        let entries = WalkDir::new(root.join(source)).follow_links(true).into_iter();
+        for entry in entries.filter_entry(|entry| !is_hidden(entry)) {
+            let entry = entry?;
+            let said = || entry.path().display().to_string();
+            if !entry.file_type().is_dir() {
+                let name = entry.path().strip_prefix(root)?.to_str().with_context(said)?.to_owned();
+                files.insert(name, fs::read(entry.path()).with_context(said)?);
+            }
+        }
     }
     let read = fs::read(library).with_context(|| library.display().to_string())?;
     files.insert(LIBRARY.into(), read);
@@ -61,22 +66,7 @@ pub fn complete(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-fn add(root: &Path, path: &Path, files: &mut Files) -> Result<()> {
-    let said = || path.display().to_string();
-    if path.is_dir() {
-        let entries: Vec<PathBuf> =
-            fs::read_dir(path)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
-        for entry in entries.iter().filter(|entry| !is_hidden(entry)) {
-            add(root, entry, files)?;
-        }
-        return Ok(());
-    }
-    let name = path.strip_prefix(root)?.to_str().with_context(said)?.to_owned();
-    files.insert(name, fs::read(path).with_context(said)?);
-    Ok(())
-}
-
 /// What an editor or the system left in a folder.
-fn is_hidden(path: &Path) -> bool {
-    path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'))
+fn is_hidden(entry: &DirEntry) -> bool {
+    entry.file_name().as_encoded_bytes().starts_with(b".")
 }

@@ -34,6 +34,27 @@ fn what_install_and_the_package_manager_look_for_is_there() {
 }
 
 #[test]
+fn folders_go_in_with_all_that_is_in_them_but_hidden_files() {
+    let (sources, stand_in) = (folder(), folder());
+    for entry in fs::read_dir(xtask::root()).expect("the sources").map(|entry| entry.expect("an entry")) {
+        if entry.file_name() != "deploy" {
+            std::os::unix::fs::symlink(entry.path(), sources.path().join(entry.file_name())).expect("a link");
+        }
+    }
+    for name in ["a", "b/c/d", "b/.d.swp", ".e/f"] {
+        let path = sources.path().join("deploy").join(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, name).expect("a file");
+    }
+    let library = library(stand_in.path(), &[]);
+    let found = layout::files(sources.path(), &library, b"{}".to_vec(), b"Rust".to_vec()).expect("the files");
+    let deployed: Vec<_> = found.iter().filter(|(name, _)| name.starts_with("deploy/")).collect();
+    assert_eq!(deployed, [(&"deploy/a".into(), &b"a".to_vec()), (&"deploy/b/c/d".into(), &b"b/c/d".to_vec())]);
+    let others = |files: layout::Files| files.into_keys().filter(|name| !name.starts_with("deploy/"));
+    assert!(others(found).eq(others(files())));
+}
+
+#[test]
 fn links_lead_somewhere_in_the_archive_too() {
     let files = files();
     for (name, content) in files.iter().filter(|(name, _)| name.ends_with(".md")) {
