@@ -149,6 +149,29 @@ fn select_and_case_take_the_first_that_fits() {
     assert_eq!(error("    return $case(9, 1: 1)"), "<ILLEGAL VALUE>P+1^X");
 }
 
+/// <https://docs.intersystems.com/irislatest/csp/docbook/DocBook.UI.Page.cls?KEY=RCOS_fzdatetime_erropt>: dates from 0 to
+/// 2980013 and times up to 86399 are valid.
+#[test]
+fn dates_and_times_have_their_bounds() {
+    values(&[
+        ("$zdate(0, 3)", "1840-12-31"),
+        ("$zdate(\"47117,1\", 3)", "1970-01-01"),
+        ("$zdate(58073, 3)", "1999-12-31"),
+        ("$zdate(58133, 3)", "2000-02-29"),
+        ("$zdate(2980013, 3)", "9999-12-31"),
+        ("$zdatetime(\"67568,86399.25\", 3, 1, 2)", "2025-12-29 23:59:59.25"),
+    ]);
+    for (body, expected) in [
+        ("    return $zdate(-1, 3)", "<VALUE OUT OF RANGE>P+1^X"),
+        ("    return $zdate(2980014, 3)", "<VALUE OUT OF RANGE>P+1^X"),
+        ("    return $zdate(999999999999999999, 3)", "<VALUE OUT OF RANGE>P+1^X"),
+        ("    return $zdatetime(\"1,86400\", 3)", "<ILLEGAL VALUE>P+1^X"),
+        ("    return $zdatetime(\"1,-1\", 3)", "<ILLEGAL VALUE>P+1^X"),
+    ] {
+        assert_eq!(error(body), expected, "{body}");
+    }
+}
+
 #[test]
 fn what_is_not_there_has_iris_s_name() {
     for (body, expected) in [

@@ -19,7 +19,7 @@ use std::{
 /// 1 January 2026, 00:00:00 UTC, in seconds since 1970.
 const START: f64 = 1_767_225_600.0;
 /// 1 January 1970 in days of `$horolog`, which begins with 31 December 1840.
-const EPOCH_DAY: f64 = 47_117.0;
+pub const EPOCH_DAY: u32 = 47_117;
 
 /// A line of messages.log.
 #[derive(Debug, Clone, PartialEq)]
@@ -126,7 +126,7 @@ impl World {
     pub fn horolog(&self) -> (f64, f64) {
         let seconds = START + self.now;
         let days = (seconds / 86_400.0).floor();
-        (days + EPOCH_DAY, seconds - days * 86_400.0)
+        (days + f64::from(EPOCH_DAY), seconds - days * 86_400.0)
     }
 
     /// The error that is ordered for this call. Each name that the call goes by has a count of its own.

@@ -1,7 +1,10 @@
 //! `%File`, on real files under the instance's root.
 
 use super::{Call, Natives};
-use crate::{iris::errors::Outcome, value::Value};
+use crate::{
+    iris::{errors::Outcome, world::EPOCH_DAY},
+    value::Value,
+};
 use std::{fs, io};
 
 const CLASS: &str = "%Library.File";
@@ -48,7 +51,7 @@ pub fn register(natives: &mut Natives) {
         let modified = fs::metadata(call.path(0)?).and_then(|found| found.modified()).ok();
         let since = modified.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
         Ok(since.map_or_else(Value::empty, |since| {
-            let (days, seconds) = (since.as_secs() / 86_400 + 47_117, since.as_secs() % 86_400);
+            let (days, seconds) = (since.as_secs() / 86_400 + u64::from(EPOCH_DAY), since.as_secs() % 86_400);
             Value::from(format!("{days},{seconds}.{:03}", since.subsec_millis()))
         }))
     });

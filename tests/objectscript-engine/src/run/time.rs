@@ -2,6 +2,10 @@
 
 use super::Run;
 use crate::{iris::errors::Outcome, value::Value};
+use time::{Date, Duration, macros::date};
+
+/// Day 0 of `$horolog`.
+const FIRST_DAY: Date = date!(1840 - 12 - 31);
 
 impl Run<'_> {
     /// `$zdate(h, 3)` and `$zdatetime(h, 3 or -3, 1, decimals)`: ODBC, which sorts and which everybody can read.
@@ -18,12 +22,19 @@ impl Run<'_> {
         let Ok(days) = days.parse::<i64>() else {
             return self.raise("<ILLEGAL VALUE>", "");
         };
-        let date = date(days - 47_117);
+        // For both IRIS and the crate, 31 December 9999 is the last date.
+        let days = u32::try_from(days).ok().map(|days| Duration::days(days.into()));
+        let Some(date) = days.and_then(|days| FIRST_DAY.checked_add(days)) else {
+            return self.raise("<VALUE OUT OF RANGE>", "");
+        };
         if name == "zdate" {
-            return Ok(Value::from(date));
+            return Ok(Value::from(date.to_string()));
         }
         let seconds = crate::value::Decimal::leading(seconds);
         let whole = seconds.to_i64();
+        if seconds.is_negative() || whole >= 86_400 {
+            return self.raise("<ILLEGAL VALUE>", "");
+        }
         let places = usize::try_from(number(3, 0)).unwrap_or(0);
         let second = format!("{:02}", whole % 60);
         let fraction = match places {
@@ -35,18 +46,4 @@ impl Run<'_> {
         };
         Ok(Value::from(format!("{date} {:02}:{:02}:{second}{fraction}", whole / 3600, whole / 60 % 60)))
     }
-}
-
-/// The date of a day after 1 January 1970, by Howard Hinnant's `civil_from_days`.
-fn date(days: i64) -> String {
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}")
 }
