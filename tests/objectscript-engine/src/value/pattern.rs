@@ -1,17 +1,7 @@
-//! The pattern operator `?`: counts, the codes A C E L N P U, quoted texts, and alternations in parentheses.
+//! The pattern operator `?`: counts, the codes A C E L N P U, quoted texts, and alternations in parentheses. A regular
+//! expression that says the same does the work.
 
-/// How often (from, to) one of the alternatives.
-struct Atom {
-    from: usize,
-    to: usize,
-    what: What,
-}
-
-enum What {
-    Codes(String),
-    Text(Vec<char>),
-    Any(Vec<Vec<Atom>>),
-}
+use regex::Regex;
 
 /// Whether all of a text fits the pattern.
 ///
@@ -20,46 +10,49 @@ enum What {
 pub fn matches(text: &str, pattern: &str) -> Result<bool, String> {
     let pattern: Vec<char> = pattern.chars().collect();
     let mut place = 0;
-    let atoms = parse(&pattern, &mut place)?;
+    let expression = parse(&pattern, &mut place)?;
     if place != pattern.len() {
         return Err(format!("a pattern with {:?}", pattern[place]));
     }
-    let text: Vec<char> = text.chars().collect();
-    Ok(ends(&text, 0, &atoms).contains(&text.len()))
+    let expression = Regex::new(&format!("^(?:{expression})$"))
+        .map_err(|why| format!("a pattern that no regular expression says: {why}"))?;
+    Ok(expression.is_match(text))
 }
 
-fn parse(pattern: &[char], place: &mut usize) -> Result<Vec<Atom>, String> {
-    let mut atoms = Vec::new();
+fn parse(pattern: &[char], place: &mut usize) -> Result<String, String> {
+    let mut expression = String::new();
     while let Some(next) = pattern.get(*place).filter(|next| !matches!(next, ')' | ',')) {
         let first = number(pattern, place);
-        let (from, to) = if pattern.get(*place) == Some(&'.') {
+        let count = if pattern.get(*place) == Some(&'.') {
             *place += 1;
-            (first.unwrap_or(0), number(pattern, place).unwrap_or(usize::MAX))
+            format!("{first:0>1},{}", number(pattern, place))
+        } else if first.is_empty() {
+            return Err(format!("a pattern with {next:?} where a count belongs"));
         } else {
-            let count = first.ok_or_else(|| format!("a pattern with {next:?} where a count belongs"))?;
-            (count, count)
+            first
         };
-        atoms.push(Atom { from, to, what: what(pattern, place)? });
+        let what = what(pattern, place)?;
+        expression += &format!("(?:{what}){{{count}}}");
     }
-    Ok(atoms)
+    Ok(expression)
 }
 
-fn number(pattern: &[char], place: &mut usize) -> Option<usize> {
+fn number(pattern: &[char], place: &mut usize) -> String {
     let digits: String = pattern[*place..].iter().take_while(|digit| digit.is_ascii_digit()).collect();
     *place += digits.len();
-    digits.parse().ok()
+    digits
 }
 
-fn what(pattern: &[char], place: &mut usize) -> Result<What, String> {
+fn what(pattern: &[char], place: &mut usize) -> Result<String, String> {
     match pattern.get(*place) {
         Some('"') => {
-            let mut text = Vec::new();
+            let mut text = String::new();
             *place += 1;
             while let Some(next) = pattern.get(*place) {
                 *place += 1;
                 match (next, pattern.get(*place)) {
                     ('"', Some('"')) => *place += 1,
-                    ('"', _) => return Ok(What::Text(text)),
+                    ('"', _) => return Ok(regex::escape(&text)),
                     _ => {}
                 }
                 text.push(*next);
@@ -78,65 +71,31 @@ fn what(pattern: &[char], place: &mut usize) -> Result<What, String> {
                 }
             }
             *place += 1;
-            Ok(What::Any(alternatives))
+            Ok(alternatives.join("|"))
         }
         _ => {
             let codes: String = pattern[*place..].iter().take_while(|code| code.is_ascii_alphabetic()).collect();
             *place += codes.len();
-            let codes = codes.to_ascii_uppercase();
-            match codes.chars().find(|code| !"ACELNPU".contains(*code)) {
-                None if !codes.is_empty() => Ok(What::Codes(codes)),
-                other => Err(format!("the pattern code {other:?}")),
+            match codes.chars().map(class).collect::<Option<String>>() {
+                Some(classes) if !codes.is_empty() => Ok(format!("[{classes}]")),
+                _ => Err(format!("the pattern code {codes:?}")),
             }
         }
     }
 }
 
-/// Every place where the atoms can end, if they start at `start`.
-fn ends(text: &[char], start: usize, atoms: &[Atom]) -> Vec<usize> {
-    let mut places = vec![start];
-    for atom in atoms {
-        let mut found = Vec::new();
-        let mut reached = places;
-        for count in 0..=atom.to.min(text.len() + 1).max(atom.from) {
-            if count >= atom.from {
-                found.extend(&reached);
-            }
-            if reached.is_empty() {
-                break;
-            }
-            reached = reached.iter().flat_map(|place| once(text, *place, &atom.what)).collect();
-            reached.sort_unstable();
-            reached.dedup();
-        }
-        found.sort_unstable();
-        found.dedup();
-        places = found;
-    }
-    places
-}
-
-fn once(text: &[char], place: usize, what: &What) -> Vec<usize> {
-    match what {
-        What::Text(wanted) if text[place..].starts_with(wanted) => vec![place + wanted.len()],
-        What::Codes(codes) if text.get(place).is_some_and(|next| codes.chars().any(|code| is(*next, code))) => {
-            vec![place + 1]
-        }
-        What::Any(alternatives) => alternatives.iter().flat_map(|atoms| ends(text, place, atoms)).collect(),
-        _ => Vec::new(),
-    }
-}
-
-fn is(character: char, code: char) -> bool {
-    match code {
-        'A' => character.is_alphabetic(),
-        'C' => character.is_control(),
-        'L' => character.is_lowercase(),
-        'N' => character.is_ascii_digit(),
-        'P' => !character.is_alphanumeric() && !character.is_control(),
-        'U' => character.is_uppercase(),
-        _ => true,
-    }
+/// What a code stands for, as a part of a class of characters.
+fn class(code: char) -> Option<&'static str> {
+    Some(match code.to_ascii_uppercase() {
+        'A' => r"\p{Alphabetic}",
+        'C' => r"\p{Cc}",
+        'E' => r"\s\S",
+        'L' => r"\p{Lowercase}",
+        'N' => "0-9",
+        'P' => r"[^\p{Alphabetic}\p{N}\p{Cc}]",
+        'U' => r"\p{Uppercase}",
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
@@ -153,9 +112,25 @@ mod tests {
             ("10.0.0.1", "1.3N1\".\"1.3N1\".\"1.3N1\".\"1.3N", true),
             ("eth0", "1(1\"eth\",1\"ens\")1.N", true),
             ("Abc", "1U.L", true),
+            ("Äß", "1U1L", true),
+            ("a\n\u{7}", "1A.C", true),
+            ("-_ ", "3P", true),
+            ("½", ".NAPC", false),
+            ("a\nb", "3E", true),
+            ("a-1", "1.AN", false),
+            ("a-1", "1.ANP", true),
+            ("a.\"b", "1\"a.\"\"b\"", true),
+            ("axxb", "1\"a.\"\"b\"", false),
+            ("abab", "2(1\"a\"1\"b\")", true),
+            ("aba", "2(1\"a\"1\"b\")", false),
+            ("", "1(1\"a\",)", true),
+            ("eth0\n", "1\"eth\"1N", false),
+            ("12", "002N", true),
         ] {
             assert_eq!(matches(text, pattern), Ok(expected), "{text:?} ? {pattern}");
         }
-        assert!(matches("a", "1Z").is_err());
+        for wrong in ["1Z", "A", "1", "1\"a", "1(1A", "1A)"] {
+            assert!(matches("a", wrong).is_err(), "{wrong}");
+        }
     }
 }
