@@ -4,9 +4,10 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    path::{Path, PathBuf},
+    path::Path,
 };
 use syn::visit::{self, Visit};
+use walkdir::WalkDir;
 
 /// The crates that ship: the name by which others use each one, and its sources.
 pub const CRATES: [(&str, &str); 3] =
@@ -32,13 +33,13 @@ pub fn read_modules() -> Vec<Module> {
     let mut parsed = Vec::new();
     for (name, folder) in CRATES {
         let sources = root().join(folder);
-        let mut files = Vec::new();
-        list(&sources, &mut files);
-        let is_test = |file: &Path| {
-            let below = file.strip_prefix(&sources).expect("below the sources");
-            file.ends_with("tests.rs") || below.starts_with("config/tests")
-        };
-        for file in files.iter().filter(|file| !is_test(file)) {
+        for entry in WalkDir::new(&sources).sort_by_file_name() {
+            let entry = entry.expect("an entry");
+            let file = entry.path();
+            let is_test = file.ends_with("tests.rs") || file.starts_with(sources.join("config/tests"));
+            if file.extension() != Some("rs".as_ref()) || is_test {
+                continue;
+            }
             let text = fs::read_to_string(file).expect("a source");
             let tree = syn::parse_file(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
             let below = file.strip_prefix(&sources).expect("below the sources").with_extension("");
@@ -61,19 +62,6 @@ pub fn read_modules() -> Vec<Module> {
         Module { file, path, code: code_of(&text), uses, opens_with_its_purpose: text.starts_with("//! ") }
     };
     parsed.into_iter().map(module).collect()
-}
-
-fn list(folder: &Path, found: &mut Vec<PathBuf>) {
-    let mut entries: Vec<_> =
-        fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
-    entries.sort();
-    for path in entries {
-        if path.is_dir() {
-            list(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
 }
 
 /// A file's text without its tests and comments.

@@ -2,6 +2,7 @@
 
 use super::{pages, root};
 use std::{collections::BTreeSet, fs, path::Path};
+use walkdir::WalkDir;
 
 fn contributing() -> String {
     fs::read_to_string(root().join("CONTRIBUTING.md")).expect("CONTRIBUTING.md")
@@ -16,18 +17,19 @@ fn named(page: &str, section: &str) -> BTreeSet<String> {
 }
 
 /// All files below a folder that people write and machines read.
-fn sources(path: &Path, found: &mut Vec<(String, String)>) {
-    let name = path.file_name().expect("a name").to_string_lossy().into_owned();
-    if path.is_dir() {
-        let entries = fs::read_dir(path).expect("a folder").map(|entry| entry.expect("an entry").path());
-        let made = ["target", "corpus", "artifacts", "coverage", "__pycache__"];
-        entries.filter(|entry| !made.iter().any(|made| entry.ends_with(made))).for_each(|entry| sources(&entry, found));
-    } else if [".rs", ".py", ".c", ".yaml"].iter().any(|end| name.ends_with(end)) || !name.contains('.') {
+fn sources(place: &Path) -> Vec<(String, String)> {
+    let made = ["target", "corpus", "artifacts", "coverage", "__pycache__"];
+    let entries =
+        WalkDir::new(place).into_iter().filter_entry(|entry| !made.iter().any(|made| entry.file_name() == *made));
+    let files = entries.map(|entry| entry.expect("an entry")).filter(|entry| entry.file_type().is_file());
+    let named = files.map(|file| (file.file_name().to_string_lossy().into_owned(), file.into_path()));
+    let is_source =
+        |name: &str| [".rs", ".py", ".c", ".yaml"].iter().any(|end| name.ends_with(end)) || !name.contains('.');
+    named
         // This file names the ways to read the environment, and reads nothing.
-        if !path.ends_with("docs/contributing.rs") {
-            found.push((name, fs::read_to_string(path).expect("text")));
-        }
-    }
+        .filter(|(name, path)| is_source(name) && !path.ends_with("docs/contributing.rs"))
+        .map(|(name, path)| (name, fs::read_to_string(path).expect("text")))
+        .collect()
 }
 
 fn is_variable(name: &str) -> bool {
@@ -76,14 +78,10 @@ fn all_ways_to_read_the_environment_are_seen() {
 
 #[test]
 fn every_variable_that_is_read_is_listed_and_no_other() {
-    let mut files = Vec::new();
-    for place in
-        ["src", "crates", "tests", "xtask", "examples", "benches", "fuzz", "build.rs", ".ci", "docs/verify-in-iris"]
-            .map(|place| root().join(place))
-    {
-        sources(&place, &mut files);
-    }
-    let read: BTreeSet<String> = files.iter().flat_map(|(name, text)| variables(name, text)).collect();
+    let places =
+        ["src", "crates", "tests", "xtask", "examples", "benches", "fuzz", "build.rs", ".ci", "docs/verify-in-iris"];
+    let files = places.iter().flat_map(|place| sources(&root().join(place)));
+    let read: BTreeSet<String> = files.flat_map(|(name, text)| variables(&name, &text)).collect();
     let listed = named(&contributing(), "Environment");
     let missing: Vec<_> = read.difference(&listed).collect();
     let stale: Vec<_> = listed.difference(&read).collect();
