@@ -186,7 +186,8 @@ fn type_name(described: &Value) -> String {
     }
 }
 
-/// `aliasIpRanges` is `alias_ip_ranges` in errors.
+/// `aliasIpRanges` is `alias_ip_ranges` in errors, and `natIP` is `nat_i_p`, as in Google's own client; crates for the case of
+/// names make `nat_ip` of it.
 fn snake(name: &str) -> String {
     let mut snake = String::new();
     for letter in name.chars() {
@@ -220,6 +221,6 @@ mod tests {
     fn fields_are_known() {
         assert!(has_field("Route", "destRange") && has_field("Instance", "scheduling.preemptible"));
         assert!(!has_field("Route", "destinationRange"));
-        assert_eq!(snake("aliasIpRanges"), "alias_ip_ranges");
+        assert_eq!(["aliasIpRanges", "natIP"].map(snake), ["alias_ip_ranges", "nat_i_p"]);
     }
 }
