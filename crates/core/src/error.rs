@@ -179,11 +179,15 @@ impl Error {
         self
     }
 
+    /// Whether the whole call has to end: its time is over, or the process or the machine stopped.
+    pub fn ends_the_call(&self) -> bool {
+        matches!(self.code, Code::Deadline | Code::Interrupted)
+    }
+
     /// The same error, where it leaves a change in doubt. What ends the whole call keeps its code.
     pub fn left_in_doubt(self) -> Self {
-        let ends_the_call = matches!(self.code, Code::Deadline | Code::Interrupted);
         let error = self.with_fate(Fate::InDoubt);
-        if ends_the_call { error } else { error.with(|details| details.code = Code::Ambiguous) }
+        if error.ends_the_call() { error } else { error.with(|details| details.code = Code::Ambiguous) }
     }
 
     /// Changes the details in place; reads as `Error::new(…).with(|d| d.call = …)`.

@@ -132,13 +132,7 @@ impl Caller {
     }
 
     async fn repeat<T>(&self, kind: Kind, attempts: &mut u32, attempt: impl AsyncFn() -> Result<T>) -> Result<T> {
-        let mut delays = ExponentialBuilder::default()
-            .with_min_delay(FIRST_DELAY)
-            .with_max_delay(LONGEST_DELAY)
-            .with_jitter()
-            .with_jitter_seed(self.deadline.random())
-            .without_max_times()
-            .build();
+        let mut delays = None;
         let mut last: Option<Error> = None;
         let mut heard = Instant::now();
         loop {
@@ -168,6 +162,7 @@ impl Caller {
             if !error.code.try_again_now() || error.fate.is_in_doubt() || enough {
                 return Err(error);
             }
+            let delays = delays.get_or_insert_with(|| self.delays());
             let delay = delays.next().unwrap_or(LONGEST_DELAY).max(error.retry_after.unwrap_or_default());
             if error.code == Code::Throttled {
                 self.pace.slow_down(delay);
@@ -182,6 +177,16 @@ impl Caller {
                 return Err(out_of_time(last, stop));
             }
         }
+    }
+
+    fn delays(&self) -> impl Iterator<Item = Duration> + use<> {
+        ExponentialBuilder::default()
+            .with_min_delay(FIRST_DELAY)
+            .with_max_delay(LONGEST_DELAY)
+            .with_jitter()
+            .with_jitter_seed(self.deadline.random())
+            .without_max_times()
+            .build()
     }
 
     async fn turn(&self) -> Result<tokio::sync::SemaphorePermit<'_>> {

@@ -85,7 +85,7 @@ impl Metadata {
         match once.call(Kind::Read, "imds:GET", path, async || self.get(path, &token).await).await {
             Ok(Answer::Text(text)) => Ok(Some(text)),
             Ok(Answer::Absent | Answer::TokenRefused) => Ok(None),
-            Err(error) if matches!(error.code, Code::Deadline | Code::Interrupted) => Err(error),
+            Err(error) if error.ends_the_call() => Err(error),
             Err(_) => Ok(None),
         }
     }

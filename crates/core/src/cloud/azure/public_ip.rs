@@ -49,7 +49,7 @@ pub async fn look(session: &Session, here: &Here, arm: &Arm, silent: &Silent) ->
     });
     let reads = join_all(reads).await;
     let mut errors = reads.iter().filter_map(|(_, read)| read.as_ref().err());
-    match errors.find(|error| matches!(error.code, Code::Deadline | Code::Interrupted)) {
+    match errors.find(|error| error.ends_the_call()) {
         Some(stop) => Err(stop.clone()),
         None => Ok(Seen(reads)),
     }

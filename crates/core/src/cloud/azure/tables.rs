@@ -23,7 +23,7 @@ pub async fn look(session: &Session, here: &Here, arm: &Arm) -> Result<Vec<(Id, 
     }))
     .await;
     let errors: Vec<_> = tables.iter().filter_map(|(_, read)| read.as_ref().err()).collect();
-    let stop = errors.iter().find(|error| matches!(error.code, Code::Deadline | Code::Interrupted));
+    let stop = errors.iter().find(|error| error.ends_the_call());
     match stop.or(errors.first().filter(|_| errors.len() == tables.len())) {
         Some(error) => Err((*error).clone()),
         None => Ok(tables),

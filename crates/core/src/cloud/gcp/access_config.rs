@@ -84,7 +84,7 @@ impl Known {
             None => compute.get_share_of("addresses.get", &path).await,
         };
         match read {
-            Err(error) if matches!(error.code, Code::Deadline | Code::Interrupted) => Err(error),
+            Err(error) if error.ends_the_call() => Err(error),
             read => {
                 let unavailable = read.as_ref().err().filter(|error| error.code == Code::Unavailable);
                 self.silent.replace(unavailable.cloned());

@@ -79,7 +79,7 @@ impl AliasIp {
         let Session { metadata, caller, settings, .. } = &self.session;
         match metadata.aliases(caller, settings.network_interface).await {
             Ok(ranges) => Ok(Some(ranges.iter().filter_map(|range| net(range)).collect())),
-            Err(error) if matches!(error.code, Code::Deadline | Code::Interrupted) => Err(error),
+            Err(error) if error.ends_the_call() => Err(error),
             Err(_) => Ok(None),
         }
     }

@@ -91,7 +91,7 @@ async fn bounded<T>(session: &Session, look: impl Future<Output = Result<T>>, ca
 
 /// Keeps a failure with the Elastic IPs, unless the whole call has to end.
 fn kept_apart<T>(error: Error) -> Result<Result<T>> {
-    if matches!(error.code, Code::Deadline | Code::Interrupted) { Err(error) } else { Ok(Err(error)) }
+    if error.ends_the_call() { Err(error) } else { Ok(Err(error)) }
 }
 
 async fn describe(session: &Session, filter: &str, values: Vec<String>) -> Result<Vec<Address>> {

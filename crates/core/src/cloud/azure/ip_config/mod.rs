@@ -168,7 +168,7 @@ impl IpConfig {
         });
         let ended = join_all(waits).await;
         let mut errors = ended.iter().filter_map(|end| end.as_ref().err());
-        match errors.find(|error| ends_the_call(error)) {
+        match errors.find(|error| error.ends_the_call()) {
             Some(stop) => Err(stop.clone()),
             None => Ok(!ended.is_empty()),
         }
@@ -185,7 +185,7 @@ impl IpConfig {
         for (id, error) in join_all(waits).await {
             match error {
                 // We have sent no change of our own.
-                Some(stop) if ends_the_call(&stop) => return Err(stop.with_fate(Fate::NotSent)),
+                Some(stop) if stop.ends_the_call() => return Err(stop.with_fate(Fate::NotSent)),
                 Some(error) if error.fate.is_in_doubt() => {
                     self.outlasted.borrow_mut().insert(id.clone());
                 }
@@ -210,8 +210,4 @@ impl IpConfig {
         }
         end
     }
-}
-
-fn ends_the_call(error: &Error) -> bool {
-    matches!(error.code, Code::Deadline | Code::Interrupted)
 }
