@@ -1,7 +1,7 @@
 //! The configured route tables as Resource Manager returns them, and the routes in them.
 
 use super::{arm::Arm, id::Id, identity::Here, session::Session};
-use crate::error::{Code, Result};
+use crate::error::Result;
 use futures_util::future::join_all;
 use ipnet::IpNet;
 use serde_json::Value;

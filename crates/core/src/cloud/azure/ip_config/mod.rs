@@ -21,7 +21,7 @@ use crate::{
         },
         peers::{Silent, share},
     },
-    error::{Code, Error, Result},
+    error::{Code, Result},
     fate::Fate,
     vip::{Goal, Member, Part},
 };
