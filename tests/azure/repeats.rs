@@ -145,6 +145,21 @@ fn a_stranger_that_has_the_address_is_a_conflict_for_good_while_a_peer_is_writte
     assert_eq!(writes(&sim).len(), 1, "{:?}", writes(&sim));
 }
 
+#[test]
+fn a_peer_that_takes_it_back_in_two_looks_keeps_it() {
+    let sim = Simulator::start(World::article());
+    sim.operations().duration(Duration::ZERO);
+    // Our write succeeds; the next look shows nobody, and the one after it the peer.
+    sim.faults().after("PUT networkInterfaces", 2, Box::new(|world| world.unplace(NIC_B, VIP_CONFIG)));
+    sim.faults().before("GET networkInterfaces", 5, Box::new(|world| world.place(VIP_CONFIG, VIP, NIC_A)));
+    let report = Member::b(&sim).hook();
+    assert_outcome(&report, "lost");
+    assert_eq!((&report["retry"], &report["askFirst"]), (&json!(true), &json!(true)));
+    assert!(report["summary"].as_str().is_some_and(|line| line.contains(NIC_A)), "{report:#}");
+    assert_eq!(writes(&sim), [format!("PUT networkInterfaces {NIC_A}"), format!("PUT networkInterfaces {NIC_B}")]);
+    assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_A));
+}
+
 /// A member that takes the address back is fought for six rounds at the most, as always.
 #[test]
 fn a_peer_that_lists_the_address_again_is_no_peer_that_gives_it_up() {

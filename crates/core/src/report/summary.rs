@@ -44,7 +44,7 @@ pub fn summary(subject: &Subject, findings: &Findings, before: Option<&str>, own
         Outcome::NotMoved => format!("{vips} did not move and nothing was changed{why}"),
         Outcome::Stranded => format!("{vips} was taken off the peer and is not yet on {here}{why}"),
         Outcome::Unverified => format!("{vips} was changed towards {here} but this could not be confirmed{why}"),
-        Outcome::Lost => format!("{vips} was taken by {elsewhere} after {here} had taken it; left there"),
+        Outcome::Lost => format!("{vips} was taken by {} after {here} had taken it; left there", others(findings)),
         Outcome::Held => format!("{vips} is on {here}"),
         Outcome::HeldElsewhere => format!("{vips} is on {elsewhere}, not on {here}"),
         Outcome::Unheld => format!("{vips} is held by nobody"),
@@ -68,8 +68,19 @@ pub fn summary(subject: &Subject, findings: &Findings, before: Option<&str>, own
 
 /// Who held anything before, where parts were with different holders or with nobody.
 fn earlier_holders(findings: &Findings, own: Option<&str>) -> String {
-    let held: Vec<Part> = findings.before.iter().filter(|part| part.holder != Holder::Nobody).cloned().collect();
-    common_holder(&held, own).unwrap_or_else(|| "several holders".to_owned())
+    let known = |part: &&Part| !matches!(part.holder, Holder::Nobody | Holder::Unknown);
+    let held: Vec<Part> = findings.before.iter().filter(known).cloned().collect();
+    let unread = findings.before.iter().any(|part| part.holder == Holder::Unknown);
+    let several = if unread { "a holder that could not be read" } else { "several holders" };
+    common_holder(&held, own).unwrap_or_else(|| several.to_owned())
+}
+
+/// Who holds the parts that are not here.
+fn others(findings: &Findings) -> String {
+    let mut names: Vec<&str> = findings.after.iter().filter_map(|part| part.holder.others()).collect();
+    names.sort_unstable();
+    names.dedup();
+    if names.is_empty() { "another member".to_owned() } else { names.join(" and ") }
 }
 
 /// The first check item of this kind, as the end of a line.

@@ -35,6 +35,8 @@ pub struct Changes {
     by_part: BTreeMap<PartId, Progress>,
     /// Parts that a change of ours took off their holder.
     freed: BTreeSet<PartId>,
+    /// Parts that a change of ours certainly brought here, whatever a later read showed.
+    brought: BTreeSet<PartId>,
     /// Why it is not known whether the holder has given a part up, as when its zone does not answer.
     held_back: Option<Error>,
     before: Vec<Part>,
@@ -47,6 +49,7 @@ impl Changes {
         Changes {
             by_part: BTreeMap::new(),
             freed: BTreeSet::new(),
+            brought: BTreeSet::new(),
             held_back: None,
             last_seen: before.clone(),
             before,
@@ -88,6 +91,12 @@ impl Changes {
     /// Whether a change of ours took this part off another member, or may have.
     pub fn freed(&self, part: &PartId) -> bool {
         self.freed.contains(part)
+    }
+
+    /// Whether another member holds a part that this call had brought here. This call does not take it again. Only for reads
+    /// that cannot be stale.
+    pub fn lost(&self, part: &Part) -> bool {
+        self.brought.contains(&part.id) && part.holder.others().is_some()
     }
 
     /// Whether the VIP is with nobody because of us, or because of an earlier change that is still under way. Then the engine
@@ -188,6 +197,7 @@ impl Changes {
         for part in parts.iter().filter(|part| reached(goal, part)) {
             if let Some(progress @ Progress::Maybe(_)) = self.by_part.get_mut(&part.id) {
                 *progress = Progress::Done { at: Instant::now() };
+                self.brought.insert(part.id.clone());
             }
         }
     }
@@ -249,6 +259,9 @@ impl Changes {
         // A failed clean-up does not affect the outcome; the next read shows what is left.
         if step.effect == Effect::Tidies {
             return;
+        }
+        if step.effect == Effect::Reaches && made.is_ok() {
+            self.brought.extend(step.parts.iter().cloned());
         }
         if step.effect == Effect::Frees && has_traces {
             self.freed.extend(step.parts.iter().cloned());

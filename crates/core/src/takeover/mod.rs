@@ -227,6 +227,9 @@ impl<C: Cloud> Run<'_, C> {
     /// Plans and changes, round by round, as long as another read may help. Returns the error that ended it from outside.
     async fn until_made(&mut self) -> Option<Error> {
         loop {
+            if self.has_lost() {
+                return None;
+            }
             self.round += 1;
             let plan = match self.cloud.plan(&self.seen, self.goal) {
                 Ok(plan) => plan,
@@ -255,6 +258,13 @@ impl<C: Cloud> Run<'_, C> {
                 self.goal = Goal::Hold(Write::IfNeeded);
             }
         }
+    }
+
+    /// Whether another member took a part that this call had brought here. The final read will show it too, and this call sends
+    /// nothing more.
+    fn has_lost(&self) -> bool {
+        let holds = matches!(self.goal, Goal::Hold(_)) && C::READS_LAG.is_zero();
+        holds && self.changes.last_seen().iter().any(|part| self.changes.lost(part))
     }
 
     async fn look_again(&mut self) -> Result<()> {

@@ -111,6 +111,9 @@ fn left_on_nobody<C: Cloud>(part: &Part, before: &[Part], changes: &Changes) -> 
 /// show the old holder, so the old holder counts only once reads cannot be that old; anybody else counts at once, and so
 /// does anybody after a read that had shown this member.
 fn taken_away<C: Cloud>(part: &Part, before: &[Part], confirmed: &BTreeSet<PartId>, changes: &Changes) -> bool {
+    if C::READS_LAG.is_zero() && changes.lost(part) {
+        return true;
+    }
     let (Some(_), Some(Progress::Done { at })) = (part.holder.others(), changes.of(&part.id)) else { return false };
     let old = before.iter().find(|earlier| earlier.id == part.id).map(|earlier| &earlier.holder);
     let same_as_before = old == Some(&part.holder);
