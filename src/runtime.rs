@@ -60,6 +60,10 @@ impl Watch for Host {
         host::boot_time()
     }
 
+    fn boot_clock(&self) -> Option<fn() -> Duration> {
+        Some(host::boot_time)
+    }
+
     fn wall_clock(&self) -> SystemTime {
         SystemTime::now()
     }

@@ -185,6 +185,29 @@ fn a_machine_that_stood_still_during_a_write_looks_no_further() {
     assert_eq!(writes(&sim), ["ReplaceRoute"], "the one that was under way");
 }
 
+/// Changes that were handed to their connections before the machine stood still stay there, however many there are.
+#[test]
+fn a_machine_that_stood_still_amid_many_writes_sends_no_more_of_them() {
+    let sim = simulator(60);
+    sim.faults().latency("ec2", Duration::from_millis(20));
+    let mut host = start();
+    let pid = libc::pid_t::try_from(host.pid()).expect("a process id");
+    // SAFETY: the process is a child of ours that has not been waited for.
+    let signal = |number| assert_eq!(unsafe { libc::kill(pid, number) }, 0);
+    let (result, before) = thread::scope(|scope| {
+        let call = scope.spawn(|| host.call(ACQUIRE, &hook(&sim, 30)));
+        wait_for(&sim, "ReplaceRoute");
+        signal(libc::SIGSTOP);
+        thread::sleep(PAUSE);
+        let before = writes(&sim).len();
+        signal(libc::SIGCONT);
+        (call.join().expect("the host answers"), before)
+    });
+    assert_ends(&result, "unverified", &["interrupted"]);
+    assert_eq!(writes(&sim).len(), before, "what arrived before the pause");
+    assert!(before < 60, "the machine stood still too late");
+}
+
 #[test]
 fn a_pause_that_outlasts_the_call_is_told_as_the_pause() {
     for (face, action) in [("imds", "PUT /latest/api/token"), ("ec2", "DescribeRouteTables")] {

@@ -3,10 +3,14 @@
 
 use crate::error::{Code, Error, Result};
 use std::{
-    cell::{Cell, RefCell},
+    cell::RefCell,
     future::{Future, poll_fn},
     pin::pin,
     rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     task::Poll,
     time::{Duration, SystemTime},
 };
@@ -28,6 +32,10 @@ pub trait Watch {
     fn termination_requested(&self) -> bool;
     /// A clock that goes on while the machine is suspended.
     fn boot_time(&self) -> Duration;
+    /// The clock of [`Watch::boot_time`] for other tasks of this thread, where it is the system's.
+    fn boot_clock(&self) -> Option<fn() -> Duration> {
+        None
+    }
     /// The date and time, which signatures carry.
     fn wall_clock(&self) -> SystemTime;
     /// A number that differs from call to call and from member to member, so that delays scatter and requests have names of
@@ -45,7 +53,7 @@ pub struct Deadline {
 
 struct Seen {
     watch: Box<dyn Watch>,
-    last_look: Cell<Duration>,
+    pulse: Arc<Pulse>,
     /// Termination and pause are for good: after them nothing more is sent.
     stopped: RefCell<Option<Error>>,
 }
@@ -53,11 +61,11 @@ struct Seen {
 impl Deadline {
     /// The time from now on.
     pub fn new(total: Duration, watch: Box<dyn Watch>) -> Self {
-        let last_look = Cell::new(watch.boot_time());
+        let pulse = Arc::new(Pulse::new(watch.boot_time(), watch.boot_clock()));
         Deadline {
             at: Instant::now() + total,
             total,
-            seen: Rc::new(Seen { watch, last_look, stopped: RefCell::new(None) }),
+            seen: Rc::new(Seen { watch, pulse, stopped: RefCell::new(None) }),
         }
     }
 
@@ -125,7 +133,7 @@ impl Deadline {
             return Err(stopped.clone());
         }
         let now = self.seen.watch.boot_time();
-        let gap = now.saturating_sub(self.seen.last_look.replace(now));
+        let gap = now.saturating_sub(self.seen.pulse.look(now));
         if gap > PAUSE {
             return self.stop(Error::new(
                 Code::Interrupted,
@@ -134,6 +142,11 @@ impl Deadline {
             ));
         }
         Ok(())
+    }
+
+    /// Tells tasks that [`Deadline::guard`] does not reach whether the call goes on.
+    pub fn pulse(&self) -> Arc<Pulse> {
+        self.seen.pulse.clone()
     }
 
     /// Waits for `work`, but not past the deadline, a termination request or a pause. Looks before each step of the work, so
@@ -168,6 +181,7 @@ impl Deadline {
     }
 
     fn stop(&self, error: Error) -> Result<()> {
+        self.seen.pulse.stop();
         *self.seen.stopped.borrow_mut() = Some(error.clone());
         Err(error)
     }
@@ -181,9 +195,46 @@ impl Deadline {
     }
 }
 
+/// Whether the call goes on, for a request that waits in the task of its connection, where [`Deadline::guard`] cannot hold it
+/// back: after a pause of the machine such a task may run before anybody has looked at the clock.
+#[derive(Debug)]
+pub struct Pulse {
+    /// The boot time of the last look, in milliseconds.
+    last_look: AtomicU64,
+    stopped: AtomicBool,
+    boot_clock: Option<fn() -> Duration>,
+}
+
+impl Pulse {
+    fn new(now: Duration, boot_clock: Option<fn() -> Duration>) -> Self {
+        Pulse { last_look: AtomicU64::new(in_ms(now)), stopped: AtomicBool::new(false), boot_clock }
+    }
+
+    /// Whether a request may still leave. Reads the clock, and leaves it to the call itself to report a pause.
+    pub fn goes_on(&self) -> bool {
+        let last_look = Duration::from_millis(self.last_look.load(Ordering::Relaxed));
+        let stood_still = self.boot_clock.is_some_and(|clock| clock().saturating_sub(last_look) > PAUSE);
+        !stood_still && !self.stopped.load(Ordering::Relaxed)
+    }
+
+    /// Notes a look, and returns the time of the one before.
+    fn look(&self, now: Duration) -> Duration {
+        Duration::from_millis(self.last_look.swap(in_ms(now), Ordering::Relaxed))
+    }
+
+    fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+    }
+}
+
+fn in_ms(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::Cell;
 
     #[derive(Default)]
     struct Surroundings {

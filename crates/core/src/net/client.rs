@@ -5,6 +5,7 @@
 
 use super::{
     dns::Resolver,
+    held_back,
     settings::Http,
     transport::{Client, Destination, Network, Request, Response, Sending, Sent, Transport, Trouble},
 };
@@ -124,11 +125,14 @@ fn internal(error: &(dyn std::error::Error + 'static)) -> Error {
 impl Transport for Connections {
     fn send<'a>(&'a self, request: Request, largest: usize) -> Sending<'a> {
         Box::pin(async move {
-            let Request { method, url, headers, body } = request;
+            let Request { method, url, headers, body, pulse } = request;
             let mut wire = reqwest::Request::new(method, url);
             *wire.headers_mut() = headers;
             if !body.is_empty() {
-                *wire.body_mut() = Some(body.into());
+                *wire.body_mut() = Some(match pulse {
+                    Some(pulse) => reqwest::Body::wrap(held_back::Body::new(body, pulse)),
+                    None => body.into(),
+                });
             }
             let mut response = self.0.execute(wire).await.map_err(trouble)?;
             let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));

@@ -4,6 +4,7 @@
 pub mod bearer;
 pub mod client;
 mod dns;
+mod held_back;
 pub mod metadata;
 pub mod near;
 mod pace;

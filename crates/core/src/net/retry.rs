@@ -63,7 +63,7 @@ impl Caller {
     /// # Errors
     /// As [`Network::client`].
     pub fn client(&self, to: Destination<'_>, http: &Http) -> Result<Client> {
-        self.network.client(to, http)
+        Ok(self.network.client(to, http)?.with_pulse(self.deadline.pulse()))
     }
 
     /// The time by which every call ends.

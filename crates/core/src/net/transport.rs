@@ -3,7 +3,10 @@
 //! simulated cloud without a socket.
 
 use super::{near, secret::Secret, settings::Http};
-use crate::error::{Code, Error, Result};
+use crate::{
+    deadline::Pulse,
+    error::{Code, Error, Result},
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header::CONTENT_TYPE};
 use serde_json::Value;
 use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
@@ -57,12 +60,20 @@ pub type Sending<'a> = Pin<Box<dyn Future<Output = std::result::Result<Response,
 
 /// A way to one service. Clones share it.
 #[derive(Debug, Clone)]
-pub struct Client(Arc<dyn Transport>);
+pub struct Client {
+    transport: Arc<dyn Transport>,
+    pulse: Option<Arc<Pulse>>,
+}
 
 impl Client {
     /// A client over this transport.
     pub fn new(transport: impl Transport + 'static) -> Self {
-        Client(Arc::new(transport))
+        Client { transport: Arc::new(transport), pulse: None }
+    }
+
+    /// The same client, whose requests leave only while this call goes on.
+    pub fn with_pulse(self, pulse: Arc<Pulse>) -> Self {
+        Client { pulse: Some(pulse), ..self }
     }
 
     /// Sends a request, unless it would be in the clear to somewhere else.
@@ -80,7 +91,10 @@ impl Client {
             });
         }
         hide(&mut request.headers);
-        self.0.send(request, largest).await
+        if self.pulse.is_some() {
+            request.pulse.clone_from(&self.pulse);
+        }
+        self.transport.send(request, largest).await
     }
 }
 
@@ -102,6 +116,8 @@ pub struct Request {
     pub headers: HeaderMap,
     /// The whole body.
     pub body: Vec<u8>,
+    /// The call that it belongs to: the transport sends nothing of it once that has stopped.
+    pub pulse: Option<Arc<Pulse>>,
 }
 
 impl Request {
@@ -111,7 +127,7 @@ impl Request {
     /// `unexpected` when the text is no URL.
     pub fn new(method: Method, url: &str) -> Result<Self> {
         let url = Url::parse(url).map_err(|error| unbuildable(format!("its URL is no URL: {error}")))?;
-        Ok(Request { method, url, headers: HeaderMap::new(), body: Vec::new() })
+        Ok(Request { method, url, headers: HeaderMap::new(), body: Vec::new(), pulse: None })
     }
 
     /// A GET.

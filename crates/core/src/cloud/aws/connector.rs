@@ -39,6 +39,7 @@ impl HttpConnector for Connector {
                 url: Url::parse(&parts.uri.to_string()).map_err(|error| ConnectorError::user(error.into()))?,
                 headers: parts.headers,
                 body: body.bytes().map(<[u8]>::to_vec).unwrap_or_default(),
+                pulse: None,
             };
             let response = client.send(request, LARGEST_OF_EC2).await.map_err(to_connector_error)?;
             let status =
