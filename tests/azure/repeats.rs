@@ -2,7 +2,7 @@
 //! address to nobody else until the operation there is over.
 
 use super::{Member, common::*, writes};
-use cloudsim::azure::{NIC_A, NIC_B, PUBLIC_IP, Simulator, VIP, VIP_CONFIG, World};
+use cloudsim::azure::{NIC_A, NIC_B, PUBLIC_IP, RESOURCE_GROUP, Simulator, VIP, VIP_CONFIG, World};
 use cloudsim::{Fault, Rule};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -200,4 +200,57 @@ fn a_public_address_that_a_peer_still_gives_up_holds_nothing_up_and_is_worth_a_r
         "{report:#}"
     );
     assert_outcome(&Member::b(&sim).with(public).hook(), "moved");
+}
+
+/// The peer's entry is gone and ours is not there yet: only the report knows what the entry carried.
+#[test]
+fn a_repeat_with_what_the_report_handed_on_brings_the_entrys_settings() {
+    for hands_on in [true, false] {
+        let mut world = World::article();
+        let pool = world.id(RESOURCE_GROUP, "Microsoft.Network/loadBalancers", "lb/backendAddressPools/iris");
+        world.others.push(pool.clone());
+        let nic = world.nic_mut(NIC_A).expect("there");
+        let entries = nic["properties"]["ipConfigurations"].as_array_mut().expect("a list");
+        let vip = entries.iter_mut().find(|entry| entry["name"] == VIP_CONFIG).expect("the VIP");
+        vip["properties"]["loadBalancerBackendAddressPools"] = json!([{ "id": pool }]);
+        let sim = Simulator::start(world);
+        sim.operations().hang(NIC_A);
+        let report = Member::b(&sim).with(json!({ "deadlineSeconds": 2 })).hook();
+        assert_outcome(&report, "stranded");
+        assert_eq!(report["resume"]["mechanism"], "ipConfig", "{report:#}");
+        sim.operations().let_go(NIC_A);
+        let resume = if hands_on { report["resume"].clone() } else { Value::Null };
+        let report = Member::b(&sim).call(ACQUIRE, json!({ "reason": "retry", "resume": resume }));
+        assert_outcome(&report, "moved");
+        assert_eq!(report["resume"], Value::Null);
+        let world = sim.world();
+        let entry = world.ip_config(NIC_B, VIP_CONFIG).expect("the VIP");
+        let pools = &entry["properties"]["loadBalancerBackendAddressPools"];
+        assert_eq!(*pools == json!([{ "id": pool }]), hands_on, "{entry:#}");
+    }
+}
+
+/// A report of another cloud, an entry for another address: a request can say anything, and only what fits is used.
+#[test]
+fn what_a_request_hands_on_is_used_only_where_it_fits() {
+    let pool = json!([{ "id": "/subscriptions/s/anything" }]);
+    let entry = |address: &str| json!({ "properties": { "privateIPAddress": address, "loadBalancerBackendAddressPools": pool } });
+    let vip = format!("{VIP}/32");
+    for resume in [
+        json!({ "cloud": "gcp", "mechanism": "ipConfig", "entries": { &vip: entry(VIP) } }),
+        json!({ "cloud": "azure", "mechanism": "ipConfig", "entries": { &vip: entry("10.0.0.99") } }),
+        json!({ "cloud": "azure", "mechanism": "ipConfig", "entries": 3 }),
+        json!({}),
+    ] {
+        let mut world = World::article();
+        world.unplace(NIC_A, VIP_CONFIG);
+        let sim = Simulator::start(world);
+        assert_outcome(&Member::b(&sim).call(ACQUIRE, json!({ "reason": "retry", "resume": resume })), "moved");
+        let world = sim.world();
+        let entry = world.ip_config(NIC_B, VIP_CONFIG).expect("the VIP");
+        assert!(entry["properties"]["loadBalancerBackendAddressPools"].is_null(), "{entry:#}");
+    }
+    let sim = Simulator::start(World::article());
+    let report = Member::b(&sim).call(ACQUIRE, json!({ "resume": "text" }));
+    assert_error(&report, "not_moved", "invalid_request");
 }

@@ -1,7 +1,7 @@
 //! Operations: what an answer only begins.
 
 use super::{Member, common::*, writes};
-use cloudsim::gcp::{PUBLIC_IP, ROUTED_VIP, Simulator, VIP, VM_A, VM_B, World};
+use cloudsim::gcp::{PUBLIC_IP, ROUTED_VIP, SECONDARY_RANGE, Simulator, VIP, VM_A, VM_B, World};
 use cloudsim::{Fault, Rule};
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -56,6 +56,25 @@ fn taken_off_the_peer_and_refused_here_is_stranded_and_the_repeat_finishes() {
     assert_error(&report, "stranded", "limit_exceeded");
     assert_eq!((&report["holder"], &report["retry"]), (&json!(null), &json!(true)));
     assert_outcome(&Member::b(&sim).hook(), "moved");
+}
+
+/// The peer's entry named the subnet's range, and is gone: only the report knows it.
+#[test]
+fn a_repeat_with_what_the_report_handed_on_knows_the_entrys_range() {
+    const ALIAS: &str = "10.8.0.9/32";
+    for hands_on in [true, false] {
+        let mut world = World::article();
+        world.place_alias(ALIAS, VM_A, Some(SECONDARY_RANGE));
+        let sim = Simulator::start(world);
+        sim.operations().fail_next(VM_B, "QUOTA_EXCEEDED", "Quota exceeded.");
+        let member = || Member::b(&sim).with(json!({ "vip": ALIAS }));
+        let report = member().hook();
+        assert_error(&report, "stranded", "limit_exceeded");
+        let resume = if hands_on { report["resume"].clone() } else { json!(null) };
+        let report = member().call(ACQUIRE, json!({ "reason": "retry", "resume": resume }));
+        assert_outcome(&report, if hands_on { "moved" } else { "not_moved" });
+        assert_eq!(sim.world().holder_of(ALIAS).as_deref(), hands_on.then_some(VM_B));
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::site::{Site, Sources, acquires, doubtful, reasons, report, shipped, times, with};
 use objectscript_engine::{IrisError, Mirror, Role, Scripted};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// A job that a hook has started; the hook's own line is forgotten.
 fn started(sources: &Sources, hook: &str, library: &Scripted) -> Site {
@@ -101,6 +101,31 @@ pub fn asks_first(sources: &Sources) {
         times(&library)[1]
     };
     assert!((1..20).any(|processes| pause(processes) != pause(0)));
+}
+
+/// What a call could not finish goes to the next ones of the same takeover, also to those of the watch and of a person, and to no
+/// other takeover.
+#[test]
+fn what_a_report_hands_on_goes_to_the_next_call_of_this_takeover() {
+    hands_on(&shipped());
+}
+
+pub fn hands_on(sources: &Sources) {
+    let resume =
+        json!({ "cloud": "azure", "mechanism": "ipConfig", "entries": { "10.0.0.254/32": { "name": "vip" } } });
+    let stranded = with(&report("stranded", true), json!({ "resume": resume }));
+    // A call that ended before its first read hands nothing on, and takes nothing away.
+    let blind = with(&report("not_moved", true), json!({ "resume": null }));
+    let library = acquires(&[stranded, blind, report("not_moved", false), report("moved", false)]);
+    let mut site = started(sources, "NotifyBecomePrimary", &library);
+    site.run_jobs();
+    site.call_from_user("Acquire", "");
+    site.hook("NotifyBecomePrimary^ZMIRROR");
+    let requests: Vec<Value> =
+        library.calls().iter().map(|(_, given)| serde_json::from_str(&given[0]).expect("JSON")).collect();
+    let handed_on: Vec<&Value> = requests.iter().map(|request| &request["resume"]).collect();
+    let nothing = Value::Null;
+    assert_eq!(handed_on, [&nothing, &resume, &resume, &resume, &nothing], "{requests:?}");
 }
 
 /// A report that asks for a pause gets it, from the hook and from each repeat.

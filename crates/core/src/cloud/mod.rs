@@ -8,6 +8,7 @@ pub mod aws;
 #[cfg(feature = "azure")]
 pub mod azure;
 pub mod block;
+pub mod carried;
 #[cfg(feature = "gcp")]
 pub mod gcp;
 pub mod operation;
@@ -21,6 +22,7 @@ use crate::{
     net::{retry::Caller, settings::Http},
     vip::{Goal, Member, Part, PartId, Vip},
 };
+use serde_json::Value;
 use std::{cell::RefCell, collections::BTreeMap, time::Duration};
 
 /// One cloud with one mechanism, for the VIPs of one configuration.
@@ -94,6 +96,12 @@ pub trait Mechanism: Cloud + Sized {
     /// # Errors
     /// When the HTTP clients cannot be set up.
     fn new(settings: &Self::Settings, setup: Setup<'_>) -> Result<Self>;
+
+    /// What the next call of the same takeover must not forget, where this one could not finish. It comes back in
+    /// [`Setup::resume`], from outside, so a mechanism trusts none of it without a read.
+    fn resume(&self) -> Option<Value> {
+        None
+    }
 }
 
 /// What every mechanism is set up with.
@@ -104,6 +112,8 @@ pub struct Setup<'a> {
     pub vips: Vec<Vip>,
     /// The addresses and devices of this machine.
     pub local: LocalNetwork,
+    /// What an earlier call of the same takeover handed on, as the request carries it.
+    pub resume: &'a Value,
     /// Makes the requests of this call.
     pub caller: Caller,
 }

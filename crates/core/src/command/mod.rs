@@ -113,6 +113,7 @@ impl Call {
         Ok(Work {
             action: self.action,
             journal: self.journal.clone(),
+            resume: request.resume.unwrap_or_default(),
             config,
             vips,
             local,

@@ -8,7 +8,7 @@ use crate::{
     vip::Write,
 };
 use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 use std::path::PathBuf;
 
 /// The longest request, in bytes.
@@ -98,6 +98,7 @@ pub struct Request {
     #[serde(default, deserialize_with = "config::word")]
     pub reason: Option<Reason>,
     pub deadline_seconds: Option<u64>,
+    pub resume: Option<Value>,
     pub dry_run: Option<bool>,
 }
 
@@ -144,11 +145,17 @@ pub fn read(bytes: &[u8], surroundings: &impl Surroundings) -> Result<(Request, 
     let request: Request = serde_json::from_str(text).map_err(|error| {
         invalid(
             format!("the request is no valid request object: {error}"),
-            "its keys are config, reason, deadlineSeconds and dryRun; a configuration goes under config",
+            "its keys are config, reason, deadlineSeconds, dryRun and resume; a configuration goes under config",
         )
     })?;
     if let Some(seconds) = request.deadline_seconds.filter(|seconds| !config::DEADLINE_SECONDS.contains(seconds)) {
         return Err(invalid(format!("`deadlineSeconds` is {seconds}, expected 1 to 600"), "correct the request"));
+    }
+    if request.resume.as_ref().is_some_and(|resume| !resume.is_object() && !resume.is_null()) {
+        return Err(invalid(
+            "`resume` is no object".into(),
+            "pass `resume` on as the last report of the same takeover has it, or leave it out",
+        ));
     }
     let source = match request.config.as_ref().map(|raw| raw.get()) {
         None | Some("null" | "\"\"") => in_manager_directory(surroundings)?,

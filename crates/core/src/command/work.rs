@@ -18,6 +18,7 @@ use crate::{
     takeover::{self, Findings, Mode},
     vip::Vip,
 };
+use serde_json::Value;
 use std::{any::Any, rc::Rc};
 
 /// All that is known before the first request to a cloud.
@@ -25,6 +26,7 @@ pub struct Work {
     pub action: Action,
     pub reason: Reason,
     pub mode: Mode,
+    pub resume: Value,
     pub config: Config,
     pub vips: Vec<Vip>,
     pub local: LocalNetwork,
@@ -52,7 +54,7 @@ impl Work {
         let http = &self.config.http;
         let policy = Policy { attempt_timeout: http.request_timeout, most_attempts: None, longest_silence: None };
         let caller = Caller::new(self.deadline.clone(), self.journal.clone(), self.network.clone(), policy);
-        Setup { http, vips: self.vips.clone(), local: self.local.clone(), caller }
+        Setup { http, vips: self.vips.clone(), local: self.local.clone(), resume: &self.resume, caller }
     }
 
     async fn with<M: Mechanism>(&self, mechanism: &M) -> (Findings, Vec<CheckItem>) {
@@ -78,7 +80,9 @@ impl Work {
                 (findings, Vec::new())
             }
         };
-        (after_a_pause(findings, deadline), advice)
+        let unfinished = *action == Action::Acquire && !findings.outcome.is_ok();
+        let resume = if unfinished { mechanism.resume() } else { None };
+        (Findings { resume, ..after_a_pause(findings, deadline) }, advice)
     }
 }
 

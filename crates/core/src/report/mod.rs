@@ -19,7 +19,7 @@ use crate::{
 };
 use holders::{common_holder, holder_name};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use summary::summary;
 
 /// A report; docs/report.md describes each field.
@@ -42,6 +42,8 @@ pub struct Report {
     pub ask_first: bool,
     /// How long the caller waits at least before it repeats the call, in seconds.
     pub retry_after_seconds: Option<u64>,
+    /// What the next call of the same takeover has to be given, where this one could not finish.
+    pub resume: Option<Value>,
     /// The cloud, once the configuration has named it.
     pub cloud: Option<&'static str>,
     /// The mechanism, likewise.
@@ -146,6 +148,7 @@ impl Report {
             holder_before,
             holder,
             parts: part_lines(&findings, own_name.as_deref()),
+            resume: findings.resume,
             member: findings.member,
             elapsed_ms,
             steps: journal.steps(),
@@ -184,9 +187,15 @@ impl Report {
         if let Some(text) = fits(&whole) {
             return Some(text);
         }
-        for list in ["steps", "parts", "checks", "warnings"] {
+        for (list, empty) in [
+            ("steps", json!([])),
+            ("parts", json!([])),
+            ("checks", json!([])),
+            ("warnings", json!([])),
+            ("resume", json!(null)),
+        ] {
             if let Some(list) = whole.get_mut(list) {
-                *list = Value::Array(Vec::new());
+                *list = empty;
             }
             if let Some(text) = fits(&whole) {
                 return Some(text);
@@ -201,7 +210,7 @@ impl Report {
         short.insert("askFirst".into(), self.ask_first.into());
         short.insert("truncated".into(), true.into());
         let mut text = fits(&short)?;
-        let error = self.error.as_ref().map(|error| serde_json::json!({ "code": error.code }));
+        let error = self.error.as_ref().map(|error| json!({ "code": error.code }));
         let summary = whole.get("summary").and_then(Value::as_str).unwrap_or_default();
         let summary: String = summary.chars().take(bound / 8).collect();
         let more = [

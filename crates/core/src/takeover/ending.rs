@@ -11,6 +11,7 @@ use crate::{
     outcome::Outcome,
     vip::{Goal, Holder, Member, Part},
 };
+use serde_json::Value;
 
 /// What the engine found, before the report words it.
 #[derive(Debug, Clone)]
@@ -29,6 +30,8 @@ pub struct Findings {
     pub left_with_nobody: bool,
     /// Why the call did not do what it was asked to do.
     pub error: Option<Error>,
+    /// What the next call of the same takeover must not forget.
+    pub resume: Option<Value>,
     /// Configured members that the cloud does not know. Any of them may be the holder under its right name.
     pub missing: Vec<String>,
     /// The items of a Check.
@@ -48,6 +51,7 @@ impl Findings {
             changed: false,
             left_with_nobody: false,
             error: None,
+            resume: None,
             missing: Vec::new(),
             checks: None,
             remarks: Vec::new(),

@@ -54,7 +54,7 @@ impl Session {
     /// # Errors
     /// When the HTTP clients cannot be set up.
     pub fn new(settings: &Settings, setup: Setup<'_>) -> Result<Self> {
-        let Setup { http, mut vips, local, caller } = setup;
+        let Setup { http, mut vips, local, caller, .. } = setup;
         let endpoint = settings.endpoints.metadata.as_deref();
         let metadata = caller.client(Destination::Metadata { endpoint, connect_timeout: CONNECT }, http)?;
         let clients = Clients::new(settings, http, &caller)?;

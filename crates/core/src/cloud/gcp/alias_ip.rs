@@ -15,17 +15,18 @@ use super::{
     rehearsal::{self, Asked},
     session::{Connection, Session},
     settings::Settings,
-    vm::{net, text},
+    vm::{net, net_of, text},
 };
 use crate::{
     check::CheckItem,
-    cloud::{Cloud, Mechanism, Plan, SetAside, Setup},
+    cloud::{Cloud, Mechanism, Plan, SetAside, Setup, carried::Carried},
     error::{Code, Error, Result},
-    vip::{Goal, Member, Part, PartId},
+    vip::{Goal, Member, Part, PartId, Vip},
 };
 use futures_util::future::join;
 use ipnet::IpNet;
 use plan::{Seen, View, parts_at_fault};
+use serde_json::Value;
 use std::{
     cell::{Cell, RefCell},
     time::Duration,
@@ -37,6 +38,7 @@ pub struct AliasIp {
     members: members::Known,
     address: access_config::Known,
     set_aside: SetAside,
+    carried: Carried,
     /// Parts that this call took off a peer.
     freed: RefCell<Vec<PartId>>,
     /// Whether this call changed this member's interface: then the metadata server has something new to report.
@@ -85,7 +87,7 @@ impl AliasIp {
     }
 
     fn view<'a>(&'a self, seen: &'a Seen) -> View<'a> {
-        View { session: &self.session, seen, set_aside: &self.set_aside }
+        View { session: &self.session, seen, carried: &self.carried, set_aside: &self.set_aside }
     }
 
     /// Sets the parts aside that caused Google's refusal of a write, so that the next plan goes on without them.
@@ -122,7 +124,9 @@ impl Mechanism for AliasIp {
     type Settings = Settings;
 
     fn new(settings: &Settings, setup: Setup<'_>) -> Result<Self> {
+        let of_vip = |vip: &Vip, entry: &Value| net_of(entry) == Some(vip.destination());
         Ok(AliasIp {
+            carried: Carried::of_request(setup.resume, Self::CLOUD, Self::NAME, &setup.vips, of_vip),
             session: Session::new(settings, setup)?,
             members: members::Known::default(),
             address: access_config::Known::default(),
@@ -130,6 +134,10 @@ impl Mechanism for AliasIp {
             freed: RefCell::default(),
             wrote_own: Cell::default(),
         })
+    }
+
+    fn resume(&self) -> Option<Value> {
+        self.carried.resume(Self::CLOUD, Self::NAME)
     }
 }
 
@@ -167,7 +175,9 @@ impl Cloud for AliasIp {
 
     async fn apply(&self, change: &Change) -> Result<()> {
         let Connection { here, operations, .. } = self.session.connect().await?;
-        let Action::SetAliases { write, parts, .. } = &change.action else { return change.send(operations).await };
+        let Action::SetAliases { write, parts, entries, .. } = &change.action else {
+            return change.send(operations).await;
+        };
         if here.is(&change.vm) {
             self.wrote_own.set(true);
         }
@@ -175,6 +185,7 @@ impl Cloud for AliasIp {
             operations.let_earlier_end(|path| here.is(path)).await?;
         }
         let sent = change.send(operations).await;
+        self.carried.keep(entries, &sent);
         if *write == Write::Frees && sent.is_ok() {
             self.freed.borrow_mut().extend(parts.iter().cloned());
         }

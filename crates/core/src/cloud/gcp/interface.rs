@@ -31,6 +31,8 @@ pub enum Action {
         write: Write,
         /// What the write moves.
         parts: Vec<PartId>,
+        /// The entries of the VIPs that a peer gives up, each with its VIP.
+        entries: Vec<(String, Value)>,
     },
     /// Deletes the access config of this name. Google answers a wrong name with success and does nothing
     /// (doitintl/kubeip#59).

@@ -49,7 +49,7 @@ impl Session {
     /// # Errors
     /// When the HTTP clients cannot be set up.
     pub fn new(settings: &Settings, setup: Setup<'_>) -> Result<Self> {
-        let Setup { http, vips, local, caller } = setup;
+        let Setup { http, vips, local, caller, .. } = setup;
         let endpoints = &settings.endpoints;
         let metadata = endpoints.metadata.as_deref();
         let metadata_http =

@@ -14,20 +14,24 @@ use crate::{
         azure::{
             arm::{Accepted, Arm},
             id::Id,
-            members, public_ip,
+            members,
+            nic::address_of,
+            public_ip,
             rehearsal::{self, Needs},
             session::Session,
             settings::Settings,
         },
+        carried::Carried,
         peers::{Silent, share},
     },
     error::{Code, Result},
     fate::Fate,
-    vip::{Goal, Member, Part},
+    vip::{Goal, Member, Part, Vip},
 };
 use futures_util::future::{join, join_all};
 use plan::{Change, Planner, Purpose, Seen};
 use refusal::Refused;
+use serde_json::Value;
 use std::{cell::RefCell, collections::BTreeSet, time::Duration};
 
 /// The VIPs of one call, as ip-configurations.
@@ -39,6 +43,7 @@ pub struct IpConfig {
     /// Peers whose operation has outlasted its share of the time. This call does not wait for it again.
     outlasted: RefCell<BTreeSet<Id>>,
     set_aside: SetAside,
+    carried: Carried,
 }
 
 impl Mechanism for IpConfig {
@@ -47,13 +52,19 @@ impl Mechanism for IpConfig {
     type Settings = Settings;
 
     fn new(settings: &Settings, setup: Setup<'_>) -> Result<Self> {
+        let of_vip = |vip: &Vip, entry: &Value| address_of(entry) == Some(vip.address.addr());
         Ok(IpConfig {
+            carried: Carried::of_request(setup.resume, Self::CLOUD, Self::NAME, &setup.vips, of_vip),
             session: Session::new(settings, setup)?,
             silent: RefCell::default(),
             silent_public: public_ip::Silent::default(),
             outlasted: RefCell::default(),
             set_aside: SetAside::default(),
         })
+    }
+
+    fn resume(&self) -> Option<Value> {
+        self.carried.resume(Self::CLOUD, Self::NAME)
     }
 }
 
@@ -94,13 +105,16 @@ impl Cloud for IpConfig {
     async fn apply(&self, change: &Change) -> Result<()> {
         let (here, arm) = self.session.start().await?;
         let made = self.write(arm, change).await;
+        if let Purpose::Frees { entries } = &change.purpose {
+            self.carried.keep(entries, &made);
+        }
         made.map_err(|error| match &change.purpose {
             Purpose::Takes { publics, .. } => {
                 let (own, silent) = (&change.id, self.silent.borrow());
                 let Self { session, set_aside, .. } = self;
                 Refused { session, here, own, publics, silent: &silent, set_aside }.explain(error)
             }
-            Purpose::Frees | Purpose::LetsGo => error,
+            Purpose::Frees { .. } | Purpose::LetsGo => error,
         })
     }
 
@@ -136,7 +150,7 @@ impl Cloud for IpConfig {
 
 impl IpConfig {
     fn planner<'a>(&'a self, seen: &'a Seen) -> Planner<'a> {
-        Planner { session: &self.session, seen, set_aside: &self.set_aside }
+        Planner { session: &self.session, seen, carried: &self.carried, set_aside: &self.set_aside }
     }
 
     /// Reads all interfaces and the public addresses, side by side.
@@ -203,7 +217,7 @@ impl IpConfig {
             self.let_leave(arm, leaving).await?;
         }
         let accepted = arm.put(id, body, Some(version)).await?;
-        let bound = (*purpose == Purpose::Frees).then(|| share(arm.deadline()));
+        let bound = matches!(purpose, Purpose::Frees { .. }).then(|| share(arm.deadline()));
         let end = arm.finish(accepted, bound).await;
         if bound.is_some() && end.as_ref().is_err_and(|error| error.fate.is_in_doubt()) {
             self.outlasted.borrow_mut().insert(id.clone());

@@ -14,6 +14,7 @@ use crate::{
             session::Session,
             subnet,
         },
+        carried::Carried,
         peers::several,
     },
     error::{Code, Error, Result},
@@ -49,7 +50,10 @@ pub struct Change {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Purpose {
     /// A peer gives the VIP up.
-    Frees,
+    Frees {
+        /// The entries that leave it, each with its VIP.
+        entries: Vec<(String, Value)>,
+    },
     /// This member takes the VIP.
     Takes {
         /// The public addresses that come with it.
@@ -67,6 +71,8 @@ pub struct Planner<'a> {
     pub session: &'a Session,
     /// The last read.
     pub seen: &'a Seen,
+    /// Entries that are on no interface any more.
+    pub carried: &'a Carried,
     /// The parts that Azure has refused in this call.
     pub set_aside: &'a SetAside,
 }
@@ -177,7 +183,9 @@ impl<'a> Planner<'a> {
             };
             let moves = |part: &&Part| is_there(&part.holder) && wanted.contains(&part.id);
             let parts = current.iter().filter(moves).map(|part| part.id.clone()).collect();
-            let change = change(peer, peer.without(&there)?, Purpose::Frees)?;
+            let entry = |vip: &Vip| Some((vip.to_string(), peer.entry_with(vip.address.addr())?.clone()));
+            let entries = there.iter().filter_map(|vip| entry(vip)).collect();
+            let change = change(peer, peer.without(&there)?, Purpose::Frees { entries })?;
             plan.steps.push(Step { parts, change, effect: Effect::Frees, after: Vec::new() });
         }
         if plan.steps.is_empty() && body == own.body && own.state() == "Updating" {
@@ -229,7 +237,8 @@ impl<'a> Planner<'a> {
                 coming.wanted.push(private);
             }
             let address = vip.address.addr();
-            let there = members.peers().find_map(|peer| peer.entry_with(address));
+            let carried = self.carried.entry(vip);
+            let there = members.peers().find_map(|peer| peer.entry_with(address)).or(carried.as_ref());
             // An entry without a configured public address keeps the one that it has.
             let brought = there.and_then(public_of).filter(|_| configured.is_none());
             let brought = brought.filter(|id| self.set_aside.allows(&public_ip::part(vip, id)).is_ok());

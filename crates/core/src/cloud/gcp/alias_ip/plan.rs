@@ -3,6 +3,7 @@
 use crate::{
     cloud::{
         After, Effect, Need, Plan, SetAside, Step,
+        carried::Carried,
         gcp::{
             access_config::{self, Address, PublicIp},
             identity::Here,
@@ -35,6 +36,8 @@ pub struct Seen {
 pub struct View<'a> {
     pub session: &'a Session,
     pub seen: &'a Seen,
+    /// Entries that are on no interface any more.
+    pub carried: &'a Carried,
     /// Parts that Google refused a write for.
     pub set_aside: &'a SetAside,
 }
@@ -131,11 +134,14 @@ impl<'a> View<'a> {
     fn write(&self, vm: &Vm, interface: &Value, list: Vec<Value>, write: Write, vips: &[&Vip]) -> Step<Change> {
         let parts: Vec<PartId> = vips.iter().map(|vip| private_part(self.session, vip)).collect();
         let body = json!({ "aliasIpRanges": list, "fingerprint": text(interface, "fingerprint") });
+        let entry = |vip: &Vip| Some((vip.to_string(), entry_with(interface, vip.destination())?.clone()));
+        let entries =
+            if write == Write::Frees { vips.iter().filter_map(|vip| entry(vip)).collect() } else { Vec::new() };
         let change = Change {
             vm: vm.path.clone(),
             interface: self.session.settings.network_interface,
             is_peer: !vm.own,
-            action: Action::SetAliases { body, write, parts: parts.clone() },
+            action: Action::SetAliases { body, write, parts: parts.clone(), entries },
         };
         let effect = if write == Write::Frees { Effect::Frees } else { Effect::Reaches };
         Step { parts, change, effect, after: Vec::new() }
@@ -144,7 +150,9 @@ impl<'a> View<'a> {
     /// The new alias entry. It names the configured range of the subnet; without one, the range in the peer's entry.
     fn new_entry(&self, vip: &Vip) -> Value {
         let number = self.session.settings.network_interface;
+        let carried = self.carried.entry(vip);
         let there = self.seen.members.vms.iter().find_map(|vm| entry_with(vm.interface(number)?, vip.destination()));
+        let there = there.or(carried.as_ref());
         let range =
             self.session.settings.subnetwork_range.as_deref().or(there.map(|entry| text(entry, "subnetworkRangeName")));
         match range.filter(|range| !range.is_empty()) {
@@ -171,7 +179,8 @@ impl<'a> View<'a> {
                 "choose an IPv4 address",
             ));
         }
-        let mut held_by_a_peer = false;
+        // The entry that an earlier write took off a peer names its range as well as one that is still there.
+        let mut held_by_a_peer = self.carried.entry(vip).is_some();
         for vm in &self.seen.members.vms {
             for nic in vm.interfaces() {
                 let name = text(nic, "name");
