@@ -1,10 +1,36 @@
-//! Timestamps as clouds write them.
+//! The date and time of the simulated clouds, and timestamps as clouds write them.
 
-use std::time::SystemTime;
+use std::cell::Cell;
+use std::sync::LazyLock;
+use std::time::{Instant, SystemTime};
 
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 use time::{OffsetDateTime, PrimitiveDateTime};
+
+/// A date and time, and the moment of tokio's clock that it belongs to.
+type Anchor = (SystemTime, Instant);
+
+thread_local! {
+    static OF_THIS_THREAD: Cell<Option<Anchor>> = const { Cell::new(None) };
+}
+
+/// The date and time by tokio's clock: where a runtime has paused that clock, expiry and signatures stand still with it.
+pub fn now() -> SystemTime {
+    static OF_THE_PROCESS: LazyLock<Anchor> = LazyLock::new(|| (SystemTime::now(), Instant::now()));
+    let (time, at) = OF_THIS_THREAD.get().unwrap_or_else(|| *OF_THE_PROCESS);
+    let now = tokio::time::Instant::now().into_std();
+    match now.checked_duration_since(at) {
+        Some(later) => time + later,
+        None => time - at.duration_since(now),
+    }
+}
+
+/// Sets the clock of this thread, which goes on from `time` by tokio's clock. A simulation that begins at the same time
+/// each time can be repeated to the second.
+pub fn set(time: SystemTime) {
+    OF_THIS_THREAD.set(Some((time, tokio::time::Instant::now().into_std())));
+}
 
 /// `20261120T131415Z`, as in `X-Amz-Date`.
 pub(crate) fn parse_basic(text: &str) -> Option<SystemTime> {
@@ -24,6 +50,17 @@ pub(crate) fn iso(time: SystemTime) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_date_follows_a_paused_clock() {
+        let before = now();
+        tokio::time::advance(Duration::from_secs(3600)).await;
+        assert_eq!(now().duration_since(before).ok(), Some(Duration::from_secs(3600)));
+        set(SystemTime::UNIX_EPOCH);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(iso(now()), "1970-01-01T00:00:01Z");
+    }
 
     #[test]
     fn there_and_back() {

@@ -12,7 +12,6 @@
 //! Another cloud is a folder beside these: a world, a `Face` for each of its endpoints, and a `Stage` for its [`Simulator`].
 //! What each simulator refuses, and what it does not know, is in `docs/simulated-cloud.md`.
 
-mod clock;
 mod connection;
 mod names;
 mod stale;
@@ -21,6 +20,7 @@ mod testing;
 
 pub mod aws;
 pub mod azure;
+pub mod clock;
 pub mod faults;
 pub mod gcp;
 pub mod log;

@@ -1,7 +1,9 @@
 //! The call log: every request in the order of its arrival, with calls that are still in flight.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 /// One request as the simulated cloud saw it.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,6 +1,8 @@
 //! Reads that lag behind writes: for a number of reads or for a time they see the world as it was before a write.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 /// The writes that reads do not see yet, oldest first.
 pub(crate) struct Stale<W> {

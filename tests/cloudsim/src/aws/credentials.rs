@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::clock;
+
 /// A static key of the role `mirrorvip`: the secret is [`STATIC_SECRET`] and there is no token.
 pub const STATIC_KEY: &str = "AKIDSTATIC";
 /// The secret of [`STATIC_KEY`].
@@ -26,7 +28,7 @@ pub(crate) struct Key {
 
 impl Key {
     pub(crate) fn is_expired(&self) -> bool {
-        self.withdrawn || self.credentials.expires <= SystemTime::now()
+        self.withdrawn || self.credentials.expires <= clock::now()
     }
 
     /// The ARN of the one who signs with this key.
@@ -51,7 +53,7 @@ impl KeyRing {
                 access_key: STATIC_KEY.into(),
                 secret: STATIC_SECRET.into(),
                 token: None,
-                expires: SystemTime::now() + Duration::from_secs(10 * 365 * 86_400),
+                expires: clock::now() + Duration::from_secs(10 * 365 * 86_400),
             },
         );
         ring
@@ -74,7 +76,7 @@ impl KeyRing {
             access_key: format!("ASIASIMULATED{n:07}"),
             secret: format!("secret/of+{role}/{n}"),
             token: Some(format!("token+of/{role}/{session}/{n}==")),
-            expires: SystemTime::now() + lifetime,
+            expires: clock::now() + lifetime,
         };
         self.add(role, session, credentials.clone());
         credentials

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net};
 use serde_json::json;
@@ -250,7 +250,7 @@ fn credentials(state: &mut State, instance: &Instance, rest: &str) -> Option<Str
             let credentials = state.keys.of_instance(role, &instance.id);
             let document = json!({
                 "Code": "Success",
-                "LastUpdated": clock::iso(SystemTime::now()),
+                "LastUpdated": clock::iso(clock::now()),
                 "Type": "AWS-HMAC",
                 "AccessKeyId": credentials.access_key,
                 "SecretAccessKey": credentials.secret,

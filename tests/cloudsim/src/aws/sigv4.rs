@@ -101,7 +101,7 @@ pub(crate) fn verify<'k>(request: &Request, service: Service, region: &str, keys
              Access Key and signing method. Consult the service documentation for details.",
         ));
     }
-    let now = SystemTime::now();
+    let now = clock::now();
     let skew = now.duration_since(time).or_else(|_| time.duration_since(now)).unwrap_or_default();
     if skew > MAX_SKEW {
         return Err(service.skewed(format!("Request has expired: signed at {date}, it is {}.", clock::iso(now))));

@@ -1,7 +1,9 @@
 //! What the faces share: the world, what reads do not see yet, keys and metadata tokens.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::credentials::KeyRing;
 use super::world::World;

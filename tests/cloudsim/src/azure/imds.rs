@@ -3,7 +3,6 @@
 //! <https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token>
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use form_urlencoded::parse;
 use ipnet::IpNet;
@@ -13,6 +12,7 @@ use super::id;
 use super::state::{Shared, State};
 use super::tokens::unix;
 use super::world::{Identities, Vm, World, ip_configs, private_ip, public_ip_id};
+use crate::clock;
 use crate::server::{Answer, Face, Label, Request};
 
 const JSON: &str = "application/json; charset=utf-8";
@@ -160,7 +160,7 @@ fn token(state: &mut State, vm: &Vm, query: &[(String, String)], generation: u64
     let client = if identity == vm.name { id::guid(&["client", &identity]) } else { identity.clone() };
     let lifetime = state.world.token_lifetime;
     let token = state.tokens.of(&identity, resource, lifetime, generation);
-    let left = token.expires.duration_since(SystemTime::now()).unwrap_or_default().as_secs().to_string();
+    let left = token.expires.duration_since(clock::now()).unwrap_or_default().as_secs().to_string();
     let body = json!({
         "access_token": token.value,
         "client_id": client,

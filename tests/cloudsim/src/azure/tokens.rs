@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::clock;
+
 /// One access token.
 #[derive(Clone, Debug)]
 pub(crate) struct Token {
@@ -17,7 +19,7 @@ pub(crate) struct Token {
 
 impl Token {
     pub(crate) fn is_expired(&self) -> bool {
-        self.withdrawn || self.expires <= SystemTime::now()
+        self.withdrawn || self.expires <= clock::now()
     }
 
     pub(crate) fn is_of(&self, generation: u64) -> bool {
@@ -49,7 +51,7 @@ impl Tokens {
             return token.clone();
         }
         let n = self.issued.len();
-        let issued = SystemTime::now();
+        let issued = clock::now();
         let token = Token {
             value: format!("eyJ0eXAiOiJKV1QiLCJhbGciOiJub25lIn0.simulated-{identity}-{n:06}.unsigned"),
             identity: identity.into(),

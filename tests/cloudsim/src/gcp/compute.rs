@@ -17,7 +17,6 @@ mod operation_status;
 mod routes;
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use form_urlencoded::parse;
 use serde_json::{Value, json};
@@ -29,6 +28,7 @@ use super::state::{Shared, State};
 use super::world::World;
 use crate::server::{Answer, Face, Label, Request, Wait};
 use description::Method;
+use tokio::time::Instant;
 
 /// The Compute Engine face.
 pub(crate) struct Compute {

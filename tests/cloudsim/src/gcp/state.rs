@@ -1,7 +1,9 @@
 //! What the faces share: the world, what reads do not see yet, tokens and operations.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
+
+use tokio::time::Instant;
 
 use super::id;
 use super::operations::{Operation, Operations, Write, begin, next_event, settle};
@@ -24,7 +26,7 @@ impl Shared {
             stale: Stale::new(),
             tokens: Tokens::default(),
             operations: Vec::new(),
-            started: (Instant::now(), SystemTime::now()),
+            started: (Instant::now(), clock::now()),
         };
         Self { state: Mutex::new(state), faults: Arc::new(Faults::new()), operations: Operations::default() }
     }
@@ -51,7 +53,7 @@ impl Shared {
                 next_event(&state.operations, &orders).map_or(until, |(at, _)| at.min(until))
             };
             tokio::select! {
-                () = tokio::time::sleep_until(next.into()) => {}
+                () = tokio::time::sleep_until(next) => {}
                 () = changed => {}
             }
         }

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::clock;
+
 /// One access token.
 #[derive(Clone, Debug)]
 pub(crate) struct Token {
@@ -17,7 +19,7 @@ pub(crate) struct Token {
 
 impl Token {
     pub(crate) fn is_expired(&self) -> bool {
-        self.withdrawn || self.expires <= SystemTime::now()
+        self.withdrawn || self.expires <= clock::now()
     }
 
     pub(crate) fn is_of(&self, generation: u64) -> bool {
@@ -26,7 +28,7 @@ impl Token {
 
     /// How long it is still good.
     pub(crate) fn left(&self) -> Duration {
-        self.expires.duration_since(SystemTime::now()).unwrap_or_default()
+        self.expires.duration_since(clock::now()).unwrap_or_default()
     }
 }
 
@@ -60,7 +62,7 @@ impl Tokens {
             value: format!("ya29.c.simulated-{:06}-{}", self.issued.len(), identity.replace(['@', '.'], "-")),
             identity: identity.into(),
             scopes: scopes.to_vec(),
-            expires: SystemTime::now() + lifetime,
+            expires: clock::now() + lifetime,
             generation,
             withdrawn: false,
         };

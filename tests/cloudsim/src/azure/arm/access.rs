@@ -10,7 +10,6 @@ use super::super::world::World;
 use super::{Asked, answers};
 use crate::clock;
 use crate::server::{Answer, Request};
-use std::time::SystemTime;
 
 /// The token that a request presents, if it was ever given out.
 pub(super) fn presented<'s>(request: &Request, state: &'s State) -> Option<&'s Token> {
@@ -35,7 +34,7 @@ pub(super) fn authenticate(request: &Request, state: &State, generation: u64) ->
         challenge(world, "InvalidAuthenticationToken", message, message)
     })?;
     if token.is_expired() {
-        let now = SystemTime::now();
+        let now = clock::now();
         let message = format!(
             "The access token expiry UTC time '{}' is earlier than current UTC time '{}'.",
             clock::iso(token.expires.min(now)),
