@@ -1,9 +1,10 @@
-//! Simulated clouds over real HTTP on loopback: one world behind them, as strict as the real ones, with latency and
-//! faults to order.
+//! Simulated clouds over real HTTP on loopback, or within the process and without a socket: one world behind them, as strict
+//! as the real ones, with latency and faults to order.
 //!
 //! Reading order:
-//! 1. [`server`]: a server in a thread of its own that puts one or more [`server::Face`]s on `127.0.0.1:0`; it writes
-//!    the call log and applies the faults, so that no face has to know of either.
+//! 1. [`server`]: a server in a thread of its own that puts one or more [`server::Face`]s on `127.0.0.1:0`. `desk`
+//!    writes the call log and applies the faults, so that no face has to know of either. [`in_process`]: the same desks
+//!    without a server.
 //! 2. [`faults`]: what may go wrong, in words that no cloud owns. [`log`]: what was asked, when, and what came of it.
 //! 3. [`aws`]: the world of EC2 and its three faces (EC2, STS, the instance metadata of each instance).
 //! 4. [`azure`]: the world of a subscription and its two faces (Resource Manager, the instance metadata of each machine).
@@ -13,6 +14,7 @@
 //! What each simulator refuses, and what it does not know, is in `docs/simulated-cloud.md`.
 
 mod connection;
+mod desk;
 mod names;
 mod stale;
 #[cfg(test)]
@@ -23,10 +25,12 @@ pub mod azure;
 pub mod clock;
 pub mod faults;
 pub mod gcp;
+pub mod in_process;
 pub mod log;
 pub mod server;
 mod simulator;
 
 pub use faults::{Fault, Faults, Rule};
+pub use in_process::{Delivery, Line};
 pub use log::{Call, longest_chain};
 pub use simulator::{Simulator, Stage};

@@ -1,7 +1,7 @@
 //! Puts faces on loopback ports: one thread with a runtime of its own for all faces of a simulator.
 //!
-//! A request goes: into the log, half the latency, faults, throttle, the face, the other half, out. Once it has arrived it
-//! is processed even if the caller hangs up, as by a real service. Dropping the server ends everything, hanging calls too.
+//! `desk` decides what becomes of a request. Once a request has arrived it is processed even if the caller hangs up, as by a
+//! real service. Dropping the server ends everything, hanging calls too.
 
 use std::future::{Future, pending};
 use std::io;
@@ -10,7 +10,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -28,8 +27,9 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 use crate::connection::{Door, Wire};
-use crate::faults::{Fault, Faults};
-use crate::log::{Call, Log};
+use crate::desk::{Desk, Reply};
+use crate::faults::Faults;
+use crate::log::Log;
 
 /// A request that has arrived in full.
 pub struct Request {
@@ -76,7 +76,7 @@ pub struct Label {
 
 impl Label {
     /// By whom the calls are counted: by the machine at its metadata, by the principal elsewhere.
-    fn caller(&self) -> &str {
+    pub(crate) fn caller(&self) -> &str {
         if ["imds", "metadata"].contains(&self.face) {
             &self.target
         } else {
@@ -212,7 +212,7 @@ impl Server {
                     let door = tokio::net::TcpListener::from_std(listener)
                         .and_then(|listener| Door::open(listener, tls.map(|tls| tls.acceptor), Arc::clone(&counted)))
                         .expect("the listener can be used");
-                    let desk = Arc::new(Desk { face, faults: Arc::clone(&faults), log: log.clone() });
+                    let desk = Arc::new(Desk::new(face, Arc::clone(&faults), log.clone()));
                     let router = Router::new().fallback(attend::<W>).with_state(desk);
                     let service = router.into_make_service_with_connect_info::<Wire>();
                     tokio::spawn(async move { axum::serve(door, service).await });
@@ -234,20 +234,6 @@ impl Drop for Server {
     }
 }
 
-struct Desk<W> {
-    face: Arc<dyn Face>,
-    faults: Arc<Faults<W>>,
-    log: Log,
-}
-
-/// What goes back over the wire.
-enum Reply {
-    Whole(Answer),
-    Half(Answer),
-    Nothing,
-    Never,
-}
-
 async fn attend<W: 'static>(
     State(desk): State<Arc<Desk<W>>>,
     Extension(ConnectInfo(wire)): Extension<ConnectInfo<Wire>>,
@@ -257,19 +243,8 @@ async fn attend<W: 'static>(
         wire.cut_now();
         return Response::new(Body::empty());
     };
-    let label = desk.face.label(&request);
-    let entry = desk.log.open(Call {
-        face: label.face.into(),
-        action: label.action.clone(),
-        target: label.target.clone(),
-        params: label.params.clone(),
-        principal: label.principal.clone(),
-        started: Duration::ZERO,
-        ended: None,
-        status: 0,
-        code: None,
-        dry_run: label.dry_run,
-    });
+    let label = desk.label(&request);
+    let entry = desk.open(&label);
     let reply = tokio::spawn(async move { desk.process(&request, &label).await }).await;
     match reply {
         Ok(Reply::Whole(answer)) => {
@@ -285,89 +260,6 @@ async fn attend<W: 'static>(
             wire.cut_now();
             Response::new(Body::empty())
         }
-    }
-}
-
-impl<W> Desk<W> {
-    async fn process(&self, request: &Request, label: &Label) -> Reply {
-        let half_way = self.faults.round_trip(label.face) / 2;
-        pause(half_way).await;
-        let fault = self.faults.due(label.face, &label.action, &label.target);
-        if let Some(Fault::Delay(time)) = fault {
-            tokio::time::sleep(time).await;
-        }
-        let reply = match self.refuse(fault.as_ref(), label) {
-            Some(reply) => reply,
-            None => {
-                if let Some(wait) = self.face.wait(request) {
-                    wait.await;
-                }
-                self.answer(fault, request, label)
-            }
-        };
-        pause(half_way).await;
-        reply
-    }
-
-    /// What becomes of a call that is not processed.
-    fn refuse(&self, fault: Option<&Fault>, label: &Label) -> Option<Reply> {
-        match fault {
-            Some(Fault::HangBefore) => return Some(Reply::Never),
-            Some(Fault::DropBefore) => return Some(Reply::Nothing),
-            Some(Fault::Redirect { status, location }) => {
-                let mut answer = Answer::new(*status, "text/html", "<html>over there</html>");
-                answer.headers.push(("location".into(), location.clone()));
-                return Some(Reply::Whole(answer));
-            }
-            Some(Fault::Error { status, code, message, retry_after }) => {
-                let mut answer = self.face.refusal(*status, code, message);
-                answer.headers.extend(retry_after.map(|seconds| ("retry-after".into(), seconds.to_string())));
-                return Some(Reply::Whole(answer));
-            }
-            _ => {}
-        }
-        if let Some(refusal) = self.face.throttled()
-            && self.faults.throttled(&label.action)
-        {
-            return Some(Reply::Whole(refusal));
-        }
-        if let Some(refusal) = self.face.crowded()
-            && self.faults.crowded(label.face, label.caller())
-        {
-            return Some(Reply::Whole(refusal));
-        }
-        None
-    }
-
-    fn answer(&self, fault: Option<Fault>, request: &Request, label: &Label) -> Reply {
-        let answer = self.face.answer(request, label);
-        match fault {
-            Some(Fault::HangAfter) => Reply::Never,
-            Some(Fault::DropAfter) => Reply::Nothing,
-            Some(Fault::HalfBody) => Reply::Half(answer),
-            Some(Fault::ErrorAfter { status, code, message }) => {
-                Reply::Whole(self.face.refusal(status, &code, &message))
-            }
-            Some(Fault::ElsewhereIn { header, host }) => Reply::Whole(elsewhere(answer, &header, &host)),
-            Some(Fault::Garbage(body)) => Reply::Whole(Answer { status: 200, body: body.into(), code: None, ..answer }),
-            _ => Reply::Whole(answer),
-        }
-    }
-}
-
-/// The same path and query at another host.
-fn elsewhere(mut answer: Answer, header: &str, host: &str) -> Answer {
-    for (_, value) in answer.headers.iter_mut().filter(|(name, _)| name.eq_ignore_ascii_case(header)) {
-        let path = value.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map(|(_, path)| path.to_owned());
-        *value = format!("http://{host}/{}", path.unwrap_or_default());
-    }
-    answer
-}
-
-/// Sleeps; not at all is not the same to a timer as for no time.
-async fn pause(time: Duration) {
-    if !time.is_zero() {
-        tokio::time::sleep(time).await;
     }
 }
 

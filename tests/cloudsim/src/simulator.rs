@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::desk::Desk;
 use crate::faults::Faults;
+use crate::in_process::Line;
 use crate::log::{Call, Log};
 use crate::server::{Face, Server, Tls};
 
@@ -27,11 +29,17 @@ pub trait Stage: Send + Sync + Sized + 'static {
     fn change<T>(&self, change: impl FnOnce(&mut Self::World) -> T) -> T;
 }
 
-/// A simulated cloud on loopback; everything ends when it is dropped.
+/// How requests reach the faces.
+enum Way {
+    Sockets(Server),
+    InProcess(Line),
+}
+
+/// A simulated cloud, on loopback or within the process; everything ends when it is dropped.
 pub struct Simulator<S: Stage> {
     pub(crate) shared: Arc<S>,
     log: Log,
-    server: Server,
+    way: Way,
     endpoints: usize,
     vms: Vec<String>,
     tls: Option<Tls>,
@@ -53,7 +61,22 @@ impl<S: Stage> Simulator<S> {
         Self::start_with(world, Some(tls))
     }
 
+    /// Starts without thread and socket; [`Simulator::line`] is the way to it. All times follow the clock of the runtime
+    /// that this is called in.
+    pub fn in_process(world: S::World) -> Self {
+        let open = |faces: Faces, faults: &Arc<_>, log: &Log| {
+            Way::InProcess(Line::new(
+                faces.into_iter().map(|(face, _)| Desk::new(face, Arc::clone(faults), log.clone())),
+            ))
+        };
+        Self::of(world, None, open)
+    }
+
     fn start_with(world: S::World, tls: Option<Tls>) -> Self {
+        Self::of(world, tls, |faces, faults, log| Way::Sockets(Server::start(faces, Arc::clone(faults), log.clone())))
+    }
+
+    fn of(world: S::World, tls: Option<Tls>, open: impl FnOnce(Faces, &Arc<Faults<S::World>>, &Log) -> Way) -> Self {
         let vms = S::vms(&world);
         let shared = Arc::new(S::new(world));
         let log = Log::new();
@@ -61,8 +84,19 @@ impl<S: Stage> Simulator<S> {
         let number = endpoints.len();
         let endpoints = endpoints.into_iter().map(|face| (face, tls.clone()));
         let metadata = vms.iter().map(|vm| (shared.metadata(vm), None));
-        let server = Server::start(endpoints.chain(metadata).collect(), Arc::clone(shared.faults()), log.clone());
-        Self { shared, log, server, endpoints: number, vms, tls }
+        let way = open(endpoints.chain(metadata).collect(), shared.faults(), &log);
+        Self { shared, log, way, endpoints: number, vms, tls }
+    }
+
+    /// The way to a simulator that was started in process.
+    ///
+    /// # Panics
+    /// If it was started on sockets.
+    pub fn line(&self) -> &Line {
+        match &self.way {
+            Way::InProcess(line) => line,
+            Way::Sockets(_) => panic!("the simulator was started on sockets"),
+        }
     }
 
     /// Where an endpoint is, by its place among them.
@@ -81,7 +115,11 @@ impl<S: Stage> Simulator<S> {
     }
 
     fn url(&self, face: usize, tls: bool) -> String {
-        let port = self.server.addresses()[face].port();
+        let server = match &self.way {
+            Way::Sockets(server) => server,
+            Way::InProcess(_) => return Line::url(face),
+        };
+        let port = server.addresses()[face].port();
         // The certificate is for the name.
         let host = if tls { "localhost" } else { "127.0.0.1" };
         format!("{}://{host}:{port}", scheme(tls))
@@ -117,7 +155,10 @@ impl<S: Stage> Simulator<S> {
 
     /// TLS handshakes that succeeded so far.
     pub fn handshakes(&self) -> usize {
-        self.server.handshakes()
+        match &self.way {
+            Way::Sockets(server) => server.handshakes(),
+            Way::InProcess(_) => 0,
+        }
     }
 
     /// Forgets the calls so far.
@@ -125,6 +166,8 @@ impl<S: Stage> Simulator<S> {
         self.log.clear();
     }
 }
+
+type Faces = Vec<(Arc<dyn Face>, Option<Tls>)>;
 
 fn scheme(tls: bool) -> &'static str {
     if tls { "https" } else { "http" }
