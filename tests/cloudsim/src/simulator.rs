@@ -138,6 +138,11 @@ impl<S: Stage> Simulator<S> {
         self.shared.look(S::World::clone)
     }
 
+    /// Looks at the world as it is, without a copy.
+    pub fn look<T>(&self, look: impl FnOnce(&S::World) -> T) -> T {
+        self.shared.look(look)
+    }
+
     /// Changes the world from outside, visible to all reads at once.
     pub fn change<T>(&self, change: impl FnOnce(&mut S::World) -> T) -> T {
         self.shared.change(change)

@@ -31,7 +31,7 @@ use crate::server::Face;
 use crate::simulator::Stage;
 use ec2::Ec2;
 use imds::ImdsFace;
-use state::Shared;
+pub use state::Shared;
 use sts::Sts;
 
 /// A simulated AWS.

@@ -29,7 +29,7 @@ use crate::server::Face;
 use crate::simulator::Stage;
 use arm::Arm;
 use imds::ImdsFace;
-use state::Shared;
+pub use state::Shared;
 
 /// A simulated Azure.
 pub type Simulator = crate::Simulator<Shared>;
@@ -43,6 +43,11 @@ impl Simulator {
     /// The orders for operations.
     pub fn operations(&self) -> &Operations {
         &self.shared.operations
+    }
+
+    /// Whether any operation is still running.
+    pub fn is_busy(&self) -> bool {
+        self.shared.lock().operations.iter().any(operations::Operation::is_running)
     }
 
     /// All access tokens given out so far expire; the metadata gives out new ones.

@@ -32,7 +32,7 @@ use crate::server::Face;
 use crate::simulator::Stage;
 use compute::Compute;
 use metadata::MetadataFace;
-use state::Shared;
+pub use state::Shared;
 
 /// A simulated GCP.
 pub type Simulator = crate::Simulator<Shared>;
@@ -46,6 +46,11 @@ impl Simulator {
     /// The orders for operations.
     pub fn operations(&self) -> &Operations {
         &self.shared.operations
+    }
+
+    /// Whether any operation has not ended.
+    pub fn is_busy(&self) -> bool {
+        self.shared.lock().operations().iter().any(|operation| !operation.is_done())
     }
 
     /// All access tokens given out so far expire; the metadata gives out new ones.

@@ -1,0 +1,273 @@
+//! What a schedule and the oracle need of a cloud.
+
+use std::fmt::Debug;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use cloudsim::{Fault, Line, Rule, Simulator, Stage};
+use mirrorvip_core::net::transport::Request;
+use serde_json::Value;
+
+use crate::clouds;
+use crate::schedule::{FaultKind, FaultPlan, Order, Schedule};
+
+/// The six mechanisms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mechanism {
+    AwsRoute,
+    AwsSecondaryIp,
+    AzureIpConfig,
+    AzureRoute,
+    GcpAliasIp,
+    GcpRoute,
+}
+
+impl Mechanism {
+    /// Those that this build simulates.
+    pub fn built_in() -> &'static [Mechanism] {
+        use Mechanism::{AwsRoute, AwsSecondaryIp, AzureIpConfig, AzureRoute, GcpAliasIp, GcpRoute};
+        if cfg!(feature = "aws") {
+            &[AwsRoute, AwsSecondaryIp, AzureIpConfig, AzureRoute, GcpAliasIp, GcpRoute]
+        } else {
+            &[AzureIpConfig, AzureRoute, GcpAliasIp, GcpRoute]
+        }
+    }
+
+    pub fn is_aws(self) -> bool {
+        matches!(self, Mechanism::AwsRoute | Mechanism::AwsSecondaryIp)
+    }
+
+    /// Whether a public address may go with the VIP.
+    pub fn has_public_address(self) -> bool {
+        !matches!(self, Mechanism::AzureRoute | Mechanism::GcpRoute)
+    }
+}
+
+/// Where the VIPs stand at the beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    First,
+    Second,
+    Nobody,
+    /// Of two VIPs, or two route tables, one is with each member.
+    Split,
+}
+
+/// The layout of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Setup {
+    pub mechanism: Mechanism,
+    /// 1 or 2.
+    pub vips: usize,
+    /// Whether a public address goes with the first VIP.
+    pub public: bool,
+    pub start: Start,
+}
+
+impl Setup {
+    /// Which member has the `n`th of the things that point at a holder.
+    pub fn holder_of(&self, n: usize) -> Option<usize> {
+        match self.start {
+            Start::First => Some(0),
+            Start::Second => Some(1),
+            Start::Nobody => None,
+            Start::Split => Some(n % 2),
+        }
+    }
+}
+
+/// One thing that points at a holder, and at whom it points.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    pub name: String,
+    /// Who has it: 0 and 1 are the members, [`STRANGER`] is anybody else.
+    pub holders: Vec<usize>,
+}
+
+/// Neither of the two members.
+pub const STRANGER: usize = 9;
+
+/// A simulated cloud with two members in it.
+pub trait Cloud: Send + Sync {
+    fn line(&self) -> Line;
+    /// The configuration of a member.
+    fn config(&self, member: usize) -> Value;
+    /// What a report calls the two members as holders.
+    fn names(&self) -> [&'static str; 2];
+    /// Who has what, now.
+    fn parts(&self) -> Vec<Part>;
+    /// What is there beside the VIP that ought not to be, or is not there and ought to be. Empty when all is well.
+    fn damage(&self) -> Vec<String>;
+    /// Whether this request changes something at the cloud.
+    fn is_change(&self, request: &Request) -> bool;
+    /// Whether this request is one to the API, and not to the metadata.
+    fn is_api(&self, request: &Request) -> bool {
+        request.url.port().is_some_and(|port| port <= self.endpoints())
+    }
+    fn endpoints(&self) -> u16 {
+        1
+    }
+    /// Sets up everything that goes wrong.
+    fn order(&self, schedule: &Schedule);
+    /// Ends all faults and orders, and all operations that hang. What is denied stays denied.
+    fn calm(&self);
+    /// A third party changes a neighbouring setting, unless the cloud is busy with it.
+    fn edit(&self, n: u32);
+}
+
+/// What each cloud says of itself; [`Simulated`] makes a [`Cloud`] of it.
+pub trait Layout: Send + Sync + 'static {
+    type Stage: Stage<World: Debug + PartialEq + Send>;
+    const API: &'static str;
+    const METADATA: &'static str;
+    const ENDPOINTS: u16 = 1;
+    /// The actions that faults choose from, as the log names them.
+    const ACTIONS: &'static [&'static str];
+    /// Errors that pass: status and code.
+    const ERRORS: &'static [(u16, &'static str)];
+    /// Errors of the metadata that pass: status and code.
+    const METADATA_ERRORS: &'static [(u16, &'static str)] =
+        &[(503, "unavailable"), (500, "internal"), (429, "too many")];
+    /// Responses of something that is not this cloud.
+    const GARBAGE: &'static [&'static str] = &["<html>sign in to the network</html>", "", "{}", "[]", "null"];
+
+    fn names(setup: &Setup) -> [&'static str; 2];
+    fn world(setup: &Setup) -> <Self::Stage as Stage>::World;
+    fn config(sim: &Simulator<Self::Stage>, setup: &Setup, member: usize) -> Value;
+    fn parts(world: &<Self::Stage as Stage>::World, setup: &Setup) -> Vec<Part>;
+    /// The world without everything that the library may change.
+    fn rest(world: &<Self::Stage as Stage>::World, setup: &Setup) -> <Self::Stage as Stage>::World;
+    fn edit(world: &mut <Self::Stage as Stage>::World, n: u32);
+    fn deny(world: &mut <Self::Stage as Stage>::World, n: u32);
+    fn is_busy(sim: &Simulator<Self::Stage>) -> bool;
+    fn order(sim: &Simulator<Self::Stage>, setup: &Setup, order: Order);
+    fn clear_orders(sim: &Simulator<Self::Stage>);
+    fn is_change(request: &Request) -> bool;
+}
+
+/// A running cloud.
+pub struct Simulated<L: Layout> {
+    setup: Setup,
+    sim: Simulator<L::Stage>,
+    /// The world as the third party alone would have left it.
+    expected: Mutex<<L::Stage as Stage>::World>,
+}
+
+impl<L: Layout> Simulated<L> {
+    pub fn new(setup: Setup) -> Self {
+        let world = L::world(&setup);
+        Self { setup, sim: Simulator::in_process(world.clone()), expected: Mutex::new(world) }
+    }
+
+    fn expected(&self) -> MutexGuard<'_, <L::Stage as Stage>::World> {
+        self.expected.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, change: impl Fn(&mut <L::Stage as Stage>::World)) {
+        self.sim.change(&change);
+        change(&mut self.expected());
+    }
+
+    fn fault(&self, plan: FaultPlan) {
+        let errors = if plan.at_metadata { L::METADATA_ERRORS } else { L::ERRORS };
+        let error = |n: u32| errors[n as usize % errors.len()];
+        let fault = match plan.kind {
+            FaultKind::Error(n, retry_after) => {
+                let (status, code) = error(n);
+                Fault::Error { status, code: code.into(), message: "later".into(), retry_after }
+            }
+            FaultKind::ErrorAfter(n) => {
+                let (status, code) = error(n);
+                // A refusal of a call that was processed would be a lie.
+                let (status, code) = if status < 500 { errors[0] } else { (status, code) };
+                Fault::ErrorAfter { status, code: code.into(), message: "something broke".into() }
+            }
+            FaultKind::HangBefore => Fault::HangBefore,
+            FaultKind::HangAfter => Fault::HangAfter,
+            FaultKind::DropBefore => Fault::DropBefore,
+            FaultKind::DropAfter => Fault::DropAfter,
+            FaultKind::HalfBody => Fault::HalfBody,
+            FaultKind::Garbage(n) => Fault::Garbage(L::GARBAGE[n as usize % L::GARBAGE.len()].into()),
+            FaultKind::Redirect => Fault::Redirect { status: 302, location: "http://127.0.0.1:9/".into() },
+            FaultKind::Elsewhere => {
+                Fault::ElsewhereIn { header: "azure-asyncoperation".into(), host: "127.0.0.1:99".into() }
+            }
+            FaultKind::Delay(time) => Fault::Delay(time),
+            FaultKind::Revoke => return self.sim.faults().revoke_tokens(),
+        };
+        let face = if plan.at_metadata { L::METADATA } else { L::API };
+        let action = plan.action.filter(|_| !plan.at_metadata).map(|n| L::ACTIONS[n as usize % L::ACTIONS.len()]);
+        self.sim.faults().on(Rule { face, action, target: None, skip: plan.skip, times: plan.times, fault });
+    }
+}
+
+impl<L: Layout> Cloud for Simulated<L> {
+    fn line(&self) -> Line {
+        self.sim.line().clone()
+    }
+
+    fn config(&self, member: usize) -> Value {
+        L::config(&self.sim, &self.setup, member)
+    }
+
+    fn names(&self) -> [&'static str; 2] {
+        L::names(&self.setup)
+    }
+
+    fn parts(&self) -> Vec<Part> {
+        self.sim.look(|world| L::parts(world, &self.setup))
+    }
+
+    fn damage(&self) -> Vec<String> {
+        let (found, expected) =
+            (self.sim.look(|world| L::rest(world, &self.setup)), L::rest(&self.expected(), &self.setup));
+        if found == expected {
+            return Vec::new();
+        }
+        let (found, expected) = (format!("{found:#?}"), format!("{expected:#?}"));
+        let lines = |text: &str, sign: &str, other: &str| -> Vec<String> {
+            let others: Vec<&str> = other.lines().collect();
+            text.lines().filter(|line| !others.contains(line)).map(|line| format!("{sign} {}", line.trim())).collect()
+        };
+        let mut damage = lines(&found, "+", &expected);
+        damage.extend(lines(&expected, "-", &found));
+        damage.push("the world differs".into());
+        damage
+    }
+
+    fn is_change(&self, request: &Request) -> bool {
+        self.is_api(request) && L::is_change(request)
+    }
+
+    fn endpoints(&self) -> u16 {
+        L::ENDPOINTS
+    }
+
+    fn order(&self, schedule: &Schedule) {
+        schedule.faults.iter().for_each(|plan| self.fault(*plan));
+        schedule.orders.iter().for_each(|order| L::order(&self.sim, &self.setup, *order));
+        self.sim.faults().stale_for(schedule.stale_for);
+        if let Some((capacity, per_second)) = schedule.throttle {
+            self.sim.faults().throttle(capacity, per_second);
+        }
+        if let Some(n) = schedule.denial {
+            self.change(|world| L::deny(world, n));
+        }
+    }
+
+    fn calm(&self) {
+        self.sim.faults().clear();
+        L::clear_orders(&self.sim);
+    }
+
+    fn edit(&self, n: u32) {
+        // A second write during an operation would be refused by the cloud itself.
+        if !L::is_busy(&self.sim) {
+            self.change(|world| L::edit(world, n));
+        }
+    }
+}
+
+/// The cloud of a setup.
+pub fn start(setup: Setup) -> std::sync::Arc<dyn Cloud> {
+    clouds::start(setup)
+}

@@ -1,0 +1,152 @@
+//! The promises of the library, held against what happened. The numbers are those of the public contract.
+
+mod truth;
+
+use std::time::Duration;
+
+use crate::cloud::Part;
+use crate::play::Run;
+use crate::record::Call;
+use crate::schedule::{Action, Blow};
+use truth::tells_the_truth;
+
+/// One broken promise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// Which one, in few words that a list of known ones can name.
+    pub kind: &'static str,
+    pub what: String,
+}
+
+/// A call ends at most this much after its deadline.
+const GRACE: Duration = Duration::from_secs(1);
+/// A call that is asked to end looks for that every 50 ms, and before each request that it begins.
+const UNTIL_IT_LOOKS: Duration = Duration::from_millis(100);
+/// A gap that the library has to notice.
+const PAUSE: Duration = Duration::from_secs(3);
+
+/// Everything that a run broke.
+pub fn judge(run: &Run) -> Vec<Violation> {
+    let mut found = Vec::new();
+    let all = run.calls.iter().chain(&run.repeat).chain(&run.recovery);
+    for call in all {
+        ends_in_time(call, &mut found);
+        sends_nothing_after_a_blow(call, &mut found);
+        tells_the_truth(call, run, &mut found);
+        has_a_cause(call, &mut found);
+    }
+    for (at, parts) in &run.history.0 {
+        if let Some(part) = parts.iter().find(|part| part.holders.len() > 1) {
+            say(&mut found, "two holders", format!("{} at {:.3} s: {:?}", part.name, at.as_secs_f64(), part.holders));
+        }
+    }
+    if !run.damage.is_empty() {
+        say(&mut found, "damage", run.damage.join("\n"));
+    }
+    repeats_as_told(run, &mut found);
+    recovers(run, &mut found);
+    found
+}
+
+fn say(found: &mut Vec<Violation>, kind: &'static str, what: String) {
+    found.push(Violation { kind, what });
+}
+
+fn name(call: &Call) -> String {
+    let member = if call.member == 0 { 'A' } else { 'B' };
+    let outcome = call.outcome();
+    format!("{member}'s {:?} of {:.3} s: {outcome}, {}", call.action, call.begun.as_secs_f64(), call.code())
+}
+
+/// Promise 2.
+fn ends_in_time(call: &Call, found: &mut Vec<Violation>) {
+    let took = call.ended - call.begun;
+    let thawed = call.blow.map(|(at, _)| at - call.begun + call.stood_still).unwrap_or_default();
+    if took > call.deadline.max(thawed) + GRACE {
+        say(found, "late", format!("{} took {took:?} of {:?}", name(call), call.deadline));
+    }
+    if let (Some((at, Blow::Terminate)), Some(_)) = (call.blow, &call.report)
+        && call.ended - at > GRACE
+    {
+        say(found, "slow to end", format!("{} went on for {:?}", name(call), call.ended - at));
+    }
+}
+
+/// Promise 6, and the end of the process.
+fn sends_nothing_after_a_blow(call: &Call, found: &mut Vec<Violation>) {
+    let limit = match call.blow {
+        Some((_, Blow::Terminate)) => UNTIL_IT_LOOKS,
+        Some((_, Blow::Freeze(time) | Blow::Suspend(time))) if time > PAUSE => Duration::ZERO,
+        _ => return,
+    };
+    for sent in call.requests.iter().filter(|sent| sent.is_change) {
+        if sent.after_the_blow.is_some_and(|after| limit.is_zero() || after > limit) {
+            say(found, "change after a blow", format!("{}: {:?}, then {}", name(call), call.blow, sent.what));
+        }
+    }
+    let Some(report) = call.report.as_ref().filter(|_| limit.is_zero()) else { return };
+    // The call went on after the pause, as if there had been none.
+    if !call.is_ok() && call.code() != "interrupted" {
+        say(found, "pause not told", format!("{}: {}", name(call), report["summary"]));
+    }
+}
+
+fn has_a_cause(call: &Call, found: &mut Vec<Violation>) {
+    let Some(report) = &call.report else { return };
+    if !call.is_ok() && (report["error"]["code"].is_null() || report["error"]["remedy"].is_null()) {
+        say(found, "no cause", name(call));
+    }
+    if call.code() == "internal" {
+        say(found, "internal", format!("{}: {}", name(call), report["error"]["message"]));
+    }
+}
+
+/// How much of what it was asked to do a call did.
+fn grade(call: &Call) -> u8 {
+    match call.outcome() {
+        _ if call.is_ok() => 2,
+        "partial" => 1,
+        _ => 0,
+    }
+}
+
+/// Promise 8. What a status shows is true of its moment: where the VIP moved on later, a repeat has something else to show.
+fn repeats_as_told(run: &Run, found: &mut Vec<Violation>) {
+    let (Some(last), Some(repeat)) = (run.calls.last(), &run.repeat) else { return };
+    let has_moved = run.history.within(last.ended, repeat.begun).count() > 1;
+    let is_of_its_moment = last.action == Action::Status && has_moved;
+    let is_untrue = found.iter().any(|violation| violation.kind == "said nobody");
+    if !last.says_retry() && grade(repeat) > grade(last) && !is_of_its_moment && !is_untrue {
+        let kind = match last.code() {
+            "unexpected" if run.schedule.has_impostor() => "gave up on an impostor",
+            _ if last.outcome() == "unverified" => "gave up on what was unverified",
+            _ => "gave up",
+        };
+        let message = last.report.as_ref().map(|report| report["error"]["message"].to_string()).unwrap_or_default();
+        say(found, kind, format!("{} with {message}, and the repeat: {}", name(last), name(repeat)));
+    }
+    let is_permanent =
+        ["denied", "invalid_config", "invalid_request", "not_found", "unsupported"].contains(&last.code());
+    if last.says_retry() && is_permanent && last.outcome() != "stranded" {
+        say(found, "repeats what stays", name(last));
+    }
+}
+
+/// Promise 3.
+fn recovers(run: &Run, found: &mut Vec<Violation>) {
+    if run.schedule.denial.is_some() {
+        return;
+    }
+    let Some(last) = run.recovery.last() else { return };
+    if !last.is_ok() {
+        let message = last.report.as_ref().map(|report| report["error"]["message"].to_string()).unwrap_or_default();
+        return say(found, "stuck", format!("{}: {message}", name(last)));
+    }
+    let held = |parts: &Vec<Part>| parts.iter().all(|part| part.holders == [last.member]);
+    if !run.history.0.last().is_some_and(|(_, parts)| held(parts)) {
+        say(found, "not there in the end", format!("{}: {:?}", name(last), run.history.0.last()));
+    }
+    if run.recovery.len() > 1 {
+        say(found, "slow recovery", format!("{} needed {} calls", name(last), run.recovery.len()));
+    }
+}

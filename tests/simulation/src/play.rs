@@ -1,0 +1,172 @@
+//! One run: both members carry out their turns side by side, then the cloud calms down and one member alone calls again.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, UNIX_EPOCH};
+
+use mirrorvip_core::command::{self, Call as CoreCall};
+use serde_json::Value;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::cloud;
+use crate::member::{Life, Machine, Scene, lock};
+use crate::record::{Call, History};
+use crate::schedule::{Action, Latency, Schedule, Turn};
+
+/// Longer than any report of IRIS may be: nothing is cut.
+const LONGEST_REPORT: usize = 1 << 20;
+/// When every run begins, in seconds since 1970.
+const BEGINNING: u64 = 1_800_000_000;
+/// Every operation that was begun is over by then, and every request has arrived.
+const CALM: Duration = Duration::from_secs(900);
+/// How often a member may call until it must have the VIP.
+const MOST_CALLS: usize = 3;
+
+/// What happened in one run.
+pub struct Run {
+    pub schedule: Schedule,
+    /// All calls in the order in which they ended.
+    pub calls: Vec<Call>,
+    /// The last call, made again by the same member alone after everything had calmed down; only of one that was not ok.
+    pub repeat: Option<Call>,
+    /// After that: acquires of one member until one is ok.
+    pub recovery: Vec<Call>,
+    pub history: History,
+    /// What a report calls the two members.
+    pub names: [&'static str; 2],
+    /// What differs beside the VIP at the end.
+    pub damage: Vec<String>,
+    pub trace: Vec<String>,
+}
+
+/// Carries out the schedule of a seed; `traced` keeps every request in words.
+///
+/// # Panics
+/// If the library panics.
+pub fn run(seed: u64, traced: bool) -> Run {
+    let schedule = Schedule::of(seed);
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
+    runtime.block_on(Box::pin(play(schedule, traced)))
+}
+
+async fn play(schedule: Schedule, traced: bool) -> Run {
+    cloudsim::clock::set(UNIX_EPOCH + Duration::from_secs(BEGINNING));
+    let scene = Arc::new(Scene {
+        cloud: cloud::start(schedule.setup),
+        begun: Instant::now(),
+        latency: Mutex::new(schedule.latency),
+        outages: Mutex::new(schedule.outages.clone()),
+        history: Mutex::default(),
+        trace: traced.then(Mutex::default),
+    });
+    scene.look();
+    scene.cloud.order(&schedule);
+    let machines = [0, 1].map(|number| Machine::new(number, Arc::clone(&scene), schedule.seed));
+    let calls = Mutex::new(Vec::new());
+    let [first, second] = &schedule.turns;
+    tokio::join!(
+        take_turns(&machines[0], first, &calls),
+        take_turns(&machines[1], second, &calls),
+        edit(&scene, &schedule.edits),
+    );
+    let calls = calls.into_inner().unwrap_or_default();
+
+    scene.tell(|| "the cloud calms down".into());
+    scene.cloud.calm();
+    lock(&scene.outages).clear();
+    *lock(&scene.latency) = Latency { ms: (5, 5), slow_one_in: 0 };
+    sleep(CALM).await;
+    scene.look();
+
+    let mut repeat = None;
+    if let Some(last) = calls.last().filter(|last: &&Call| last.report.is_some() && !last.is_ok()) {
+        let turn = quiet(last.action, last.reason, 30, last.dry_run);
+        repeat = Some(call(&machines[last.member], &turn).await);
+        sleep(CALM).await;
+    }
+    let member = machines.len() - 1 - (schedule.seed % 2) as usize;
+    let mut recovery = Vec::new();
+    while recovery.len() < MOST_CALLS && !recovery.last().is_some_and(Call::is_ok) {
+        recovery.push(call(&machines[member], &quiet(Action::Acquire, "NotifyBecomePrimary", 30, false)).await);
+        sleep(CALM).await;
+    }
+    scene.look();
+    let (damage, history) = (scene.cloud.damage(), std::mem::take(&mut *lock(&scene.history)));
+    let trace = scene.trace.as_ref().map(|trace| lock(trace).clone()).unwrap_or_default();
+    let names = scene.cloud.names();
+    Run { schedule, calls, repeat, recovery, history, names, damage, trace }
+}
+
+fn quiet(action: Action, reason: &'static str, deadline_seconds: u64, dry_run: bool) -> Turn {
+    Turn { wait: Duration::ZERO, action, reason, deadline_seconds, dry_run, blow: None, repeats: 0 }
+}
+
+async fn edit(scene: &Scene, edits: &[(Duration, u32)]) {
+    let mut edits = edits.to_vec();
+    edits.sort();
+    for (at, n) in edits {
+        sleep_until(scene.begun + at).await;
+        scene.tell(|| format!("a third party edits ({n})"));
+        scene.cloud.edit(n);
+        scene.look();
+    }
+}
+
+async fn take_turns(machine: &Machine, turns: &[Turn], calls: &Mutex<Vec<Call>>) {
+    for turn in turns {
+        sleep(turn.wait).await;
+        let mut turn = turn.clone();
+        loop {
+            let ended = call(machine, &turn).await;
+            let again = turn.repeats > 0 && ended.says_retry();
+            let report = ended.report.clone().unwrap_or_default();
+            lock(calls).push(ended);
+            if !again {
+                break;
+            }
+            sleep(Duration::from_secs(report["retryAfterSeconds"].as_u64().unwrap_or(1))).await;
+            let reason = if turn.action == Action::Acquire { "retry" } else { turn.reason };
+            turn = Turn { repeats: turn.repeats - 1, blow: None, reason, ..turn };
+        }
+    }
+}
+
+/// One call of the library.
+async fn call(machine: &Machine, turn: &Turn) -> Call {
+    let scene = &machine.scene;
+    let (name, begun) = (machine.name(), scene.now());
+    machine.begin(turn.blow);
+    scene.tell(|| {
+        format!("{name} begins {:?} ({}, {} s), {:?}", turn.action, turn.reason, turn.deadline_seconds, turn.blow)
+    });
+    let action = match turn.action {
+        Action::Acquire => command::Action::Acquire,
+        Action::Release => command::Action::Release,
+        Action::Status => command::Action::Status,
+    };
+    let request = turn.request(&scene.cloud.config(machine.number)).to_string();
+    let report = Life::new(machine, async {
+        let report = CoreCall::new(action).run(request.as_bytes(), machine).await;
+        report.render(LONGEST_REPORT).expect("room for a report")
+    })
+    .await;
+    let report: Option<Value> = report.map(|text| serde_json::from_str(&text).expect("a report is JSON"));
+    scene.tell(|| match &report {
+        Some(report) => format!("{name} ends: {} | {}", report["summary"], report["error"]),
+        None => format!("{name} is dead"),
+    });
+    let (requests, blow, stood_still) = machine.end();
+    Call {
+        member: machine.number,
+        action: turn.action,
+        reason: turn.reason,
+        dry_run: turn.dry_run,
+        begun,
+        ended: scene.now(),
+        deadline: Duration::from_secs(turn.deadline_seconds),
+        report,
+        blow,
+        stood_still,
+        requests,
+    }
+}

@@ -1,0 +1,99 @@
+//! What is kept of one call of a member, for the oracle.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::cloud::Part;
+use crate::schedule::{Action, Blow};
+
+/// One call, from its beginning to its report, or to the end of its process. Times are counted from the start of the run.
+#[derive(Debug, Clone)]
+pub struct Call {
+    pub member: usize,
+    pub action: Action,
+    pub reason: &'static str,
+    pub dry_run: bool,
+    pub begun: Duration,
+    pub ended: Duration,
+    pub deadline: Duration,
+    /// `None` when the process was killed.
+    pub report: Option<Value>,
+    /// The blow that fell, if one did, with its time.
+    pub blow: Option<(Duration, Blow)>,
+    /// For how long the call stood still.
+    pub stood_still: Duration,
+    pub requests: Vec<Sent>,
+}
+
+/// One request of a call.
+#[derive(Debug, Clone)]
+pub struct Sent {
+    pub what: String,
+    pub at: Duration,
+    pub is_change: bool,
+    pub is_api: bool,
+    /// Whether the call had stood still for longer than a pause, or was asked to end, before it sent this; and for how long by then.
+    pub after_the_blow: Option<Duration>,
+    /// When the cloud processed it.
+    pub processed: Option<Duration>,
+    /// When the answer reached the call, and its status.
+    pub answered: Option<(Duration, u16)>,
+}
+
+impl Call {
+    pub fn is_ok(&self) -> bool {
+        self.report.as_ref().is_some_and(|report| report["ok"] == true)
+    }
+
+    pub fn outcome(&self) -> &str {
+        self.report.as_ref().and_then(|report| report["outcome"].as_str()).unwrap_or("killed")
+    }
+
+    pub fn says_retry(&self) -> bool {
+        self.report.as_ref().is_some_and(|report| report["retry"] == true)
+    }
+
+    pub fn code(&self) -> &str {
+        self.report.as_ref().and_then(|report| report["error"]["code"].as_str()).unwrap_or("-")
+    }
+
+    /// The time in which the last look of the call was taken: reads side by side with the last one count as one look.
+    pub fn last_look(&self) -> Option<(Duration, Duration)> {
+        let looks = || {
+            let reads = self.requests.iter().filter(|sent| sent.is_api && !sent.is_change);
+            reads.filter_map(|sent| match (sent.processed, sent.answered) {
+                (Some(processed), Some((_, 200))) => Some((sent.at, processed)),
+                _ => None,
+            })
+        };
+        let (mut sent, last) = looks().max_by_key(|(_, processed)| *processed)?;
+        let mut first = last;
+        loop {
+            let side_by_side = looks().filter(|(_, processed)| *processed >= sent);
+            let (earliest_sent, earliest) = side_by_side.fold((sent, first), |(a, b), (c, d)| (a.min(c), b.min(d)));
+            if (earliest_sent, earliest) == (sent, first) {
+                return Some((first, last));
+            }
+            (sent, first) = (earliest_sent, earliest);
+        }
+    }
+}
+
+/// Who had what over time: one entry for each change that was seen.
+#[derive(Debug, Clone, Default)]
+pub struct History(pub Vec<(Duration, Vec<Part>)>);
+
+impl History {
+    pub fn note(&mut self, at: Duration, parts: Vec<Part>) {
+        if self.0.last().is_none_or(|(_, last)| *last != parts) {
+            self.0.push((at, parts));
+        }
+    }
+
+    /// Everything that was true at some moment of this time.
+    pub fn within(&self, from: Duration, to: Duration) -> impl Iterator<Item = &Vec<Part>> {
+        let first = self.0.iter().rposition(|(at, _)| *at <= from).unwrap_or(0);
+        self.0.iter().skip(first).filter(move |(at, _)| *at <= to).map(|(_, parts)| parts)
+    }
+}

@@ -1,0 +1,85 @@
+//! Counts over many runs.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::oracle::{Violation, judge};
+use crate::play::Run;
+use crate::record::Call;
+
+/// What many runs came to.
+#[derive(Debug, Default)]
+pub struct Tally {
+    pub runs: usize,
+    pub calls: usize,
+    pub requests: usize,
+    pub changes: usize,
+    pub mechanisms: BTreeMap<String, usize>,
+    pub outcomes: BTreeMap<String, usize>,
+    /// How a blow was answered.
+    pub blows: BTreeMap<String, usize>,
+    /// By the error's code: repeats that were advised, and those of them that did no better.
+    pub retries: BTreeMap<String, (usize, usize)>,
+    /// The same where the report advises against a repeat.
+    pub ends: BTreeMap<String, (usize, usize)>,
+    /// Each kind of violation with the seeds that show it.
+    pub violations: BTreeMap<&'static str, Vec<u64>>,
+}
+
+impl Tally {
+    /// Counts a run, and returns what it broke.
+    pub fn add(&mut self, run: &Run) -> Vec<Violation> {
+        self.runs += 1;
+        *self.mechanisms.entry(format!("{:?}", run.schedule.setup.mechanism)).or_default() += 1;
+        for call in &run.calls {
+            self.count(call);
+        }
+        if let (Some(last), Some(repeat)) = (run.calls.last(), &run.repeat) {
+            let by_code = if last.says_retry() { &mut self.retries } else { &mut self.ends };
+            let (all, no_better) = by_code.entry(last.code().to_owned()).or_default();
+            *all += 1;
+            *no_better += usize::from(!repeat.is_ok());
+        }
+        let violations = judge(run);
+        for violation in &violations {
+            let seeds = self.violations.entry(violation.kind).or_default();
+            if seeds.last() != Some(&run.schedule.seed) {
+                seeds.push(run.schedule.seed);
+            }
+        }
+        violations
+    }
+
+    fn count(&mut self, call: &Call) {
+        self.calls += 1;
+        self.requests += call.requests.len();
+        self.changes += call.requests.iter().filter(|sent| sent.is_change).count();
+        *self.outcomes.entry(format!("{:?} {}", call.action, call.outcome())).or_default() += 1;
+        if let Some((_, blow)) = call.blow {
+            let blow = format!("{blow:?}");
+            let blow = blow.split('(').next().unwrap_or_default();
+            *self.blows.entry(format!("{blow}, then {}", call.code())).or_default() += 1;
+        }
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Tally { runs, calls, requests, changes, .. } = self;
+        writeln!(f, "{runs} schedules, {calls} calls, {requests} requests, {changes} of them changes")?;
+        for (title, counts) in [("mechanisms", &self.mechanisms), ("outcomes", &self.outcomes), ("blows", &self.blows)]
+        {
+            writeln!(f, "{title}:")?;
+            counts.iter().try_for_each(|(name, count)| writeln!(f, "  {count:>7}  {name}"))?;
+        }
+        for (title, counts) in [("retry: true", &self.retries), ("retry: false", &self.ends)] {
+            writeln!(f, "{title}, by code: quiet repeats, and those that did no better:")?;
+            counts.iter().try_for_each(|(code, (all, no))| writeln!(f, "  {all:>7} {no:>7}  {code}"))?;
+        }
+        for (kind, seeds) in &self.violations {
+            let first: Vec<_> = seeds.iter().take(8).collect();
+            writeln!(f, "VIOLATION {kind}: {} seeds, such as {first:?}", seeds.len())?;
+        }
+        Ok(())
+    }
+}
