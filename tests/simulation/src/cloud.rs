@@ -122,8 +122,10 @@ pub trait Layout: Send + Sync + 'static {
     const ENDPOINTS: u16 = 1;
     /// The actions that faults choose from, as the log names them.
     const ACTIONS: &'static [&'static str];
-    /// Errors that pass: status and code.
+    /// Errors of reads that pass: status and code.
     const ERRORS: &'static [(u16, &'static str)];
+    /// Errors of changes that pass.
+    const CHANGE_ERRORS: &'static [(u16, &'static str)] = Self::ERRORS;
     /// Errors of the metadata that pass: status and code.
     const METADATA_ERRORS: &'static [(u16, &'static str)] =
         &[(503, "unavailable"), (500, "internal"), (429, "too many")];
@@ -168,7 +170,13 @@ impl<L: Layout> Simulated<L> {
     }
 
     fn fault(&self, plan: FaultPlan) {
-        let errors = if plan.at_metadata { L::METADATA_ERRORS } else { L::ERRORS };
+        let action = plan.action.filter(|_| !plan.at_metadata).map(|n| L::ACTIONS[n as usize % L::ACTIONS.len()]);
+        let is_read = action.is_none_or(|action| ["GET ", "Describe"].iter().any(|read| action.starts_with(read)));
+        let errors = match (plan.at_metadata, is_read) {
+            (true, _) => L::METADATA_ERRORS,
+            (false, true) => L::ERRORS,
+            (false, false) => L::CHANGE_ERRORS,
+        };
         let error = |n: u32| errors[n as usize % errors.len()];
         let fault = match plan.kind {
             FaultKind::Error(n, retry_after) => {
@@ -195,7 +203,6 @@ impl<L: Layout> Simulated<L> {
             FaultKind::Revoke => return self.sim.faults().revoke_tokens(),
         };
         let face = if plan.at_metadata { L::METADATA } else { L::API };
-        let action = plan.action.filter(|_| !plan.at_metadata).map(|n| L::ACTIONS[n as usize % L::ACTIONS.len()]);
         self.sim.faults().on(Rule { face, action, target: None, skip: plan.skip, times: plan.times, fault });
     }
 }

@@ -1,5 +1,6 @@
 //! What is kept of one call of a member, for the oracle.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -58,25 +59,28 @@ impl Call {
         self.report.as_ref().and_then(|report| report["error"]["code"].as_str()).unwrap_or("-")
     }
 
-    /// The time in which the last look of the call was taken: reads side by side with the last one count as one look.
+    /// The time in which the last look of the call was taken: from the earliest to the latest of those reads that were the last
+    /// of their kind, without what was read only before the last change.
     pub fn last_look(&self) -> Option<(Duration, Duration)> {
-        let looks = || {
-            let reads = self.requests.iter().filter(|sent| sent.is_api && !sent.is_change);
-            reads.filter_map(|sent| match (sent.processed, sent.answered) {
-                (Some(processed), Some((_, 200))) => Some((sent.at, processed)),
-                _ => None,
-            })
-        };
-        let (mut sent, last) = looks().max_by_key(|(_, processed)| *processed)?;
-        let mut first = last;
-        loop {
-            let side_by_side = looks().filter(|(_, processed)| *processed >= sent);
-            let (earliest_sent, earliest) = side_by_side.fold((sent, first), |(a, b), (c, d)| (a.min(c), b.min(d)));
-            if (earliest_sent, earliest) == (sent, first) {
-                return Some((first, last));
+        let changes = self.requests.iter().filter(|sent| sent.is_change).filter_map(|sent| sent.answered);
+        let changed = changes.map(|(at, _)| at).max().unwrap_or_default();
+        let mut last_reads = BTreeMap::new();
+        for sent in self.requests.iter().filter(|sent| sent.is_api && !sent.is_change && !sent.is_about_an_operation())
+        {
+            if let (Some(processed), Some((_, 200))) = (sent.processed, sent.answered) {
+                let last = last_reads.entry(&sent.what).or_insert(processed);
+                *last = processed.max(*last);
             }
-            (sent, first) = (earliest_sent, earliest);
         }
+        let after = || last_reads.values().copied().filter(|processed| *processed >= changed);
+        let all = || last_reads.values().copied();
+        Some((after().min().or_else(|| all().min())?, after().max().or_else(|| all().max())?))
+    }
+}
+
+impl Sent {
+    fn is_about_an_operation(&self) -> bool {
+        self.what.contains("/operation")
     }
 }
 
@@ -91,9 +95,9 @@ impl History {
         }
     }
 
-    /// Everything that was true at some moment of this time.
+    /// Everything that was true at some moment of this time; of the very moment `from`, also what was true just before.
     pub fn within(&self, from: Duration, to: Duration) -> impl Iterator<Item = &Vec<Part>> {
-        let first = self.0.iter().rposition(|(at, _)| *at <= from).unwrap_or(0);
+        let first = self.0.iter().rposition(|(at, _)| *at < from).unwrap_or(0);
         self.0.iter().skip(first).filter(move |(at, _)| *at <= to).map(|(_, parts)| parts)
     }
 }

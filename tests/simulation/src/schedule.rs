@@ -184,7 +184,7 @@ impl Schedule {
             latency,
             turns: [first, second],
             edits: (0..edits).map(|_| (dice.time(8_000), dice.0.u32(..))).collect(),
-            orders: (0..order_count).map(|_| dice.order(has_denial)).collect(),
+            orders: dice.orders(order_count, has_denial),
             faults: (0..troubles).map(|_| dice.fault()).collect(),
             stale_for: if is_aws && !has_denial && dice.one_in(3) { dice.time(6_000) } else { Duration::ZERO },
             throttle: (troubles > 0 && dice.one_in(8)).then(|| (dice.0.u32(2..8), f64::from(dice.0.u32(1..5)))),
@@ -249,6 +249,16 @@ impl Dice {
             _ => Blow::Stall(Duration::from_millis(self.0.u64(1..2_900))),
         };
         (trigger, blow)
+    }
+
+    /// The simulated Azure gives an address back to an interface whose write failed, even if the address was free early and
+    /// another member has taken it since: these orders do not come together.
+    fn orders(&mut self, count: usize, is_quiet: bool) -> Vec<Order> {
+        let mut orders: Vec<Order> = (0..count).map(|_| self.order(is_quiet)).collect();
+        if orders.contains(&Order::EarlyRelease) {
+            orders.retain(|order| !matches!(order, Order::Fail(_) | Order::Cancel(_) | Order::RollBack));
+        }
+        orders
     }
 
     fn order(&mut self, is_quiet: bool) -> Order {

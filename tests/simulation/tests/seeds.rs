@@ -9,12 +9,21 @@ use simulation::{Run, Schedule, Tally, oracle::judge, run};
 
 /// Kinds of violations that the library has today, each with why. A kind that no schedule shows any more fails the test.
 const KNOWN: &[(&str, &str)] = &[
-    ("gave up on an impostor", "a response that no cloud gives is `unexpected`, which the report takes for lasting"),
+    ("gave up on an impostor", "the report takes a response that no cloud gives for a cause that stays"),
+    ("gave up on a split", "a status that finds parts apart while an operation is running is a `conflict`"),
     (
         "gave up on what was unverified",
-        "one part is refused for good, and the report forgets that another one is on its way",
+        "one part is refused for good, and the report forgets the one that is on its way",
     ),
+    ("gave up in a race", "what the other member did in the middle of a change counts as a cause that stays"),
+    ("said nobody", "a public address or a route table whose read failed counts as with nobody"),
+    ("said undone", "for the same reason a change counts as undone where the last read failed"),
+    ("unheld while updating", "an interface or a route that Azure is still updating counts as one that cannot receive"),
+    ("an impostor was believed", "`{}` counts as a resource, or a list, without entries"),
 ];
+
+/// Kinds that a thousand schedules need not show.
+const RARE: &[&str] = &["gave up in a race", "gave up on a split", "unheld while updating", "an impostor was believed"];
 
 /// The first seed, and how many follow.
 const FIRST: u64 = 0;
@@ -56,7 +65,7 @@ fn every_promise_holds_under_every_schedule() {
     }
     assert!(failures.is_empty(), "{} violations; the first: {}", failures.len(), replay_command(failures[0].0));
     if count >= COUNT {
-        for (kind, _) in KNOWN {
+        for (kind, _) in KNOWN.iter().filter(|(kind, _)| !RARE.contains(kind)) {
             assert!(tally.violations.contains_key(kind), "no schedule shows {kind:?} any more: take it off the list");
         }
     }

@@ -47,7 +47,9 @@ impl Layout for Azure {
         "DELETE routes",
         "GET publicIPAddresses",
     ];
-    const ERRORS: &'static [(u16, &'static str)] = &[
+    const ERRORS: &'static [(u16, &'static str)] =
+        &[(503, "ServiceUnavailable"), (500, "InternalServerError"), (429, "TooManyRequests")];
+    const CHANGE_ERRORS: &'static [(u16, &'static str)] = &[
         (503, "ServiceUnavailable"),
         (500, "InternalServerError"),
         (429, "RetryableErrorDueToAnotherOperation"),

@@ -76,7 +76,8 @@ fn ends_in_time(call: &Call, found: &mut Vec<Violation>) {
 fn sends_nothing_after_a_blow(call: &Call, found: &mut Vec<Violation>) {
     let limit = match call.blow {
         Some((_, Blow::Terminate)) => UNTIL_IT_LOOKS,
-        Some((_, Blow::Freeze(time) | Blow::Suspend(time))) if time > PAUSE => Duration::ZERO,
+        // A pause before the call had begun is none of the call.
+        Some((at, Blow::Freeze(time) | Blow::Suspend(time))) if time > PAUSE && at > call.begun => Duration::ZERO,
         _ => return,
     };
     for sent in call.requests.iter().filter(|sent| sent.is_change) {
@@ -117,9 +118,15 @@ fn repeats_as_told(run: &Run, found: &mut Vec<Violation>) {
     let is_of_its_moment = last.action == Action::Status && has_moved;
     let is_untrue = found.iter().any(|violation| violation.kind == "said nobody");
     if !last.says_retry() && grade(repeat) > grade(last) && !is_of_its_moment && !is_untrue {
-        let kind = match last.code() {
-            "unexpected" if run.schedule.has_impostor() => "gave up on an impostor",
-            _ if last.outcome() == "unverified" => "gave up on what was unverified",
+        let changed =
+            last.requests.iter().any(|sent| sent.is_change && sent.answered.is_some_and(|(_, status)| status < 300));
+        let kind = match (last.code(), last.outcome()) {
+            _ if run.schedule.has_impostor() => "gave up on an impostor",
+            ("conflict", "split") => "gave up on a split",
+            (_, "unverified") => "gave up on what was unverified",
+            ("denied", _) if changed => "gave up on what was unverified",
+            ("conflict", _) => "gave up in a race",
+            ("not_found", _) if changed => "gave up in a race",
             _ => "gave up",
         };
         let message = last.report.as_ref().map(|report| report["error"]["message"].to_string()).unwrap_or_default();
@@ -127,7 +134,10 @@ fn repeats_as_told(run: &Run, found: &mut Vec<Violation>) {
     }
     let is_permanent =
         ["denied", "invalid_config", "invalid_request", "not_found", "unsupported"].contains(&last.code());
-    if last.says_retry() && is_permanent && last.outcome() != "stranded" {
+    // What was taken off the peer has to come here, whatever stands in the way.
+    let parts = last.report.iter().flat_map(|report| report["parts"].as_array().into_iter().flatten());
+    let left_with_nobody = parts.into_iter().any(|part| !part["before"].is_null() && part["after"].is_null());
+    if last.says_retry() && is_permanent && !left_with_nobody {
         say(found, "repeats what stays", name(last));
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Violation, name, say};
-use crate::cloud::Part;
+use crate::cloud::{Mechanism, Part};
 use crate::play::Run;
 use crate::record::Call;
 use crate::schedule::Action;
@@ -33,7 +33,13 @@ pub(super) fn tells_the_truth(call: &Call, run: &Run, found: &mut Vec<Violation>
     each_part_is_true(call, run, last, found);
     if !run.history.within(from, last).any(is_true) {
         let seen: Vec<_> = run.history.within(from, last).collect();
-        say(found, "not true", format!("{} between {from:?} and {last:?}: {seen:?}", name(call)));
+        let is_on_azure = matches!(run.schedule.setup.mechanism, Mechanism::AzureIpConfig | Mechanism::AzureRoute);
+        let kind = match call.outcome() {
+            _ if run.schedule.has_impostor() => "an impostor was believed",
+            "unheld" if is_on_azure => "unheld while updating",
+            _ => "not true",
+        };
+        say(found, kind, format!("{} between {from:?} and {last:?}: {seen:?}", name(call)));
     }
 }
 
