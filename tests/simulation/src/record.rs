@@ -65,8 +65,7 @@ impl Call {
         let changes = self.requests.iter().filter(|sent| sent.is_change).filter_map(|sent| sent.answered);
         let changed = changes.map(|(at, _)| at).max().unwrap_or_default();
         let mut last_reads = BTreeMap::new();
-        for sent in self.requests.iter().filter(|sent| sent.is_api && !sent.is_change && !sent.is_about_an_operation())
-        {
+        for sent in self.requests.iter().filter(|sent| sent.is_look()) {
             if let (Some(processed), Some((_, 200))) = (sent.processed, sent.answered) {
                 let last = last_reads.entry(&sent.what).or_insert(processed);
                 *last = processed.max(*last);
@@ -79,8 +78,15 @@ impl Call {
 }
 
 impl Sent {
-    fn is_about_an_operation(&self) -> bool {
-        self.what.contains("/operation")
+    /// Whether the request looks at the cloud, and not at an operation or at the machine itself.
+    pub fn is_look(&self) -> bool {
+        self.is_api && !self.is_change && !self.what.contains("/operation")
+    }
+
+    /// When its answer came, if the cloud processed the request after this time.
+    pub fn answered_after(&self, time: Duration) -> Option<Duration> {
+        let (at, _) = self.answered.filter(|(_, status)| *status == 200)?;
+        (self.processed? > time).then_some(at)
     }
 }
 

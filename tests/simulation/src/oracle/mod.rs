@@ -33,6 +33,7 @@ pub fn judge(run: &Run) -> Vec<Violation> {
         ends_in_time(call, &mut found);
         sends_nothing_after_a_blow(call, &mut found);
         tells_the_truth(call, run, &mut found);
+        does_not_fight(call, run, &mut found);
         has_a_cause(call, &mut found);
     }
     for (at, parts) in &run.history.0 {
@@ -89,6 +90,32 @@ fn sends_nothing_after_a_blow(call: &Call, found: &mut Vec<Violation>) {
     // The call went on after the pause, as if there had been none.
     if !call.is_ok() && call.code() != "interrupted" {
         say(found, "pause not told", format!("{}: {}", name(call), report["summary"]));
+    }
+}
+
+/// Promise 6: once the VIP was here because of this call, and a whole look showed it with the other member, nothing is changed.
+fn does_not_fight(call: &Call, run: &Run, found: &mut Vec<Violation>) {
+    // A stale look is none.
+    if call.action != Action::Acquire || !run.schedule.stale_for.is_zero() {
+        return;
+    }
+    let me = call.member;
+    let made = call.requests.iter().filter(|sent| sent.is_change).filter_map(|sent| sent.answered);
+    let Some(changed) = made.filter(|(_, status)| *status < 300).map(|(at, _)| at).min() else { return };
+    let mut later = run.history.0.iter().filter(|(at, _)| (changed..call.ended).contains(at));
+    let is_with = |parts: &[Part], member: usize| parts.iter().any(|part| part.holders == [member]);
+    if !later.any(|(_, parts)| parts.iter().all(|part| part.holders == [me])) {
+        return;
+    }
+    let Some((taken, _)) = later.find(|(_, parts)| is_with(parts, 1 - me)) else { return };
+    let looks = || call.requests.iter().filter(|sent| sent.is_look() && sent.at > changed);
+    let seen_since = |what: &str| looks().filter(|sent| sent.what == what).find_map(|sent| sent.answered_after(*taken));
+    // Every resource that the call looks at was read since.
+    let Some(seen) = looks().map(|sent| seen_since(&sent.what)).try_fold(*taken, |last, at| Some(last.max(at?))) else {
+        return;
+    };
+    if let Some(sent) = call.requests.iter().find(|sent| sent.is_change && sent.at > seen) {
+        say(found, "fights", format!("{}: {} at {:.3} s", name(call), sent.what, sent.at.as_secs_f64()));
     }
 }
 

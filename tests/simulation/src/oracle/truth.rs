@@ -36,6 +36,7 @@ pub(super) fn tells_the_truth(call: &Call, run: &Run, found: &mut Vec<Violation>
         let is_on_azure = matches!(run.schedule.setup.mechanism, Mechanism::AzureIpConfig | Mechanism::AzureRoute);
         let kind = match call.outcome() {
             _ if run.schedule.has_impostor() => "an impostor was believed",
+            "released" | "not_held" if run.schedule.denial.is_some() => "what was not read counts as released",
             "unheld" if is_on_azure => "unheld while updating",
             _ => "not true",
         };
