@@ -24,12 +24,16 @@ pub enum Mechanism {
 impl Mechanism {
     /// Those that this build simulates.
     pub fn built_in() -> &'static [Mechanism] {
-        use Mechanism::{AwsRoute, AwsSecondaryIp, AzureIpConfig, AzureRoute, GcpAliasIp, GcpRoute};
-        if cfg!(feature = "aws") {
+        let all = const {
+            use Mechanism::{AwsRoute, AwsSecondaryIp, AzureIpConfig, AzureRoute, GcpAliasIp, GcpRoute};
             &[AwsRoute, AwsSecondaryIp, AzureIpConfig, AzureRoute, GcpAliasIp, GcpRoute]
-        } else {
-            &[AzureIpConfig, AzureRoute, GcpAliasIp, GcpRoute]
-        }
+        };
+        if cfg!(feature = "aws") { all } else { Self::without_aws() }
+    }
+
+    /// Those that every build simulates.
+    pub fn without_aws() -> &'static [Mechanism] {
+        &[Mechanism::AzureIpConfig, Mechanism::AzureRoute, Mechanism::GcpAliasIp, Mechanism::GcpRoute]
     }
 
     pub fn is_aws(self) -> bool {

@@ -19,6 +19,6 @@ pub mod record;
 pub mod schedule;
 pub mod tally;
 
-pub use play::{Run, run};
+pub use play::{Run, carry_out, run};
 pub use schedule::Schedule;
 pub use tally::Tally;

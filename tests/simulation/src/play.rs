@@ -43,7 +43,14 @@ pub struct Run {
 /// # Panics
 /// If the library panics.
 pub fn run(seed: u64, traced: bool) -> Run {
-    let schedule = Schedule::of(seed);
+    carry_out(Schedule::of(seed), traced)
+}
+
+/// Carries out a schedule.
+///
+/// # Panics
+/// If the library panics.
+pub fn carry_out(schedule: Schedule, traced: bool) -> Run {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
     runtime.block_on(Box::pin(play(schedule, traced)))

@@ -155,10 +155,15 @@ impl FaultKind {
 }
 
 impl Schedule {
-    /// Draws the schedule of a seed.
+    /// Draws the schedule of a seed, for any mechanism of this build.
     pub fn of(seed: u64) -> Self {
+        Self::among(seed, Mechanism::built_in())
+    }
+
+    /// The same for one of these mechanisms.
+    pub fn among(seed: u64, mechanisms: &[Mechanism]) -> Self {
         let mut dice = Dice(Rng::with_seed(seed));
-        let mechanism = dice.pick(Mechanism::built_in());
+        let mechanism = dice.pick(mechanisms);
         let setup = Setup {
             mechanism,
             vips: if dice.one_in(3) { 2 } else { 1 },

@@ -143,16 +143,19 @@ impl Machine {
 
 fn arrived(request: Request) -> Arrived {
     let host = format!("{}:{}", request.url.host_str().unwrap_or_default(), request.url.port().unwrap_or(80));
-    let mut headers = vec![("host".to_owned(), host)];
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let mut headers: Vec<(String, String)> =
+        request.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
+    // What a connection adds where it is missing.
+    let mut add = |name: &str, value: String| {
+        if !request.headers.contains_key(name) {
+            headers.push((name.to_owned(), value));
+        }
+    };
+    add("host", host);
     if !request.body.is_empty() || [http::Method::POST, http::Method::PUT].contains(&request.method) {
-        headers.push(("content-length".into(), request.body.len().to_string()));
+        add("content-length", request.body.len().to_string());
     }
-    headers.extend(
-        request
-            .headers
-            .iter()
-            .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())),
-    );
     Arrived {
         method: request.method.as_str().into(),
         path: request.url.path().into(),

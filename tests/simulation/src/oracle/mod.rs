@@ -153,7 +153,7 @@ fn repeats_as_told(run: &Run, found: &mut Vec<Violation>) {
             (_, "unverified") => "gave up on what was unverified",
             ("denied", _) if changed => "gave up on what was unverified",
             ("conflict", _) => "gave up in a race",
-            ("not_found", _) if changed => "gave up in a race",
+            ("not_found" | "unexpected", _) if last.requests.iter().any(|sent| sent.is_change) => "gave up in a race",
             _ => "gave up",
         };
         let message = last.report.as_ref().map(|report| report["error"]["message"].to_string()).unwrap_or_default();
