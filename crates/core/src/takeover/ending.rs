@@ -210,7 +210,10 @@ fn of_letting_go(before: &[Part], after: &[Part], changes: &Changes, end: &End) 
     let goal = Goal::LetGo;
     let gone = after.iter().all(|part| reached(goal, part));
     match end {
-        End::Settled if before.iter().all(|part| reached(goal, part)) && !changes.any_sent() => {
+        // A part that the plan refused was not read: it may be here.
+        End::Settled
+            if before.iter().all(|part| reached(goal, part)) && !changes.any_sent() && !has_failures(changes) =>
+        {
             (Outcome::NotHeld, None)
         }
         // Gone from here is what Release is for, whether another member that held it too has kept it or not.

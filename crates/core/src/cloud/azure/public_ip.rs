@@ -76,8 +76,12 @@ pub fn serves_another_entry(holder: &Holder) -> bool {
 }
 
 impl Seen {
-    /// Who has a public address of a VIP. An address that Azure did not return counts as nobody's: the plan refuses it.
+    /// Who has a public address of a VIP. The holder of an address that could not be read is unknown; nobody has one that does not
+    /// exist.
     pub fn holder(&self, members: &Members, vip: &Vip, id: &Id) -> Holder {
+        if self.trouble(id).is_some_and(|error| error.code != Code::NotFound) {
+            return Holder::Unknown;
+        }
         let Some(user) = self.user(id) else { return Holder::Nobody };
         let on_the_entry = |nic: &Nic| {
             let entry = nic.entry_with(vip.address.addr());
@@ -102,8 +106,7 @@ impl Seen {
     /// # Errors
     /// The error of its read; `conflict` when somebody outside `azure.nics` uses the address.
     pub fn may_be_taken(&self, members: &Members, id: &Id) -> Result<()> {
-        let read = self.0.iter().find(|(known, _)| known == id).map(|(_, read)| read);
-        if let Some(Err(error)) = read {
+        if let Some(error) = self.trouble(id) {
             return Err(error.clone());
         }
         let Some(user) = self.user(id) else { return Ok(()) };
@@ -134,6 +137,11 @@ impl Seen {
             ),
             format!("take it off {entry} if it belongs to the VIP, or correct `publicIp` in the configuration"),
         )
+    }
+
+    /// Why a public address could not be read.
+    pub fn trouble(&self, id: &Id) -> Option<&Error> {
+        self.0.iter().find(|(known, _)| known == id)?.1.as_ref().err()
     }
 
     /// The id of the ip-configuration that has a public address; `None` also where Azure did not return the address.

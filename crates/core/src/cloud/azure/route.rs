@@ -111,6 +111,7 @@ impl Cloud for Route {
                 let part = route_part(vip, id);
                 let table = match read {
                     Ok(table) => table,
+                    Err(error) if goal == Goal::LetGo && error.code == Code::NotFound => continue,
                     Err(error) => {
                         plan.refused.push((part, error.clone()));
                         continue;
@@ -234,10 +235,16 @@ impl Route {
 }
 
 impl Seen {
-    /// Who has a VIP in one table. A table that Azure did not return counts as nobody's: the plan refuses it.
+    /// Who has a VIP in one table. The holder in a table that could not be read is unknown; one that does not exist routes nothing.
     fn holder(&self, read: &Result<Value>, vip: &Vip) -> Holder {
-        let route = read.as_ref().ok().and_then(|table| tables::entry_to(table, vip.destination()));
-        route.map_or(Holder::Nobody, |route| self.holder_of(route))
+        match read {
+            Ok(table) => {
+                let route = tables::entry_to(table, vip.destination());
+                route.map_or(Holder::Nobody, |route| self.holder_of(route))
+            }
+            Err(error) if error.code == Code::NotFound => Holder::Nobody,
+            Err(_) => Holder::Unknown,
+        }
     }
 
     fn holder_of(&self, route: Entry<'_>) -> Holder {
