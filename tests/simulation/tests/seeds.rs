@@ -18,16 +18,19 @@ const KNOWN: &[(&str, u64, &str)] = &[
     ("gave up on a split", 1038, "a status that finds parts apart while an operation is running is a `conflict`"),
     ("gave up on what was unverified", 273, "one part is refused for good, and another one is still on its way"),
     ("gave up in a race", 2250, "what the other member did in the middle of a change counts as a cause that stays"),
-    (
-        "fights",
-        40,
-        "a look in the middle of the other member's move shows nobody: the call forgets that its change succeeded",
-    ),
-    ("said nobody", 447, "a public address or a route table whose read failed counts as with nobody"),
-    ("said undone", 125, "for the same reason a change counts as undone where the last read failed"),
+    ("fights", 114, "on Azure, a call writes its interface once more although the other member has the VIP by then"),
     ("unheld while updating", 1843, "what Azure is still updating counts as something that cannot receive"),
-    ("what was not read counts as released", 31_845, "a public address that nobody may read counts as with nobody"),
-    ("an impostor was believed", 1417, "`{}` counts as a resource, or a list, without entries"),
+    ("an impostor was believed", 2869, "`{}` counts as a resource, or a list, without entries"),
+];
+
+/// Seeds on Azure or GCP that showed a violation once, and show none of its kind any more.
+const MENDED: [(&str, u64); 6] = [
+    ("fights", 40),
+    ("said nobody", 447),
+    ("said nobody", 763),
+    ("said undone", 125),
+    ("said undone", 4832),
+    ("what was not read counts as released", 31_845),
 ];
 
 fn is_known(violation: &Violation) -> bool {
@@ -95,6 +98,14 @@ fn each_known_violation_is_still_there() {
     for (kind, seed, _) in KNOWN {
         let found = judge(&carry_out(Schedule::among(*seed, Mechanism::without_aws()), false));
         assert!(found.iter().any(|found| found.kind == *kind), "{seed} does not show {kind:?} any more: {found:?}");
+    }
+}
+
+#[test]
+fn what_was_mended_stays_mended() {
+    for (kind, seed) in MENDED {
+        let found = judge(&carry_out(Schedule::among(seed, Mechanism::without_aws()), false));
+        assert!(found.iter().all(|found| found.kind != kind), "{seed} shows {kind:?} again: {found:?}");
     }
 }
 
