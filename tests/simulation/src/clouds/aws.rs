@@ -61,11 +61,11 @@ impl Layout for Aws {
         {
             interface.secondary_private_ips.clear();
         }
-        for n in 0..setup.vips {
+        for (n, vip) in ROUTED.iter().enumerate().take(setup.vips) {
             if is_route(setup) {
                 for table in 0..TABLES {
                     if let Some(holder) = setup.holder_of(n + table) {
-                        world.set_route(&World::table_id(table + 1), ROUTED[n], ENIS[holder]);
+                        world.set_route(&World::table_id(table + 1), vip, ENIS[holder]);
                     }
                 }
             } else if let Some(interface) = setup.holder_of(n).and_then(|holder| world.interface_mut(ENIS[holder])) {
