@@ -124,7 +124,7 @@ impl Request {
     /// A request without headers and body.
     ///
     /// # Errors
-    /// `unexpected` when the text is no URL.
+    /// `unavailable` when the text, which may come from a cloud, is no URL.
     pub fn new(method: Method, url: &str) -> Result<Self> {
         let url = Url::parse(url).map_err(|error| unbuildable(format!("its URL is no URL: {error}")))?;
         Ok(Request { method, url, headers: HeaderMap::new(), body: Vec::new(), pulse: None })
@@ -149,7 +149,7 @@ impl Request {
     /// Sets a header.
     ///
     /// # Errors
-    /// `unexpected` when the value, which may come from a cloud, holds bytes that no header may hold.
+    /// `unavailable` when the value, which may come from a cloud, holds bytes that no header may hold: the next response may be good.
     pub fn header(mut self, name: &'static str, value: &str) -> Result<Self> {
         // The value may be a secret, so the error does not quote it.
         let value = HeaderValue::try_from(value)
@@ -176,7 +176,7 @@ impl Request {
 
 fn unbuildable(why: String) -> Error {
     Error::new(
-        Code::Unexpected,
+        Code::Unavailable,
         format!("the request was not sent, because {why}"),
         "look at the configuration's `endpoints`, and for a proxy that changes responses",
     )
