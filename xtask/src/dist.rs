@@ -6,7 +6,7 @@ use crate::{
     prove, root, run, target_folder,
     tools::{self, Tools},
 };
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use serde_json::Value;
 use std::{
     env, fs,
@@ -90,10 +90,13 @@ fn bill_of_materials(
         let _ = fs::remove_file(Path::new(manifest).with_file_name(format!("{NAME}.json")));
     }
     done?;
-    // The place of the sources on this machine means nothing elsewhere.
-    let bill = bill.context("the bill of materials")?.replace(&format!("{}#", root.display()), "/mirrorvip#");
-    ensure!(!bill.contains(&*root.to_string_lossy()), "the bill of materials names {}", root.display());
-    Ok(bill.into_bytes())
+    Ok(elsewhere(&bill.context("the bill of materials")?, root).into_bytes())
+}
+
+/// The bill as it reads elsewhere, where the place of the sources on this machine means nothing: of our own packages, the root and
+/// those below it.
+fn elsewhere(bill: &str, root: &Path) -> String {
+    bill.replace(&*root.to_string_lossy(), "/mirrorvip")
 }
 
 /// The commit that is built, as the library's Version tells it.
@@ -128,4 +131,17 @@ fn sums(place: &Path) -> Result<String> {
         }
     }
     Ok(sums)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bill_of_materials_names_no_place_on_this_machine() {
+        let bill = r#"["path+file:///home/me/clone#mirrorvip@0.1.0", "path+file:///home/me/clone/crates/core#mirrorvip-core@0.1.0"]"#;
+        let expected =
+            r#"["path+file:///mirrorvip#mirrorvip@0.1.0", "path+file:///mirrorvip/crates/core#mirrorvip-core@0.1.0"]"#;
+        assert_eq!(elsewhere(bill, Path::new("/home/me/clone")), expected);
+    }
 }
