@@ -33,7 +33,7 @@ pub struct Call {
     begun: Instant,
     journal: Journal,
     subject: Subject,
-    /// Files that others can write: a warning in every report, since whoever writes them decides where the VIP goes.
+    /// Warnings about files that others can write, for every report: the writer of such a file decides where the VIP goes.
     exposed: Vec<CheckItem>,
 }
 
@@ -55,17 +55,19 @@ impl Call {
 
     /// Carries out one request.
     pub async fn run(&mut self, request: &[u8], surroundings: &impl Surroundings) -> Report {
-        match self.prepare(request, surroundings) {
-            Ok(work) => self.carry_out(work).await,
-            Err(error) => {
-                let mut findings = Findings::failed(self.action.unable(), error.clone());
-                if self.action == Action::Check {
-                    findings.add_checks([CheckItem::failed(CheckName::Configuration, &error)]);
-                    findings.add_checks(self.exposed.clone());
-                }
-                self.report(findings, &[])
+        let (mut findings, advice) = match self.prepare(request, surroundings) {
+            Ok(work) => self.carry_out(&work).await,
+            Err(error) => (Findings::failed(self.action.unable(), error), Vec::new()),
+        };
+        if self.action == Action::Check {
+            // A check that could not even begin failed for its configuration.
+            if let (None, Some(error)) = (&findings.checks, &findings.error) {
+                let configuration = CheckItem::failed(CheckName::Configuration, error);
+                findings.add_checks([configuration]);
             }
+            findings.add_checks(self.exposed.clone());
         }
+        self.report(findings, &advice)
     }
 
     /// The report of a call that a fault cut short. No read followed, so a report after the first change leaves the outcome
@@ -107,8 +109,7 @@ impl Call {
             )
         })?;
         let vips = vips::resolve(&config, &local, &origin)?;
-        let names: Vec<_> = vips.iter().map(ToString::to_string).collect();
-        self.subject.vips = names.join(", ");
+        self.subject.vips = vips::shown(&vips);
         let mode = if request.dry_run.unwrap_or_default() { Mode::DryRun } else { Mode::Real };
         Ok(Work {
             action: self.action,
@@ -124,22 +125,13 @@ impl Call {
         })
     }
 
-    async fn carry_out(&mut self, work: Work) -> Report {
-        let mechanism = mechanisms::of(&work.config);
+    async fn carry_out(&mut self, work: &Work) -> (Findings, Vec<CheckItem>) {
         self.subject.cloud = Some(work.config.cloud);
         self.subject.mechanism = Some(work.config.block.mechanism());
-        let (mut findings, advice) = match mechanism {
-            Some(mechanism) => (mechanism.carry_out)(&work).await,
+        match mechanisms::of(&work.config) {
+            Some(mechanism) => (mechanism.carry_out)(work).await,
             None => (Findings::failed(self.action.unable(), not_in_the_table(&work.config)), Vec::new()),
-        };
-        if self.action == Action::Check {
-            if let (None, Some(error)) = (&findings.checks, &findings.error) {
-                let configuration = CheckItem::failed(CheckName::Configuration, error);
-                findings.add_checks([configuration]);
-            }
-            findings.add_checks(self.exposed.clone());
         }
-        self.report(findings, &advice)
     }
 
     fn report(&self, mut findings: Findings, advice: &[CheckItem]) -> Report {

@@ -51,3 +51,8 @@ pub fn resolve(config: &Config, local: &LocalNetwork, origin: &str) -> Result<Ve
     }
     Ok(vips)
 }
+
+/// The VIPs as a report names them.
+pub fn shown(vips: &[Vip]) -> String {
+    vips.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}

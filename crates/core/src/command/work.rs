@@ -1,6 +1,9 @@
 //! What one call has to do, and how it is done with one mechanism.
 
-use super::request::{Action, Reason};
+use super::{
+    request::{Action, Reason},
+    vips,
+};
 use crate::{
     check::{CheckItem, CheckName},
     cloud::{Mechanism, Setup},
@@ -72,8 +75,7 @@ impl Work {
             Action::Check => {
                 let check = Box::pin(takeover::check(mechanism));
                 let (mut findings, advice) = futures_util::future::join(check, Box::pin(mechanism.advice())).await;
-                let vips: Vec<_> = self.vips.iter().map(ToString::to_string).collect();
-                let message = format!("{} with {} for {}", M::CLOUD, M::NAME, vips.join(", "));
+                let message = format!("{} with {} for {}", M::CLOUD, M::NAME, vips::shown(&self.vips));
                 let configuration = CheckItem::ok(CheckName::Configuration, message);
                 findings.checks.get_or_insert_default().insert(0, configuration);
                 findings.add_checks(advice);
