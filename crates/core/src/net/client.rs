@@ -21,6 +21,9 @@ use std::{sync::Arc, time::Duration};
 /// A hundred route tables with a thousand routes each have fewer.
 const MOST_PARTS: usize = 1_500_000;
 
+/// How long the metadata service may take to accept a connection: it does so in a millisecond, or never.
+const METADATA_CONNECT: Duration = Duration::from_secs(1);
+
 /// The network that this machine is in.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Sockets;
@@ -29,7 +32,7 @@ impl Network for Sockets {
     fn client(&self, to: Destination<'_>, http: &Http) -> Result<Client> {
         match to {
             Destination::Api { endpoint } => for_api(http, endpoint),
-            Destination::Metadata { endpoint, connect_timeout } => for_metadata(http, endpoint, connect_timeout),
+            Destination::Metadata { endpoint } => for_metadata(http, endpoint),
         }
     }
 }
@@ -55,10 +58,10 @@ fn for_api(http: &Http, endpoint: Option<&str>) -> Result<Client> {
     finish(builder)
 }
 
-/// For the metadata service: never through a proxy, and impatient, since it answers in a millisecond or not at all.
-fn for_metadata(http: &Http, endpoint: Option<&str>, connect_timeout: Duration) -> Result<Client> {
+/// For the metadata service: never through a proxy, and impatient.
+fn for_metadata(http: &Http, endpoint: Option<&str>) -> Result<Client> {
     let roots = roots(http, endpoint.or(Some("http://link-local")))?;
-    finish(base(roots)?.connect_timeout(connect_timeout))
+    finish(base(roots)?.connect_timeout(METADATA_CONNECT))
 }
 
 fn base(roots: RootCertStore) -> Result<ClientBuilder> {
@@ -216,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn the_innermost_cause_is_told() {
+    fn an_error_names_its_innermost_cause() {
         assert_eq!(chain(&Outer(std::io::Error::other("connection refused"))), "sending failed: connection refused");
     }
 }

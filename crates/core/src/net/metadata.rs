@@ -20,9 +20,6 @@ pub const POLICY: Policy = Policy {
     longest_silence: Some(Duration::from_secs(3)),
 };
 
-/// How long the service may take to accept a connection: it does so in a millisecond, or never.
-pub const CONNECT: Duration = Duration::from_secs(1);
-
 /// One cloud's service, as messages call it.
 pub struct Service {
     /// `the instance metadata service`

@@ -44,8 +44,6 @@ pub enum Destination<'a> {
     Metadata {
         /// The configured endpoint.
         endpoint: Option<&'a str>,
-        /// How long a connection may take.
-        connect_timeout: Duration,
     },
 }
 
@@ -91,6 +89,7 @@ impl Client {
             });
         }
         hide(&mut request.headers);
+        // A client behind this one, as in a transport that counts, has no pulse of its own.
         if self.pulse.is_some() {
             request.pulse.clone_from(&self.pulse);
         }

@@ -15,7 +15,6 @@ use crate::{
     error::{Code, Error, Result},
     host::LocalNetwork,
     net::{
-        metadata::CONNECT,
         retry::{Caller, Kind, Policy},
         transport::Destination,
     },
@@ -56,7 +55,7 @@ impl Session {
     pub fn new(settings: &Settings, setup: Setup<'_>) -> Result<Self> {
         let Setup { http, mut vips, local, caller, .. } = setup;
         let endpoint = settings.endpoints.metadata.as_deref();
-        let metadata = caller.client(Destination::Metadata { endpoint, connect_timeout: CONNECT }, http)?;
+        let metadata = caller.client(Destination::Metadata { endpoint }, http)?;
         let clients = Clients::new(settings, http, &caller)?;
         // `aws.publicIp` is the short form for the only VIP.
         if let (Some(first), Some(id)) = (vips.first_mut(), &settings.public_ip) {

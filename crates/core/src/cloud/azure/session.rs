@@ -13,7 +13,6 @@ use crate::{
     error::{Code, Error, Result},
     host::LocalNetwork,
     net::{
-        metadata::CONNECT,
         retry::Caller,
         transport::{Client, Destination},
     },
@@ -44,8 +43,7 @@ impl Session {
         let endpoints = &settings.endpoints;
         let metadata = endpoints.metadata.as_deref();
         Ok(Session {
-            metadata_http: caller
-                .client(Destination::Metadata { endpoint: metadata, connect_timeout: CONNECT }, http)?,
+            metadata_http: caller.client(Destination::Metadata { endpoint: metadata }, http)?,
             http: caller.client(Destination::Api { endpoint: endpoints.management.as_deref() }, http)?,
             settings: settings.clone(),
             vips,

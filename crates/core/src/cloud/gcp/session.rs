@@ -14,7 +14,6 @@ use crate::{
     error::Result,
     host::LocalNetwork,
     net::{
-        metadata::CONNECT,
         retry::Caller,
         transport::{Client, Destination},
     },
@@ -52,8 +51,7 @@ impl Session {
         let Setup { http, vips, local, caller, .. } = setup;
         let endpoints = &settings.endpoints;
         let metadata = endpoints.metadata.as_deref();
-        let metadata_http =
-            caller.client(Destination::Metadata { endpoint: metadata, connect_timeout: CONNECT }, http)?;
+        let metadata_http = caller.client(Destination::Metadata { endpoint: metadata }, http)?;
         Ok(Session {
             metadata: Rc::new(Metadata::new(metadata_http, metadata)),
             http: caller.client(Destination::Api { endpoint: endpoints.compute.as_deref() }, http)?,
