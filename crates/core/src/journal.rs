@@ -1,10 +1,14 @@
 //! What was called, on what, how often and for how long: the `steps` of a report.
 
-use crate::redact::Redactor;
+use crate::{
+    error::{Code, Result},
+    redact::Redactor,
+};
 use serde::Serialize;
 use std::{
     cell::{Cell, RefCell},
     rc::Rc,
+    time::Duration,
 };
 
 /// One call of the cloud, with all its attempts.
@@ -20,6 +24,23 @@ pub struct Step {
     pub ms: u64,
     /// `ok`, `planned`, or an error code.
     pub result: String,
+}
+
+impl Step {
+    /// The step that a call came to. A change in doubt is `ambiguous`, whatever its error's code.
+    pub fn of<T>(call: &str, target: &str, attempts: u32, took: Duration, result: &Result<T>) -> Self {
+        Step {
+            call: call.to_owned(),
+            target: target.to_owned(),
+            attempts,
+            ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            result: match result {
+                Ok(_) => "ok".to_owned(),
+                Err(error) if error.fate.is_in_doubt() => Code::Ambiguous.as_str().to_owned(),
+                Err(error) => error.code.as_str().to_owned(),
+            },
+        }
+    }
 }
 
 /// Shared by everything that calls a cloud within one callout.

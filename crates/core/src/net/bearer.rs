@@ -1,13 +1,13 @@
 //! Calls that carry a bearer token. The token is fetched once, and renewed once when the cloud refuses it.
 
 use super::{
-    retry::{Caller, Kind},
+    retry::{Caller, Kind, lost},
     secret::Secret,
-    transport::{Client, LARGEST_RESOURCE, Request, Response, Sent, Trouble},
+    transport::{Client, LARGEST_RESOURCE, Request, Response},
 };
 use crate::{
     deadline::Deadline,
-    error::{Code, Error, Result},
+    error::{Error, Result},
     journal::Step,
 };
 use serde_json::Value;
@@ -99,18 +99,8 @@ impl<T: Tokens> Bearer<T> {
     }
 
     /// Notes all polls of one operation as a single step.
-    pub fn record_looks<A>(&self, call: String, target: &str, looks: u32, begun: Instant, result: &Result<A>) {
-        self.caller.journal().record(Step {
-            call,
-            target: target.to_owned(),
-            attempts: looks,
-            ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
-            result: match result {
-                Ok(_) => "ok".into(),
-                Err(error) if error.fate.is_in_doubt() => Code::Ambiguous.as_str().into(),
-                Err(error) => error.code.as_str().into(),
-            },
-        });
+    pub fn record_looks<A>(&self, call: &str, target: &str, looks: u32, begun: Instant, result: &Result<A>) {
+        self.caller.journal().record(Step::of(call, target, looks, begun.elapsed(), result));
     }
 }
 
@@ -120,11 +110,7 @@ impl<T: Tokens> Bearer<T> {
 /// `unavailable` when it certainly was not carried out, or only reads; `unexpected` for a read whose answer is too large;
 /// `ambiguous` for a change that may have been made.
 pub async fn send(kind: Kind, http: &Client, request: Request, token: &Secret) -> Result<Response> {
-    let lost = |trouble: Trouble| match (kind, trouble.sent) {
-        (Kind::Change, Sent::Maybe) => trouble.of_a_lost_answer(),
-        _ => trouble.of_no_change(),
-    };
-    let response = http.send(request.bearer(token)?, LARGEST_RESOURCE).await.map_err(lost)?;
+    let response = http.send(request.bearer(token)?, LARGEST_RESOURCE).await.map_err(|trouble| lost(kind, &trouble))?;
     Ok(Response { body: without(response.body, token.reveal()), ..response })
 }
 

@@ -5,7 +5,7 @@
 use super::{
     pace::{LONGEST_DELAY, Pace},
     settings::Http,
-    transport::{Client, Destination, Network},
+    transport::{Client, Destination, Network, Sent, Trouble},
 };
 use crate::{
     deadline::Deadline,
@@ -117,17 +117,7 @@ impl Caller {
                 details.call.get_or_insert_with(|| call.to_owned());
             })
         });
-        self.journal.record(Step {
-            call: call.to_owned(),
-            target: target.to_owned(),
-            attempts,
-            ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
-            result: match &result {
-                Ok(_) => "ok".to_owned(),
-                Err(error) if error.fate.is_in_doubt() => Code::Ambiguous.as_str().to_owned(),
-                Err(error) => error.code.as_str().to_owned(),
-            },
-        });
+        self.journal.record(Step::of(call, target, attempts, begun.elapsed(), &result));
         result
     }
 
@@ -204,6 +194,14 @@ impl Caller {
             Kind::Read => self.policy.attempt_timeout,
             Kind::Change => self.policy.attempt_timeout.min(left - (left / 4).min(Duration::from_secs(2))),
         }
+    }
+}
+
+/// The error where no usable response came to a call of this kind.
+pub fn lost(kind: Kind, trouble: &Trouble) -> Error {
+    match (kind, trouble.sent) {
+        (Kind::Change, Sent::Maybe) => trouble.of_a_lost_answer(),
+        _ => trouble.of_no_change(),
     }
 }
 

@@ -5,8 +5,8 @@
 use crate::{
     error::{Code, Error},
     net::{
-        retry::Kind,
-        transport::{Sent, Trouble},
+        retry::{Kind, lost},
+        transport::Trouble,
     },
 };
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
@@ -64,10 +64,7 @@ where
     if let SdkError::DispatchFailure(failure) = &error
         && let Some(trouble) = failure.as_connector_error().and_then(|cause| cause.source()?.downcast_ref::<Trouble>())
     {
-        return match (kind, trouble.sent) {
-            (Kind::Change, Sent::Maybe) => trouble.of_a_lost_answer(),
-            _ => trouble.of_no_change(),
-        };
+        return lost(kind, trouble);
     }
     let message = format!(
         "the answer could not be understood: {}",

@@ -184,7 +184,7 @@ impl Arm {
                 if has_form(&body) {
                     return Ok(body);
                 }
-                Err(Error::impostor("the answer has not the form of what was asked for", NAME))
+                Err(Error::impostor("unexpected response body", NAME))
             })
             .await
     }
@@ -237,7 +237,7 @@ impl Arm {
         let result = self.watch(&mut accepted, begun, bound, &mut looks).await;
         if looks > 0 {
             let call = format!("arm:{} operation", accepted.kind);
-            self.bearer.record_looks(call, &accepted.id.shown(), looks, begun, &result);
+            self.bearer.record_looks(&call, &accepted.id.shown(), looks, begun, &result);
         }
         result
     }

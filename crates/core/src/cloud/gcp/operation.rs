@@ -166,7 +166,7 @@ impl Operations {
         let result = self.watch(operation, begun, bound, &mut looks).await;
         if looks > 0 {
             let scope = if operation.path.contains("/global/") { "globalOperations" } else { "zoneOperations" };
-            self.compute.bearer.record_looks(format!("compute:{scope}.wait"), &operation.on, looks, begun, &result);
+            self.compute.bearer.record_looks(&format!("compute:{scope}.wait"), &operation.on, looks, begun, &result);
         }
         result
     }
