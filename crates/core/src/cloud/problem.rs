@@ -188,6 +188,17 @@ impl Place {
         }
     }
 
+    /// Checks the URLs of a block's `endpoints`, each under its key.
+    ///
+    /// # Errors
+    /// The first that is no [`Place::endpoint`].
+    #[cfg(any(feature = "aws", feature = "azure", feature = "gcp"))]
+    pub fn endpoints<const N: usize>(&self, urls: [(&str, &Option<String>); N]) -> Result<(), Problem> {
+        urls.iter()
+            .filter_map(|(key, url)| Some((key, url.as_ref()?)))
+            .try_for_each(|(key, url)| self.key(key).endpoint(url))
+    }
+
     /// A URL that replaces a cloud's own.
     pub fn endpoint(&self, found: &str) -> Result<(), Problem> {
         let expected = "an https URL (plain http only to loopback, link-local and metadata addresses)";

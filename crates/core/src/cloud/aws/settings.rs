@@ -147,11 +147,7 @@ impl Settings {
         }
         let endpoints = raw.endpoints.unwrap_or_default();
         let urls = [("ec2", &endpoints.ec2), ("sts", &endpoints.sts), ("metadata", &endpoints.metadata)];
-        for (name, url) in urls {
-            if let Some(url) = url {
-                at.key("endpoints").key(name).endpoint(url)?;
-            }
-        }
+        at.key("endpoints").endpoints(urls)?;
         Ok(Settings {
             mechanism: raw.mechanism.unwrap_or_default(),
             route_tables: read_tables(raw.route_tables.as_ref(), &at.key("routeTables"))?,

@@ -118,11 +118,8 @@ impl Settings {
             return Err(Problem::missing("azure.routeTables", "the route tables that carry the VIP"));
         }
         let endpoints = raw.endpoints.unwrap_or_default();
-        for (name, url) in [("management", &endpoints.management), ("metadata", &endpoints.metadata)] {
-            if let Some(url) = url {
-                at.key("endpoints").key(name).endpoint(url)?;
-            }
-        }
+        let urls = [("management", &endpoints.management), ("metadata", &endpoints.metadata)];
+        at.key("endpoints").endpoints(urls)?;
         let name = |value: Option<String>, key: &str, default: &str| match value {
             None => Ok(default.to_owned()),
             Some(name) => resource_name(&name, &at.key(key)).map(|()| name),

@@ -141,6 +141,8 @@ impl Settings {
         if let Some(name) = &raw.access_config {
             access_config_name(name, &at.key("accessConfig"))?;
         }
+        let endpoints = raw.endpoints.unwrap_or_default();
+        let urls = [("compute", &endpoints.compute), ("metadata", &endpoints.metadata)];
         Ok(Settings {
             mechanism,
             instances,
@@ -154,7 +156,8 @@ impl Settings {
             network: named(raw.network, "network")?,
             route_name: named(raw.route_name, "routeName")?.unwrap_or_else(|| "vip".into()),
             route_priority: u16::try_from(priority).unwrap_or(u16::MAX),
-            endpoints: read_endpoints(raw.endpoints.unwrap_or_default(), &at.key("endpoints"))?,
+            // The last to be checked: the first mistake in the block is the one that is reported.
+            endpoints: at.key("endpoints").endpoints(urls).map(|()| endpoints.clone())?,
         })
     }
 
@@ -271,15 +274,6 @@ fn read_interface(text: Option<&str>, at: &Place) -> Result<usize, Problem> {
         Some(number) => Ok(number),
         None => Err(at.problem(text, "nic0 to nic9")),
     }
-}
-
-fn read_endpoints(endpoints: Endpoints, at: &Place) -> Result<Endpoints, Problem> {
-    for (name, url) in [("compute", &endpoints.compute), ("metadata", &endpoints.metadata)] {
-        if let Some(url) = url {
-            at.key(name).endpoint(url)?;
-        }
-    }
-    Ok(endpoints)
 }
 
 /// Checks a name against RFC 1035, at most 63 characters ("Resource naming convention", Compute Engine). The name becomes
