@@ -70,13 +70,18 @@ pub trait Cloud {
     fn describe(&self, change: &Self::Change) -> (String, String);
 
     /// Configured members that the cloud does not know, because somebody misspelt or deleted them. Pure.
-    fn missing(&self, seen: &Self::Seen) -> Vec<String>;
+    /// None where the cloud itself names the holder: then a misspelt holder shows up as a stranger.
+    fn missing(&self, _: &Self::Seen) -> Vec<String> {
+        Vec::new()
+    }
 
     /// What needs attention beside the holder. It does not keep the VIP from moving. Pure.
     fn remarks(&self, seen: &Self::Seen) -> Vec<CheckItem>;
 
     /// Checks what would keep traffic away although the VIP has moved. Runs beside the move and never delays it.
-    async fn advice(&self) -> Vec<CheckItem>;
+    async fn advice(&self) -> Vec<CheckItem> {
+        Vec::new()
+    }
 
     /// Asks the cloud whether the changes would be allowed, without making them.
     async fn rehearse(&self, seen: &Self::Seen) -> Vec<CheckItem>;

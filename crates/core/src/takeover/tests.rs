@@ -173,9 +173,6 @@ impl Cloud for Toy {
     fn remarks(&self, _: &Looks) -> Vec<CheckItem> {
         Vec::new()
     }
-    async fn advice(&self) -> Vec<CheckItem> {
-        Vec::new()
-    }
     async fn rehearse(&self, _: &Looks) -> Vec<CheckItem> {
         Vec::new()
     }

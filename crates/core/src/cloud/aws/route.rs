@@ -138,11 +138,6 @@ impl Cloud for Route {
         (call.to_owned(), target.to_owned())
     }
 
-    /// Always empty. A route names its holder, so a holder that `aws.members` misspells shows up as a stranger.
-    fn missing(&self, _: &Seen) -> Vec<String> {
-        Vec::new()
-    }
-
     fn remarks(&self, seen: &Seen) -> Vec<CheckItem> {
         let mut items = self.session.remarks(&seen.identity);
         items.extend(self.blackholes(seen));

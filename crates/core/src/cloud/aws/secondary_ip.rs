@@ -126,20 +126,11 @@ impl Cloud for SecondaryIp {
         }
     }
 
-    /// Always empty. EC2 names the holder, so a holder that `aws.members` misspells shows up as a stranger.
-    fn missing(&self, _: &Seen) -> Vec<String> {
-        Vec::new()
-    }
-
     fn remarks(&self, seen: &Seen) -> Vec<CheckItem> {
         self.session.remarks(&seen.identity)
     }
 
     /// Always empty: an interface accepts packets for its own addresses.
-    async fn advice(&self) -> Vec<CheckItem> {
-        Vec::new()
-    }
-
     /// AssignPrivateIpAddresses has no parameter `DryRun` (EC2 API reference), so the check reports the call as skipped.
     async fn rehearse(&self, seen: &Seen) -> Vec<CheckItem> {
         let mut items = vec![CheckItem::new(

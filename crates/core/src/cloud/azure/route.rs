@@ -144,11 +144,6 @@ impl Cloud for Route {
         }
     }
 
-    /// None: this mechanism needs no list of members.
-    fn missing(&self, _: &Seen) -> Vec<String> {
-        Vec::new()
-    }
-
     fn remarks(&self, _: &Seen) -> Vec<CheckItem> {
         vec![self.session.local_address()]
     }

@@ -156,11 +156,6 @@ impl Cloud for Route {
         (call.to_owned(), target.to_owned())
     }
 
-    /// None: a route names its holder, so a takeover asks for no other member.
-    fn missing(&self, _: &Seen) -> Vec<String> {
-        Vec::new()
-    }
-
     fn remarks(&self, seen: &Seen) -> Vec<CheckItem> {
         let mut items = vec![local_address(&self.session.vips, &self.session.local)];
         items.extend(self.view(seen).leftovers());

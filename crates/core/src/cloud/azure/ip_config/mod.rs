@@ -132,10 +132,6 @@ impl Cloud for IpConfig {
         items
     }
 
-    async fn advice(&self) -> Vec<CheckItem> {
-        Vec::new()
-    }
-
     async fn rehearse(&self, seen: &Seen) -> Vec<CheckItem> {
         let mut needs = Needs::default();
         seen.members.nics.iter().for_each(|nic| needs.write_interface(nic));
