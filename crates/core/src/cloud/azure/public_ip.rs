@@ -79,7 +79,7 @@ impl Seen {
     /// Who has a public address of a VIP. The holder of an address that could not be read is unknown; nobody has one that does not
     /// exist.
     pub fn holder(&self, members: &Members, vip: &Vip, id: &Id) -> Holder {
-        if self.trouble(id).is_some_and(|error| error.code != Code::NotFound) {
+        if self.unread(id).is_some() {
             return Holder::Unknown;
         }
         let Some(user) = self.user(id) else { return Holder::Nobody };
@@ -106,7 +106,7 @@ impl Seen {
     /// # Errors
     /// The error of its read; `conflict` when somebody outside `azure.nics` uses the address.
     pub fn may_be_taken(&self, members: &Members, id: &Id) -> Result<()> {
-        if let Some(error) = self.trouble(id) {
+        if let Some(error) = self.error(id) {
             return Err(error.clone());
         }
         let Some(user) = self.user(id) else { return Ok(()) };
@@ -139,8 +139,12 @@ impl Seen {
         )
     }
 
-    /// Why a public address could not be read.
-    pub fn trouble(&self, id: &Id) -> Option<&Error> {
+    /// Why nobody knows who has a public address. One that does not exist is known to be with nobody.
+    pub fn unread(&self, id: &Id) -> Option<&Error> {
+        self.error(id).filter(|error| error.code != Code::NotFound)
+    }
+
+    fn error(&self, id: &Id) -> Option<&Error> {
         self.0.iter().find(|(known, _)| known == id)?.1.as_ref().err()
     }
 

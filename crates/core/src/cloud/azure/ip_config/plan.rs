@@ -152,7 +152,7 @@ impl<'a> Planner<'a> {
         for vip in &self.session.vips {
             let Some(id) = self.public_id(vip) else { continue };
             let part = public_ip::part(vip, &id);
-            if let Some(error) = self.seen.public.trouble(&id).filter(|error| error.code != Code::NotFound) {
+            if let Some(error) = self.seen.public.unread(&id) {
                 plan.refused.push((part, error.clone()));
             } else if current.iter().any(|known| known.id == part && public_ip::serves_another_entry(&known.holder)) {
                 plan.refused.push((part, self.seen.public.left_in_place(own, &id)));
