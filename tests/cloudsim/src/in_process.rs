@@ -19,7 +19,7 @@ pub enum Delivery {
     Nothing,
 }
 
-/// A request on its way; whoever must not lose it spawns it.
+/// A request in transit. Spawn the exchange where the end of the caller must not cancel it.
 pub type Exchange = Pin<Box<dyn Future<Output = Delivery> + Send>>;
 
 /// The way to all faces of one simulator; clones share it.

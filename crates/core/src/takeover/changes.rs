@@ -217,8 +217,8 @@ impl Changes {
         }
     }
 
-    /// Makes all steps. Each starts as soon as the steps that it waits for are over. A step needs time for its response, and is
-    /// skipped for a part that this call has moved already: whoever has the part now took it after us.
+    /// Makes all steps. Each starts as soon as the steps that it waits for are over. A step needs time for its response.
+    /// A step is skipped if this call has moved its parts already: another holder took them later.
     pub async fn make<C: Cloud>(&mut self, cloud: &C, deadline: &Deadline, steps: Vec<Step<C::Change>>) {
         let done = |part: &PartId| matches!(self.by_part.get(part), Some(Progress::Done { .. }));
         let mut ends: Vec<Option<End>> =

@@ -41,7 +41,7 @@ pub struct Findings {
 }
 
 impl Findings {
-    /// Findings with nothing but an outcome.
+    /// Findings that hold only an outcome.
     pub fn new(outcome: Outcome) -> Self {
         Findings {
             outcome,
