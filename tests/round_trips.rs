@@ -56,6 +56,7 @@ where
     merge(&mut config, overlay);
     let (report, traffic) = acquire(&config);
     assert_outcome(&report, "moved");
+    assert_eq!(traffic.requests, sim.log().len(), "{scene}: every request passes the seam, the SDK's as well");
     let hundreds = |bytes: usize| (bytes + 50) / 100;
     Row {
         scene,
