@@ -140,6 +140,9 @@ pub struct Details {
     /// What became of the change that this error is about, if there was one.
     #[serde(skip)]
     pub fate: Fate,
+    /// Whether the cause may be gone at the next call, although the code says nothing of that.
+    #[serde(skip)]
+    pub may_pass: bool,
 }
 
 impl Error {
@@ -155,6 +158,7 @@ impl Error {
             request_id: None,
             retry_after: None,
             fate: Fate::NotSent,
+            may_pass: false,
         }))
     }
 
@@ -165,7 +169,7 @@ impl Error {
 
     /// A response that the service `of` cannot have given, to a request that changes nothing.
     pub fn impostor(message: impl Into<String>, of: &str) -> Self {
-        Error::new(Code::Unexpected, message, answered_for(of))
+        Error::new(Code::Unexpected, message, answered_for(of)).passing()
     }
 
     /// The same response to a change, which the service may have received.
@@ -177,6 +181,16 @@ impl Error {
     pub fn with_fate(mut self, fate: Fate) -> Self {
         self.0.fate = fate;
         self
+    }
+
+    /// The same error, where its cause may be gone at the next call: whatever answered in the cloud's place may not answer then.
+    pub fn passing(self) -> Self {
+        self.with(|details| details.may_pass = true)
+    }
+
+    /// Whether the same call, made again without anybody having repaired anything, may end better.
+    pub fn repeat_may_help(&self) -> bool {
+        self.may_pass || self.code.repeat_may_help()
     }
 
     /// Whether the whole call has to end: its time is over, or the process or the machine stopped.
@@ -268,5 +282,11 @@ mod tests {
             assert!(!code.repeat_may_help(), "{code:?}");
         }
         assert!(Code::Throttled.repeat_may_help());
+    }
+
+    #[test]
+    fn what_answered_in_the_clouds_place_may_be_gone_at_the_next_call() {
+        assert!(Error::impostor("HTTP 302", "Resource Manager").repeat_may_help());
+        assert!(!Error::new(Code::Unexpected, "400: SomethingNew", "").repeat_may_help());
     }
 }

@@ -22,6 +22,8 @@ pub enum Cause {
     Itself,
     /// Somebody else changed the same thing at the same time.
     Race,
+    /// The cloud had begun the change, and cancelled it for a later one of somebody else.
+    Superseded,
     /// A change that this call did not make is still under way and blocks this one until it ends.
     UnderWay,
 }
@@ -44,12 +46,17 @@ impl Fate {
 
     /// Whether another change got in the way, so that the same change may succeed later.
     pub fn is_race(self) -> bool {
-        matches!(self.cause(), Some(Cause::Race | Cause::UnderWay))
+        matches!(self.cause(), Some(Cause::Race | Cause::Superseded | Cause::UnderWay))
     }
 
     /// Whether the change that got in the way is still under way.
     pub fn is_blocked(self) -> bool {
         self.cause() == Some(Cause::UnderWay)
+    }
+
+    /// Whether the change was in force until a later one of somebody else took its place.
+    pub fn was_superseded(self) -> bool {
+        self == Fate::AcceptedThenFailed(Cause::Superseded)
     }
 
     /// The same fate for this cause. A change that was not sent counts as refused: there is a cause only if somebody refused.
@@ -93,6 +100,7 @@ mod tests {
             (Fate::Refused(Cause::Race), false, true),
             (Fate::InDoubt, true, false),
             (Fate::AcceptedThenFailed(Cause::Itself), true, false),
+            (Fate::AcceptedThenFailed(Cause::Superseded), true, true),
             (Fate::AcceptedThenFailed(Cause::UnderWay), true, true),
         ];
         for (fate, may_have_changed, is_race) in all {

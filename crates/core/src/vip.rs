@@ -82,6 +82,8 @@ impl fmt::Display for Member {
 pub enum Holder {
     /// Here, and in use.
     ThisMember,
+    /// Here by name, and the cloud has not finished: nobody knows yet how that ends.
+    Arriving(String),
     /// Here by name, but the cloud says that it does not work.
     ThisMemberBroken(String),
     /// Another member, or a stranger.
@@ -95,6 +97,8 @@ pub enum Holder {
     },
     /// Nobody: every member was seen without it.
     Nobody,
+    /// Not this member, as a read showed; who else may have it could not be read.
+    NotHere,
     /// It could not be read.
     Unknown,
 }
@@ -103,17 +107,27 @@ impl Holder {
     /// Whether this member holds it, alone or not, and whether it works or not.
     pub fn is_here(&self) -> bool {
         match self {
-            Holder::ThisMember | Holder::ThisMemberBroken(_) => true,
+            Holder::ThisMember | Holder::Arriving(_) | Holder::ThisMemberBroken(_) => true,
             Holder::Several { here, .. } => *here,
-            Holder::Other(_) | Holder::Nobody | Holder::Unknown => false,
+            Holder::Other(_) | Holder::Nobody | Holder::NotHere | Holder::Unknown => false,
         }
+    }
+
+    /// Whether nobody can say who holds it.
+    pub fn is_unknown(&self) -> bool {
+        matches!(self, Holder::NotHere | Holder::Unknown)
     }
 
     /// Whom traffic reaches beside this member.
     pub fn others(&self) -> Option<&str> {
         match self {
             Holder::Other(names) | Holder::Several { names, .. } => Some(names),
-            Holder::ThisMember | Holder::ThisMemberBroken(_) | Holder::Nobody | Holder::Unknown => None,
+            Holder::ThisMember
+            | Holder::Arriving(_)
+            | Holder::ThisMemberBroken(_)
+            | Holder::Nobody
+            | Holder::NotHere
+            | Holder::Unknown => None,
         }
     }
 }

@@ -14,8 +14,10 @@ pub fn common_holder(parts: &[Part], own: Option<&str>) -> Option<String> {
 
 pub fn holder_name(holder: &Holder, own: Option<&str>) -> Option<String> {
     match holder {
-        Holder::ThisMember | Holder::ThisMemberBroken(_) => Some(own.unwrap_or("this member").to_owned()),
+        Holder::ThisMember | Holder::Arriving(_) | Holder::ThisMemberBroken(_) => {
+            Some(own.unwrap_or("this member").to_owned())
+        }
         Holder::Other(names) | Holder::Several { names, .. } => Some(names.clone()),
-        Holder::Nobody | Holder::Unknown => None,
+        Holder::Nobody | Holder::NotHere | Holder::Unknown => None,
     }
 }

@@ -5,10 +5,11 @@ use crate::{error::Code, outcome::Outcome, takeover::Findings};
 /// Whether the same call, made again, may end better.
 pub fn may_help(findings: &Findings) -> bool {
     // What was taken off a peer has to come here, whatever stood in its way; what another member took after this one may
-    // have to come back.
+    // have to come back; and what was changed without a read to confirm it is there at the next call, or is made again.
     findings.left_with_nobody
+        || findings.unconfirmed
         || findings.outcome == Outcome::Lost
-        || findings.error.as_ref().is_some_and(|error| error.code.repeat_may_help())
+        || findings.error.as_ref().is_some_and(|error| error.repeat_may_help())
 }
 
 /// Whether IRIS has to be asked first: another member may be the primary by now, and a repeat would take the VIP from it.

@@ -47,7 +47,10 @@ pub fn summary(subject: &Subject, findings: &Findings, before: Option<&str>, own
         Outcome::Lost => format!("{vips} was taken by {} after {here} had taken it; left there", others(findings)),
         Outcome::Held => format!("{vips} is on {here}"),
         Outcome::HeldElsewhere => format!("{vips} is on {elsewhere}, not on {here}"),
-        Outcome::Unheld => format!("{vips} is held by nobody"),
+        Outcome::Unheld => match broken(findings) {
+            Some(why) => format!("{vips} is on {here} by name alone: the cloud says {why}"),
+            None => format!("{vips} is held by nobody"),
+        },
         Outcome::Split => format!("{vips} is split: {mine} of {} parts are on {here}", findings.after.len()),
         Outcome::Unknown if nobody_after => format!("{vips} is held by {nobody}{why}"),
         Outcome::Unknown => format!("{vips}: the holder could not be found out{why}"),
@@ -68,11 +71,19 @@ pub fn summary(subject: &Subject, findings: &Findings, before: Option<&str>, own
 
 /// Who held anything before, where parts were with different holders or with nobody.
 fn earlier_holders(findings: &Findings, own: Option<&str>) -> String {
-    let known = |part: &&Part| !matches!(part.holder, Holder::Nobody | Holder::Unknown);
+    let known = |part: &&Part| !(part.holder == Holder::Nobody || part.holder.is_unknown());
     let held: Vec<Part> = findings.before.iter().filter(known).cloned().collect();
-    let unread = findings.before.iter().any(|part| part.holder == Holder::Unknown);
+    let unread = findings.before.iter().any(|part| part.holder.is_unknown());
     let several = if unread { "a holder that could not be read" } else { "several holders" };
     common_holder(&held, own).unwrap_or_else(|| several.to_owned())
+}
+
+/// Why this member, which holds everything by name, cannot receive.
+fn broken(findings: &Findings) -> Option<&str> {
+    findings.after.iter().find_map(|part| match &part.holder {
+        Holder::ThisMemberBroken(why) => Some(why.as_str()),
+        _ => None,
+    })
 }
 
 /// Who holds the parts that are not here.

@@ -35,13 +35,15 @@ pub struct Changes {
     by_part: BTreeMap<PartId, Progress>,
     /// Parts that a change of ours took off their holder.
     freed: BTreeSet<PartId>,
-    /// Parts that a change of ours certainly brought here, whatever a later read showed.
+    /// Parts that a change of ours certainly brought here, if only for a moment, whatever a later read showed.
     brought: BTreeSet<PartId>,
     /// Why it is not known whether the holder has given a part up, as when its zone does not answer.
     held_back: Option<Error>,
     before: Vec<Part>,
     last_seen: Vec<Part>,
     sent: bool,
+    /// Whether the last round wanted another look, and time was out.
+    cut_short: bool,
 }
 
 impl Changes {
@@ -54,6 +56,7 @@ impl Changes {
             last_seen: before.clone(),
             before,
             sent: false,
+            cut_short: false,
         }
     }
 
@@ -173,6 +176,15 @@ impl Changes {
         self.last_seen = parts.to_vec();
     }
 
+    /// Whether a change met a conflict, or is in doubt, and the call had no time to look again.
+    pub fn was_cut_short(&self) -> bool {
+        self.cut_short
+    }
+
+    pub fn note_cut_short(&mut self, cut_short: bool) {
+        self.cut_short = cut_short;
+    }
+
     pub fn want_another_look(&self) -> bool {
         self.by_part.values().any(|progress| match progress {
             Progress::Maybe(_) => true,
@@ -260,7 +272,8 @@ impl Changes {
         if step.effect == Effect::Tidies {
             return;
         }
-        if step.effect == Effect::Reaches && made.is_ok() {
+        // A change that a later one took the place of had brought its parts here for a moment.
+        if step.effect == Effect::Reaches && made.as_ref().err().is_none_or(|error| error.fate.was_superseded()) {
             self.brought.extend(step.parts.iter().cloned());
         }
         if step.effect == Effect::Frees && has_traces {

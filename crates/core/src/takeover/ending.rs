@@ -28,6 +28,8 @@ pub struct Findings {
     pub changed: bool,
     /// Whether this call took a part off its holder that is with nobody now.
     pub left_with_nobody: bool,
+    /// Whether no read has shown yet what came of the changes, or of a conflict with somebody else's.
+    pub unconfirmed: bool,
     /// Why the call did not do what it was asked to do.
     pub error: Option<Error>,
     /// What the next call of the same takeover must not forget.
@@ -50,6 +52,7 @@ impl Findings {
             after: Vec::new(),
             changed: false,
             left_with_nobody: false,
+            unconfirmed: false,
             error: None,
             resume: None,
             missing: Vec::new(),
@@ -99,8 +102,12 @@ pub fn of_status(parts: &[Part], missing: &[String]) -> (Outcome, Option<Error>)
     if all(&|holder| *holder == Holder::ThisMember) {
         return (Outcome::Held, None);
     }
-    if parts.iter().any(|part| part.holder == Holder::Unknown) {
+    if parts.iter().any(|part| part.holder.is_unknown()) {
         return (Outcome::Unknown, Some(not_read(parts)));
+    }
+    if parts.iter().any(is_arriving) {
+        let outcome = if all(&Holder::is_here) { Outcome::Unknown } else { Outcome::Split };
+        return (outcome, Some(still_arriving(parts)));
     }
     match first {
         Holder::Nobody if all(&|holder| *holder == Holder::Nobody) => match missing {
@@ -136,6 +143,7 @@ pub fn conclude(goal: Goal, member: Member, before: Vec<Part>, changes: Changes,
         Goal::Hold(_) => of_hold(&before, &parts, &changes, &end),
         Goal::LetGo => of_letting_go(&before, &parts, &changes, &end),
     };
+    let is_unseen = matches!(end, End::Unseen(_));
     let ending = match end {
         End::Unseen(error) => error,
         End::Settled | End::Lost | End::Stranded | End::Undone => None,
@@ -154,6 +162,7 @@ pub fn conclude(goal: Goal, member: Member, before: Vec<Part>, changes: Changes,
     Findings {
         member: Some(member),
         changed: changes.any_sent(),
+        unconfirmed: !outcome.is_ok() && (changes.was_cut_short() || is_unseen && changes.any_sent()),
         left_with_nobody: outcome == Outcome::Stranded || parts.iter().any(left),
         before,
         after: parts,
@@ -223,8 +232,13 @@ fn of_letting_go(before: &[Part], after: &[Part], changes: &Changes, end: &End) 
     }
 }
 
+/// Whether a part is here by name, and not in order.
 fn is_broken(part: &Part) -> bool {
-    matches!(part.holder, Holder::ThisMemberBroken(_))
+    is_arriving(part) || matches!(part.holder, Holder::ThisMemberBroken(_))
+}
+
+fn is_arriving(part: &Part) -> bool {
+    matches!(part.holder, Holder::Arriving(_))
 }
 
 fn has_failures(changes: &Changes) -> bool {
@@ -265,9 +279,26 @@ fn parts_disagree(parts: &[Part]) -> Error {
     )
 }
 
+/// No two looks at the parts were alike: somebody moves them.
+pub fn while_it_moves(error: Error) -> Error {
+    error.with(|details| {
+        details.code = Code::Unavailable;
+        details.message = format!("the VIP moves, or could not be looked at twice: {}", details.message);
+        details.remedy = "call Status again in some seconds".into();
+    })
+}
+
+/// The cloud is still changing a part, and nobody knows how that ends.
+fn still_arriving(parts: &[Part]) -> Error {
+    Error::new(
+        Code::Unavailable,
+        format!("the cloud is still changing a part: {}", whereabouts(parts.iter())),
+        "call Status again in some seconds; `retry` is true until the cloud has finished",
+    )
+}
+
 fn not_read(parts: &[Part]) -> Error {
-    let unread: Vec<_> =
-        parts.iter().filter(|part| part.holder == Holder::Unknown).map(|part| part.id.to_string()).collect();
+    let unread: Vec<_> = parts.iter().filter(|part| part.holder.is_unknown()).map(|part| part.id.to_string()).collect();
     Error::new(
         Code::Unavailable,
         format!("the holder of {} could not be read", shortened(unread)),
@@ -288,10 +319,10 @@ fn do_not_exist(names: &[String]) -> Error {
 fn whereabouts<'a>(parts: impl Iterator<Item = &'a Part>) -> String {
     let holder = |part: &Part| match &part.holder {
         Holder::ThisMember => "this member".to_owned(),
-        Holder::ThisMemberBroken(why) => format!("this member, where the cloud says {why}"),
+        Holder::Arriving(why) | Holder::ThisMemberBroken(why) => format!("this member, where the cloud says {why}"),
         Holder::Other(name) | Holder::Several { names: name, .. } => name.clone(),
         Holder::Nobody => "nobody".to_owned(),
-        Holder::Unknown => "a holder that could not be read".to_owned(),
+        Holder::NotHere | Holder::Unknown => "a holder that could not be read".to_owned(),
     };
     shortened(parts.map(|part| format!("{} is with {}", part.id, holder(part))).collect())
 }

@@ -25,6 +25,8 @@ use std::time::Duration;
 
 /// How often the engine reads and plans again after a conflict. After a lost response it does so until the deadline.
 const MOST_ROUNDS: u32 = 6;
+/// How often a status looks at a VIP whose parts are apart.
+const MOST_LOOKS: u32 = 4;
 const BETWEEN_ROUNDS: Duration = Duration::from_millis(200);
 const LONGEST_BETWEEN_ROUNDS: Duration = Duration::from_secs(2);
 
@@ -58,13 +60,29 @@ pub async fn release<C: Cloud>(cloud: &C, deadline: &Deadline, journal: &Journal
 
 /// Tells who holds the VIP.
 pub async fn status<C: Cloud>(cloud: &C) -> Findings {
-    let seen = match cloud.discover().await {
+    let mut seen = match cloud.discover().await {
         Ok(seen) => seen,
         Err(error) => return Findings::failed(Outcome::Unknown, error),
     };
-    let parts = cloud.placement(&seen);
+    let understand = |seen: &C::Seen| {
+        let parts = cloud.placement(seen);
+        let told = ending::of_status(&parts, &cloud.missing(seen));
+        (parts, told)
+    };
+    let (mut parts, (mut outcome, mut error)) = understand(&seen);
+    // One look is several reads, and a part that moved between two of them looks torn apart. Two equal looks settle that.
+    let (mut looks, mut settled) = (1, outcome != Outcome::Split);
+    while !settled && looks < MOST_LOOKS {
+        let Ok(again) = cloud.observe(&seen).await else { break };
+        let earlier = std::mem::take(&mut parts);
+        (parts, (outcome, error)) = understand(&again);
+        settled = outcome != Outcome::Split || parts == earlier;
+        (seen, looks) = (again, looks + 1);
+    }
+    if !settled {
+        error = error.map(ending::while_it_moves);
+    }
     let missing = cloud.missing(&seen);
-    let (outcome, error) = ending::of_status(&parts, &missing);
     Findings {
         member: Some(cloud.member(&seen)),
         before: parts.clone(),
@@ -237,15 +255,17 @@ impl<C: Cloud> Run<'_, C> {
             };
             self.changes.note_refused(plan.refused);
             self.changes.make(self.cloud, self.deadline, plan.steps).await;
+            let wants_another_look = self.changes.want_another_look();
+            let enough = self.round >= MOST_ROUNDS && !self.changes.must_go_on() && !self.changes.any_in_doubt();
+            self.changes.note_cut_short(wants_another_look && !enough);
             if let Err(stop) = self.deadline.check() {
                 return Some(stop);
             }
-            let enough = self.round >= MOST_ROUNDS && !self.changes.must_go_on() && !self.changes.any_in_doubt();
             // The first round repeats at once, since most races are over by then; later rounds leave the other side some time.
             let pause = (BETWEEN_ROUNDS * (self.round - 1)).min(LONGEST_BETWEEN_ROUNDS);
             let pause = pause.max(self.changes.asked_to_wait());
             let too_late = pause + ROOM_FOR_A_LAST_LOOK >= self.deadline.remaining();
-            if !self.changes.want_another_look() || enough || too_late {
+            if !wants_another_look || enough || too_late {
                 return None;
             }
             if let Err(stop) = self.deadline.sleep(pause).await {
@@ -254,6 +274,7 @@ impl<C: Cloud> Run<'_, C> {
             if let Err(error) = self.look_again().await {
                 return Some(error);
             }
+            self.changes.note_cut_short(false);
             if let Goal::Hold(_) = self.goal {
                 self.goal = Goal::Hold(Write::IfNeeded);
             }

@@ -9,7 +9,8 @@ use crate::{
 pub fn reached(goal: Goal, part: &Part) -> bool {
     match goal {
         Goal::Hold(_) => part.holder == Holder::ThisMember,
-        Goal::LetGo => !part.holder.is_here(),
+        // What could not be read may be here.
+        Goal::LetGo => !part.holder.is_here() && part.holder != Holder::Unknown,
     }
 }
 

@@ -217,7 +217,7 @@ async fn a_release_that_has_nothing_to_change_does_not_blame_the_time() {
     assert_eq!(found.outcome, Outcome::NotReleased);
     let error = found.error.expect("an error");
     assert!(begun.elapsed() < Duration::from_secs(9) && !error.message.contains("time was out"), "{error}");
-    assert!(!error.code.repeat_may_help(), "a repeat would find the same");
+    assert!(!error.repeat_may_help(), "a repeat would find the same");
 }
 
 #[tokio::test(start_paused = true)]
@@ -235,6 +235,59 @@ async fn status_names_what_it_sees() {
     for (parts, expected) in table {
         assert_eq!(status(&Toy::new(&parts)).await.outcome, expected, "{parts:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_status_during_an_operation_is_worth_a_repeat() {
+    let arriving = || Holder::Arriving("Updating".into());
+    for (parts, expected) in [
+        (vec![("a", arriving())], Outcome::Unknown),
+        (vec![("a", Holder::ThisMember), ("b", arriving())], Outcome::Unknown),
+        (vec![("a", Toy::peer()), ("b", arriving())], Outcome::Split),
+    ] {
+        let found = status(&Toy::new(&parts)).await;
+        assert_eq!(found.outcome, expected, "{parts:?}");
+        assert!(found.error.expect("a cause").repeat_may_help(), "{parts:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_status_looks_until_two_looks_are_alike() {
+    let looks = |holders: [Holder; 2]| -> Looks { ["a", "b"].into_iter().zip(holders).collect() };
+    let torn = || looks([Holder::ThisMember, Toy::peer()]);
+    let other = || looks([Toy::peer(), Holder::ThisMember]);
+    let toy = |stale: Vec<Looks>, last: Looks| {
+        let toy = Toy::new(&[]);
+        (*toy.stale.borrow_mut(), *toy.parts.borrow_mut()) = (stale.into(), last);
+        toy
+    };
+    // A look whose reads were made at different moments says nothing.
+    let moved = toy(vec![torn()], looks([Toy::peer(), Toy::peer()]));
+    assert_eq!(status(&moved).await.outcome, Outcome::HeldElsewhere);
+    let split = status(&toy(vec![other()], torn())).await;
+    assert_eq!((split.outcome, split.error.expect("a cause").code), (Outcome::Split, Code::Conflict));
+    let moving = status(&toy(vec![torn(), other(), torn()], other())).await;
+    assert!(moving.outcome == Outcome::Split && moving.error.expect("a cause").repeat_may_help());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_no_read_has_shown_yet_is_worth_a_repeat() {
+    for (code, is_unconfirmed) in [(Code::Conflict, true), (Code::Denied, false)] {
+        let toy = Toy::new(&[("a", Toy::peer())]);
+        // Too long for a look that would follow.
+        toy.change_takes.set(Duration::from_millis(29_800));
+        toy.answer("a", Err(failure(code)));
+        let found = hold(&toy, Write::IfNeeded).await;
+        assert_eq!((found.outcome, found.unconfirmed), (Outcome::NotMoved, is_unconfirmed), "{code:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_read_is_not_released() {
+    let toy = Toy::new(&[("a", Holder::Unknown)]);
+    assert_eq!(release(&toy, &deadline(9).0, &Journal::default(), Mode::Real).await.outcome, Outcome::NotReleased);
+    let toy = Toy::new(&[("a", Holder::NotHere)]);
+    assert_eq!(release(&toy, &deadline(9).0, &Journal::default(), Mode::Real).await.outcome, Outcome::NotHeld);
 }
 
 #[tokio::test(start_paused = true)]
@@ -284,7 +337,7 @@ async fn a_part_that_somebody_takes_between_plan_and_last_look_has_a_cause() {
     assert_eq!(found.outcome, Outcome::Partial);
     let error = found.error.expect("a cause");
     assert!(error.message.contains("vip (a) is with third"), "{error}");
-    assert!(error.code.repeat_may_help() && !error.remedy.is_empty());
+    assert!(error.repeat_may_help() && !error.remedy.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -331,7 +384,7 @@ async fn an_earlier_change_that_is_under_way_is_waited_out_while_nobody_has_the_
         let found = hold(&toy, Write::IfNeeded).await;
         assert_eq!(found.outcome, expected, "{refusals} refusals");
         if expected == Outcome::NotMoved {
-            assert!(found.error.expect("an error").code.repeat_may_help());
+            assert!(found.error.expect("an error").repeat_may_help());
         }
     }
 }

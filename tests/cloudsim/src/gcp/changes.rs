@@ -70,6 +70,8 @@ pub(crate) enum Change {
     },
     DeleteRoute {
         path: String,
+        /// Of the route that had this name when the delete was accepted.
+        number: String,
     },
 }
 
@@ -174,8 +176,8 @@ impl Change {
                 world.add_route(name, "STATIC", route);
                 Ok(())
             }
-            Self::DeleteRoute { path } => {
-                let at = world.routes.iter().position(|route| is_at(route, path));
+            Self::DeleteRoute { path, number } => {
+                let at = world.routes.iter().position(|route| is_at(route, path) && route["id"] == number.as_str());
                 world.routes.remove(at.ok_or_else(|| Failure::not_found(path))?);
                 Ok(())
             }

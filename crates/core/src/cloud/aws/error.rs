@@ -56,6 +56,8 @@ where
         let shown = if name.is_empty() { format!("HTTP {}", status.unwrap_or_default()) } else { name.clone() };
         return Error::new(code, format!("{shown}: {}", shorten(&message)), remedy(code, call)).with(|details| {
             details.http_status = status;
+            // EC2 names each of its errors: something else has answered.
+            details.may_pass = name.is_empty() && code == Code::Unexpected;
             details.cloud_code = Some(name).filter(|name| !name.is_empty());
             details.request_id = extra.or(request_id);
             details.retry_after = retry_after.map(Duration::from_secs);
@@ -75,6 +77,7 @@ where
         (Kind::Change, Some(_)) => Error::in_doubt(shorten(&message), remedy(Code::Unexpected, call))
             .with(|details| details.http_status = status),
         _ => Error::new(Code::Unexpected, shorten(&message), remedy(Code::Unexpected, call))
+            .passing()
             .with(|details| details.http_status = status),
     }
 }

@@ -88,7 +88,8 @@ pub async fn read(metadata: &Metadata, settings: &Settings, local: &LocalNetwork
                 Code::Unexpected,
                 format!("the metadata service's {what} is no id that begins with {prefix}"),
                 "something between this process and 169.254.169.254 answers in its place; look for a proxy",
-            ));
+            )
+            .passing());
         }
     }
     if let Some(wanted) = settings.vpc.as_ref().filter(|wanted| **wanted != vpc) {

@@ -150,15 +150,16 @@ impl Metadata {
 
 fn text(body: Vec<u8>) -> Result<String> {
     let text = String::from_utf8(body)
-        .map_err(|_| Error::new(Code::Unexpected, "the metadata service answered no text", REMEDY))?;
+        .map_err(|_| Error::new(Code::Unexpected, "the metadata service answered no text", REMEDY).passing())?;
     // These values become parts of URLs and headers.
     let text = text.trim().to_owned();
     if text.chars().any(|character| character.is_control() && character != '\n') && !text.starts_with('{') {
-        return Err(Error::new(Code::Unexpected, "the metadata service answered with control characters", REMEDY));
+        let message = "the metadata service answered with control characters";
+        return Err(Error::new(Code::Unexpected, message, REMEDY).passing());
     }
     Ok(text)
 }
 
 fn refused(status: u16) -> Error {
-    SERVICE.refused(if status >= 500 || status == 429 { Code::Unavailable } else { Code::Unexpected }, status)
+    SERVICE.refused(if status >= 500 || status == 429 { Code::Unavailable } else { Code::Unexpected }, status).passing()
 }

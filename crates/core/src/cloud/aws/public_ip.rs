@@ -156,7 +156,7 @@ impl PublicIps<'_> {
                 let private = self.may_be_taken(vip, &allocation, known)?;
                 Ok(write.is_wanted(holder).then_some(Change::Associate { allocation, private }))
             }
-            Goal::LetGo if matches!(holder, Holder::ThisMember | Holder::ThisMemberBroken(_)) => {
+            Goal::LetGo if holder.is_here() => {
                 let association = known.and_then(|address| address.association.clone());
                 Ok(association.map(|association| Change::Disassociate { allocation, association }))
             }

@@ -236,7 +236,7 @@ impl Route {
                     plan.steps.push(Step::new(id, change));
                 }
             }
-            Goal::LetGo if matches!(holder, Holder::ThisMember | Holder::ThisMemberBroken(_)) => {
+            Goal::LetGo if holder.is_here() => {
                 plan.steps.push(Step::new(id, Change::Delete { table: table_id, destination }));
             }
             Goal::LetGo => {}

@@ -23,6 +23,8 @@ pub fn explain(status: u16, body: &[u8], retry_after: Option<Duration>, request:
     Error::new(code, format!("{shown}: {message}"), remedy).with(|details| {
         details.fate = if race { Fate::Refused(Cause::Race) } else { Fate::NotSent };
         details.http_status = Some(status);
+        // Azure names each of its errors: something else has answered.
+        details.may_pass = name.is_empty() && code == Code::Unexpected;
         details.cloud_code = Some(name).filter(|name| !name.is_empty());
         details.request_id = request;
         details.retry_after = retry_after;
@@ -53,7 +55,7 @@ pub fn of_operation(body: &Value) -> Error {
     let race = code == Code::Conflict && status == "Canceled";
     let remedy = if race { RACE } else { remedy(code, &name) };
     Error::new(code, format!("the operation ended as {status}: {shown}: {message}"), remedy).with(|details| {
-        details.fate = Fate::AcceptedThenFailed(if race { Cause::Race } else { Cause::Itself });
+        details.fate = Fate::AcceptedThenFailed(if race { Cause::Superseded } else { Cause::Itself });
         details.cloud_code = Some(shown);
     })
 }
@@ -167,6 +169,7 @@ mod tests {
     #[test]
     fn a_superseded_operation_is_a_conflict_so_the_engine_reads_again_before_a_retry() {
         let body = serde_json::json!({ "status": "Canceled", "error": { "code": "CanceledAndSupersededDueToAnotherOperation", "message": "m" } });
-        assert_eq!(of_operation(&body).code, Code::Conflict);
+        let error = of_operation(&body);
+        assert!(error.code == Code::Conflict && error.fate.was_superseded(), "{error:?}");
     }
 }

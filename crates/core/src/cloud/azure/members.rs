@@ -114,12 +114,11 @@ pub async fn look(session: &Session, here: &Here, arm: &Arm, silent: Vec<Silent>
     let own: Vec<&str> = members.nics.iter().filter(|nic| nic.own).map(|nic| nic.id.name()).collect();
     match own.as_slice() {
         [_] => {}
-        // The silent interface may be this VM's.
+        // Any silent interface may be this VM's: also the one that may answer the next time.
         [] => {
-            return Err(members
-                .silent
-                .first()
-                .map_or_else(|| not_listed(here, &members, &missing), |silent| silent.why.clone()));
+            let passes = members.silent.iter().find(|silent| silent.why.repeat_may_help());
+            let silent = passes.or(members.silent.first());
+            return Err(silent.map_or_else(|| not_listed(here, &members, &missing), |silent| silent.why.clone()));
         }
         several => {
             return Err(Error::new(

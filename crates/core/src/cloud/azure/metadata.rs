@@ -111,15 +111,12 @@ pub async fn instance(http: &Client, endpoint: Option<&str>, caller: &Caller) ->
         let (status, body) = SERVICE.send(http, Request::get(&url)?.header("metadata", "true")?).await?;
         match status {
             200 => serde_json::from_slice(&body).map_err(|error| {
-                Error::new(
-                    Code::Unexpected,
-                    format!("the metadata service's answer could not be read: {error}"),
-                    REMEDY,
-                )
+                let message = format!("the metadata service's answer could not be read: {error}");
+                Error::new(Code::Unexpected, message, REMEDY).passing()
             }),
             // 404 and 410 during an update of the service ("Error handling" of the same page); 429 above five requests a second.
             404 | 410 | 429 | 500..=599 => Err(SERVICE.refused(Code::Unavailable, status)),
-            _ => Err(SERVICE.refused(Code::Unexpected, status)),
+            _ => Err(SERVICE.refused(Code::Unexpected, status).passing()),
         }
     };
     let answer = caller.with_policy(POLICY).call(Kind::Read, "imds:GET", "instance", attempt).await;

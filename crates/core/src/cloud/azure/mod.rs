@@ -21,6 +21,7 @@ mod rehearsal;
 mod route;
 mod session;
 pub mod settings;
+mod state;
 mod subnet;
 mod tables;
 mod token;

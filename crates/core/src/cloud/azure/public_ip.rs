@@ -8,11 +8,13 @@ use super::{
     id::Id,
     identity::Here,
     members::Members,
-    nic::{Nic, name_of},
+    nic::{Nic, name_of, public_of},
     session::Session,
     settings::Reference,
+    state::here_in,
 };
 use crate::{
+    cloud::peers::several,
     error::{Code, Error, Result},
     vip::{Holder, PartId, Vip},
 };
@@ -76,28 +78,23 @@ pub fn serves_another_entry(holder: &Holder) -> bool {
 }
 
 impl Seen {
-    /// Who has a public address of a VIP. The holder of an address that could not be read is unknown; nobody has one that does not
-    /// exist.
+    /// Who has a public address of a VIP: by the members' interfaces, which name it, and only then by the address itself. An
+    /// interface that was read without the address does not have it, whatever the address says: the two reads may be of
+    /// different moments. Nobody has an address that does not exist.
     pub fn holder(&self, members: &Members, vip: &Vip, id: &Id) -> Holder {
-        if self.unread(id).is_some() {
-            return Holder::Unknown;
-        }
-        let Some(user) = self.user(id) else { return Holder::Nobody };
-        let on_the_entry = |nic: &Nic| {
-            let entry = nic.entry_with(vip.address.addr());
-            entry.is_some_and(|entry| Id::from_text(user).name().eq_ignore_ascii_case(name_of(entry)))
-        };
-        match members.nics.iter().find(|nic| nic.owns(user)) {
-            Some(nic) if nic.own && on_the_entry(nic) => {
-                if nic.state() == "Succeeded" {
-                    Holder::ThisMember
-                } else {
-                    Holder::ThisMemberBroken(nic.state().to_owned())
-                }
-            }
-            Some(nic) if nic.own => Holder::ThisMemberBroken(ON_ANOTHER_ENTRY.into()),
-            Some(nic) => Holder::Other(nic.id.name().to_owned()),
-            None => Holder::Other(stranger_name(user)),
+        let names_it = |entry: &Value| public_of(entry).is_some_and(|public| public.same(id.as_str()));
+        let with: Vec<&Nic> = members.nics.iter().filter(|nic| nic.entries().any(names_it)).collect();
+        match with.as_slice() {
+            [] if self.unread(id).is_some() => Holder::NotHere,
+            [] => match self.user(id) {
+                None => Holder::Nobody,
+                Some(user) if members.nics.iter().any(|nic| nic.owns(user)) => Holder::NotHere,
+                Some(user) => Holder::Other(stranger_name(user)),
+            },
+            [nic] if nic.own && nic.entry_with(vip.address.addr()).is_some_and(names_it) => here_in(nic.state()),
+            [nic] if nic.own => Holder::ThisMemberBroken(ON_ANOTHER_ENTRY.into()),
+            [nic] => Holder::Other(nic.id.name().to_owned()),
+            nics => several(nics.iter().map(|nic| nic.id.name()), nics.iter().any(|nic| nic.own)),
         }
     }
 
@@ -127,7 +124,8 @@ impl Seen {
     /// Why Release leaves a public address where it is: Release removes the VIP alone, and another ip-configuration of this
     /// member uses the address.
     pub fn left_in_place(&self, own: &Nic, id: &Id) -> Error {
-        let entry = self.user(id).map(|user| Id::from_text(user).name().to_owned()).unwrap_or_default();
+        let names_it = |entry: &&Value| public_of(entry).is_some_and(|public| public.same(id.as_str()));
+        let entry = own.entries().find(names_it).map(name_of).unwrap_or_default();
         Error::new(
             Code::Conflict,
             format!(
@@ -140,7 +138,7 @@ impl Seen {
     }
 
     /// Why nobody knows who has a public address. One that does not exist is known to be with nobody.
-    pub fn unread(&self, id: &Id) -> Option<&Error> {
+    fn unread(&self, id: &Id) -> Option<&Error> {
         self.error(id).filter(|error| error.code != Code::NotFound)
     }
 

@@ -12,6 +12,7 @@ use super::{
     rehearsal::{self, Needs},
     session::Session,
     settings::Settings,
+    state::here_in,
     tables::{self, Entry},
 };
 use crate::{
@@ -245,8 +246,8 @@ impl Seen {
     fn holder_of(&self, route: Entry<'_>) -> Holder {
         match route.next_hop() {
             Some(hop) if self.here.addresses().any(|own| own == hop) => match route.text("provisioningState") {
-                "Succeeded" | "" => Holder::ThisMember,
-                state => Holder::ThisMemberBroken(state.to_owned()),
+                "" => Holder::ThisMember,
+                state => here_in(state),
             },
             Some(hop) => Holder::Other(hop.to_string()),
             None => Holder::Other(route.text("nextHopType").to_owned()),
@@ -256,8 +257,9 @@ impl Seen {
     /// The change that deletes the table's route, if the route points at this VM.
     fn let_go(&self, vip: &Vip, id: &Id, table: &Value) -> Option<Change> {
         let route = tables::entry_to(table, vip.destination())?;
-        let ours = matches!(self.holder_of(route), Holder::ThisMember | Holder::ThisMemberBroken(_));
-        ours.then(|| Change::Delete { id: id.child("routes", route.name()), version: route.version() })
+        self.holder_of(route)
+            .is_here()
+            .then(|| Change::Delete { id: id.child("routes", route.name()), version: route.version() })
     }
 
     /// Refuses a VIP that would hijack a network: this member's own, or one that a table serves.

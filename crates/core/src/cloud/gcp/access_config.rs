@@ -137,7 +137,7 @@ impl<'a> PublicIp<'a> {
         let holder = match with.as_slice() {
             [] => match self.claim(address, ip) {
                 Claim::Unused => Holder::Nobody,
-                Claim::Contradicted { .. } => Holder::Unknown,
+                Claim::Contradicted { .. } => Holder::NotHere,
                 Claim::Elsewhere { user, .. } | Claim::Unlisted { user } => Holder::Other(user.to_owned()),
                 Claim::Unasked { silent } => Holder::Other(silent.name.clone()),
             },

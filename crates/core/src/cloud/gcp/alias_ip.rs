@@ -11,6 +11,7 @@ use super::{
     access_config::{self, Address},
     interface::{Action, Change, Write},
     members,
+    operation::still_changing,
     path::Path,
     rehearsal::{self, Asked},
     session::{Connection, Session},
@@ -90,14 +91,36 @@ impl AliasIp {
         View { session: &self.session, seen, carried: &self.carried, set_aside: &self.set_aside }
     }
 
+    /// What Google's refusal of a write means, where somebody uses a range that no look showed with a listed member: a peer
+    /// whose operation runs may be taking it, or be giving it up.
+    async fn explain(&self, connection: &Connection, error: Error, write: Write, parts: &[PartId]) -> Error {
+        let Connection { here, operations, .. } = connection;
+        let in_use = write == Write::Takes && error.code == Code::Conflict && !error.fate.is_race();
+        let at_fault = parts_at_fault(&self.session, &error, write, parts, &self.freed.borrow());
+        if !in_use || at_fault.is_empty() || self.members.first_silent().is_some() {
+            return self.note_trouble(error, write, at_fault);
+        }
+        let peers = self.members.peers(&self.session.settings.instances, here);
+        // The other parts do not wait for an operation that concerns these.
+        if at_fault.len() < parts.len() {
+            let is_busy = operations.change_now(&peers).await;
+            let error = if is_busy { still_changing(error) } else { error };
+            return self.note_trouble(error, write, at_fault);
+        }
+        let error = operations.let_others_end(&peers, error).await;
+        if error.code == Code::Conflict && !error.fate.is_race() {
+            return self.note_trouble(error, write, at_fault);
+        }
+        error
+    }
+
     /// Sets the parts aside that caused Google's refusal of a write, so that the next plan goes on without them.
-    fn note_trouble(&self, error: Error, write: Write, parts: &[PartId]) -> Error {
+    fn note_trouble(&self, error: Error, write: Write, at_fault: Vec<PartId>) -> Error {
         if let (Write::Takes, Code::Conflict, false, Some(silent)) =
             (write, error.code, error.fate.is_race(), self.members.first_silent())
         {
             return silent.may_hold(error);
         }
-        let at_fault = parts_at_fault(&self.session, &error, write, parts, &self.freed.borrow());
         self.set_aside.note(at_fault, error)
     }
 
@@ -174,9 +197,18 @@ impl Cloud for AliasIp {
     }
 
     async fn apply(&self, change: &Change) -> Result<()> {
-        let Connection { here, operations, .. } = self.session.connect().await?;
+        let connection = self.session.connect().await?;
+        let Connection { here, operations, .. } = connection;
         let Action::SetAliases { write, parts, entries, .. } = &change.action else {
-            return change.send(operations).await;
+            let sent = change.send(operations).await;
+            return match sent {
+                // The public address: a peer may be taking it, or be giving it up.
+                Err(error) if error.code == Code::Conflict && !error.fate.is_race() => {
+                    let peers = self.members.peers(&self.session.settings.instances, here);
+                    Err(operations.let_others_end(&peers, error).await)
+                }
+                sent => sent,
+            };
         };
         if here.is(&change.vm) {
             self.wrote_own.set(true);
@@ -189,7 +221,10 @@ impl Cloud for AliasIp {
         if *write == Write::Frees && sent.is_ok() {
             self.freed.borrow_mut().extend(parts.iter().cloned());
         }
-        sent.map_err(|error| self.note_trouble(error, *write, parts))
+        match sent {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.explain(connection, error, *write, parts).await),
+        }
     }
 
     fn describe(&self, change: &Change) -> (String, String) {

@@ -122,9 +122,12 @@ impl Compute {
     pub async fn list(&self, call: &str, target: &str, path: &str, filter: &str, page: &str) -> Result<Value> {
         let query = page_of(filter, page);
         let is_list = |body: &Value| {
-            let kind = body.get("kind").and_then(Value::as_str);
-            let of_lists = kind.is_none_or(|kind| kind.ends_with("List"));
-            body.is_object() && !is_error(body) && of_lists && body.get("items").is_none_or(Value::is_array)
+            let is_list = match body.get("kind").and_then(Value::as_str) {
+                Some(kind) => kind.ends_with("List"),
+                // An empty object says nothing of the resources that there are.
+                None => body.get("items").is_some(),
+            };
+            is_list && !is_error(body) && body.get("items").is_none_or(Value::is_array)
         };
         self.read(self.bearer.caller(), call, target, path, &query, is_list).await
     }

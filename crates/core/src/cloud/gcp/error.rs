@@ -52,6 +52,8 @@ pub fn explain(status: u16, body: &[u8], retry_after: Option<Duration>, bound: B
     };
     meant.into_error(shown).with(|details| {
         details.http_status = Some(status);
+        // Google explains each of its errors: something else has answered.
+        details.may_pass = reason.is_empty() && message.is_empty() && details.code == Code::Unexpected;
         details.cloud_code = Some(reason.to_owned()).filter(|reason| !reason.is_empty());
         details.retry_after = retry_after;
     })

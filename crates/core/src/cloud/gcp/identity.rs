@@ -29,7 +29,8 @@ impl Here {
                 Code::Unexpected,
                 format!("the metadata's zone {:?} is not understood", instance.zone),
                 metadata::REMEDY,
-            ));
+            )
+            .passing());
         };
         if let Some(wanted) = &settings.project
             && *wanted != instance.project

@@ -103,6 +103,16 @@ impl Known {
         self.silent.borrow().first().cloned()
     }
 
+    /// The other listed VMs whose zone is known.
+    pub fn peers(&self, instances: &[Reference], here: &Here) -> Vec<Path> {
+        let zones = self.zones.borrow();
+        let placed = instances.iter().filter_map(|instance| {
+            let zone = instance.zone.as_ref().or(zones.get(&instance.name))?;
+            Some(Path::zonal(&here.project, zone, "instances", &instance.name))
+        });
+        placed.filter(|path| !here.is(path)).collect()
+    }
+
     /// Reads the listed VMs side by side.
     ///
     /// # Errors

@@ -135,7 +135,12 @@ impl Metadata {
 
     async fn text(&self, caller: &Caller, path: &str) -> Result<String> {
         let body = self.get(caller, path).await?;
-        String::from_utf8(body).map(|text| text.trim().to_owned()).map_err(|_| unexpected(path, "it is no text"))
+        let text = String::from_utf8(body).map_err(|_| unexpected(path, "it is no text"))?;
+        match text.trim() {
+            // What serves JSON in the place of the metadata server may say so.
+            "null" => Err(unexpected(path, "it is null")),
+            text => Ok(text.to_owned()),
+        }
     }
 
     async fn get(&self, caller: &Caller, path: &str) -> Result<Vec<u8>> {
@@ -147,7 +152,7 @@ impl Metadata {
                 200 => Ok(body),
                 404 => Err(SERVICE.refused(Code::NotFound, status)),
                 429 | 500..=599 => Err(SERVICE.refused(Code::Unavailable, status)),
-                _ => Err(SERVICE.refused(Code::Unexpected, status)),
+                _ => Err(SERVICE.refused(Code::Unexpected, status).passing()),
             }
         };
         let target = path.split('?').next().unwrap_or(path);
@@ -157,5 +162,5 @@ impl Metadata {
 }
 
 fn unexpected(path: &str, why: &str) -> Error {
-    Error::new(Code::Unexpected, format!("the metadata {path} could not be read: {why}"), REMEDY)
+    Error::new(Code::Unexpected, format!("the metadata {path} could not be read: {why}"), REMEDY).passing()
 }

@@ -27,7 +27,7 @@ use crate::{
 use futures_util::future::join_all;
 use http::Method;
 use serde_json::Value;
-use std::{rc::Rc, time::Duration};
+use std::{collections::BTreeSet, rc::Rc, time::Duration};
 use tokio::time::Instant;
 
 /// The bounds of one `wait`; its server would take up to two minutes.
@@ -106,6 +106,25 @@ impl Operations {
     pub async fn note_running(&self, scopes: impl IntoIterator<Item = String>) {
         let new = self.running.unasked(scopes);
         join_all(new.iter().map(|scope| tokio::time::timeout(LONGEST_LIST, self.note_running_in(scope)))).await;
+    }
+
+    /// Whether an operation that this call did not begin changes one of these resources now. Asks again, whatever was asked before.
+    pub async fn change_now(&self, resources: &[Path]) -> bool {
+        let scopes: BTreeSet<&str> = resources.iter().map(Path::scope).collect();
+        join_all(scopes.iter().map(|scope| tokio::time::timeout(LONGEST_LIST, self.note_running_in(scope)))).await;
+        self.running.has_earlier(|on| resources.contains(on))
+    }
+
+    /// After a refusal that somebody else's operation on one of these resources would explain: waits for such an operation, half
+    /// of the time that is left at most. Without one, the refusal stands.
+    pub async fn let_others_end(&self, on: &[Path], refusal: Error) -> Error {
+        if !self.change_now(on).await {
+            return refusal;
+        }
+        match self.let_earlier_end(|path| on.contains(path)).await {
+            Err(ended) if ended.fate.is_race() || ended.ends_the_call() => ended,
+            Ok(()) | Err(_) => still_changing(refusal),
+        }
     }
 
     async fn note_running_in(&self, scope: &str) -> Result<()> {
@@ -231,6 +250,16 @@ impl Operations {
         };
         self.compute.bearer.call_by(&caller, Kind::Read, "compute:operations.wait", &operation.on, attempt).await
     }
+}
+
+/// The refusal of a change while an operation of somebody else decides whether its place is free.
+pub fn still_changing(refusal: Error) -> Error {
+    refusal.with(|details| {
+        details.code = Code::Unavailable;
+        details.fate = details.fate.because(Cause::UnderWay);
+        details.message = format!("an operation that this call did not begin is still under way: {}", details.message);
+        details.remedy = "call again when that operation is over".into();
+    })
 }
 
 /// After the operation of an earlier call, the plan needs a fresh read.

@@ -10,7 +10,7 @@ mod plan;
 
 use super::{
     compute::{Order, all_pages},
-    operation::Patience,
+    operation::{Operations, Patience},
     path::Path,
     ranges,
     rehearsal::{self, Asked},
@@ -26,13 +26,20 @@ use crate::{
 };
 use futures_util::future::join;
 use http::Method;
-use plan::{Change, Seen, View, names_of};
+use plan::{Change, Seen, View, names_of, number_of};
 use serde_json::Value;
 use std::time::Duration;
 
 /// The mechanism for one call.
 pub struct Route {
     session: Session,
+}
+
+/// Who deleted a route.
+enum Deleted {
+    Now,
+    /// It was not there any more.
+    Earlier,
 }
 
 /// The permission that a takeover needs on each route ("Compute Engine IAM roles and permissions"). It needs more of them
@@ -67,6 +74,34 @@ impl Route {
         let wide = self.session.vips.iter().any(|vip| ranges::may_cover_a_subnet(vip.destination()));
         let ranges = if wide { ranges::look(compute, &network.path()).await } else { Ok(Vec::new()) };
         Ok(Seen { here: here.clone(), network, routes, ranges })
+    }
+
+    /// Deletes the route of this number, and no route that has the same name by now. By the discovery document (20261106) a
+    /// path may have a number in the place of a name; where a server does not know that, the name has to do.
+    async fn delete(
+        &self,
+        operations: &Operations,
+        path: &Path,
+        number: Option<&str>,
+        patience: Patience,
+    ) -> Result<()> {
+        let delete = async |to: String| {
+            let order =
+                Order { call: "routes.delete", method: Method::DELETE, on: path, to, query: Vec::new(), body: None };
+            match operations.carry_out(order, patience).await {
+                // Somebody has deleted it already.
+                Err(error) if error.code == Code::NotFound => Ok(Deleted::Earlier),
+                ended => ended.map(|()| Deleted::Now),
+            }
+        };
+        let Some(number) = number else { return delete(path.as_str().to_owned()).await.map(drop) };
+        match delete(format!("{}/routes/{number}", path.scope())).await? {
+            Deleted::Now => return Ok(()),
+            Deleted::Earlier => {}
+        }
+        let seen = self.look().await?;
+        let is_it = |route: &Value| text(route, "name") == path.name() && number_of(route) == Some(number);
+        if seen.routes.iter().any(is_it) { delete(path.as_str().to_owned()).await.map(drop) } else { Ok(()) }
     }
 
     fn view<'a>(&'a self, seen: &'a Seen) -> View<'a> {
@@ -120,30 +155,25 @@ impl Cloud for Route {
         let Connection { operations, .. } = self.session.connect().await?;
         match change {
             Change::Insert { project, body } => {
+                let path = Path::global(project, "routes", text(body, "name"));
                 let order = Order {
                     call: "routes.insert",
                     method: Method::POST,
-                    on: &Path::global(project, "routes", text(body, "name")),
+                    on: &path,
                     to: format!("projects/{project}/global/routes"),
                     query: Vec::new(),
                     body: Some(body.clone()),
                 };
-                operations.carry_out(order, Patience::Full).await
-            }
-            Change::Delete { path, patience } => {
-                let order = Order {
-                    call: "routes.delete",
-                    method: Method::DELETE,
-                    on: path,
-                    to: path.as_str().to_owned(),
-                    query: Vec::new(),
-                    body: None,
-                };
-                match operations.carry_out(order, *patience).await {
-                    // Somebody has deleted it already.
-                    Err(error) if error.code == Code::NotFound && !error.fate.was_accepted() => Ok(()),
+                match operations.carry_out(order, Patience::Full).await {
+                    // Google lists a route only when the operation that makes it is over.
+                    Err(error) if error.code == Code::Conflict && !error.fate.is_race() => {
+                        Err(operations.let_others_end(&[path], error).await)
+                    }
                     ended => ended,
                 }
+            }
+            Change::Delete { path, number, patience } => {
+                self.delete(operations, path, number.as_deref(), *patience).await
             }
         }
     }

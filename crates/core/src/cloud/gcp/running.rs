@@ -48,6 +48,11 @@ impl Running {
         by_change.remove_entry(&key)
     }
 
+    /// Whether there is an operation that an earlier call began where `concerns` says.
+    pub fn has_earlier(&self, concerns: impl Fn(&Path) -> bool) -> bool {
+        self.by_change.borrow().iter().any(|((_, on), operation)| operation.is_earlier && concerns(on))
+    }
+
     pub fn keep(&self, key: Key, operation: Operation) {
         self.by_change.borrow_mut().insert(key, operation);
     }

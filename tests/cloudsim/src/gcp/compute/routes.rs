@@ -28,7 +28,7 @@ pub(super) fn get(state: &mut State, asked: &Asked) -> Result<Answer> {
     let path = path(asked, asked.method.parameter("route"));
     asked.permit(&state.world, "compute.routes.get", &path)?;
     let world = state.read();
-    let route = world.routes.iter().find(|route| is_at(route, &path));
+    let route = find(world, asked, &path);
     route.map(|route| answers::json(&shown(world, route))).ok_or_else(|| ApiError::not_found(&path))
 }
 
@@ -87,10 +87,10 @@ pub(super) fn insert(state: &mut State, asked: &Asked) -> Result<Answer> {
         return Err(ApiError::new(409, "alreadyExists", format!("The resource '{path}' already exists")));
     }
     asked.check_ready(state, &path)?;
-    let write = Write {
-        target_id: id::number(&path),
-        ..Write::of(KIND, path, Change::InsertRoute { name: name.into(), route })
-    };
+    // A later route of the same name has another number.
+    let number = id::number(&format!("{path} {}", state.operations().len()));
+    route["id"] = number.clone().into();
+    let write = Write { target_id: number, ..Write::of(KIND, path, Change::InsertRoute { name: name.into(), route }) };
     Ok(asked.accept(state, write))
 }
 
@@ -103,18 +103,24 @@ pub(super) fn delete(state: &mut State, asked: &Asked) -> Result<Answer> {
         return Ok(answer);
     }
     let world = &state.world;
-    let route = world.routes.iter().find(|route| is_at(route, &path)).ok_or_else(|| ApiError::not_found(&path))?;
+    let route = find(world, asked, &path).ok_or_else(|| ApiError::not_found(&path))?;
+    let path = path_of(asked, route);
+    let number = route["id"].as_str().unwrap_or_default().to_owned();
     let network = id::path(route["network"].as_str().unwrap_or_default(), &world.network_project);
     asked.permit(world, "compute.networks.updatePolicy", &network)?;
     if route["routeType"] == "SUBNET" {
         return Err(ApiError::invalid("route", name, "The local route cannot be deleted."));
     }
     asked.check_ready(state, &path)?;
-    let write = Write {
-        target_id: route["id"].as_str().unwrap_or_default().into(),
-        ..Write::of(KIND, path.clone(), Change::DeleteRoute { path })
-    };
+    let write =
+        Write { target_id: number.clone(), ..Write::of(KIND, path.clone(), Change::DeleteRoute { path, number }) };
     Ok(asked.accept(state, write))
+}
+
+/// The route that the path names, by its name or by its number: the discovery document (20261106) allows both.
+fn find<'w>(world: &'w World, asked: &Asked, path: &str) -> Option<&'w Value> {
+    let number = asked.method.parameter("route");
+    world.routes.iter().find(|route| is_at(route, path) || route["id"] == number)
 }
 
 fn path(asked: &Asked, name: &str) -> String {

@@ -20,6 +20,7 @@ use crate::{
             rehearsal::{self, Needs},
             session::Session,
             settings::Settings,
+            state::UPDATING,
         },
         carried::Carried,
         peers::{Silent, share},
@@ -170,7 +171,7 @@ impl IpConfig {
         let nics = seen.members.nics.iter();
         let concerned =
             nics.filter(|nic| nic.own || vips.iter().any(|vip| nic.entry_with(vip.address.addr()).is_some()));
-        let waits = concerned.filter(|nic| nic.state() == "Updating").map(|nic| async move {
+        let waits = concerned.filter(|nic| nic.state() == UPDATING).map(|nic| async move {
             // A peer's operation may never end and must not use up all the time. We wait without this bound for the own
             // interface, because a second write would only undo the first one.
             let bound = (!nic.own).then(|| share(arm.deadline()));

@@ -12,6 +12,7 @@ use crate::{
             nic::{Nic, address_of, is_primary, name_of, public_of, subnet_of},
             public_ip,
             session::Session,
+            state::{UPDATING, here_in},
             subnet,
         },
         carried::Carried,
@@ -136,10 +137,9 @@ impl<'a> Planner<'a> {
         let with: Vec<&Nic> = nics.iter().filter(|nic| lists(nic, vip)).collect();
         match with.as_slice() {
             // A member that did not answer may have it.
-            [] if !silent.is_empty() => Holder::Unknown,
+            [] if !silent.is_empty() => Holder::NotHere,
             [] => Holder::Nobody,
-            [nic] if nic.own && nic.state() == "Succeeded" => Holder::ThisMember,
-            [nic] if nic.own => Holder::ThisMemberBroken(nic.state().to_owned()),
+            [nic] if nic.own => here_in(nic.state()),
             [nic] => Holder::Other(nic.id.name().to_owned()),
             // Azure refuses this within a subnet. If it happens all the same, neither member may rely on it.
             nics => several(nics.iter().map(|nic| nic.id.name()), nics.iter().any(|nic| nic.own)),
@@ -152,9 +152,7 @@ impl<'a> Planner<'a> {
         for vip in &self.session.vips {
             let Some(id) = self.public_id(vip) else { continue };
             let part = public_ip::part(vip, &id);
-            if let Some(error) = self.seen.public.unread(&id) {
-                plan.refused.push((part, error.clone()));
-            } else if current.iter().any(|known| known.id == part && public_ip::serves_another_entry(&known.holder)) {
+            if current.iter().any(|known| known.id == part && public_ip::serves_another_entry(&known.holder)) {
                 plan.refused.push((part, self.seen.public.left_in_place(own, &id)));
             }
         }
@@ -190,7 +188,7 @@ impl<'a> Planner<'a> {
             let change = change(peer, peer.without(&there)?, Purpose::Frees { entries })?;
             plan.steps.push(Step { parts, change, effect: Effect::Frees, after: Vec::new() });
         }
-        if plan.steps.is_empty() && body == own.body && own.state() == "Updating" {
+        if plan.steps.is_empty() && body == own.body && own.state() == UPDATING {
             // This call or an earlier one already writes this body. A second write would replace the first one and start again.
             return Ok(plan);
         }
@@ -258,7 +256,7 @@ impl<'a> Planner<'a> {
         if coming.iter().all(|vip| members.nics.iter().any(|nic| lists(nic, vip))) {
             return Vec::new();
         }
-        members.peers().filter(|peer| peer.state() == "Updating").map(|peer| peer.id.clone()).collect()
+        members.peers().filter(|peer| peer.state() == UPDATING).map(|peer| peer.id.clone()).collect()
     }
 
     /// Checks that this one VIP may come here. A refusal does not hold the other VIPs up.

@@ -59,9 +59,9 @@ impl<'a> View<'a> {
             let with: Vec<&Vm> = members.vms.iter().filter(has).collect();
             let holder = match with.as_slice() {
                 // A member that did not answer may hold it.
-                [] if !members.silent.is_empty() => Holder::Unknown,
+                [] if !members.silent.is_empty() => Holder::NotHere,
                 [] => Holder::Nobody,
-                [vm] if vm.own && untold => Holder::ThisMemberBroken("not in the VM's metadata yet".into()),
+                [vm] if vm.own && untold => Holder::Arriving("not in the VM's metadata yet".into()),
                 [vm] if vm.own => Holder::ThisMember,
                 [vm] => Holder::Other(vm.name().to_owned()),
                 vms => several(vms.iter().map(|vm| vm.name()), vms.iter().any(|vm| vm.own)),

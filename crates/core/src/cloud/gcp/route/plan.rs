@@ -53,6 +53,8 @@ pub enum Change {
     },
     Delete {
         path: Path,
+        /// Its number, which no other route ever has: the same name may be that of a newer route by the time of the delete.
+        number: Option<String>,
         /// A route that loses gets only a share of the time.
         patience: Patience,
     },
@@ -195,7 +197,11 @@ impl<'a> View<'a> {
     }
 
     fn delete(&self, route: &Value, patience: Patience) -> Change {
-        Change::Delete { path: Path::global(&self.seen.network.project, "routes", text(route, "name")), patience }
+        Change::Delete {
+            path: Path::global(&self.seen.network.project, "routes", text(route, "name")),
+            number: number_of(route).map(str::to_owned),
+            patience,
+        }
     }
 
     /// Refuses a route that would hijack a network, before Google refuses it in the middle of a move.
@@ -310,6 +316,12 @@ pub fn names_of(session: &Session, vip: &Vip) -> [String; 2] {
 
 fn route_part(session: &Session, vip: &Vip) -> PartId {
     PartId::new(vip, format!("route {}", route_name(session, vip)))
+}
+
+/// The number that Google gave to a route. It becomes part of a path, so anything but digits makes it `None`.
+pub fn number_of(route: &Value) -> Option<&str> {
+    let number = text(route, "id");
+    (!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())).then_some(number)
 }
 
 fn priority(route: &Value) -> u64 {

@@ -1,0 +1,36 @@
+//! What the provisioning state of a resource says of the VIP on it. Source: "Track asynchronous Azure operations": a state
+//! other than `Succeeded`, `Failed` and `Canceled` means that an operation is running.
+
+use crate::vip::Holder;
+
+/// The state of a resource whose operation is running.
+pub const UPDATING: &str = "Updating";
+
+/// How this member holds a VIP on a resource of its own in this state.
+pub fn here_in(state: &str) -> Holder {
+    match state {
+        "Succeeded" => Holder::ThisMember,
+        "Failed" | "Canceled" => Holder::ThisMemberBroken(state.to_owned()),
+        running => Holder::Arriving(running.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operation_that_runs_is_not_a_failure() {
+        let broken = |state: &str| Holder::ThisMemberBroken(state.into());
+        let arriving = |state: &str| Holder::Arriving(state.into());
+        for (state, holder) in [
+            ("Succeeded", Holder::ThisMember),
+            ("Failed", broken("Failed")),
+            ("Canceled", broken("Canceled")),
+            (UPDATING, arriving(UPDATING)),
+            ("Creating", arriving("Creating")),
+        ] {
+            assert_eq!(here_in(state), holder);
+        }
+    }
+}
