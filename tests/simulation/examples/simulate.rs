@@ -1,31 +1,42 @@
 //! Runs many schedules and prints what they came to, or one schedule request by request.
 //!
-//! `cargo run -p simulation --profile bench --example simulate -- [FIRST [COUNT]]`, or `-- replay SEED`.
+//! `cargo run -p simulation --profile simulation --example simulate -- [FIRST [COUNT]]`, or `-- replay SEED`. Fails if a promise
+//! is broken.
 
+use std::collections::VecDeque;
+use std::process::ExitCode;
 use std::time::Instant;
 
-use simulation::{Schedule, Tally, oracle::judge, run};
+use simulation::many::{many, number_or};
+use simulation::{Recipe, carry_out, oracle::judge};
 
-fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let number = |at: usize, default: u64| arguments.get(at).map_or(default, |text| text.parse().expect("a number"));
-    if arguments.first().is_some_and(|first| first == "replay") {
-        return replay(number(1, 0));
+fn main() -> ExitCode {
+    let mut arguments: VecDeque<String> = std::env::args().skip(1).collect();
+    if arguments.front().is_some_and(|first| first == "replay") {
+        let recipe = arguments.get(1).map_or("0", String::as_str).parse().expect("a seed, as 125 or 125-3,7");
+        return replay(&recipe);
     }
-    let (first, count) = (number(0, 0), number(1, 10_000));
-    let mut tally = Tally::default();
+    let (first, count) = (number_or(&mut arguments, 0), number_or(&mut arguments, 10_000));
     let begun = Instant::now();
-    for seed in first..first + count {
-        tally.add(&run(seed, false));
-    }
+    let harvest = many(first..first + count);
     let seconds = begun.elapsed().as_secs_f64();
-    println!("{tally}{:.0} schedules per second, {seconds:.1} s", count as f64 / seconds);
+    println!("{}{:.0} schedules per second, {seconds:.1} s", harvest.tally, count as f64 / seconds);
+    match harvest.complaint() {
+        Some(complaint) => {
+            println!("{complaint}");
+            ExitCode::FAILURE
+        }
+        None => ExitCode::SUCCESS,
+    }
 }
 
-fn replay(seed: u64) {
-    println!("{:#?}", Schedule::of(seed));
-    let run = run(seed, true);
+fn replay(recipe: &Recipe) -> ExitCode {
+    let schedule = recipe.schedule();
+    println!("{schedule:#?}");
+    let run = carry_out(schedule, true);
     run.trace.iter().for_each(|line| println!("{line}"));
     run.history.0.iter().for_each(|(at, parts)| println!("{:>9.3} s  {parts:?}", at.as_secs_f64()));
-    judge(&run).iter().for_each(|violation| println!("{}: {}", violation.kind, violation.what));
+    let violations = judge(&run);
+    violations.iter().for_each(|violation| println!("{}: {}", violation.kind, violation.what));
+    if violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -85,6 +85,8 @@ pub struct Part {
     pub name: String,
     /// Who has it: 0 and 1 are the members, [`STRANGER`] is anybody else.
     pub holders: Vec<usize>,
+    /// Whether the cloud says that it has failed: whoever has it may not receive.
+    pub has_failed: bool,
 }
 
 /// Neither of the two members.

@@ -8,17 +8,20 @@
 //! 2. [`cloud`]: what a schedule needs of a cloud; [`clouds`] are the three, with two mechanisms each.
 //! 3. [`member`]: a machine as the library sees it: clocks, chance, the network, and the blows that hit it.
 //! 4. [`play`]: one run. [`record`]: what is kept of each call.
-//! 5. [`oracle`]: the promises. [`tally`]: counts over many runs.
+//! 5. [`oracle`]: the promises. [`many`]: many runs, with their [`tally`]. [`shrink`]: what a failing schedule can do without.
 
 pub mod cloud;
 pub mod clouds;
+pub mod many;
 pub mod member;
 pub mod oracle;
 pub mod play;
 pub mod record;
 pub mod schedule;
+pub mod shrink;
 pub mod tally;
 
-pub use play::{Run, carry_out, run};
+pub use play::{Run, carry_out};
 pub use schedule::Schedule;
+pub use shrink::Recipe;
 pub use tally::Tally;

@@ -38,15 +38,7 @@ pub struct Run {
     pub trace: Vec<String>,
 }
 
-/// Carries out the schedule of a seed; `traced` keeps every request in words.
-///
-/// # Panics
-/// If the library panics.
-pub fn run(seed: u64, traced: bool) -> Run {
-    carry_out(Schedule::of(seed), traced)
-}
-
-/// Carries out a schedule.
+/// Carries out a schedule; `traced` keeps every request in words.
 ///
 /// # Panics
 /// If the library panics.

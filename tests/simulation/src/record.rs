@@ -51,6 +51,12 @@ impl Call {
         self.report.as_ref().and_then(|report| report["outcome"].as_str()).unwrap_or("killed")
     }
 
+    /// Whether the cloud took a change of this call.
+    pub fn has_changed(&self) -> bool {
+        let taken = |sent: &Sent| sent.is_change && sent.answered.is_some_and(|(_, status)| status < 300);
+        self.requests.iter().any(taken)
+    }
+
     pub fn says_retry(&self) -> bool {
         self.report.as_ref().is_some_and(|report| report["retry"] == true)
     }

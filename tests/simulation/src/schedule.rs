@@ -147,20 +147,8 @@ pub enum FaultKind {
     Revoke,
 }
 
-impl FaultKind {
-    /// Whether something else than the cloud answers: the library may then give up for good.
-    pub fn is_impostor(&self) -> bool {
-        matches!(self, FaultKind::Garbage(_) | FaultKind::Redirect | FaultKind::Elsewhere)
-    }
-}
-
 impl Schedule {
-    /// Draws the schedule of a seed, for any mechanism of this build.
-    pub fn of(seed: u64) -> Self {
-        Self::among(seed, Mechanism::built_in())
-    }
-
-    /// The same for one of these mechanisms.
+    /// Draws the schedule of a seed, for one of these mechanisms.
     pub fn among(seed: u64, mechanisms: &[Mechanism]) -> Self {
         let mut dice = Dice(Rng::with_seed(seed));
         let mechanism = dice.pick(mechanisms);
@@ -196,11 +184,6 @@ impl Schedule {
             denial: has_denial.then(|| dice.0.u32(..)),
             outages: (0..usize::from(troubles > 0 && dice.one_in(5))).map(|_| dice.outage()).collect(),
         }
-    }
-
-    /// Whether something other than the cloud answers at some time.
-    pub fn has_impostor(&self) -> bool {
-        self.faults.iter().any(|fault| fault.kind.is_impostor())
     }
 }
 

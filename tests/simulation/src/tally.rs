@@ -50,6 +50,20 @@ impl Tally {
         violations
     }
 
+    /// The codes whose `retry: true` helped too seldom, in words.
+    pub fn excess(&self) -> Vec<String> {
+        let mut excess = Vec::new();
+        for (code, (all, no_better)) in &self.retries {
+            let most = RARE + all * most_in_vain(code) / 100;
+            if *no_better > most {
+                excess.push(format!(
+                    "`{code}` with `retry: true`: {no_better} of {all} quiet repeats did no better, {most} at most may"
+                ));
+            }
+        }
+        excess
+    }
+
     fn count(&mut self, call: &Call) {
         self.calls += 1;
         self.requests += call.requests.len();
@@ -60,6 +74,20 @@ impl Tally {
             let blow = blow.split('(').next().unwrap_or_default();
             *self.blows.entry(format!("{blow}, then {}", call.code())).or_default() += 1;
         }
+    }
+}
+
+/// Few cases say nothing about a code.
+const RARE: usize = 3;
+
+/// How many of a hundred quiet repeats may do no better where the report advised one.
+fn most_in_vain(code: &str) -> usize {
+    match code {
+        // Only where a part was taken off the peer: then the repeat may need the same missing permission.
+        "denied" => 75,
+        // The peer's operation that never ends.
+        "unavailable" => 6,
+        _ => 3,
     }
 }
 

@@ -99,7 +99,7 @@ impl Layout for Aws {
             if is_route(setup) {
                 for table in (1..=TABLES).map(World::table_id) {
                     let holders = world.holder(&table, ROUTED[n]).map(|eni| who(ENIS, &eni)).into_iter().collect();
-                    parts.push(Part { name: format!("{table} {}", ROUTED[n]), holders });
+                    parts.push(Part { name: format!("{table} {}", ROUTED[n]), holders, has_failed: false });
                 }
                 continue;
             }
@@ -107,12 +107,12 @@ impl Layout for Aws {
                 world.interface(eni).is_some_and(|interface| interface.secondary_private_ips.contains(&secondary(n)))
             };
             let holders = ENIS.iter().filter(|eni| has_it(eni)).map(|eni| who(ENIS, eni)).collect();
-            parts.push(Part { name: format!("address {}", SECONDARY[n]), holders });
+            parts.push(Part { name: format!("address {}", SECONDARY[n]), holders, has_failed: false });
         }
         if setup.public {
             let association = world.address(ELASTIC_IP).and_then(|address| address.association.as_ref());
             let holders = association.map(|association| who(ENIS, &association.interface)).into_iter().collect();
-            parts.push(Part { name: format!("public ip {ELASTIC_IP}"), holders });
+            parts.push(Part { name: format!("public ip {ELASTIC_IP}"), holders, has_failed: false });
         }
         parts
     }

@@ -33,6 +33,11 @@ fn configs<'w>(world: &'w World, nic: &str) -> impl Iterator<Item = &'w Value> {
     world.nic(nic).and_then(|nic| nic["properties"]["ipConfigurations"].as_array()).into_iter().flatten()
 }
 
+/// Whether the last operation on a resource has failed.
+fn has_failed(resource: &Value) -> bool {
+    ["Failed", "Canceled"].iter().any(|state| resource["properties"]["provisioningState"] == *state)
+}
+
 impl Layout for Azure {
     type Stage = Shared;
     const API: &'static str = "arm";
@@ -106,22 +111,26 @@ impl Layout for Azure {
                     let to_it = routes(world, table).filter(|route| route["properties"]["addressPrefix"] == ROUTED[n]);
                     let hop =
                         |route: &Value| route["properties"]["nextHopIpAddress"].as_str().map(|hop| who(HOPS, hop));
-                    let holders = to_it.map(|route| hop(route).unwrap_or(STRANGER)).collect();
-                    parts.push(Part { name: format!("{table} {}", ROUTED[n]), holders });
+                    let to_it: Vec<&Value> = to_it.collect();
+                    let holders = to_it.iter().map(|route| hop(route).unwrap_or(STRANGER)).collect();
+                    let has_failed = to_it.iter().any(|route| has_failed(route));
+                    parts.push(Part { name: format!("{table} {}", ROUTED[n]), holders, has_failed });
                 }
                 continue;
             }
             let has_it =
                 |nic: &&str| configs(world, nic).any(|config| config["properties"]["privateIPAddress"] == ADDRESSES[n]);
-            let holders = NICS.iter().filter(|nic| has_it(nic)).map(|nic| who(NICS, nic)).collect();
-            parts.push(Part { name: format!("address {}", ADDRESSES[n]), holders });
+            let with: Vec<&str> = NICS.into_iter().filter(has_it).collect();
+            let holders = with.iter().map(|nic| who(NICS, nic)).collect();
+            let has_failed = with.iter().any(|nic| world.nic(nic).is_some_and(has_failed));
+            parts.push(Part { name: format!("address {}", ADDRESSES[n]), holders, has_failed });
         }
         if setup.public {
             let id = world.public_ip(PUBLIC_IP).map(|address| address["id"].clone()).unwrap_or_default();
             let has_it =
                 |nic: &&str| configs(world, nic).any(|config| config["properties"]["publicIPAddress"]["id"] == id);
             let holders = NICS.iter().filter(|nic| has_it(nic)).map(|nic| who(NICS, nic)).collect();
-            parts.push(Part { name: format!("public ip {PUBLIC_IP}"), holders });
+            parts.push(Part { name: format!("public ip {PUBLIC_IP}"), holders, has_failed: false });
         }
         parts
     }

@@ -83,17 +83,17 @@ impl Layout for Gcp {
             if is_route(setup) {
                 let hop = world.next_hop_of(ROUTED[n]);
                 let holders = hop.map(|hop| who(VMS, &hop)).into_iter().collect();
-                parts.push(Part { name: format!("route to {}", ROUTED[n]), holders });
+                parts.push(Part { name: format!("route to {}", ROUTED[n]), holders, has_failed: false });
             } else {
                 let has_it = |vm: &&str| world.aliases(vm).iter().any(|alias| alias == ALIASES[n]);
                 let holders = VMS.iter().filter(|vm| has_it(vm)).map(|vm| who(VMS, vm)).collect();
-                parts.push(Part { name: format!("alias {}", ALIASES[n]), holders });
+                parts.push(Part { name: format!("alias {}", ALIASES[n]), holders, has_failed: false });
             }
         }
         if setup.public {
             let has_it = |vm: &&str| world.access_configs(vm).iter().any(|config| config["natIP"] == PUBLIC_ADDRESS);
             let holders = VMS.iter().filter(|vm| has_it(vm)).map(|vm| who(VMS, vm)).collect();
-            parts.push(Part { name: format!("public ip {PUBLIC_IP}"), holders });
+            parts.push(Part { name: format!("public ip {PUBLIC_IP}"), holders, has_failed: false });
         }
         debug_assert!(parts.iter().all(|part| !part.holders.contains(&STRANGER)));
         parts

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::cloud::Part;
 use crate::play::Run;
 use crate::record::Call;
-use crate::schedule::{Action, Blow};
+use crate::schedule::{Action, Blow, Order};
 use truth::tells_the_truth;
 
 /// One broken promise.
@@ -95,21 +95,33 @@ fn sends_nothing_after_a_blow(call: &Call, found: &mut Vec<Violation>) {
 
 /// Promise 6: once the VIP was here because of this call, and a whole look showed it with the other member, nothing is changed.
 fn does_not_fight(call: &Call, run: &Run, found: &mut Vec<Violation>) {
+    let me = call.member;
+    // Azure shows a change before its operation has ended. One that fails has not succeeded, whatever the world showed.
+    let fails =
+        run.schedule.orders.iter().any(|order| matches!(order, Order::Fail(at) | Order::Cancel(at) if *at == me));
     // A stale look is none.
-    if call.action != Action::Acquire || !run.schedule.stale_for.is_zero() {
+    if call.action != Action::Acquire || !run.schedule.stale_for.is_zero() || fails {
         return;
     }
-    let me = call.member;
-    let made = call.requests.iter().filter(|sent| sent.is_change).filter_map(|sent| sent.answered);
-    let Some(changed) = made.filter(|(_, status)| *status < 300).map(|(at, _)| at).min() else { return };
+    let changes = || call.requests.iter().filter(|sent| sent.is_change);
+    let made = changes().filter_map(|sent| sent.answered).filter(|(_, status)| *status < 300);
+    let Some(changed) = made.map(|(at, _)| at).min() else { return };
     let mut later = run.history.0.iter().filter(|(at, _)| (changed..call.ended).contains(at));
     let is_with = |parts: &[Part], member: usize| parts.iter().any(|part| part.holders == [member]);
-    if !later.any(|(_, parts)| parts.iter().all(|part| part.holders == [me])) {
+    let Some((brought, _)) = later.find(|(_, parts)| parts.iter().all(|part| part.holders == [me])) else { return };
+    // A call that does not know what became of its change does not know that it had the VIP.
+    let knows = |(_, status): (Duration, u16)| (1..500).contains(&status);
+    if !changes().filter(|sent| sent.at <= *brought).all(|sent| sent.answered.is_some_and(knows)) {
         return;
     }
     let Some((taken, _)) = later.find(|(_, parts)| is_with(parts, 1 - me)) else { return };
+    let until = later.find(|(_, parts)| !is_with(parts, 1 - me)).map_or(call.ended, |(until, _)| *until);
     let looks = || call.requests.iter().filter(|sent| sent.is_look() && sent.at > changed);
-    let seen_since = |what: &str| looks().filter(|sent| sent.what == what).find_map(|sent| sent.answered_after(*taken));
+    let seen_since = |what: &str| {
+        let same =
+            looks().filter(|sent| sent.what == what && sent.processed.is_some_and(|processed| processed < until));
+        same.filter_map(|sent| sent.answered_after(*taken)).next()
+    };
     // Every resource that the call looks at was read since.
     let Some(seen) = looks().map(|sent| seen_since(&sent.what)).try_fold(*taken, |last, at| Some(last.max(at?))) else {
         return;
@@ -141,30 +153,21 @@ fn grade(call: &Call) -> u8 {
 /// Promise 8. What a status shows is true of its moment: where the VIP moved on later, a repeat has something else to show.
 fn repeats_as_told(run: &Run, found: &mut Vec<Violation>) {
     let (Some(last), Some(repeat)) = (run.calls.last(), &run.repeat) else { return };
-    let has_moved = run.history.within(last.ended, repeat.begun).count() > 1;
+    let looked = last.last_look().map_or(last.ended, |(first, _)| first);
+    let has_moved = run.history.within(looked, repeat.begun).count() > 1;
     let is_of_its_moment = last.action == Action::Status && has_moved;
-    let is_untrue = found.iter().any(|violation| violation.kind == "said nobody");
-    if !last.says_retry() && grade(repeat) > grade(last) && !is_of_its_moment && !is_untrue {
-        let changed =
-            last.requests.iter().any(|sent| sent.is_change && sent.answered.is_some_and(|(_, status)| status < 300));
-        let kind = match (last.code(), last.outcome()) {
-            _ if run.schedule.has_impostor() => "gave up on an impostor",
-            ("conflict", "split") => "gave up on a split",
-            (_, "unverified") => "gave up on what was unverified",
-            ("denied", _) if changed => "gave up on what was unverified",
-            ("conflict", _) => "gave up in a race",
-            ("not_found" | "unexpected", _) if last.requests.iter().any(|sent| sent.is_change) => "gave up in a race",
-            _ => "gave up",
-        };
+    if !last.says_retry() && grade(repeat) > grade(last) && !is_of_its_moment {
         let message = last.report.as_ref().map(|report| report["error"]["message"].to_string()).unwrap_or_default();
-        say(found, kind, format!("{} with {message}, and the repeat: {}", name(last), name(repeat)));
+        say(found, "gave up", format!("{} with {message}, and the repeat: {}", name(last), name(repeat)));
     }
     let is_permanent =
         ["denied", "invalid_config", "invalid_request", "not_found", "unsupported"].contains(&last.code());
     // What was taken off the peer has to come here, whatever stands in the way.
     let parts = last.report.iter().flat_map(|report| report["parts"].as_array().into_iter().flatten());
     let left_with_nobody = parts.into_iter().any(|part| !part["before"].is_null() && part["after"].is_null());
-    if last.says_retry() && is_permanent && !left_with_nobody {
+    // What was changed without a read to confirm it is there at the next call, or is made again.
+    let is_unconfirmed = last.has_changed() && ["unverified", "not_released"].contains(&last.outcome());
+    if last.says_retry() && is_permanent && !left_with_nobody && !is_unconfirmed {
         say(found, "repeats what stays", name(last));
     }
 }
