@@ -62,6 +62,8 @@ pub struct Setup {
     pub mechanism: Mechanism,
     /// 1 or 2.
     pub vips: usize,
+    /// How many route tables lead to a VIP on AWS and Azure: 1 or 2.
+    pub tables: usize,
     /// Whether a public address goes with the first VIP.
     pub public: bool,
     pub start: Start,
@@ -118,6 +120,10 @@ pub trait Cloud: Send + Sync {
     fn calm(&self);
     /// A third party changes a neighbouring setting, unless the cloud is busy with it.
     fn edit(&self, n: u32);
+    /// The operations that have not ended, as the URL of a poll names them.
+    fn under_way(&self) -> Vec<String>;
+    /// Lets an operation end now.
+    fn let_end(&self, operation: &str);
 }
 
 /// What each cloud says of itself; [`Simulated`] makes a [`Cloud`] of it.
@@ -149,6 +155,11 @@ pub trait Layout: Send + Sync + 'static {
     fn is_busy(sim: &Simulator<Self::Stage>) -> bool;
     fn order(sim: &Simulator<Self::Stage>, setup: &Setup, order: Order);
     fn clear_orders(sim: &Simulator<Self::Stage>);
+    /// The operations that have not ended, where the cloud has any.
+    fn under_way(_: &Simulator<Self::Stage>) -> Vec<String> {
+        Vec::new()
+    }
+    fn let_end(_: &Simulator<Self::Stage>, _: &str) {}
     fn is_change(request: &Request) -> bool;
 }
 
@@ -277,6 +288,14 @@ impl<L: Layout> Cloud for Simulated<L> {
         if !L::is_busy(&self.sim) {
             self.change(|world| L::edit(world, n));
         }
+    }
+
+    fn under_way(&self) -> Vec<String> {
+        L::under_way(&self.sim)
+    }
+
+    fn let_end(&self, operation: &str) {
+        L::let_end(&self.sim, operation);
     }
 }
 

@@ -9,9 +9,11 @@
 //! 3. [`member`]: a machine as the library sees it: clocks, chance, the network, and the blows that hit it.
 //! 4. [`play`]: one run. [`record`]: what is kept of each call.
 //! 5. [`oracle`]: the promises. [`many`]: many runs, with their [`tally`]. [`shrink`]: what a failing schedule can do without.
+//! 6. [`explore`]: every interleaving of two calls, instead of drawn ones.
 
 pub mod cloud;
 pub mod clouds;
+pub mod explore;
 pub mod many;
 pub mod member;
 pub mod oracle;

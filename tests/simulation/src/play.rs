@@ -8,6 +8,7 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::cloud;
+use crate::explore::Gate;
 use crate::member::{Life, Machine, Scene, lock};
 use crate::record::{Call, History};
 use crate::schedule::{Action, Latency, Schedule, Turn};
@@ -43,12 +44,18 @@ pub struct Run {
 /// # Panics
 /// If the library panics.
 pub fn carry_out(schedule: Schedule, traced: bool) -> Run {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
-    runtime.block_on(Box::pin(play(schedule, traced)))
+    carry_out_at(None, schedule, traced).expect("only a gate ends a run")
 }
 
-async fn play(schedule: Schedule, traced: bool) -> Run {
+/// Carries out a schedule whose requests pass a gate; `None` where the gate ended the run.
+pub(crate) fn carry_out_at(gate: Option<Arc<Gate>>, schedule: Schedule, traced: bool) -> Option<Run> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
+    runtime.block_on(Box::pin(play(schedule, traced, gate)))
+}
+
+/// `None` where the gate ended the run.
+async fn play(schedule: Schedule, traced: bool, gate: Option<Arc<Gate>>) -> Option<Run> {
     cloudsim::clock::set(UNIX_EPOCH + Duration::from_secs(BEGINNING));
     let scene = Arc::new(Scene {
         cloud: cloud::start(schedule.setup),
@@ -57,17 +64,24 @@ async fn play(schedule: Schedule, traced: bool) -> Run {
         outages: Mutex::new(schedule.outages.clone()),
         history: Mutex::default(),
         trace: traced.then(Mutex::default),
+        gate,
     });
     scene.look();
     scene.cloud.order(&schedule);
     let machines = [0, 1].map(|number| Machine::new(number, Arc::clone(&scene), schedule.seed));
     let calls = Mutex::new(Vec::new());
     let [first, second] = &schedule.turns;
-    tokio::join!(
-        take_turns(&machines[0], first, &calls),
-        take_turns(&machines[1], second, &calls),
-        edit(&scene, &schedule.edits),
-    );
+    let acts = async {
+        tokio::join!(
+            take_turns(&machines[0], first, &calls),
+            take_turns(&machines[1], second, &calls),
+            edit(&scene, &schedule.edits),
+        );
+    };
+    match &scene.gate {
+        Some(gate) => gate.attend(&scene, acts).await?,
+        None => acts.await,
+    }
     let calls = calls.into_inner().unwrap_or_default();
 
     scene.tell(|| "the cloud calms down".into());
@@ -93,7 +107,7 @@ async fn play(schedule: Schedule, traced: bool) -> Run {
     let (damage, history) = (scene.cloud.damage(), std::mem::take(&mut *lock(&scene.history)));
     let trace = scene.trace.as_ref().map(|trace| lock(trace).clone()).unwrap_or_default();
     let names = scene.cloud.names();
-    Run { schedule, calls, repeat, recovery, history, names, damage, trace }
+    Some(Run { schedule, calls, repeat, recovery, history, names, damage, trace })
 }
 
 fn quiet(action: Action, reason: &'static str, deadline_seconds: u64, dry_run: bool) -> Turn {
@@ -127,6 +141,9 @@ async fn take_turns(machine: &Machine, turns: &[Turn], calls: &Mutex<Vec<Call>>)
             let reason = if turn.action == Action::Acquire { "retry" } else { turn.reason };
             turn = Turn { repeats: turn.repeats - 1, blow: None, reason, ..turn };
         }
+    }
+    if let Some(gate) = &machine.scene.gate {
+        gate.leave(machine.number);
     }
 }
 

@@ -155,6 +155,7 @@ impl Schedule {
         let setup = Setup {
             mechanism,
             vips: if dice.one_in(3) { 2 } else { 1 },
+            tables: 2,
             public: mechanism.has_public_address() && dice.one_in(2),
             start: dice.pick(&[Start::First, Start::First, Start::First, Start::Second, Start::Nobody, Start::Split]),
         };

@@ -50,6 +50,23 @@ impl Simulator {
         self.shared.lock().operations.iter().any(operations::Operation::is_running)
     }
 
+    /// The ids of the operations that are still running.
+    pub fn under_way(&self) -> Vec<String> {
+        let state = self.shared.lock();
+        state
+            .operations
+            .iter()
+            .filter(|operation| operation.is_running())
+            .map(|operation| operation.id.clone())
+            .collect()
+    }
+
+    /// Lets an operation end now, whatever its duration.
+    pub fn let_end(&self, id: &str) {
+        let mut state = self.shared.lock();
+        state.operations.iter_mut().filter(|operation| operation.id == id).for_each(operations::Operation::let_end);
+    }
+
     /// All access tokens given out so far expire; the metadata gives out new ones.
     pub fn expire_tokens(&self) {
         self.shared.lock().tokens.expire();

@@ -231,6 +231,12 @@ impl Operation {
         self.is_running() && !held_up && (self.hangs || self.ends <= now)
     }
 
+    /// Is due from now on.
+    pub(crate) fn let_end(&mut self) {
+        self.ends = Instant::now();
+        self.hangs = false;
+    }
+
     /// Ends well at once, whatever was ordered.
     pub(crate) fn finish(&mut self, world: &mut World) {
         self.ending = Ending::Succeeded;

@@ -53,6 +53,19 @@ impl Simulator {
         self.shared.lock().operations().iter().any(|operation| !operation.is_done())
     }
 
+    /// The names of the operations that have not ended.
+    pub fn under_way(&self) -> Vec<String> {
+        let state = self.shared.lock();
+        let running = state.operations().iter().filter(|operation| !operation.is_done());
+        running.map(|operation| operation.name.clone()).collect()
+    }
+
+    /// Lets an operation end now, whatever its duration; one that is pending ends as soon as it begins.
+    pub fn let_end(&self, name: &str) {
+        self.shared.lock().let_end(name);
+        self.shared.operations.stir();
+    }
+
     /// All access tokens given out so far expire; the metadata gives out new ones.
     pub fn expire_tokens(&self) {
         self.shared.lock().tokens.expire();

@@ -144,6 +144,11 @@ impl Operations {
         self.changed.notify_waiters();
     }
 
+    /// Whoever waits for the end of an operation looks again.
+    pub(crate) fn stir(&self) {
+        self.changed.notify_waiters();
+    }
+
     pub(crate) fn orders(&self) -> Orders {
         self.lock().clone()
     }
@@ -240,6 +245,15 @@ impl Operation {
             ordered: operations.failure(&write.target),
             after,
             write,
+        }
+    }
+
+    /// Is due from now on, or as soon as it begins.
+    pub(crate) fn let_end(&mut self) {
+        self.duration = Duration::ZERO;
+        self.hangs = false;
+        if let Phase::Running { ends, .. } = &mut self.phase {
+            *ends = Instant::now();
         }
     }
 

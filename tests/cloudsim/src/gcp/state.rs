@@ -96,6 +96,10 @@ impl State {
         &self.operations
     }
 
+    pub(crate) fn let_end(&mut self, name: &str) {
+        self.operations.iter_mut().filter(|operation| operation.name == name).for_each(Operation::let_end);
+    }
+
     pub(crate) fn operation(&self, name: &str) -> Option<&Operation> {
         self.operations.iter().find(|operation| operation.name == name || operation.id == name)
     }

@@ -19,7 +19,6 @@ const VMS: [&str; 2] = [MEMBER_A, MEMBER_B];
 const ENIS: [&str; 2] = [ENI_A, ENI_B];
 const ROUTED: [&str; 2] = ["192.168.255.10/32", "192.168.255.11/32"];
 const SECONDARY: [&str; 2] = [SECONDARY_IP, "10.0.1.201"];
-const TABLES: usize = 2;
 
 fn is_route(setup: &Setup) -> bool {
     setup.mechanism == Mechanism::AwsRoute
@@ -55,7 +54,7 @@ impl Layout for Aws {
     }
 
     fn world(setup: &Setup) -> World {
-        let mut world = if is_route(setup) { World::overlay(TABLES) } else { World::one_subnet() };
+        let mut world = if is_route(setup) { World::overlay(setup.tables) } else { World::one_subnet() };
         if !is_route(setup)
             && let Some(interface) = world.interface_mut(ENI_A)
         {
@@ -63,7 +62,7 @@ impl Layout for Aws {
         }
         for (n, vip) in ROUTED.iter().enumerate().take(setup.vips) {
             if is_route(setup) {
-                for table in 0..TABLES {
+                for table in 0..setup.tables {
                     if let Some(holder) = setup.holder_of(n + table) {
                         world.set_route(&World::table_id(table + 1), vip, ENIS[holder]);
                     }
@@ -97,7 +96,7 @@ impl Layout for Aws {
         let mut parts = Vec::new();
         for n in 0..setup.vips {
             if is_route(setup) {
-                for table in (1..=TABLES).map(World::table_id) {
+                for table in (1..=setup.tables).map(World::table_id) {
                     let holders = world.holder(&table, ROUTED[n]).map(|eni| who(ENIS, &eni)).into_iter().collect();
                     parts.push(Part { name: format!("{table} {}", ROUTED[n]), holders, has_failed: false });
                 }

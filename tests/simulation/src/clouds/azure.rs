@@ -76,7 +76,7 @@ impl Layout for Azure {
         }
         for n in 0..setup.vips {
             if is_route(setup) {
-                for (at, table) in TABLES.iter().enumerate() {
+                for (at, table) in TABLES[..setup.tables].iter().enumerate() {
                     if let Some(holder) = setup.holder_of(n + at) {
                         world.set_route(table, NAMES[n], ROUTED[n], HOPS[holder]);
                     }
@@ -97,7 +97,7 @@ impl Layout for Azure {
         if is_route(setup) {
             let second = sim.world().id(OTHER_RESOURCE_GROUP, "Microsoft.Network/routeTables", ROUTE_TABLE_2);
             block["mechanism"] = json!("route");
-            block["routeTables"] = json!([ROUTE_TABLE, second]);
+            block["routeTables"] = json!([ROUTE_TABLE, &second][..setup.tables]);
         }
         let addresses = if is_route(setup) { &ROUTED } else { &ADDRESSES };
         json!({ "cloud": "azure", "vip": vips(setup, addresses, true, Some(PUBLIC_IP)), "azure": block })
@@ -107,7 +107,7 @@ impl Layout for Azure {
         let mut parts = Vec::new();
         for n in 0..setup.vips {
             if is_route(setup) {
-                for table in TABLES {
+                for table in &TABLES[..setup.tables] {
                     let to_it = routes(world, table).filter(|route| route["properties"]["addressPrefix"] == ROUTED[n]);
                     let hop =
                         |route: &Value| route["properties"]["nextHopIpAddress"].as_str().map(|hop| who(HOPS, hop));
@@ -227,6 +227,14 @@ impl Layout for Azure {
 
     fn clear_orders(sim: &Simulator) {
         sim.operations().clear();
+    }
+
+    fn under_way(sim: &Simulator) -> Vec<String> {
+        sim.under_way()
+    }
+
+    fn let_end(sim: &Simulator, operation: &str) {
+        sim.let_end(operation);
     }
 
     fn is_change(request: &Request) -> bool {

@@ -184,6 +184,14 @@ impl Layout for Gcp {
         sim.operations().clear();
     }
 
+    fn under_way(sim: &Simulator) -> Vec<String> {
+        sim.under_way()
+    }
+
+    fn let_end(sim: &Simulator, operation: &str) {
+        sim.let_end(operation);
+    }
+
     fn is_change(request: &Request) -> bool {
         let path = request.url.path();
         match request.method.as_str() {

@@ -18,6 +18,7 @@ use mirrorvip_core::net::transport::{Client, Destination, Network};
 use tokio::time::Instant;
 
 use crate::cloud::Cloud;
+use crate::explore::Gate;
 use crate::record::{History, Sent};
 use crate::schedule::{Blow, Latency, Outage, Trigger};
 pub use life::Life;
@@ -32,6 +33,8 @@ pub struct Scene {
     pub history: Mutex<History>,
     /// Every request, in words, where somebody wants to read them.
     pub trace: Option<Mutex<Vec<String>>>,
+    /// Where somebody decides in which order the cloud processes requests.
+    pub gate: Option<Arc<Gate>>,
 }
 
 impl Scene {

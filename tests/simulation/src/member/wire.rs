@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 use super::{CallState, Machine, lock};
+use crate::explore::Arrival;
 use crate::record::Sent;
 use crate::schedule::Trigger;
 
@@ -29,6 +30,7 @@ impl Transport for Wire {
     fn send<'a>(&'a self, request: Request, _: usize) -> Sending<'a> {
         Box::pin(async move {
             let ticket = self.leave(&request);
+            let arrival = Arrival::of(&request, self.0.number, &self.0.scene);
             let Some(exchange) = self.0.scene.cloud.line().exchange(ticket.port, arrived(request)) else {
                 return Err(trouble(Left::No, "connection refused"));
             };
@@ -37,15 +39,24 @@ impl Transport for Wire {
                 Travel::Lost => return pending().await,
                 Travel::Arrives => {}
             }
-            let (home, answer) = oneshot::channel();
+            let (mut home, answer) = oneshot::channel();
             let machine = self.0.clone();
             // Spawned: what has left arrives, even if the process that sent it is no longer there.
             tokio::spawn(async move {
-                sleep(ticket.there).await;
+                travel(ticket.there).await;
+                let scene = &machine.scene;
+                let pass = match &scene.gate {
+                    Some(gate) => gate.pass(arrival, &mut home, scene).await,
+                    None => None,
+                };
                 let delivery = exchange.await;
-                machine.scene.look();
+                scene.look();
                 machine.edit(&ticket, |sent, now| sent.processed = Some(now));
-                sleep(ticket.back).await;
+                if let (Some(gate), Some(pass)) = (&scene.gate, pass) {
+                    let is_accepted = matches!(&delivery, Delivery::Whole(answer) if answer.status < 400);
+                    gate.processed(pass, is_accepted, scene);
+                }
+                travel(ticket.back).await;
                 let _ = home.send(delivery);
             });
             let Ok(delivery) = answer.await else { return pending().await };
@@ -56,6 +67,13 @@ impl Transport for Wire {
                 Delivery::Nothing => Err(trouble(Left::Maybe, "the connection was closed before the answer")),
             }
         })
+    }
+}
+
+/// No time is not the same to a timer as not to wait.
+async fn travel(time: Duration) {
+    if !time.is_zero() {
+        sleep(time).await;
     }
 }
 
