@@ -98,7 +98,7 @@ pub struct Explored {
 pub fn explore(case: Case, bound: Bound) -> Explored {
     let mut search = Search::new(bound, Reduction::ByLooks);
     let (mut interleavings, mut violations) = (vec![0; bound.preemptions as usize + 1], Vec::new());
-    while let Some(script) = search.next() {
+    while let Some(script) = search.next_script() {
         let (run, mut script) = run(case, script, false);
         if search.done(&mut script, run.is_some()) {
             interleavings[script.preemptions() as usize] += 1;

@@ -1,6 +1,6 @@
 //! Which order comes next: a search through the orders in which a system of two members can move, with nothing but re-runs.
 //!
-//! The searcher asks [`Search::next`] for a [`Script`], runs the system from its beginning, asks the script at every point where
+//! The searcher asks [`Search::next_script`] for a [`Script`], runs the system from its beginning, asks the script at every point where
 //! more than one move may come, and gives the script back. A script follows the choices of its beginning and from there on
 //! prefers the member that moved last; what it did not choose is kept for later runs.
 //!
@@ -16,6 +16,9 @@
 //! - Where a look of one member comes while the other member, which moved last, has looks that wait, these looks come after the
 //!   next change and not before. The order that has them before the switch needs no more preemptions: it switches once where
 //!   the other one switches there and back.
+//!
+//! A look that its member no longer waits for, because another answer sufficed, is no exception: while it sleeps, the order that
+//! has it earlier is run as well, so the run ends there.
 //!
 //! Both rules put looks to sleep until a change wakes them, as sleep sets do. Sleep sets alone do not go together with a bound
 //! (the order that is left might be the one beyond the bound); these two rules do, because what they keep never costs more.
@@ -296,7 +299,7 @@ impl Search {
     }
 
     /// The script of the next run; `None` when every order within the bound was run.
-    pub fn next(&mut self) -> Option<Script> {
+    pub fn next_script(&mut self) -> Option<Script> {
         loop {
             let Reverse((_, place, beginning)) = self.queue.pop()?;
             if self.seen.contains(&self.points[place]) {

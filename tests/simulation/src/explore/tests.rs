@@ -48,7 +48,7 @@ fn play(programs: [&Program; 2], script: &mut Script) -> Option<Vec<Step>> {
 fn search(programs: [&Program; 2], preemptions: u32, reduction: Reduction) -> (Vec<Vec<Step>>, Search) {
     let mut search = Search::new(Bound { preemptions, slow: 0 }, reduction);
     let mut orders = Vec::new();
-    while let Some(mut script) = search.next() {
+    while let Some(mut script) = search.next_script() {
         let order = play(programs, &mut script);
         search.done(&mut script, order.is_some());
         orders.extend(order);
