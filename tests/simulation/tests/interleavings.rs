@@ -15,7 +15,7 @@ const KNOWN: &[(&str, &str, &str, &str)] = &[
         "fights",
         "GcpRoute:A:Acquire+Acquire",
         "B0 B1 B2 B3 B3/next A1 A0 A2 A3 A3/now A4 A4/now A5 A5/now A6 B4 B4/now B5 B6 B6/now B7",
-        "the VIP moved away between two looks of a call that had brought it here, and the look after that counts as the first",
+        "a planned clean-up deletes a route by its name, which the other member has given to its new route by then",
     ),
     (
         "gave up on a split",
