@@ -69,7 +69,8 @@ fn assert_bounded(key: &str, most: usize, ask: impl Fn(Value) -> Value) {
         let report = ask(json!({ "deadlineSeconds": 8, "endpoints": { key: flood.url } }));
         assert_error(&report, "unknown", "unexpected");
         assert_message(&report, &format!("larger than {most} bytes"));
-        assert_eq!(report["retry"], false, "{report:#}");
+        // Whatever pours this out may be gone at the next call.
+        assert_eq!(report["retry"], true, "{report:#}");
         let sent = flood.sent.load(Ordering::SeqCst);
         let asked = flood.heads.lock().expect("not poisoned").clone();
         assert!(sent <= asked.len() * (most + UNDERWAY), "{key}: {sent} bytes for {} requests", asked.len());
