@@ -12,58 +12,6 @@ fn short() -> Value {
     json!({ "deadlineSeconds": 4, "http": { "requestTimeoutMs": 700, "connectTimeoutMs": 500 } })
 }
 
-/// What a report says must be what the world is.
-#[track_caller]
-fn assert_true(sim: &Simulator, report: &Value, tables: usize) {
-    let here = (1..=tables).filter(|n| sim.world().holder(&table(*n), VIP).as_deref() == Some(ENI_B)).count();
-    match report["outcome"].as_str().expect("text") {
-        "moved" | "already_held" => assert_eq!(here, tables, "{report:#}"),
-        "partial" => assert!(here > 0 && here < tables, "{here}: {report:#}"),
-        "not_moved" => assert_eq!(here, 0, "{report:#}"),
-        "unverified" => {}
-        other => panic!("{other}: {report:#}"),
-    }
-}
-
-#[test]
-fn any_call_may_fail_in_any_way_and_the_repeat_finishes() {
-    let ways: Vec<fn() -> Fault> = vec![
-        || Fault::error(500, "InternalError", "An internal error has occurred"),
-        || Fault::error(503, "RequestLimitExceeded", "Request limit exceeded."),
-        || Fault::error(403, "UnauthorizedOperation", "You are not authorized"),
-        || Fault::DropBefore,
-        || Fault::DropAfter,
-        || Fault::HalfBody,
-        || Fault::HangBefore,
-        || Fault::HangAfter,
-        || Fault::Garbage("<html>a proxy's page</html>".into()),
-        || Fault::Garbage(String::new()),
-    ];
-    // Look, change, look: four EC2 calls with the advice, on two tables.
-    for way in &ways {
-        for n in 0..6 {
-            let sim = Simulator::start(held_by_a(2));
-            sim.faults().on(Rule::nth("ec2", n, way()));
-            let report = Member::b(&sim).with(short()).hook();
-            assert_true(&sim, &report, 2);
-            sim.faults().clear();
-            let again = Member::b(&sim).with(short()).hook();
-            assert_eq!(again["ok"], true, "{:?} on call {n}: {again:#}", way());
-            assert_true(&sim, &again, 2);
-        }
-    }
-}
-
-#[test]
-fn a_passing_fault_does_not_even_show() {
-    for fault in [Fault::error(500, "InternalError", ""), Fault::error(503, "Unavailable", ""), Fault::DropBefore] {
-        let sim = Simulator::start(held_by_a(1));
-        sim.faults().on(Rule::once("ec2", "DescribeRouteTables", fault.clone()));
-        sim.faults().on(Rule::once("ec2", "ReplaceRoute", fault));
-        assert_outcome(&Member::b(&sim).hook(), "moved");
-    }
-}
-
 #[test]
 fn a_change_whose_answer_is_lost_is_looked_at() {
     for fault in [Fault::DropAfter, Fault::HangAfter, Fault::HalfBody] {

@@ -105,39 +105,6 @@ fn an_interface_that_cannot_be_read_holds_up_nobody_else() {
     }
 }
 
-#[test]
-fn any_call_may_fail_in_any_way_and_the_repeat_finishes() {
-    let ways: Vec<fn() -> Fault> = vec![
-        || Fault::error(500, "InternalServerError", "An internal error occurred."),
-        || Fault::error(429, "TooManyRequests", "slow down"),
-        || Fault::DropBefore,
-        || Fault::DropAfter,
-        || Fault::HalfBody,
-        || Fault::HangAfter,
-        || Fault::Garbage("<html>a proxy's page</html>".into()),
-    ];
-    for way in &ways {
-        for n in 0..8 {
-            let sim = Simulator::start(World::article());
-            sim.faults().on(Rule::nth("arm", n, way()));
-            let short = json!({ "deadlineSeconds": 5, "http": { "requestTimeoutMs": 600 } });
-            let report = Member::b(&sim).with(short).hook();
-            let here = sim.world().holder_of(VIP).as_deref() == Some(NIC_B);
-            match report["outcome"].as_str() {
-                Some("moved" | "already_held") => assert!(here, "{report:#}"),
-                Some("not_moved") => {
-                    assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_A), "{:?} {n} {report:#}", way())
-                }
-                _ => {}
-            }
-            sim.faults().clear();
-            let again = Member::b(&sim).hook();
-            assert_eq!(again["ok"], true, "{:?} on call {n}: {again:#}", way());
-            assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_B));
-        }
-    }
-}
-
 /// azure_identity would repeat for itself and tell nobody what was said.
 #[test]
 fn what_the_identity_service_says_is_told() {

@@ -55,8 +55,10 @@ impl<W> Desk<W> {
         let half_way = self.faults.round_trip(label.face) / 2;
         pause(half_way).await;
         let fault = self.faults.due(label.face, &label.action, &label.target);
-        if let Some(Fault::Delay(time)) = fault {
-            tokio::time::sleep(time).await;
+        match fault {
+            Some(Fault::Delay(time)) => tokio::time::sleep(time).await,
+            Some(Fault::Revoke) => self.faults.revoke_tokens(),
+            _ => {}
         }
         let reply = match self.refuse(fault.as_ref(), label) {
             Some(reply) => reply,

@@ -33,6 +33,8 @@ pub enum Fault {
     ElsewhereIn { header: String, host: String },
     /// Processed and answered, this much later than usual.
     Delay(Duration),
+    /// All tokens that the metadata issued so far become invalid just before; then processed and answered.
+    Revoke,
 }
 
 impl Fault {
@@ -84,6 +86,8 @@ pub struct Faults<W> {
 struct Inner<W> {
     latency: HashMap<String, Duration>,
     rules: Vec<OwnedRule>,
+    /// How many calls have met a fault.
+    met: usize,
     throttle: Option<(f64, f64)>,
     buckets: HashMap<String, Bucket>,
     rates: HashMap<String, (f64, f64)>,
@@ -105,6 +109,8 @@ struct OwnedRule {
     skip: usize,
     times: usize,
     fault: Fault,
+    /// Whether its first call decides the action and the target of the others.
+    binds: bool,
 }
 
 struct Bucket {
@@ -142,6 +148,7 @@ impl<W> Default for Inner<W> {
         Self {
             latency: HashMap::new(),
             rules: Vec::new(),
+            met: 0,
             throttle: None,
             buckets: HashMap::new(),
             rates: HashMap::new(),
@@ -170,6 +177,15 @@ impl<W> Faults<W> {
 
     /// Adds a rule. Where several are due at once the oldest wins; the others wait for the next call.
     pub fn on(&self, rule: Rule) {
+        self.add(rule, false);
+    }
+
+    /// The same; once a call has met the rule, only calls of its action on its target meet it again.
+    pub fn on_alike(&self, rule: Rule) {
+        self.add(rule, true);
+    }
+
+    fn add(&self, rule: Rule, binds: bool) {
         self.lock().rules.push(OwnedRule {
             face: rule.face.into(),
             action: rule.action.map(Into::into),
@@ -177,7 +193,13 @@ impl<W> Faults<W> {
             skip: rule.skip,
             times: rule.times,
             fault: rule.fault,
+            binds,
         });
+    }
+
+    /// How many calls have met the fault of a rule.
+    pub fn met(&self) -> usize {
+        self.lock().met
     }
 
     /// A token bucket for each action: `capacity` calls at once, `per_second` more each second, the rest is throttled.
@@ -240,7 +262,7 @@ impl<W> Faults<W> {
     /// No faults from now on. Revoked tokens stay revoked.
     pub fn clear(&self) {
         let mut inner = self.lock();
-        *inner = Inner { token_generation: inner.token_generation, ..Inner::default() };
+        *inner = Inner { token_generation: inner.token_generation, met: inner.met, ..Inner::default() };
     }
 
     pub(crate) fn round_trip(&self, face: &str) -> Duration {
@@ -266,8 +288,12 @@ impl<W> Faults<W> {
             } else if rule.times > 0 && due.is_none() {
                 rule.times -= 1;
                 due = Some(rule.fault.clone());
+                if rule.binds {
+                    (rule.action, rule.target) = (Some(action.into()), Some(target.into()));
+                }
             }
         }
+        inner.met += usize::from(due.is_some());
         inner.rules.retain(|rule| rule.times > 0);
         due
     }
@@ -354,6 +380,17 @@ mod tests {
         assert_eq!(faults.due("ec2", "ReplaceRoute", "rtb-2"), Some(Fault::HangBefore));
         faults.clear();
         assert_eq!(faults.due("ec2", "ReplaceRoute", "rtb-2"), None);
+    }
+
+    #[test]
+    fn a_rule_may_stay_with_the_call_that_it_met_first() {
+        let faults = Faults::<()>::new();
+        faults.on_alike(Rule { times: usize::MAX, ..Rule::nth("ec2", 1, Fault::DropBefore) });
+        let met = [("A", "1"), ("B", "1"), ("A", "1"), ("B", "2"), ("B", "1")]
+            .map(|(action, target)| faults.due("ec2", action, target).is_some());
+        assert_eq!((met, faults.met()), ([false, true, false, false, true], 2));
+        faults.clear();
+        assert_eq!((faults.due("ec2", "B", "1"), faults.met()), (None, 2));
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! What a schedule and the oracle need of a cloud.
 
 use std::fmt::Debug;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use cloudsim::{Fault, Line, Rule, Simulator, Stage};
+use cloudsim::{Call, Fault, Line, Rule, Simulator, Stage};
 use mirrorvip_core::net::transport::Request;
 use serde_json::Value;
 
@@ -116,6 +116,14 @@ pub trait Cloud: Send + Sync {
     }
     /// Sets up everything that goes wrong.
     fn order(&self, schedule: &Schedule);
+    /// One more thing that goes wrong.
+    fn fault(&self, rule: Rule);
+    /// Takes a permission away for good: the one of this number, in the cloud's own order.
+    fn deny(&self, n: u32);
+    /// How many calls have met a fault.
+    fn faults_met(&self) -> usize;
+    /// All calls so far.
+    fn log(&self) -> Vec<Call>;
     /// Ends all faults and orders, and all operations that hang. What is denied stays denied.
     fn calm(&self);
     /// A third party changes a neighbouring setting, unless the cloud is busy with it.
@@ -138,6 +146,8 @@ pub trait Layout: Send + Sync + 'static {
     const ERRORS: &'static [(u16, &'static str)];
     /// Errors of changes that pass.
     const CHANGE_ERRORS: &'static [(u16, &'static str)] = Self::ERRORS;
+    /// The code of a missing permission.
+    const DENIED: &'static str;
     /// Errors of the metadata that pass: status and code.
     const METADATA_ERRORS: &'static [(u16, &'static str)] =
         &[(503, "unavailable"), (500, "internal"), (429, "too many")];
@@ -172,9 +182,19 @@ pub struct Simulated<L: Layout> {
 }
 
 impl<L: Layout> Simulated<L> {
-    pub fn new(setup: Setup) -> Self {
+    /// Within this process, in the time of the runtime.
+    pub fn in_process(setup: Setup) -> Self {
+        Self::of(setup, Simulator::in_process)
+    }
+
+    /// On sockets, in the time of everybody.
+    pub fn on_sockets(setup: Setup) -> Self {
+        Self::of(setup, Simulator::start)
+    }
+
+    fn of(setup: Setup, open: fn(<L::Stage as Stage>::World) -> Simulator<L::Stage>) -> Self {
         let world = L::world(&setup);
-        Self { setup, sim: Simulator::in_process(world.clone()), expected: Mutex::new(world) }
+        Self { setup, sim: open(world.clone()), expected: Mutex::new(world) }
     }
 
     fn expected(&self) -> MutexGuard<'_, <L::Stage as Stage>::World> {
@@ -186,7 +206,7 @@ impl<L: Layout> Simulated<L> {
         change(&mut self.expected());
     }
 
-    fn fault(&self, plan: FaultPlan) {
+    fn plan(&self, plan: FaultPlan) {
         let action = plan.action.filter(|_| !plan.at_metadata).map(|n| L::ACTIONS[n as usize % L::ACTIONS.len()]);
         let is_read = action.is_none_or(|action| ["GET ", "Describe"].iter().any(|read| action.starts_with(read)));
         let errors = match (plan.at_metadata, is_read) {
@@ -195,11 +215,16 @@ impl<L: Layout> Simulated<L> {
             (false, false) => L::CHANGE_ERRORS,
         };
         let error = |n: u32| errors[n as usize % errors.len()];
+        let later = |(status, code): (u16, &str), retry_after| Fault::Error {
+            status,
+            code: code.into(),
+            message: "later".into(),
+            retry_after,
+        };
         let fault = match plan.kind {
-            FaultKind::Error(n, retry_after) => {
-                let (status, code) = error(n);
-                Fault::Error { status, code: code.into(), message: "later".into(), retry_after }
-            }
+            FaultKind::Error(n, retry_after) => later(error(n), retry_after),
+            FaultKind::ChangeError(n) => later(L::CHANGE_ERRORS[n as usize % L::CHANGE_ERRORS.len()], None),
+            FaultKind::Denied => Fault::error(403, L::DENIED, "You may not do this."),
             FaultKind::ErrorAfter(n) => {
                 let (status, code) = error(n);
                 // A refusal of a call that was processed would be a lie.
@@ -217,10 +242,11 @@ impl<L: Layout> Simulated<L> {
                 Fault::ElsewhereIn { header: "azure-asyncoperation".into(), host: "127.0.0.1:99".into() }
             }
             FaultKind::Delay(time) => Fault::Delay(time),
-            FaultKind::Revoke => return self.sim.faults().revoke_tokens(),
+            FaultKind::Revoke => Fault::Revoke,
         };
         let face = if plan.at_metadata { L::METADATA } else { L::API };
-        self.sim.faults().on(Rule { face, action, target: None, skip: plan.skip, times: plan.times, fault });
+        let rule = Rule { face, action, target: None, skip: plan.skip, times: plan.times, fault };
+        if plan.alike { self.sim.faults().on_alike(rule) } else { self.sim.faults().on(rule) }
     }
 }
 
@@ -267,15 +293,31 @@ impl<L: Layout> Cloud for Simulated<L> {
     }
 
     fn order(&self, schedule: &Schedule) {
-        schedule.faults.iter().for_each(|plan| self.fault(*plan));
+        schedule.faults.iter().for_each(|plan| self.plan(*plan));
         schedule.orders.iter().for_each(|order| L::order(&self.sim, &self.setup, *order));
         self.sim.faults().stale_for(schedule.stale_for);
         if let Some((capacity, per_second)) = schedule.throttle {
             self.sim.faults().throttle(capacity, per_second);
         }
         if let Some(n) = schedule.denial {
-            self.change(|world| L::deny(world, n));
+            self.deny(n);
         }
+    }
+
+    fn fault(&self, rule: Rule) {
+        self.sim.faults().on(rule);
+    }
+
+    fn deny(&self, n: u32) {
+        self.change(|world| L::deny(world, n));
+    }
+
+    fn log(&self) -> Vec<Call> {
+        self.sim.log()
+    }
+
+    fn faults_met(&self) -> usize {
+        self.sim.faults().met()
     }
 
     fn calm(&self) {
@@ -299,7 +341,19 @@ impl<L: Layout> Cloud for Simulated<L> {
     }
 }
 
-/// The cloud of a setup.
-pub fn start(setup: Setup) -> std::sync::Arc<dyn Cloud> {
-    clouds::start(setup)
+/// The cloud of a setup, within this process.
+pub fn start(setup: Setup) -> Arc<dyn Cloud> {
+    clouds::start(setup, Way::InProcess)
+}
+
+/// The same on sockets, for a library that was built.
+pub fn serve(setup: Setup) -> Arc<dyn Cloud> {
+    clouds::start(setup, Way::Sockets)
+}
+
+/// How requests reach a cloud.
+#[derive(Debug, Clone, Copy)]
+pub enum Way {
+    InProcess,
+    Sockets,
 }

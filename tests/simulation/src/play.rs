@@ -36,6 +36,8 @@ pub struct Run {
     pub names: [&'static str; 2],
     /// What differs beside the VIP at the end.
     pub damage: Vec<String>,
+    /// How many requests met a fault.
+    pub faults_met: usize,
     pub trace: Vec<String>,
 }
 
@@ -106,8 +108,8 @@ async fn play(schedule: Schedule, traced: bool, gate: Option<Arc<Gate>>) -> Opti
     scene.look();
     let (damage, history) = (scene.cloud.damage(), std::mem::take(&mut *lock(&scene.history)));
     let trace = scene.trace.as_ref().map(|trace| lock(trace).clone()).unwrap_or_default();
-    let names = scene.cloud.names();
-    Some(Run { schedule, calls, repeat, recovery, history, names, damage, trace })
+    let (names, faults_met) = (scene.cloud.names(), scene.cloud.faults_met());
+    Some(Run { schedule, calls, repeat, recovery, history, names, damage, faults_met, trace })
 }
 
 fn quiet(action: Action, reason: &'static str, deadline_seconds: u64, dry_run: bool) -> Turn {

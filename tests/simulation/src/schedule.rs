@@ -125,6 +125,8 @@ pub struct FaultPlan {
     pub action: Option<u32>,
     pub skip: usize,
     pub times: usize,
+    /// Whether it meets only calls like the first one that it met: of the same action on the same target.
+    pub alike: bool,
     pub kind: FaultKind,
 }
 
@@ -132,6 +134,10 @@ pub struct FaultPlan {
 pub enum FaultKind {
     /// An error that passes, refused before anything is processed.
     Error(u32, Option<u64>),
+    /// The same, of the errors that changes meet.
+    ChangeError(u32),
+    /// The permission is missing.
+    Denied,
     /// The same, although the call was processed.
     ErrorAfter(u32),
     HangBefore,
@@ -143,7 +149,7 @@ pub enum FaultKind {
     Redirect,
     Elsewhere,
     Delay(Duration),
-    /// All tokens of the metadata become invalid.
+    /// All tokens that the metadata issued until then become invalid.
     Revoke,
 }
 
@@ -288,6 +294,7 @@ impl Dice {
             action: (!self.one_in(4)).then(|| self.0.u32(..)),
             skip: self.0.usize(0..6),
             times: if self.one_in(5) { self.0.usize(2..30) } else { 1 },
+            alike: false,
             kind,
         }
     }

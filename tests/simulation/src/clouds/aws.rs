@@ -48,6 +48,7 @@ impl Layout for Aws {
     ];
     const ERRORS: &'static [(u16, &'static str)] =
         &[(503, "Unavailable"), (500, "InternalError"), (503, "RequestLimitExceeded"), (503, "ServiceUnavailable")];
+    const DENIED: &'static str = "UnauthorizedOperation";
 
     fn names(_: &Setup) -> [&'static str; 2] {
         ENIS

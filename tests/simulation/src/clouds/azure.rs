@@ -62,6 +62,7 @@ impl Layout for Azure {
         (409, "AnotherOperationInProgress"),
         (412, "PreconditionFailed"),
     ];
+    const DENIED: &'static str = "AuthorizationFailed";
 
     fn names(setup: &Setup) -> [&'static str; 2] {
         if is_route(setup) { HOPS } else { NICS }

@@ -40,6 +40,7 @@ impl Layout for Gcp {
     ];
     const ERRORS: &'static [(u16, &'static str)] =
         &[(503, "backendError"), (500, "internalError"), (429, "rateLimitExceeded"), (403, "rateLimitExceeded")];
+    const DENIED: &'static str = "forbidden";
 
     fn names(_: &Setup) -> [&'static str; 2] {
         VMS

@@ -10,17 +10,24 @@ use std::sync::Arc;
 use cloudsim::{Simulator, Stage};
 use serde_json::{Map, Value, json};
 
-use crate::cloud::{Cloud, Mechanism, STRANGER, Setup, Simulated};
+use crate::cloud::{Cloud, Layout, Mechanism, STRANGER, Setup, Simulated, Way};
 
 /// The cloud of a setup.
-pub fn start(setup: Setup) -> Arc<dyn Cloud> {
+pub fn start(setup: Setup, way: Way) -> Arc<dyn Cloud> {
     match setup.mechanism {
         #[cfg(feature = "aws")]
-        Mechanism::AwsRoute | Mechanism::AwsSecondaryIp => Arc::new(Simulated::<aws::Aws>::new(setup)),
+        Mechanism::AwsRoute | Mechanism::AwsSecondaryIp => open::<aws::Aws>(setup, way),
         #[cfg(not(feature = "aws"))]
         Mechanism::AwsRoute | Mechanism::AwsSecondaryIp => unreachable!("this build has no AWS"),
-        Mechanism::AzureIpConfig | Mechanism::AzureRoute => Arc::new(Simulated::<azure::Azure>::new(setup)),
-        Mechanism::GcpAliasIp | Mechanism::GcpRoute => Arc::new(Simulated::<gcp::Gcp>::new(setup)),
+        Mechanism::AzureIpConfig | Mechanism::AzureRoute => open::<azure::Azure>(setup, way),
+        Mechanism::GcpAliasIp | Mechanism::GcpRoute => open::<gcp::Gcp>(setup, way),
+    }
+}
+
+fn open<L: Layout>(setup: Setup, way: Way) -> Arc<dyn Cloud> {
+    match way {
+        Way::InProcess => Arc::new(Simulated::<L>::in_process(setup)),
+        Way::Sockets => Arc::new(Simulated::<L>::on_sockets(setup)),
     }
 }
 
