@@ -1,6 +1,5 @@
 //! The rules of the house, checked on the sources: who may use whom, and who may touch what.
 
-#[path = "architecture/modules.rs"]
 mod modules;
 
 use modules::{Module, circles, read_modules};

@@ -9,15 +9,10 @@
 //! There are two of it. The present one keeps what its models do not know. The typed one, which is of the library's version
 //! of the API, loses it; that is why the library has no models.
 
-#[path = "common/mod.rs"]
-mod common;
-#[path = "azure_sdk/golden.rs"]
 mod golden;
-#[path = "common/python.rs"]
-mod python;
-#[path = "azure_sdk/sdk.rs"]
 mod sdk;
 
+use crate::common;
 use cloudsim::azure::{
     ADDRESS_A, ADDRESS_B, NIC_A, NIC_B, OTHER_RESOURCE_GROUP, PUBLIC_IP, RESOURCE_GROUP, ROUTE_TABLE, ROUTE_TABLE_2,
     Simulator, VIP, VIP_CONFIG, VM_A, VM_B, World,

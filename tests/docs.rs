@@ -1,7 +1,6 @@
 //! What the documentation says is true: its JSON parses, its configurations are accepted, each code and outcome is
 //! described, its links lead somewhere, and the quick start is what it has to be.
 
-#[path = "docs/contributing.rs"]
 mod contributing;
 
 use mirrorvip_core::{

@@ -1,7 +1,6 @@
 //! What nobody can know is not told as known, whatever the cloud: answers that say less than they seem to.
 
-mod common;
-
+use crate::common;
 use cloudsim::{Fault, Rule, aws, azure, gcp};
 use common::{Calls, Member, assert_error, assert_message, assert_outcome, scenes::Cloud, unused};
 use serde_json::json;

@@ -3,15 +3,12 @@
 //!
 //! `MIRRORVIP_FUZZ_ROUNDS` makes it longer. A failing input is written to a file that the message names.
 
-mod common;
-
-#[path = "fuzz/mutate.rs"]
 mod mutate;
-#[path = "fuzz/record.rs"]
 mod record;
 #[path = "../fuzz/targets/mod.rs"]
 mod targets;
 
+use crate::common;
 use cloudsim::{aws, azure, gcp};
 use common::scenes::Cloud as Simulated;
 use mutate::Mutator;

@@ -8,15 +8,10 @@
 //!
 //! One thing the client cannot say: that no alias is left. That is why the library writes its bodies by itself.
 
-#[path = "common/mod.rs"]
-mod common;
-#[path = "gcp_sdk/golden.rs"]
 mod golden;
-#[path = "common/python.rs"]
-mod python;
-#[path = "gcp_sdk/sdk.rs"]
 mod sdk;
 
+use crate::common;
 use cloudsim::{
     gcp::{
         ADDRESS_A, ADDRESS_B, NETWORK, OTHER_ALIAS_A, OTHER_ALIAS_B, PUBLIC_ADDRESS, PUBLIC_IP, ROUTE, ROUTED_VIP,

@@ -1,5 +1,7 @@
 //! What a call does to the process around it: the C host plays IRIS in a process of its own, a simulated AWS stands in this
 //! one. The host ends itself if a callback comes from a second thread or outside of a call, or if a buffer is overrun.
+//!
+//! A program of its own: many of its tests hold a call to a tenth of a second, which the load of other suites would spoil.
 
 mod common;
 

@@ -3,9 +3,7 @@
 //! Such an address is put on the loopback device of a network of this test's own: the test runs itself again inside
 //! `unshare --net`, where it may add addresses and where the simulator is on loopback as well.
 
-#[path = "common/mod.rs"]
-mod common;
-
+use crate::common;
 use cloudsim::aws::{ENI_A, ENI_B, MEMBER_B, Simulator, World};
 use common::{ACQUIRE, assert_outcome, call, is_installed, say_not_tested};
 use serde_json::{Value, json};
@@ -29,7 +27,7 @@ fn the_address_under_a_label_is_the_vip() {
         return say_not_tested(&format!("the address under a label needs a network of its own: {why}"));
     }
     let own = std::env::current_exe().expect("this test");
-    let again = ["--exact", "the_address_under_a_label_is_the_vip", "--nocapture"];
+    let again = ["--exact", "label::the_address_under_a_label_is_the_vip", "--nocapture"];
     let run = Command::new("unshare").args(["--net", "--map-root-user"]).arg(own).args(again).env(INSIDE, "1").output();
     let run = run.expect("`unshare` of util-linux is needed for this test");
     let output = String::from_utf8_lossy(&run.stdout).into_owned() + &String::from_utf8_lossy(&run.stderr);

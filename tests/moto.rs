@@ -10,15 +10,10 @@
 //! interface overwrites a route that is there, destinations are kept as they were written, every route is active, and
 //! nobody looks at signatures and permissions. All of that is the simulator's part.
 
-#[path = "common/mod.rs"]
-mod common;
-#[path = "common/python.rs"]
-mod python;
-#[path = "moto/scene.rs"]
 mod scene;
-#[path = "moto/server.rs"]
 mod server;
 
+use crate::common;
 use common::{ACQUIRE, RELEASE, assert_outcome, steps};
 use scene::{Dump, MEMBERS_ACCOUNT, Scene, VIP, two_zones};
 use serde_json::{Value, json};

@@ -2,7 +2,6 @@
 //! rules that no grammar knows (`objectscript/rules.rs`). Not seen here: a misspelt method or property of an IRIS class,
 //! and whatever only IRIS itself can answer.
 
-#[path = "objectscript/rules.rs"]
 mod rules;
 
 use rules::faults;

@@ -1,5 +1,7 @@
 //! What a takeover costs in round trips and bytes, counted at the seam to the network: the table in docs/performance.md. A cold
 //! call of the core, over real TLS, against the simulated clouds.
+//!
+//! A program of its own: what waits for what is told by the time that it takes, so nothing else may use the processor.
 
 #[path = "common/mod.rs"]
 mod common;

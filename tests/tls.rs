@@ -1,8 +1,6 @@
 //! Real TLS, a real proxy and real name look-ups, on loopback.
 
-#[path = "common/mod.rs"]
-mod common;
-
+use crate::common;
 use cloudsim::{
     aws::{ENI_A, ENI_B, MEMBER_B, Simulator, World},
     server::Tls,

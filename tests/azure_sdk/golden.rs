@@ -4,7 +4,7 @@
 //! as `<version>`. To accept new ones, run the tests with `GOLDEN=accept` and look at the difference; a body that is
 //! accepted must still pass the models.
 
-use crate::{A, B, Way, common::merge, sdk, start};
+use super::{A, B, Way, common::merge, sdk, start};
 use cloudsim::{
     azure::{NIC_A, NIC_B, Simulator, VIP_CONFIG, World},
     log::Call,

@@ -1,6 +1,8 @@
 //! The `$ZF` interface of the built library, loaded as IRIS loads it: its table, its symbols, its two strings.
 //!
 //! Every mistake that a caller can make has to end in a report that names it, before anything is asked of a cloud.
+//!
+//! A program of its own: it changes what the host of this process says of itself, and counts the callbacks of this process.
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -1,6 +1,6 @@
 //! What the tests against simulated clouds share: the built library, loaded as IRIS loads it, and reports to look into.
 
-#![allow(dead_code)] // Each test binary uses its part.
+#![allow(dead_code)] // Each program uses its part.
 
 pub mod scenes;
 

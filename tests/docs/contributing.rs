@@ -91,18 +91,41 @@ fn every_variable_that_is_read_is_listed_and_no_other() {
     );
 }
 
-#[test]
-fn every_suite_is_listed_and_no_other() {
-    let mut suites = BTreeSet::new();
+/// The suites that there are files of, and the packages beside them.
+fn suites() -> (BTreeSet<String>, BTreeSet<String>) {
+    let (mut suites, mut packages) = (BTreeSet::new(), BTreeSet::new());
     for entry in fs::read_dir(root().join("tests")).expect("tests").map(|entry| entry.expect("an entry").path()) {
-        let is_suite = entry.join("main.rs").exists() || entry.extension().is_some_and(|extension| extension == "rs");
-        let is_member = entry.join("Cargo.toml").exists();
-        if is_suite || is_member {
-            suites.insert(entry.file_stem().expect("a name").to_string_lossy().into_owned());
+        let name = entry.file_stem().expect("a name").to_string_lossy().into_owned();
+        let is_folder_of_one = ["main.rs", "mod.rs"].iter().any(|file| entry.join(file).exists());
+        if entry.join("Cargo.toml").exists() {
+            packages.insert(name);
+        } else if is_folder_of_one || entry.extension().is_some_and(|extension| extension == "rs") {
+            suites.insert(name);
         }
     }
-    suites.extend(["lib", "core", "xtask"].map(str::to_owned));
-    assert_eq!(named(&contributing(), "Suites"), suites);
+    // What the suites share, and the program that has most of them.
+    assert!(suites.remove("all") && suites.remove("common"));
+    (suites, packages)
+}
+
+#[test]
+fn every_suite_is_listed_and_no_other() {
+    let (suites, packages) = suites();
+    let beside = ["lib", "core", "xtask"].map(str::to_owned);
+    let all: BTreeSet<String> = suites.into_iter().chain(packages).chain(beside).collect();
+    assert_eq!(named(&contributing(), "Suites"), all);
+}
+
+/// Cargo looks for no suite by itself: a file that nobody names would never run.
+#[test]
+fn every_suite_is_run() {
+    let program = fs::read_to_string(root().join("tests/all.rs")).expect("tests/all.rs");
+    let modules = program.lines().filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';'));
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).expect("Cargo.toml");
+    let programs = manifest.split("[[test]]\nname = \"").skip(1).filter_map(|rest| rest.split('"').next());
+    let run: BTreeSet<&str> =
+        modules.chain(programs).filter(|name| !["all", "common", "python"].contains(name)).collect();
+    assert_eq!(run, suites().0.iter().map(String::as_str).collect());
 }
 
 #[test]

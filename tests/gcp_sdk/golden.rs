@@ -1,7 +1,7 @@
 //! The library's writes, word by word. What is expected is written by hand from the API reference ("Method:
 //! instances.updateNetworkInterface" and its neighbours), and held against Google's own description of the API.
 
-use crate::{B, Way, sdk, start};
+use super::{B, Way, sdk, start};
 use cloudsim::gcp::{
     NETWORK, OTHER_ALIAS_A, OTHER_ALIAS_B, PROJECT, PUBLIC_ADDRESS, PUBLIC_IP, ROUTE, ROUTED_VIP, SECONDARY_RANGE,
     Simulator, VIP, VM_A, VM_B, World, ZONE_B,

@@ -1,7 +1,7 @@
 //! A VPC in moto with the two members of a mirror, each with an instance metadata service of its own, and what boto3 says
 //! of it afterwards.
 
-use crate::{
+use super::{
     common::{self, assert_outcome, call, merge},
     server::{Server, server},
 };

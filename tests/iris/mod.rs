@@ -3,9 +3,6 @@
 //!
 //! Most tests are functions of the sources, so that [`damage`] can hold spoilt ones against them.
 
-#[path = "../common/mod.rs"]
-mod common;
-
 mod clouds;
 mod damage;
 mod hooks;
@@ -17,3 +14,5 @@ mod start_stop;
 mod terminal;
 mod unfinished;
 mod watch;
+
+use crate::common;

@@ -1,8 +1,5 @@
 //! The AWS takeover through the built library, against a simulated EC2 that refuses what EC2 refuses.
 
-#[path = "../common/mod.rs"]
-mod common;
-
 mod check;
 mod credentials;
 mod danger;
@@ -13,6 +10,7 @@ mod numbers;
 mod route;
 mod secondary_ip;
 
+use crate::common;
 use cloudsim::aws::{ENI_A, Simulator, World};
 pub use common::scenes::OVERLAY_VIP as VIP;
 

@@ -1,9 +1,6 @@
 //! What tokens and keys must not do, and what others must not be able to, through the built library: docs/security.md says
 //! why. TLS has a file of its own, tests/tls.rs.
 
-#[path = "../common/mod.rs"]
-mod common;
-
 mod memory;
 mod proxy;
 mod quoted;
@@ -12,6 +9,7 @@ mod redirect;
 mod size;
 mod writable;
 
+use crate::common;
 use cloudsim::{Rule, aws, azure, gcp};
 use common::{Calls, Member, scenes::Cloud};
 use std::{

@@ -1,8 +1,5 @@
 //! The GCP takeover through the built library, against a simulated Compute Engine that refuses what Google refuses.
 
-#[path = "../common/mod.rs"]
-mod common;
-
 mod alias_ip;
 mod check;
 mod environment;
@@ -12,6 +9,7 @@ mod public_ip;
 mod route;
 mod trouble;
 
+use crate::common;
 use cloudsim::gcp::Simulator;
 
 pub type Member<'a> = common::Member<'a, Simulator>;

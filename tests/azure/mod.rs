@@ -1,8 +1,5 @@
 //! The Azure takeover through the built library, against a simulated Resource Manager that refuses what Azure refuses.
 
-#[path = "../common/mod.rs"]
-mod common;
-
 mod check;
 mod groups;
 mod ip_config;
@@ -13,6 +10,7 @@ mod repeats;
 mod route;
 mod trouble;
 
+use crate::common;
 use cloudsim::azure::Simulator;
 use serde_json::Value;
 
