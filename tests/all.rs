@@ -11,6 +11,7 @@ mod architecture;
 mod aws;
 mod azure;
 mod azure_sdk;
+mod conformance;
 mod demonstration;
 mod docs;
 mod doubt;

@@ -18,26 +18,6 @@ fn failed_after(status: u16) -> Fault {
     Fault::ErrorAfter { status, code: "InternalError".into(), message: "sorry".into() }
 }
 
-/// "The server failed" says nothing of how far it had come: the change is looked for, and found.
-fn made_all_the_same<C: Cloud>() {
-    for status in [500, 502, 503, 504, 408] {
-        let cloud = C::start_held();
-        cloud.on(Rule::always(C::API, write_of::<C>(), failed_after(status)));
-        let report = Member::b(&cloud).hook();
-        assert_outcome(&report, "moved");
-        assert_eq!(cloud.holder(), Some(1), "{status}");
-        let writes = cloud.log().iter().filter(|call| call.action == write_of::<C>()).count();
-        assert_eq!(writes, 2, "{status}: one for each table or member: {report:#}");
-    }
-}
-
-#[test]
-fn a_change_that_was_made_and_answered_with_a_failure_is_found() {
-    made_all_the_same::<aws::Simulator>();
-    made_all_the_same::<azure::Simulator>();
-    made_all_the_same::<gcp::Simulator>();
-}
-
 /// The same where every look after it fails as well: then it is not known.
 fn not_known<C: Cloud>() {
     let (read, before) = match C::API {
@@ -61,43 +41,6 @@ fn a_change_that_nobody_could_look_for_is_not_called_undone() {
     not_known::<aws::Simulator>();
     not_known::<azure::Simulator>();
     not_known::<gcp::Simulator>();
-}
-
-/// Where the server always fails and nothing comes of it, each look shows where the VIP still is.
-fn stays<C: Cloud>() {
-    let cloud = C::start_held();
-    cloud.on(Rule::always(C::API, write_of::<C>(), Fault::error(503, "ServiceUnavailable", "later")));
-    let report = Member::b(&cloud).with(json!({ "deadlineSeconds": 3 })).hook();
-    assert_error(&report, "not_moved", "unavailable");
-    assert_eq!((&report["retry"], cloud.holder()), (&json!(true), Some(0)), "{report:#}");
-    let summary = report["summary"].as_str().expect("text");
-    assert!(!summary.contains("nothing was changed") && summary.contains("may still be under way"), "{summary}");
-    let results: Vec<_> = report["steps"].as_array().expect("steps").iter().map(|step| &step["result"]).collect();
-    assert!(results.iter().filter(|result| **result == "ambiguous").count() > 1, "{report:#}");
-}
-
-#[test]
-fn a_change_that_fails_again_and_again_leaves_the_vip_where_it_is_seen() {
-    stays::<aws::Simulator>();
-    stays::<azure::Simulator>();
-    stays::<gcp::Simulator>();
-}
-
-/// Giving up what was given up, whatever the answer was.
-fn released_all_the_same<C: Cloud>(write: &str) {
-    for fault in [failed_after(500), Fault::DropAfter] {
-        let cloud = C::start_held();
-        cloud.on(Rule::always(C::API, write, fault.clone()));
-        assert_outcome(&Member::a(&cloud).release(), "released");
-        assert_eq!(cloud.holder(), None, "{fault:?}");
-    }
-}
-
-#[test]
-fn a_release_whose_answer_was_lost_is_found() {
-    released_all_the_same::<aws::Simulator>("DeleteRoute");
-    released_all_the_same::<azure::Simulator>(write_of::<azure::Simulator>());
-    released_all_the_same::<gcp::Simulator>(write_of::<gcp::Simulator>());
 }
 
 #[test]

@@ -13,24 +13,6 @@ fn short() -> Value {
 }
 
 #[test]
-fn a_change_whose_answer_is_lost_is_looked_at() {
-    for fault in [Fault::DropAfter, Fault::HangAfter, Fault::HalfBody] {
-        let sim = Simulator::start(held_by_a(1));
-        sim.faults().on(Rule::once("ec2", "ReplaceRoute", fault));
-        let report = Member::b(&sim).with(short()).hook();
-        assert_outcome(&report, "moved");
-        assert_eq!(writes(&sim), ["ReplaceRoute"], "it had been made: {report:#}");
-        let step = report["steps"]
-            .as_array()
-            .expect("steps")
-            .iter()
-            .find(|step| step["call"] == "ec2:ReplaceRoute")
-            .expect("a step");
-        assert_eq!(step["result"], "ambiguous");
-    }
-}
-
-#[test]
 fn a_change_that_is_never_answered_ends_unverified_or_as_it_is() {
     let sim = Simulator::start(held_by_a(1));
     sim.faults().on(Rule::always("ec2", "ReplaceRoute", Fault::HangBefore));

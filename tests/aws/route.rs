@@ -6,36 +6,6 @@ use serde_json::json;
 use std::time::Duration;
 
 #[test]
-fn a_failover_moves_every_table_and_nothing_else() {
-    let sim = Simulator::start(held_by_a(3));
-    let before = sim.world();
-    let report = Member::b(&sim).hook();
-    assert_outcome(&report, "moved");
-    assert_eq!(report["ok"], true);
-    assert_eq!(report["holderBefore"], ENI_A);
-    assert_eq!(report["holder"], ENI_B);
-    assert_eq!(report["member"]["interface"], ENI_B);
-    assert_eq!(report["reason"], "NotifyBecomePrimary");
-    assert_eq!(report["parts"].as_array().map(Vec::len), Some(3));
-    let mut expected = before;
-    for n in 1..=3 {
-        expected.set_route(&table(n), VIP, ENI_B);
-    }
-    assert_eq!(sim.world(), expected);
-    assert_eq!(writes(&sim), ["ReplaceRoute"; 3]);
-}
-
-#[test]
-fn failover_and_failback_with_the_words_of_an_operator() {
-    let sim = Simulator::start(held_by_a(1));
-    assert_outcome(&Member::b(&sim).hook(), "moved");
-    let back = Member::a(&sim).hook();
-    assert_outcome(&back, "moved");
-    let summary = back["summary"].as_str().expect("text");
-    assert!(summary.starts_with(&format!("VIP {VIP} moved from {ENI_B} to this member ({ENI_A}) in ")), "{summary}");
-}
-
-#[test]
 fn a_route_that_does_not_exist_is_created() {
     for answer in [MissingRoute::InvalidParameterValue, MissingRoute::NotFound] {
         let mut world = World::overlay(2);
@@ -203,22 +173,6 @@ fn a_partial_move_is_told_part_by_part() {
     // Repaired, the same call finishes it.
     sim.change(|world| world.allow("mirrorvip", "ec2:ReplaceRoute"));
     assert_outcome(&Member::b(&sim).hook(), "moved");
-}
-
-#[test]
-fn status_tells_who_holds_it_and_only_reads() {
-    let sim = Simulator::start(held_by_a(2));
-    assert_outcome(&Member::a(&sim).status(), "held");
-    let elsewhere = Member::b(&sim).status();
-    assert_outcome(&elsewhere, "held_elsewhere");
-    assert_eq!(elsewhere["holder"], ENI_A);
-    sim.change(|world| world.set_route(&table(2), VIP, ENI_B));
-    let split = Member::b(&sim).status();
-    assert_outcome(&split, "split");
-    assert_eq!(split["holder"], json!(null));
-    sim.change(|world| (1..=2).for_each(|n| world.remove_route(&table(n), VIP)));
-    assert_outcome(&Member::b(&sim).status(), "unheld");
-    assert_eq!(writes(&sim), [""; 0]);
 }
 
 #[test]

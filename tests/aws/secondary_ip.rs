@@ -19,22 +19,6 @@ fn holder(sim: &Simulator) -> Option<String> {
 }
 
 #[test]
-fn it_moves_in_one_call_and_back() {
-    let sim = Simulator::start(World::one_subnet());
-    let report = Member::b(&sim).with(secondary()).hook();
-    assert_outcome(&report, "moved");
-    assert_eq!((&report["mechanism"], &report["holderBefore"]), (&json!("secondaryIp"), &json!(ENI_A)));
-    assert_eq!(holder(&sim).as_deref(), Some(ENI_B));
-    assert_eq!(writes(&sim), ["AssignPrivateIpAddresses"]);
-    assert_outcome(&Member::b(&sim).with(secondary()).acquire(), "already_held");
-    assert_outcome(&Member::a(&sim).with(secondary()).hook(), "moved");
-    assert_outcome(&Member::b(&sim).with(secondary()).release(), "not_held");
-    assert_outcome(&Member::a(&sim).with(secondary()).release(), "released");
-    assert_eq!(holder(&sim), None);
-    assert_outcome(&Member::b(&sim).with(secondary()).status(), "unheld");
-}
-
-#[test]
 fn one_that_a_stranger_holds_does_not_hold_the_other_up() {
     let sim = Simulator::start(World::one_subnet());
     let free = "10.0.1.201";

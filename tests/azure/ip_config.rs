@@ -4,42 +4,6 @@ use super::{Member, common::*, writes};
 use cloudsim::azure::{NIC_A, NIC_B, RESOURCE_GROUP, Simulator, VIP, VIP_CONFIG, World};
 use serde_json::json;
 
-#[test]
-fn the_vip_leaves_the_peer_and_appears_here_and_nothing_else_changes() {
-    let sim = Simulator::start(World::article());
-    let before = sim.world();
-    let report = Member::b(&sim).hook();
-    assert_outcome(&report, "moved");
-    assert_eq!((&report["holderBefore"], &report["holder"]), (&json!(NIC_A), &json!(NIC_B)));
-    assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_B));
-    assert_eq!(writes(&sim), [format!("PUT networkInterfaces {NIC_A}"), format!("PUT networkInterfaces {NIC_B}")]);
-    for nic in [NIC_A, NIC_B] {
-        let rest = |world: &World| {
-            let mut body = world.without_vip(nic);
-            body.as_object_mut().expect("an object").remove("etag");
-            body
-        };
-        assert_eq!(rest(&sim.world()), rest(&before), "{nic}");
-    }
-    assert_outcome(&Member::b(&sim).hook(), "already_held");
-    assert_outcome(&Member::a(&sim).hook(), "moved");
-}
-
-#[test]
-fn status_release_and_dry_run() {
-    let sim = Simulator::start(World::article());
-    assert_outcome(&Member::a(&sim).status(), "held");
-    assert_outcome(&Member::b(&sim).status(), "held_elsewhere");
-    let planned = Member::b(&sim).call(ACQUIRE, json!({ "dryRun": true }));
-    assert_outcome(&planned, "would_move");
-    assert_eq!(steps(&planned, "arm:PUT networkInterfaces"), 2);
-    assert_outcome(&Member::b(&sim).release(), "not_held");
-    assert!(writes(&sim).is_empty());
-    assert_outcome(&Member::a(&sim).release(), "released");
-    assert_outcome(&Member::a(&sim).status(), "unheld");
-    assert_outcome(&Member::b(&sim).hook(), "moved");
-}
-
 /// Two holders at once; while one releases, the other one loses the address too.
 #[test]
 fn a_release_after_which_nobody_holds_it_is_a_release() {

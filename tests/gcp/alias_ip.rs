@@ -7,25 +7,6 @@ use serde_json::json;
 const PATCH: &str = "PATCH updateNetworkInterface";
 
 #[test]
-fn the_alias_leaves_the_peer_and_appears_here_and_nothing_else_changes() {
-    let sim = Simulator::start(World::article());
-    let before = sim.world();
-    let report = Member::b(&sim).hook();
-    assert_outcome(&report, "moved");
-    assert_eq!((&report["holderBefore"], &report["holder"]), (&json!(VM_A), &json!(VM_B)));
-    assert_eq!(report["member"], json!({ "instance": VM_B, "interface": "nic0", "zone": ZONE_B }));
-    assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(VM_B));
-    assert_eq!(writes(&sim), [format!("{PATCH} {VM_A}"), format!("{PATCH} {VM_B}")]);
-    assert_eq!(sim.world().aliases(VM_A), [OTHER_ALIAS_A]);
-    assert_eq!(sim.world().aliases(VM_B), [OTHER_ALIAS_B, VIP]);
-    for vm in [VM_A, VM_B] {
-        assert_eq!(sim.world().without_vip(vm), before.without_vip(vm), "{vm}");
-    }
-    assert_outcome(&Member::b(&sim).hook(), "already_held");
-    assert_outcome(&Member::a(&sim).hook(), "moved");
-}
-
-#[test]
 fn the_last_alias_goes_by_an_empty_list_that_is_sent() {
     let mut world = World::article();
     world.unplace_alias(OTHER_ALIAS_A);
@@ -35,24 +16,6 @@ fn the_last_alias_goes_by_an_empty_list_that_is_sent() {
     let patch = sim.log().into_iter().find(|call| call.target == VM_A && call.action == PATCH).expect("a write");
     let body = patch.params.into_iter().find(|(name, _)| name == "body").expect("a body").1;
     assert!(body.contains(r#""aliasIpRanges":[]"#), "{body}");
-}
-
-#[test]
-fn status_release_and_dry_run() {
-    let sim = Simulator::start(World::article());
-    assert_outcome(&Member::a(&sim).status(), "held");
-    let elsewhere = Member::b(&sim).status();
-    assert_outcome(&elsewhere, "held_elsewhere");
-    assert_eq!(elsewhere["holder"], VM_A);
-    let planned = Member::b(&sim).call(ACQUIRE, json!({ "dryRun": true }));
-    assert_outcome(&planned, "would_move");
-    assert_eq!(steps(&planned, "compute:instances.updateNetworkInterface"), 2);
-    assert_outcome(&Member::b(&sim).release(), "not_held");
-    assert!(writes(&sim).is_empty());
-    assert_outcome(&Member::a(&sim).release(), "released");
-    assert_eq!(sim.world().aliases(VM_A), [OTHER_ALIAS_A]);
-    assert_outcome(&Member::a(&sim).status(), "unheld");
-    assert_outcome(&Member::b(&sim).hook(), "moved");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::super::{NETWORK, ROUTE, ROUTED_VIP, SERVICE_ACCOUNT, SUBNETWORK};
 use super::*;
+use crate::{Fault, Rule};
 
 fn with(sim: &Simulator, headers: &[(&str, &str)]) -> Reply {
     let url = format!("{}/compute/v1/projects/{PROJECT}/{}", sim.compute_url(), at(VM_A));
@@ -35,6 +36,11 @@ fn a_request_needs_a_token_that_is_good() {
     assert_eq!(with(&sim, &[("authorization", &token)]).status, 200);
     sim.faults().revoke_tokens();
     assert_eq!(with(&sim, &[("authorization", &token)]).outcome(), (401, "authError".into()));
+    // At the second call from now on.
+    let token = format!("Bearer {}", sim.token(VM_A));
+    sim.faults().on(Rule::nth("compute", 1, Fault::Revoke));
+    let asked = [(); 3].map(|()| with(&sim, &[("authorization", &token)]).status);
+    assert_eq!((asked, sim.faults().met()), ([200, 401, 401], 1));
 }
 
 #[test]
