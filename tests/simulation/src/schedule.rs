@@ -153,6 +153,13 @@ pub enum FaultKind {
     Revoke,
 }
 
+impl FaultKind {
+    /// Whether something else than the cloud answers.
+    pub fn is_impostor(self) -> bool {
+        matches!(self, FaultKind::Garbage(_) | FaultKind::Redirect | FaultKind::Elsewhere)
+    }
+}
+
 impl Schedule {
     /// Draws the schedule of a seed, for one of these mechanisms.
     pub fn among(seed: u64, mechanisms: &[Mechanism]) -> Self {

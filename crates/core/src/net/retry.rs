@@ -81,9 +81,12 @@ impl Caller {
         Caller { policy, until: None, pace: Rc::new(Pace::new()), ..self.clone() }
     }
 
-    /// The same caller, which retries nothing after this time and reports the last failure instead; at the same pace.
+    /// The same caller, which retries nothing after this time and reports the last failure instead; at the same pace. An attempt
+    /// without an answer takes half of the time at most, so that one lost answer is not all that there is.
     pub fn within(&self, time: Duration) -> Self {
-        Caller { until: Some(Instant::now() + time), ..self.clone() }
+        let attempt_timeout = self.policy.attempt_timeout.min(time / 2);
+        let policy = Policy { attempt_timeout, ..self.policy };
+        Caller { policy, until: Some(Instant::now() + time), ..self.clone() }
     }
 
     /// The same caller, noting its calls elsewhere; at the same pace.

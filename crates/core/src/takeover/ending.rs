@@ -219,14 +219,15 @@ fn of_letting_go(before: &[Part], after: &[Part], changes: &Changes, end: &End) 
     let goal = Goal::LetGo;
     let gone = after.iter().all(|part| reached(goal, part));
     match end {
-        // A part that the plan refused was not read: it may be here.
-        End::Settled
-            if before.iter().all(|part| reached(goal, part)) && !changes.any_sent() && !has_failures(changes) =>
-        {
+        End::Settled if before.iter().all(|part| reached(goal, part)) && !changes.any_sent() => {
             (Outcome::NotHeld, None)
         }
-        // Gone from here is what Release is for, whether another member that held it too has kept it or not.
-        End::Settled | End::Stranded if gone && !has_failures(changes) => (Outcome::Released, None),
+        // Gone from here is what Release is for, whether another member that held it too has kept it or not, and whoever took
+        // it off: the private address may take its public one along, although this member may not.
+        End::Settled | End::Stranded if gone => (Outcome::Released, None),
+        End::Settled if after.iter().any(|part| part.holder.is_unknown()) => {
+            (Outcome::NotReleased, Some(not_read(after)))
+        }
         End::Settled => (Outcome::NotReleased, Some(left_here())),
         _ => (Outcome::NotReleased, Some(not_seen_gone())),
     }

@@ -11,11 +11,11 @@ use crate::schedule::Action;
 /// Promise 5.
 pub(super) fn tells_the_truth(call: &Call, run: &Run, found: &mut Vec<Violation>) {
     let me = call.member;
-    let held = |parts: &Vec<Part>| parts.iter().all(|part| part.holders == [me]);
-    let free = |parts: &Vec<Part>| parts.iter().all(|part| !part.holders.contains(&me));
-    let elsewhere = |parts: &Vec<Part>| parts.iter().all(|part| part.holders == [1 - me]);
-    let nobody = |parts: &Vec<Part>| parts.iter().all(|part| part.holders.is_empty() || part.has_failed);
-    let is_true: &dyn Fn(&Vec<Part>) -> bool = match (call.action, call.outcome()) {
+    let held = |part: &Part| part.holders == [me];
+    let free = |part: &Part| !part.holders.contains(&me);
+    let elsewhere = |part: &Part| part.holders == [1 - me];
+    let nobody = |part: &Part| part.holders.is_empty() || part.has_failed;
+    let is_true: &dyn Fn(&Part) -> bool = match (call.action, call.outcome()) {
         (Action::Acquire, "moved" | "already_held") | (Action::Status, "held") => &held,
         (Action::Release, "released" | "not_held") => &free,
         (Action::Status, "held_elsewhere") => &elsewhere,
@@ -31,7 +31,10 @@ pub(super) fn tells_the_truth(call: &Call, run: &Run, found: &mut Vec<Violation>
     // Where reads are stale they show what was true until this long ago.
     let from = first.saturating_sub(run.schedule.stale_for);
     each_part_is_true(call, run, last, found);
-    if !run.history.within(from, last).any(is_true) {
+    // Each part is read for itself, so each was so at a moment of its own.
+    let parts = run.history.0.first().map_or(0, |(_, parts)| parts.len());
+    let was_so = |at: usize| run.history.within(from, last).any(|parts| parts.get(at).is_some_and(is_true));
+    if !(0..parts).all(was_so) {
         let seen: Vec<_> = run.history.within(from, last).collect();
         say(found, "not true", format!("{} between {from:?} and {last:?}: {seen:?}", name(call)));
     }

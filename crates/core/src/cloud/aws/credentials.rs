@@ -72,6 +72,10 @@ async fn from_instance(metadata: &Metadata) -> Result<Credentials> {
             REMEDY,
         ));
     };
+    // The characters of a role's name ("IAM and AWS STS quotas"); it becomes part of a path.
+    if !role.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte)) || role == "null" {
+        return Err(Error::new(Code::Unauthenticated, "the metadata service's role is no name of a role", REMEDY));
+    }
     let text = metadata.get_required(&format!("{PATH}{role}")).await?;
     // No error quotes the text: the text holds the secret.
     let found: OfInstance = serde_json::from_str(&text).map_err(|_| {

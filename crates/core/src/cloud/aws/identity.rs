@@ -112,7 +112,7 @@ const MACS: &str = "meta-data/network/interfaces/macs/";
 /// The hardware address of the interface that carries the VIP. The metadata service lists interfaces by this address.
 async fn mac(metadata: &Metadata, settings: &Settings, local: &LocalNetwork) -> Result<String> {
     match &settings.network_interface {
-        NetworkInterface::Primary => metadata.get_required("meta-data/mac").await,
+        NetworkInterface::Primary => a_mac(&metadata.get_required("meta-data/mac").await?).map(str::to_owned),
         NetworkInterface::Id(id) => attached(metadata, id).await,
         NetworkInterface::Device(name) => {
             let device = local.devices.iter().find(|device| device.name == *name);
@@ -128,10 +128,24 @@ async fn mac(metadata: &Metadata, settings: &Settings, local: &LocalNetwork) -> 
     }
 }
 
+/// A hardware address, which becomes part of a path: six pairs of hexadecimal digits.
+fn a_mac(text: &str) -> Result<&str> {
+    let is_pair = |pair: &str| pair.len() == 2 && pair.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if text.split(':').count() == 6 && text.split(':').all(is_pair) {
+        return Ok(text);
+    }
+    Err(Error::new(
+        Code::Unexpected,
+        "the metadata service's mac is no hardware address",
+        "something between this process and 169.254.169.254 answers in its place; look for a proxy",
+    )
+    .passing())
+}
+
 /// The hardware address of a configured interface of this instance.
 async fn attached(metadata: &Metadata, id: &str) -> Result<String> {
     let macs = metadata.get_required(MACS).await?;
-    let macs: Vec<&str> = macs.lines().map(|line| line.trim().trim_end_matches('/')).collect();
+    let macs: Vec<&str> = macs.lines().map(|line| a_mac(line.trim().trim_end_matches('/'))).collect::<Result<_>>()?;
     let ids =
         try_join_all(macs.iter().map(async |mac| metadata.get_required(&format!("{MACS}{mac}/interface-id")).await));
     let ids = ids.await?;

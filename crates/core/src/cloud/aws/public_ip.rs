@@ -9,8 +9,9 @@ mod addresses;
 use super::{clients::As, identity::Identity, rehearsal::dry_run, session::Session};
 use crate::{
     check::CheckItem,
-    cloud::{Plan, Step},
+    cloud::{After, Need, Plan, Step},
     error::{Code, Error, Result},
+    fate::Cause,
     net::retry::Kind,
     vip::{Goal, Holder, Part, PartId, Vip},
 };
@@ -85,7 +86,14 @@ impl Change {
                     let call = ec2.associate_address().allocation_id(allocation).network_interface_id(interface);
                     call.private_ip_address(private).allow_reassociation(true).send().await
                 };
-                session.call(As::Member, Kind::Change, call, target, send).await.map(drop)
+                match session.call(As::Member, Kind::Change, call, target, send).await {
+                    Err(error) if is_not_assigned(&error) => Err(error.with(|details| {
+                        details.code = Code::Conflict;
+                        details.fate = details.fate.because(Cause::Race);
+                        details.remedy = "another member took the private address meanwhile; call again".into();
+                    })),
+                    sent => sent.map(drop),
+                }
             }
             Change::Disassociate { association, .. } => {
                 let send = async |ec2: aws_sdk_ec2::Client| {
@@ -100,6 +108,12 @@ impl Change {
     }
 }
 
+/// Whether EC2 misses a private address on the interface: somebody took it away after the look. EC2 has no code of its own for
+/// that, so the words have to tell.
+pub fn is_not_assigned(error: &Error) -> bool {
+    error.cloud_code.as_deref() == Some("InvalidParameterValue") && error.message.contains("not assigned")
+}
+
 /// The Elastic IPs as one look showed them: where they are, and what moves them.
 pub struct PublicIps<'a> {
     /// The session, for the VIPs and `aws.members`.
@@ -110,6 +124,8 @@ pub struct PublicIps<'a> {
     pub seen: &'a Seen,
     /// The private address of this member that the VIP's Elastic IP belongs on.
     pub private_address: fn(&Identity, &Vip) -> Result<String>,
+    /// Whether that address is the VIP itself.
+    pub on_the_vip: bool,
 }
 
 impl PublicIps<'_> {
@@ -129,7 +145,16 @@ impl PublicIps<'_> {
         for ((vip, allocation), current) in self.wanted().zip(self.placement()) {
             match self.change(vip, allocation, &current.holder, goal, keeps_away(plan, private, vip)) {
                 Ok(Some(change)) => {
-                    plan.steps.push(Step::new(current.id, change.into()).after_all(private_steps.clone()));
+                    // On the VIP itself there is a place for the Elastic IP only once the VIP is here.
+                    let needs_it = |step: &Step<C>| step.parts.iter().any(|part| part.vip == current.id.vip);
+                    let need = |step: usize| match plan.steps.get(step) {
+                        Some(step) if self.on_the_vip && goal != Goal::LetGo && needs_it(step) => Need::Success,
+                        _ => Need::Over,
+                    };
+                    let after = private_steps.clone().map(|step| After { step, need: need(step) }).collect();
+                    let mut step = Step::new(current.id, change.into());
+                    step.after = after;
+                    plan.steps.push(step);
                 }
                 Ok(None) => {}
                 Err(why) => plan.refused.push((current.id, why)),

@@ -162,7 +162,13 @@ impl Cloud for Route {
 impl Route {
     fn public_ips<'a>(&'a self, seen: &'a Seen) -> PublicIps<'a> {
         let Seen { identity, public_ips, .. } = seen;
-        PublicIps { session: &self.session, identity, seen: public_ips, private_address: primary_address }
+        PublicIps {
+            session: &self.session,
+            identity,
+            seen: public_ips,
+            private_address: primary_address,
+            on_the_vip: false,
+        }
     }
 
     /// Where the VIPs' routes point.

@@ -168,7 +168,7 @@ impl SecondaryIp {
     fn public_ips<'a>(&'a self, seen: &'a Seen) -> PublicIps<'a> {
         let Seen { identity, public_ips, .. } = seen;
         let private_address = |_: &Identity, vip: &Vip| Ok(vip.address.addr().to_string());
-        PublicIps { session: &self.session, identity, seen: public_ips, private_address }
+        PublicIps { session: &self.session, identity, seen: public_ips, private_address, on_the_vip: true }
     }
 
     /// Which interfaces carry the VIPs.
@@ -258,6 +258,10 @@ impl SecondaryIp {
             let call = ec2.unassign_private_ip_addresses();
             call.network_interface_id(interface).private_ip_addresses(&address).send().await
         };
-        self.session.call(As::Member, Kind::Change, UNASSIGN, &address, send).await.map(drop)
+        match self.session.call(As::Member, Kind::Change, UNASSIGN, &address, send).await {
+            // Somebody has taken it off already.
+            Err(error) if public_ip::is_not_assigned(&error) => Ok(()),
+            sent => sent.map(drop),
+        }
     }
 }

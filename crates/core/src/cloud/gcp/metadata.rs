@@ -86,6 +86,10 @@ impl Metadata {
                 return Err(unexpected(what, "it is no name"));
             }
         }
+        let interfaces: Vec<Interface> = interfaces;
+        if interfaces.is_empty() {
+            return Err(unexpected("instance/network-interfaces", "every VM has an interface"));
+        }
         Ok(Instance { project, name, zone, interfaces, universe })
     }
 

@@ -58,10 +58,13 @@ pub async fn read(session: &Session, identity: &Identity) -> Result<Result<Addre
         return Ok(Ok(Addresses::default()));
     }
     let own = identity.interface.clone();
-    let look = try_join(
-        describe(session, "allocation-id", wanted.clone()),
-        describe(session, "network-interface-id", vec![own.clone()]),
-    );
+    let look = async || {
+        try_join(
+            describe(session, "allocation-id", wanted.clone()),
+            describe(session, "network-interface-id", vec![own.clone()]),
+        )
+        .await
+    };
     let (mut found, on_own) = match bounded(session, look, "ec2:DescribeAddresses").await {
         Ok((found, on_own)) => (found, on_own),
         Err(error) => return kept_apart(error),
@@ -77,16 +80,20 @@ pub async fn read(session: &Session, identity: &Identity) -> Result<Result<Addre
 
 const LONGEST_LOOK: Duration = Duration::from_secs(3);
 
-/// Limits a read to three seconds, or to a quarter of a short call: the private addresses need the rest.
-async fn bounded<T>(session: &Session, look: impl Future<Output = Result<T>>, call: &str) -> Result<T> {
+/// Limits a read to three seconds, or to a quarter of a short call: the private addresses need the rest. One lost answer is not
+/// all that there is: after half of the time the read begins anew.
+async fn bounded<T>(session: &Session, look: impl AsyncFn() -> Result<T>, call: &str) -> Result<T> {
     let longest = LONGEST_LOOK.min(session.deadline().remaining() / 4);
-    tokio::time::timeout(longest, look).await.unwrap_or_else(|_elapsed| {
-        Err(Error::new(
-            Code::Unavailable,
-            format!("{call}: no answer that could be used within {} ms", longest.as_millis()),
-            "call again: the private address does not wait for this, the Elastic IP does",
-        ))
-    })
+    for _ in 0..2 {
+        if let Ok(looked) = tokio::time::timeout(longest / 2, look()).await {
+            return looked;
+        }
+    }
+    Err(Error::new(
+        Code::Unavailable,
+        format!("{call}: no answer that could be used within {} ms", longest.as_millis()),
+        "call again: the private address does not wait for this, the Elastic IP does",
+    ))
 }
 
 /// Keeps a failure with the Elastic IPs, unless the whole call has to end.
@@ -128,7 +135,7 @@ async fn mark_services(session: &Session, mut found: Vec<Address>) -> Result<Vec
         return Ok(found);
     }
     let filters = [("network-interface-id", doubtful.clone())];
-    let find = interface::find(session, &filters);
+    let find = async || interface::find(session, &filters).await;
     let interfaces = match bounded(session, find, "ec2:DescribeNetworkInterfaces").await {
         Ok(interfaces) => Ok(interfaces),
         Err(error) => kept_apart(error)?,
