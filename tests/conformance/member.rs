@@ -52,7 +52,7 @@ pub struct Member<'a> {
 
 impl Stage {
     pub fn of(mechanism: Mechanism, start: Start) -> Self {
-        Self::with(Setup { mechanism, vips: 1, public: false, start })
+        Self::with(Setup { mechanism, vips: 1, tables: 2, public: false, start })
     }
 
     pub fn with(setup: Setup) -> Self {

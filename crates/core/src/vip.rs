@@ -82,7 +82,7 @@ impl fmt::Display for Member {
 pub enum Holder {
     /// Here, and in use.
     ThisMember,
-    /// Here by name, and the cloud has not finished: nobody knows yet how that ends.
+    /// Here by name, and nobody can say yet whether it works: the cloud has not finished, or did not answer a question.
     Arriving(String),
     /// Here by name, but the cloud says that it does not work.
     ThisMemberBroken(String),

@@ -1,6 +1,6 @@
 //! Explores every interleaving of those cases whose name begins so, and prints what it found.
 //!
-//! `cargo run -p simulation --profile bench --example explore -- [PREEMPTIONS [SLOW [CASE]]]`
+//! `cargo run -p simulation --profile simulation --example explore -- [PREEMPTIONS [SLOW [CASE]]]`
 
 use std::collections::BTreeMap;
 use std::time::Instant;

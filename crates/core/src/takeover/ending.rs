@@ -144,6 +144,7 @@ pub fn conclude(goal: Goal, member: Member, before: Vec<Part>, changes: Changes,
         Goal::LetGo => of_letting_go(&before, &parts, &changes, &end),
     };
     let is_unseen = matches!(end, End::Unseen(_));
+    let is_stranded = matches!(end, End::Stranded | End::Undone);
     let ending = match end {
         End::Unseen(error) => error,
         End::Settled | End::Lost | End::Stranded | End::Undone => None,
@@ -163,7 +164,7 @@ pub fn conclude(goal: Goal, member: Member, before: Vec<Part>, changes: Changes,
         member: Some(member),
         changed: changes.any_sent(),
         unconfirmed: !outcome.is_ok() && (changes.was_cut_short() || is_unseen && changes.any_sent()),
-        left_with_nobody: outcome == Outcome::Stranded || parts.iter().any(left),
+        left_with_nobody: is_stranded && !outcome.is_ok() || parts.iter().any(left),
         before,
         after: parts,
         error,

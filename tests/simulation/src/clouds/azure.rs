@@ -38,6 +38,12 @@ fn has_failed(resource: &Value) -> bool {
     ["Failed", "Canceled"].iter().any(|state| resource["properties"]["provisioningState"] == *state)
 }
 
+/// A part that these interfaces have.
+fn at_nics(world: &World, name: String, nics: &[&str]) -> Part {
+    let has_failed = nics.iter().any(|nic| world.nic(nic).is_some_and(has_failed));
+    Part { name, holders: nics.iter().map(|nic| who(NICS, nic)).collect(), has_failed }
+}
+
 impl Layout for Azure {
     type Stage = Shared;
     const API: &'static str = "arm";
@@ -122,16 +128,14 @@ impl Layout for Azure {
             let has_it =
                 |nic: &&str| configs(world, nic).any(|config| config["properties"]["privateIPAddress"] == ADDRESSES[n]);
             let with: Vec<&str> = NICS.into_iter().filter(has_it).collect();
-            let holders = with.iter().map(|nic| who(NICS, nic)).collect();
-            let has_failed = with.iter().any(|nic| world.nic(nic).is_some_and(has_failed));
-            parts.push(Part { name: format!("address {}", ADDRESSES[n]), holders, has_failed });
+            parts.push(at_nics(world, format!("address {}", ADDRESSES[n]), &with));
         }
         if setup.public {
             let id = world.public_ip(PUBLIC_IP).map(|address| address["id"].clone()).unwrap_or_default();
             let has_it =
                 |nic: &&str| configs(world, nic).any(|config| config["properties"]["publicIPAddress"]["id"] == id);
-            let holders = NICS.iter().filter(|nic| has_it(nic)).map(|nic| who(NICS, nic)).collect();
-            parts.push(Part { name: format!("public ip {PUBLIC_IP}"), holders, has_failed: false });
+            let with: Vec<&str> = NICS.into_iter().filter(has_it).collect();
+            parts.push(at_nics(world, format!("public ip {PUBLIC_IP}"), &with));
         }
         parts
     }

@@ -61,8 +61,11 @@ fn name(call: &Call) -> String {
 
 /// Promise 2.
 fn ends_in_time(call: &Call, found: &mut Vec<Violation>) {
-    let took = call.ended - call.begun;
-    let thawed = call.blow.map(|(at, _)| at - call.begun + call.stood_still).unwrap_or_default();
+    let blown = call.blow.map(|(at, _)| at);
+    // A machine that stood still before the call had looked at a clock gave it no time.
+    let early = if blown == Some(call.begun) { call.stood_still } else { Duration::ZERO };
+    let took = call.ended - call.begun - early;
+    let thawed = blown.map(|at| at - call.begun + call.stood_still - early).unwrap_or_default();
     if took > call.deadline.max(thawed) + GRACE {
         say(found, "late", format!("{} took {took:?} of {:?}", name(call), call.deadline));
     }
@@ -125,7 +128,9 @@ fn does_not_fight(call: &Call, run: &Run, found: &mut Vec<Violation>) {
     let Some(seen) = looks().map(|sent| seen_since(&sent.what)).try_fold(*taken, |last, at| Some(last.max(at?))) else {
         return;
     };
-    if let Some(sent) = call.requests.iter().find(|sent| sent.is_change && sent.at > seen) {
+    // What is only cleaned up takes nothing from the other member.
+    let takes_it = |from: Duration| run.history.within(from, call.ended).any(|parts| !is_with(parts, 1 - me));
+    if let Some(sent) = changes().find(|sent| sent.at > seen && takes_it(sent.at)) {
         say(found, "fights", format!("{}: {} at {:.3} s", name(call), sent.what, sent.at.as_secs_f64()));
     }
 }

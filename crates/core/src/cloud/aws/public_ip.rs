@@ -205,7 +205,7 @@ impl PublicIps<'_> {
                     Ok(own) if private.as_ref() == Some(&own) => Holder::ThisMember,
                     Ok(_) => Holder::ThisMemberBroken("on another private address".into()),
                     // Release must find the Elastic IP here even so.
-                    Err(_) => Holder::ThisMemberBroken("on a private address that could not be compared".into()),
+                    Err(_) => Holder::Arriving("on a private address that could not be compared".into()),
                 }
             }
             Some(Address { interface: Some(interface), .. }) => Holder::Other(interface.clone()),

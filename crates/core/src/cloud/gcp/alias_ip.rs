@@ -42,6 +42,8 @@ pub struct AliasIp {
     carried: Carried,
     /// Parts that this call took off a peer.
     freed: RefCell<Vec<PartId>>,
+    /// Whether Google has said once that somebody uses the ranges, and nobody was seen to.
+    refused: Cell<bool>,
     /// Whether this call changed this member's interface: then the metadata server has something new to report.
     wrote_own: Cell<bool>,
 }
@@ -108,7 +110,8 @@ impl AliasIp {
             return self.note_trouble(error, write, at_fault);
         }
         let error = operations.let_others_end(&peers, error).await;
-        if error.code == Code::Conflict && !error.fate.is_race() {
+        // The first time, the operation of a peer may have ended just now: another look and another write tell.
+        if error.code == Code::Conflict && !error.fate.is_race() && self.refused.replace(true) {
             return self.note_trouble(error, write, at_fault);
         }
         error
@@ -155,6 +158,7 @@ impl Mechanism for AliasIp {
             address: access_config::Known::default(),
             set_aside: SetAside::default(),
             freed: RefCell::default(),
+            refused: Cell::default(),
             wrote_own: Cell::default(),
         })
     }
