@@ -2,6 +2,7 @@
 
 use super::{Member, common::*, writes};
 use cloudsim::gcp::{ADDRESS_B, NETWORK, ROUTE, ROUTED_VIP, Simulator, VM_A, VM_B, World};
+use cloudsim::{Fault, Rule};
 use serde_json::{Value, json};
 
 fn route() -> Value {
@@ -40,6 +41,17 @@ fn a_better_route_comes_before_the_old_one_goes() {
         assert_eq!((hop(&sim).as_deref(), names(&sim).len()), (Some(vm), 1));
     }
     assert!(!gap.load(std::sync::atomic::Ordering::SeqCst));
+}
+
+/// The route of a number is gone once and for all; a server that takes names alone says the same of each number.
+#[test]
+fn where_a_server_knows_no_numbers_the_name_has_to_do() {
+    let sim = Simulator::start(World::routes());
+    let fault = Fault::error(404, "notFound", "The resource was not found");
+    sim.faults().on(Rule { action: Some("DELETE routes"), ..Rule::nth("compute", 0, fault) });
+    assert_outcome(&Member::b(&sim).with(route()).hook(), "moved");
+    assert_eq!(writes(&sim), ["POST routes vip-2", "DELETE routes vip", "DELETE routes vip"]);
+    assert_eq!((hop(&sim).as_deref(), names(&sim)), (Some(VM_B), vec!["vip-2".to_owned()]));
 }
 
 #[test]

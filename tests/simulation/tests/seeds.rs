@@ -84,6 +84,26 @@ fn what_was_mended_stays_mended() {
     }
 }
 
+/// The page about two members tells these schedules: its words must stay true.
+#[test]
+fn the_nights_of_the_page_are_told_as_they_were() {
+    let page = include_str!("../../../docs/semantics.md");
+    let nights = [
+        (Recipe::whole(688), vec!["B lost", "A moved"]),
+        (Recipe::without_aws(2_250), vec!["A unverified", "B moved"]),
+        (Recipe::whole(1_992), vec!["B unverified"]),
+    ];
+    for (recipe, told) in nights.into_iter().filter(|(recipe, _)| recipe.aws == cfg!(feature = "aws") || !recipe.aws) {
+        assert!(page.contains(&format!("SIMULATION_SEED={recipe} ")), "{recipe}");
+        let run = carry_out(recipe.schedule(), false);
+        let ended = run.calls.iter().map(|call| format!("{} {}", ["A", "B"][call.member], call.outcome()));
+        let ended: Vec<String> = ended.collect();
+        // In this order, whatever else there was.
+        let mut rest = ended.iter();
+        assert!(told.iter().all(|told| rest.any(|ended| ended == told)), "{recipe}: {ended:?}");
+    }
+}
+
 #[test]
 fn the_same_seed_gives_the_same_run() {
     let words = |run: &Run| (run.trace.clone(), format!("{:?}", run.history));

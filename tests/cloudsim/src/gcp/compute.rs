@@ -236,6 +236,12 @@ fn target(method: &Method, request: &Request, state: &State) -> String {
         let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
         return body["name"].as_str().unwrap_or_default().into();
     }
+    // A route by its number goes by its name here.
+    let number = method.parameter("route");
+    if let Some(name) = state.world.routes.iter().find(|route| route["id"] == number).and_then(|it| it["name"].as_str())
+    {
+        return name.into();
+    }
     let names = ["instance", "resource", "address", "route", "subnetwork", "network"];
     names.iter().map(|name| method.parameter(name)).find(|name| !name.is_empty()).unwrap_or_default().into()
 }

@@ -47,6 +47,20 @@ fn a_better_route_takes_over_without_a_gap() {
 }
 
 #[test]
+fn a_number_is_of_one_route_though_another_gets_its_name() {
+    let sim = routes();
+    let number = |sim: &Simulator| sim.world().route(ROUTE).expect("a route")["id"].as_str().expect("text").to_owned();
+    let first = number(&sim);
+    let by_number = |number: &str| compute(&sim, "DELETE", &format!("global/routes/{number}"), None);
+    assert_eq!(wait(&sim, &by_number(&first)).failure(), "");
+    assert!(sim.world().route(ROUTE).is_none());
+    assert_eq!(wait(&sim, &insert(&sim, &body(ROUTE, VM_B))).failure(), "");
+    assert_eq!(by_number(&first).status, 404, "that was another route");
+    assert_eq!(wait(&sim, &by_number(&number(&sim))).failure(), "");
+    assert!(sim.world().route(ROUTE).is_none());
+}
+
+#[test]
 fn a_name_is_given_once() {
     let sim = routes();
     let again = insert(&sim, &body(ROUTE, VM_A));
