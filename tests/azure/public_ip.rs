@@ -26,6 +26,17 @@ fn it_moves_with_the_vip_in_one_write_for_each_interface() {
 }
 
 #[test]
+fn a_listed_member_that_may_not_be_read_is_no_stranger() {
+    let mut world = World::article_with_public_ip();
+    let peer = world.nic(NIC_A).and_then(|nic| nic["id"].as_str()).expect("an interface").to_owned();
+    world.deny("*", "Microsoft.Network/networkInterfaces/read", Some(&peer));
+    let sim = Simulator::start(world);
+    let report = Member::b(&sim).with(public()).call(ACQUIRE, json!({ "dryRun": true }));
+    let told = report.to_string();
+    assert!(told.contains(&format!("{NIC_A} could not be asked")) && !told.contains("not in `azure.nics`"), "{told}");
+}
+
+#[test]
 fn it_is_put_on_a_vip_that_is_here_without_it() {
     let mut world = World::article();
     world.unplace(NIC_A, VIP_CONFIG);

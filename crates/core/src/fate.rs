@@ -105,6 +105,8 @@ mod tests {
         ];
         for (fate, may_have_changed, is_race) in all {
             assert_eq!((fate.may_have_changed(), fate.is_race()), (may_have_changed, is_race), "{fate:?}");
+            assert_eq!(fate.is_blocked(), fate == Fate::AcceptedThenFailed(Cause::UnderWay), "{fate:?}");
+            assert_eq!(fate.was_superseded(), fate == Fate::AcceptedThenFailed(Cause::Superseded), "{fate:?}");
         }
     }
 }

@@ -43,7 +43,7 @@ impl Service {
             Code::Unavailable => {
                 Error::new(Code::Unavailable, format!("{} cannot be reached: {trouble}", self.name), self.remedy)
             }
-            code => Error::new(code, format!("{}: {trouble}", self.name), trouble.remedy),
+            _ => trouble.of_no_change().with(|details| details.message = format!("{}: {trouble}", self.name)),
         }
     }
 

@@ -144,7 +144,7 @@ pub fn conclude(goal: Goal, member: Member, before: Vec<Part>, changes: Changes,
         Goal::LetGo => of_letting_go(&before, &parts, &changes, &end),
     };
     let is_unseen = matches!(end, End::Unseen(_));
-    let is_stranded = matches!(end, End::Stranded | End::Undone);
+    let is_stranded = matches!((goal, &end), (Goal::Hold(_), End::Stranded | End::Undone));
     let ending = match end {
         End::Unseen(error) => error,
         End::Settled | End::Lost | End::Stranded | End::Undone => None,
@@ -281,21 +281,23 @@ fn parts_disagree(parts: &[Part]) -> Error {
     )
 }
 
-/// No two looks at the parts were alike: somebody moves them.
-pub fn while_it_moves(error: Error) -> Error {
+/// No two looks at the parts were alike, because somebody moves them or because a look failed.
+pub fn while_it_moves(error: Error, failed: Option<Error>) -> Error {
+    let why =
+        failed.map_or_else(|| "no two looks were alike".to_owned(), |failed| format!("a second look failed: {failed}"));
     error.with(|details| {
         details.code = Code::Unavailable;
-        details.message = format!("the VIP moves, or could not be looked at twice: {}", details.message);
+        details.message = format!("{}; {why}", details.message);
         details.remedy = "call Status again in some seconds".into();
     })
 }
 
-/// The cloud is still changing a part, and nobody knows how that ends.
+/// A part is here by name, and nobody can say yet whether it works.
 fn still_arriving(parts: &[Part]) -> Error {
     Error::new(
         Code::Unavailable,
-        format!("the cloud is still changing a part: {}", whereabouts(parts.iter())),
-        "call Status again in some seconds; `retry` is true until the cloud has finished",
+        format!("a part is here, and whether it works could not be seen yet: {}", whereabouts(parts.iter())),
+        "call Status again in some seconds",
     )
 }
 

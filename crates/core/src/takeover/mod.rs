@@ -72,15 +72,22 @@ pub async fn status<C: Cloud>(cloud: &C) -> Findings {
     let (mut parts, (mut outcome, mut error)) = understand(&seen);
     // One look is several reads, and a part that moved between two of them looks torn apart. Two equal looks settle that.
     let (mut looks, mut settled) = (1, outcome != Outcome::Split);
+    let mut failed = None;
     while !settled && looks < MOST_LOOKS {
-        let Ok(again) = cloud.observe(&seen).await else { break };
+        let again = match cloud.observe(&seen).await {
+            Ok(again) => again,
+            Err(why) => {
+                failed = Some(why);
+                break;
+            }
+        };
         let earlier = std::mem::take(&mut parts);
         (parts, (outcome, error)) = understand(&again);
         settled = outcome != Outcome::Split || parts == earlier;
         (seen, looks) = (again, looks + 1);
     }
     if !settled {
-        error = error.map(ending::while_it_moves);
+        error = error.map(|error| ending::while_it_moves(error, failed));
     }
     let missing = cloud.missing(&seen);
     Findings {

@@ -146,7 +146,10 @@ impl PublicIps<'_> {
             match self.change(vip, allocation, &current.holder, goal, keeps_away(plan, private, vip)) {
                 Ok(Some(change)) => {
                     // On the VIP itself there is a place for the Elastic IP only once the VIP is here.
-                    let needs_it = |step: &Step<C>| step.parts.iter().any(|part| part.vip == current.id.vip);
+                    let is_here =
+                        |id: &PartId| private.iter().any(|part| part.id == *id && part.holder == Holder::ThisMember);
+                    let is_its = |id: &&PartId| id.vip == current.id.vip;
+                    let needs_it = |step: &Step<C>| step.parts.iter().find(is_its).is_some_and(|id| !is_here(id));
                     let need = |step: usize| match plan.steps.get(step) {
                         Some(step) if self.on_the_vip && goal != Goal::LetGo && needs_it(step) => Need::Success,
                         _ => Need::Over,

@@ -110,13 +110,14 @@ impl Seen {
         if members.nics.iter().any(|nic| nic.owns(user)) {
             return Ok(());
         }
+        let by = stranger_name(user);
+        let used = format!("the public address {} is used by {by}", id.name());
+        if let Some(silent) = members.silent.iter().find(|silent| silent.name.eq_ignore_ascii_case(&by)) {
+            return Err(silent.may_hold(Error::new(Code::Conflict, used, "")));
+        }
         Err(Error::new(
             Code::Conflict,
-            format!(
-                "the public address {} is used by {}, which is not in `azure.nics`",
-                id.name(),
-                stranger_name(user)
-            ),
+            format!("{used}, which is not in `azure.nics`"),
             "find out who this is; add its interface to `azure.nics` if it belongs to this mirror",
         ))
     }

@@ -11,7 +11,6 @@ use super::{
     access_config::{self, Address},
     interface::{Action, Change, Write},
     members,
-    operation::still_changing,
     path::Path,
     rehearsal::{self, Asked},
     session::{Connection, Session},
@@ -42,8 +41,8 @@ pub struct AliasIp {
     carried: Carried,
     /// Parts that this call took off a peer.
     freed: RefCell<Vec<PartId>>,
-    /// Whether Google has said once that somebody uses the ranges, and nobody was seen to.
-    refused: Cell<bool>,
+    /// Whether Google has refused the ranges as in use once in this call, while no look showed who uses them.
+    refused_before: Cell<bool>,
     /// Whether this call changed this member's interface: then the metadata server has something new to report.
     wrote_own: Cell<bool>,
 }
@@ -105,13 +104,12 @@ impl AliasIp {
         let peers = self.members.peers(&self.session.settings.instances, here);
         // The other parts do not wait for an operation that concerns these.
         if at_fault.len() < parts.len() {
-            let is_busy = operations.change_now(&peers).await;
-            let error = if is_busy { still_changing(error) } else { error };
+            let error = operations.explain(&peers, error).await;
             return self.note_trouble(error, write, at_fault);
         }
         let error = operations.let_others_end(&peers, error).await;
         // The first time, the operation of a peer may have ended just now: another look and another write tell.
-        if error.code == Code::Conflict && !error.fate.is_race() && self.refused.replace(true) {
+        if !error.fate.is_race() && self.refused_before.replace(true) {
             return self.note_trouble(error, write, at_fault);
         }
         error
@@ -158,7 +156,7 @@ impl Mechanism for AliasIp {
             address: access_config::Known::default(),
             set_aside: SetAside::default(),
             freed: RefCell::default(),
-            refused: Cell::default(),
+            refused_before: Cell::default(),
             wrote_own: Cell::default(),
         })
     }

@@ -108,22 +108,38 @@ impl Operations {
         join_all(new.iter().map(|scope| tokio::time::timeout(LONGEST_LIST, self.note_running_in(scope)))).await;
     }
 
-    /// Whether an operation that this call did not begin changes one of these resources now. Asks again, whatever was asked before.
-    pub async fn change_now(&self, resources: &[Path]) -> bool {
-        let scopes: BTreeSet<&str> = resources.iter().map(Path::scope).collect();
-        join_all(scopes.iter().map(|scope| tokio::time::timeout(LONGEST_LIST, self.note_running_in(scope)))).await;
-        self.running.has_earlier(|on| resources.contains(on))
+    /// What a refusal means that an operation on one of these resources would explain. Asks again for operations, whatever was
+    /// asked before; without one, the refusal stands.
+    pub async fn explain(&self, on: &[Path], refusal: Error) -> Error {
+        let scopes: BTreeSet<&str> = on.iter().map(Path::scope).collect();
+        let asked =
+            join_all(scopes.iter().map(|scope| tokio::time::timeout(LONGEST_LIST, self.note_running_in(scope))));
+        let is_silent = |answer: &std::result::Result<Result<()>, _>| match answer {
+            Ok(Ok(())) => false,
+            // A member that may not list operations does without.
+            Ok(Err(error)) => error.repeat_may_help(),
+            Err(_elapsed) => true,
+        };
+        let is_silent = asked.await.iter().any(is_silent);
+        if self.running.changes(|path| on.contains(path)) {
+            still_changing(refusal)
+        } else if is_silent {
+            refusal.passing()
+        } else {
+            refusal
+        }
     }
 
-    /// After a refusal that somebody else's operation on one of these resources would explain: waits for such an operation, half
-    /// of the time that is left at most. Without one, the refusal stands.
+    /// The same, and waits for such an operation, half of the time that is left at most.
     pub async fn let_others_end(&self, on: &[Path], refusal: Error) -> Error {
-        if !self.change_now(on).await {
+        let refusal = self.explain(on, refusal).await;
+        if !refusal.fate.is_blocked() {
             return refusal;
         }
         match self.let_earlier_end(|path| on.contains(path)).await {
-            Err(ended) if ended.fate.is_race() || ended.ends_the_call() => ended,
-            Ok(()) | Err(_) => still_changing(refusal),
+            // The cloud refused our change: it has changed nothing, whatever that operation did.
+            Err(ended) if ended.fate.is_race() => ended.with_fate(Fate::Refused(Cause::Race)),
+            Ok(()) | Err(_) => refusal,
         }
     }
 
@@ -133,7 +149,8 @@ impl Operations {
         let read = async |page: &str| self.compute.list(call, target, &path, "status != \"DONE\"", page).await;
         all_pages(read, |page| {
             for body in page.get("items").and_then(Value::as_array).into_iter().flatten() {
-                if let (Some((call, on)), Some(name)) = (subject(body), name_of(body)) {
+                let known = (subject(body), name_of(body).filter(|name| !self.running.is_own(name)));
+                if let (Some((call, on)), Some(name)) = known {
                     let operation = Operation {
                         path: format!("{path}/{name}"),
                         body: body.clone(),
@@ -164,6 +181,7 @@ impl Operations {
             let message = format!("compute:{call} on {on}: the answer is no operation");
             return Err(Error::impostor_in_doubt(message, NAME));
         };
+        self.running.note_own(name);
         Ok(Operation {
             path: format!("{}/operations/{name}", on.scope()),
             call,
@@ -252,12 +270,12 @@ impl Operations {
     }
 }
 
-/// The refusal of a change while an operation of somebody else decides whether its place is free.
-pub fn still_changing(refusal: Error) -> Error {
+/// The refusal of a change while another operation decides whether its place is free. It stays a conflict: the engine waits such
+/// a one out while nobody has the VIP.
+fn still_changing(refusal: Error) -> Error {
     refusal.with(|details| {
-        details.code = Code::Unavailable;
         details.fate = details.fate.because(Cause::UnderWay);
-        details.message = format!("an operation that this call did not begin is still under way: {}", details.message);
+        details.message = format!("another operation is still under way: {}", details.message);
         details.remedy = "call again when that operation is over".into();
     })
 }

@@ -85,23 +85,25 @@ impl Route {
         number: Option<&str>,
         patience: Patience,
     ) -> Result<()> {
-        let delete = async |to: String| {
+        let delete = async |to: String, to_number: bool| {
             let order =
                 Order { call: "routes.delete", method: Method::DELETE, on: path, to, query: Vec::new(), body: None };
             match operations.carry_out(order, patience).await {
                 // Somebody has deleted it already.
                 Err(error) if error.code == Code::NotFound => Ok(Deleted::Earlier),
+                // A server that takes names alone may find the number wrong.
+                Err(error) if error.code == Code::InvalidConfig && to_number => Ok(Deleted::Earlier),
                 ended => ended.map(|()| Deleted::Now),
             }
         };
-        let Some(number) = number else { return delete(path.as_str().to_owned()).await.map(drop) };
-        match delete(format!("{}/routes/{number}", path.scope())).await? {
+        let Some(number) = number else { return delete(path.as_str().to_owned(), false).await.map(drop) };
+        match delete(format!("{}/routes/{number}", path.scope()), true).await? {
             Deleted::Now => return Ok(()),
             Deleted::Earlier => {}
         }
         let seen = self.look().await?;
         let is_it = |route: &Value| text(route, "name") == path.name() && number_of(route) == Some(number);
-        if seen.routes.iter().any(is_it) { delete(path.as_str().to_owned()).await.map(drop) } else { Ok(()) }
+        if seen.routes.iter().any(is_it) { delete(path.as_str().to_owned(), false).await.map(drop) } else { Ok(()) }
     }
 
     fn view<'a>(&'a self, seen: &'a Seen) -> View<'a> {

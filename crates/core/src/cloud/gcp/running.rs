@@ -1,4 +1,4 @@
-//! The operations that are under way: those of this call, and those that an earlier call began.
+//! The operations that are under way: those of this call, and those that an earlier call or another member began.
 
 use super::{error::Bound, path::Path, vm::text};
 use serde_json::Value;
@@ -17,7 +17,7 @@ pub struct Operation {
     pub on: String,
     /// What the call was conditional on.
     pub bound: Bound,
-    /// Whether an earlier call began it. Google tells us which resource it changes, but no more of the change.
+    /// Whether an earlier call or another member began it. Google tells us which resource it changes, but no more of the change.
     pub is_earlier: bool,
 }
 
@@ -28,8 +28,10 @@ pub type Key = (&'static str, Path);
 #[derive(Default)]
 pub struct Running {
     by_change: RefCell<BTreeMap<Key, Operation>>,
-    /// The scopes that this call has asked for earlier operations.
+    /// The scopes that this call has asked for operations that it did not begin.
     asked: RefCell<BTreeSet<String>>,
+    /// The names of the operations that this call began.
+    own: RefCell<BTreeSet<String>>,
 }
 
 impl Running {
@@ -38,7 +40,7 @@ impl Running {
         self.by_change.borrow_mut().remove(key)
     }
 
-    /// Takes out the first operation that an earlier call began where `concerns` says.
+    /// Takes out the first operation that this call did not begin where `concerns` says.
     pub fn take_earlier(&self, concerns: impl Fn(&Path) -> bool) -> Option<(Key, Operation)> {
         let mut by_change = self.by_change.borrow_mut();
         let key = {
@@ -48,9 +50,19 @@ impl Running {
         by_change.remove_entry(&key)
     }
 
-    /// Whether there is an operation that an earlier call began where `concerns` says.
-    pub fn has_earlier(&self, concerns: impl Fn(&Path) -> bool) -> bool {
-        self.by_change.borrow().iter().any(|((_, on), operation)| operation.is_earlier && concerns(on))
+    /// Whether an operation changes a resource of which `concerns` says so, whoever began it.
+    pub fn changes(&self, concerns: impl Fn(&Path) -> bool) -> bool {
+        self.by_change.borrow().keys().any(|(_, on)| concerns(on))
+    }
+
+    /// Remembers that this call began the operation of this name.
+    pub fn note_own(&self, name: &str) {
+        self.own.borrow_mut().insert(name.to_owned());
+    }
+
+    /// Whether this call began the operation of this name.
+    pub fn is_own(&self, name: &str) -> bool {
+        self.own.borrow().contains(name)
     }
 
     pub fn keep(&self, key: Key, operation: Operation) {

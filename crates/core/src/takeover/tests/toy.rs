@@ -57,6 +57,9 @@ pub struct Toy {
     pub doubt_is_right: Cell<bool>,
     /// A move is two changes: "free" takes the part off its holder, the part's own name takes it here.
     pub two_steps: Cell<bool>,
+    /// A move ends with the change "tidy", which cleans up.
+    pub tidies: Cell<bool>,
+    pub remarks: RefCell<Vec<CheckItem>>,
     pub born: Cell<Option<Instant>>,
 }
 
@@ -143,6 +146,12 @@ impl Cloud for Toy {
             }
             steps.insert(0, free);
         }
+        if self.tidies.get() && !steps.is_empty() {
+            let (parts, after) = (steps.iter().flat_map(|step| step.parts.clone()).collect(), Vec::new());
+            let tidy = Step { parts, change: "tidy", effect: Effect::Tidies, after };
+            let all = 0..steps.len();
+            steps.push(tidy.after_all(all));
+        }
         Ok(Plan { steps, refused: refused.clone() })
     }
     async fn apply(&self, change: &&'static str) -> Result<()> {
@@ -150,6 +159,9 @@ impl Cloud for Toy {
         let born = self.born.get().expect("set by new");
         self.applied.borrow_mut().push((change, born.elapsed()));
         let answer = self.answers.borrow_mut().get_mut(change).and_then(VecDeque::pop_front).unwrap_or(Ok(()));
+        if *change == "tidy" {
+            return answer;
+        }
         let made =
             answer.as_ref().map_or_else(|error| error.fate.is_in_doubt() && !self.doubt_is_right.get(), |()| true);
         if made {
@@ -173,7 +185,7 @@ impl Cloud for Toy {
         self.missing.borrow().clone()
     }
     fn remarks(&self, _: &Looks) -> Vec<CheckItem> {
-        Vec::new()
+        self.remarks.borrow().clone()
     }
     async fn rehearse(&self, _: &Looks) -> Vec<CheckItem> {
         Vec::new()

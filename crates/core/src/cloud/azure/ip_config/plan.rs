@@ -220,13 +220,16 @@ impl<'a> Planner<'a> {
             }
             let public = configured.clone().filter(|id| {
                 let part = public_ip::part(vip, id);
+                // One that is here stays here, whether the address itself could be read or not.
+                if !missing(&part) {
+                    return true;
+                }
                 match self.set_aside.allows(&part).and_then(|()| self.seen.public.may_be_taken(members, id)) {
-                    Ok(()) if missing(&part) => {
+                    Ok(()) => {
                         coming.wanted.push(part.clone());
                         coming.publics.push((part, id.clone()));
                         true
                     }
-                    Ok(()) => true,
                     Err(error) => {
                         coming.refused.push((part, error));
                         false
