@@ -1,7 +1,7 @@
 //! What a takeover costs in round trips and bytes, counted at the seam to the network: the table in docs/performance.md. A cold
 //! call of the core, over real TLS, against the simulated clouds.
 //!
-//! A program of its own: what waits for what is told by the time that it takes, so nothing else may use the processor.
+//! A program of its own, because its tests tell by the time which request waits for which: no other test may run beside them.
 
 #[path = "common/mod.rs"]
 mod common;

@@ -60,6 +60,14 @@ pub trait Calls {
     }
 }
 
+/// Calls a function with this request and this configuration, which the overlay changes.
+pub fn call_with(number: usize, mut config: Value, overlay: &Value, request: &Value) -> Value {
+    merge(&mut config, overlay);
+    let mut whole = json!({ "config": config });
+    merge(&mut whole, request);
+    call(number, &whole)
+}
+
 /// A simulated cloud with two members in it.
 pub trait Scene {
     const MEMBERS: [&'static str; 2];
@@ -96,11 +104,7 @@ impl<'a, S: Scene> Member<'a, S> {
 
 impl<S: Scene> Calls for Member<'_, S> {
     fn call(&self, number: usize, request: Value) -> Value {
-        let mut config = self.sim.config(self.vm);
-        merge(&mut config, &self.overlay);
-        let mut whole = json!({ "config": config });
-        merge(&mut whole, &request);
-        call(number, &whole)
+        call_with(number, self.sim.config(self.vm), &self.overlay, &request)
     }
 }
 

@@ -1,6 +1,6 @@
 //! A mechanism in a simulated cloud, and its two members: what a scene has to know of them.
 
-use crate::common::{Calls, call, merge};
+use crate::common::{Calls, call_with, merge};
 use serde_json::{Value, json};
 use simulation::cloud::{Cloud, Mechanism, Setup, Start, serve};
 use std::sync::Arc;
@@ -16,6 +16,8 @@ struct Way {
     permission: u32,
 }
 
+const PATCH: &str = "PATCH updateNetworkInterface";
+
 fn way(mechanism: Mechanism) -> Way {
     let (taking, giving, takeover, permission): (_, _, &[_], _) = match mechanism {
         // One for each of the two tables.
@@ -28,10 +30,7 @@ fn way(mechanism: Mechanism) -> Way {
             ("PUT networkInterfaces", "PUT networkInterfaces", &["PUT networkInterfaces"; 2], 0)
         }
         Mechanism::AzureRoute => ("PUT routes", "DELETE routes", &["PUT routes"; 2], 2),
-        Mechanism::GcpAliasIp => {
-            let patch = "PATCH updateNetworkInterface";
-            (patch, patch, &["PATCH updateNetworkInterface"; 2], 0)
-        }
+        Mechanism::GcpAliasIp => (PATCH, PATCH, &[PATCH; 2], 0),
         Mechanism::GcpRoute => ("POST routes", "DELETE routes", &["POST routes", "DELETE routes"], 3),
     };
     Way { taking, giving, takeover, permission }
@@ -130,10 +129,6 @@ impl Member<'_> {
 
 impl Calls for Member<'_> {
     fn call(&self, number: usize, request: Value) -> Value {
-        let mut config = self.cloud.config(self.number);
-        merge(&mut config, &self.overlay);
-        let mut whole = json!({ "config": config });
-        merge(&mut whole, &request);
-        call(number, &whole)
+        call_with(number, self.cloud.config(self.number), &self.overlay, &request)
     }
 }

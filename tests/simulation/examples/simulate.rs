@@ -3,20 +3,20 @@
 //! `cargo run -p simulation --profile simulation --example simulate -- [FIRST [COUNT]]`, or `-- replay SEED`. Fails if a promise
 //! is broken.
 
-use std::collections::VecDeque;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use simulation::many::{many, number_or};
+use simulation::many::many;
 use simulation::{Recipe, carry_out, oracle::judge};
 
 fn main() -> ExitCode {
-    let mut arguments: VecDeque<String> = std::env::args().skip(1).collect();
-    if arguments.front().is_some_and(|first| first == "replay") {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let number = |at: usize, default: u64| arguments.get(at).map_or(default, |text| text.parse().expect("a number"));
+    if arguments.first().is_some_and(|first| first == "replay") {
         let recipe = arguments.get(1).map_or("0", String::as_str).parse().expect("a seed, as 125 or 125-3,7");
         return replay(&recipe);
     }
-    let (first, count) = (number_or(&mut arguments, 0), number_or(&mut arguments, 10_000));
+    let (first, count) = (number(0, 0), number(1, 10_000));
     let begun = Instant::now();
     let harvest = many(first..first + count);
     let seconds = begun.elapsed().as_secs_f64();

@@ -87,7 +87,7 @@ pub struct Part {
     pub name: String,
     /// Who has it: 0 and 1 are the members, [`STRANGER`] is anybody else.
     pub holders: Vec<usize>,
-    /// Whether the cloud says that it has failed: whoever has it may not receive.
+    /// Whether its last operation has failed, so that its holder may receive no packets.
     pub has_failed: bool,
 }
 

@@ -1,6 +1,5 @@
 //! Many runs: each has one thread and one virtual time, and several go side by side.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Mutex;
@@ -25,26 +24,36 @@ pub struct Harvest {
 /// # Panics
 /// If the library panics.
 pub fn many(seeds: Range<u64>) -> Harvest {
-    let next = AtomicU64::new(seeds.start);
     let harvest = Mutex::new(Harvest::default());
-    let work = || {
-        loop {
-            let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= seeds.end {
-                return;
-            }
-            let run = carry_out(Recipe::whole(seed).schedule(), false);
-            let mut harvest = harvest.lock().expect("no run panicked");
-            let broken = harvest.tally.add(&run);
-            harvest.failures.extend(broken.into_iter().map(|violation| (seed, violation)));
-        }
-    };
-    thread::scope(|scope| {
-        (0..thread::available_parallelism().map_or(1, usize::from)).for_each(|_| drop(scope.spawn(work)));
+    side_by_side(seeds, |seed| {
+        let run = carry_out(Recipe::whole(seed).schedule(), false);
+        let mut harvest = harvest.lock().expect("no run panicked");
+        let broken = harvest.tally.add(&run);
+        harvest.failures.extend(broken.into_iter().map(|violation| (seed, violation)));
     });
     let mut harvest = harvest.into_inner().expect("no run panicked");
     harvest.failures.sort_by_key(|(seed, _)| *seed);
     harvest
+}
+
+/// Does the work of each number, on all processors.
+///
+/// # Panics
+/// If the work panics.
+pub fn side_by_side(numbers: Range<u64>, work: impl Fn(u64) + Sync) {
+    let next = AtomicU64::new(numbers.start);
+    let some_of_it = || {
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= numbers.end {
+                return;
+            }
+            work(number);
+        }
+    };
+    thread::scope(|scope| {
+        (0..thread::available_parallelism().map_or(1, usize::from)).for_each(|_| drop(scope.spawn(some_of_it)));
+    });
 }
 
 impl Harvest {
@@ -83,12 +92,4 @@ fn shrink(seed: u64, kind: &str) -> Recipe {
 pub fn replay_command(recipe: &Recipe) -> String {
     let build = if recipe.aws { "" } else { " --no-default-features" };
     format!("SIMULATION_SEED={recipe} cargo test -p simulation{build} replay -- --nocapture")
-}
-
-/// The next number of a command line, or this one.
-///
-/// # Panics
-/// If it is no number.
-pub fn number_or(arguments: &mut VecDeque<String>, default: u64) -> u64 {
-    arguments.pop_front().map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{text} is no number")))
 }

@@ -138,7 +138,7 @@ pub enum FaultKind {
     ChangeError(u32),
     /// The permission is missing.
     Denied,
-    /// The same, although the call was processed.
+    /// An error that passes, although the call was processed.
     ErrorAfter(u32),
     HangBefore,
     HangAfter,

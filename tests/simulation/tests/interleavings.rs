@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::{env, fs, thread};
+use std::{env, fs};
 
 use simulation::cloud::Mechanism;
 use simulation::explore::{Bound, Case, Explored, explore, replay};
+use simulation::many::side_by_side;
 use simulation::oracle::judge;
 
 /// How many preemptions `cargo test` explores.
@@ -28,17 +28,12 @@ fn preemptions() -> u32 {
 /// All cases of these mechanisms, side by side: a run has one thread and one virtual time.
 fn explore_all(mechanisms: &[Mechanism], bound: Bound) -> Vec<(Case, Explored)> {
     let cases: Vec<Case> = mechanisms.iter().flat_map(|mechanism| Case::of(*mechanism)).collect();
-    let (next, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    thread::scope(|scope| {
-        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
-            scope.spawn(|| {
-                while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let explored = explore(*case, bound);
-                    println!("{case}: {:?} interleavings in {} runs", explored.interleavings, explored.runs);
-                    found.lock().expect("no run panicked").push((*case, explored));
-                }
-            });
-        }
+    let found = Mutex::new(Vec::new());
+    side_by_side(0..cases.len() as u64, |number| {
+        let case = cases[number as usize];
+        let explored = explore(case, bound);
+        println!("{case}: {:?} interleavings in {} runs", explored.interleavings, explored.runs);
+        found.lock().expect("no run panicked").push((case, explored));
     });
     found.into_inner().expect("no run panicked")
 }

@@ -47,10 +47,17 @@ impl Service {
         }
     }
 
-    /// An error for this status.
+    /// An error for this status. One that the service never gives may be that of something else.
     pub fn refused(&self, code: Code, status: u16) -> Error {
-        Error::new(code, format!("{} answered {status}", self.name), self.remedy)
-            .with(|details| details.http_status = Some(status))
+        let message = format!("{} answered {status}", self.name);
+        let error =
+            if code == Code::Unexpected { self.unread(message) } else { Error::new(code, message, self.remedy) };
+        error.with(|details| details.http_status = Some(status))
+    }
+
+    /// An error for a response that the service cannot have given; the next one may be its own.
+    pub fn unread(&self, message: impl Into<String>) -> Error {
+        Error::new(Code::Unexpected, message, self.remedy).passing()
     }
 
     /// Replaces the general remedy for a slow endpoint by the one for this service, which is silent for reasons of its own.

@@ -223,8 +223,8 @@ fn of_letting_go(before: &[Part], after: &[Part], changes: &Changes, end: &End) 
         End::Settled if before.iter().all(|part| reached(goal, part)) && !changes.any_sent() => {
             (Outcome::NotHeld, None)
         }
-        // Gone from here is what Release is for, whether another member that held it too has kept it or not, and whoever took
-        // it off: the private address may take its public one along, although this member may not.
+        // Release has succeeded once every part is gone from here. Another member may still hold one. A part may also be gone
+        // although its own call failed: the removal of a private address can take the public one along.
         End::Settled | End::Stranded if gone => (Outcome::Released, None),
         End::Settled if after.iter().any(|part| part.holder.is_unknown()) => {
             (Outcome::NotReleased, Some(not_read(after)))

@@ -141,10 +141,10 @@ impl Operations {
     /// No orders from now on; what runs with a duration keeps it.
     pub fn clear(&self) {
         *self.lock() = Orders::default();
-        self.changed.notify_waiters();
+        self.stir();
     }
 
-    /// Whoever waits for the end of an operation looks again.
+    /// Everybody who waits for the end of an operation looks again.
     pub(crate) fn stir(&self) {
         self.changed.notify_waiters();
     }

@@ -1,8 +1,8 @@
 //! Where requests wait until the search lets the cloud process them, one at a time.
 //!
 //! The gate decides when neither member can go on by itself: each waits here, waits for an operation, or has ended its call.
-//! Until then virtual time goes on, so that a member that pauses between two attempts gets here first. What is local to a
-//! member passes freely: the metadata, and polls of an operation, which change nothing and tell nothing but its end.
+//! Until then virtual time goes on, so that a member that pauses between two attempts gets here first. Requests to the metadata
+//! and polls of an operation pass at once: they change nothing, and a poll tells only whether the operation has ended.
 //!
 //! A request that had its answer from the very same state of the cloud gets it again: it is a repeat, and no step. Its member
 //! waits for a change, so the other one goes first; repeats pass when neither member has anything else to send.
@@ -174,7 +174,7 @@ impl Gate {
         self.stirred.notify_one();
     }
 
-    /// Waits until the request may be processed. Returns nothing for a request that is none of the search's.
+    /// Waits until the request may be processed. Returns `None` if the search does not order this request.
     pub async fn pass(&self, arrival: Arrival, home: &mut oneshot::Sender<impl Sized>, scene: &Scene) -> Option<Pass> {
         let (released, release) = oneshot::channel();
         let Arrival { member, kind, words } = arrival;

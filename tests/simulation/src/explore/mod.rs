@@ -109,7 +109,7 @@ pub fn explore(case: Case, bound: Bound) -> Explored {
     Explored { interleavings, runs: search.runs, violations }
 }
 
-/// Repeats the run of these choices; after them, whoever moved last goes on.
+/// Replays these choices. After the last one, the member that moved last goes on.
 ///
 /// # Panics
 /// If the choices are not possible, or none.

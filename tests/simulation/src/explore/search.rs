@@ -193,7 +193,7 @@ impl Script {
         Script { beginning, bound, reduction, path, seen: HashSet::new(), left: Vec::new() }
     }
 
-    /// A script that follows these choices and then goes on with whoever moved last.
+    /// A script that follows these choices and then goes on with the member that moved last.
     pub fn of(beginning: Vec<Step>) -> Self {
         Script::new(beginning, Bound::NONE, Reduction::Nothing)
     }

@@ -2,7 +2,7 @@
 //! answers all of them, so a slow EC2, or an EC2 that refuses reads, never delays a route.
 
 use super::{
-    metadata::Metadata,
+    metadata::{IN_ITS_PLACE, Metadata},
     settings::{NetworkInterface, Settings},
 };
 use crate::{
@@ -84,12 +84,7 @@ pub async fn read(metadata: &Metadata, settings: &Settings, local: &LocalNetwork
     {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
         if !found.starts_with(prefix) || !found.bytes().all(plain) {
-            return Err(Error::new(
-                Code::Unexpected,
-                format!("the metadata service's {what} is no id that begins with {prefix}"),
-                "something between this process and 169.254.169.254 answers in its place; look for a proxy",
-            )
-            .passing());
+            return Err(not_its_own(format!("the metadata service's {what} is no id that begins with {prefix}")));
         }
     }
     if let Some(wanted) = settings.vpc.as_ref().filter(|wanted| **wanted != vpc) {
@@ -134,12 +129,12 @@ fn a_mac(text: &str) -> Result<&str> {
     if text.split(':').count() == 6 && text.split(':').all(is_pair) {
         return Ok(text);
     }
-    Err(Error::new(
-        Code::Unexpected,
-        "the metadata service's mac is no hardware address",
-        "something between this process and 169.254.169.254 answers in its place; look for a proxy",
-    )
-    .passing())
+    Err(not_its_own("the metadata service's mac is no hardware address"))
+}
+
+/// The error for a response that the metadata service cannot have given.
+fn not_its_own(message: impl Into<String>) -> Error {
+    Error::new(Code::Unexpected, message, IN_ITS_PLACE).passing()
 }
 
 /// The hardware address of a configured interface of this instance.

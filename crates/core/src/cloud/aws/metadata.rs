@@ -23,6 +23,9 @@ const TTL_SECONDS: &str = "900";
 const REMEDY: &str = "see that the instance metadata service is enabled on this instance; in a container set \
     HttpPutResponseHopLimit to 2 (aws ec2 modify-instance-metadata-options)";
 const SERVICE: Service = Service { name: "the instance metadata service", remedy: REMEDY };
+/// What to do where the response cannot be the service's own.
+pub const IN_ITS_PLACE: &str =
+    "something between this process and 169.254.169.254 answers in its place; look for a proxy";
 
 /// The metadata service, with the session token of this call.
 pub struct Metadata {
@@ -68,7 +71,7 @@ impl Metadata {
                     return Err(Error::new(
                         Code::Unauthenticated,
                         format!("the metadata service refused a fresh session token for {path}"),
-                        "something between this process and 169.254.169.254 answers in its place; look for a proxy",
+                        IN_ITS_PLACE,
                     ));
                 }
             }
@@ -149,17 +152,15 @@ impl Metadata {
 }
 
 fn text(body: Vec<u8>) -> Result<String> {
-    let text = String::from_utf8(body)
-        .map_err(|_| Error::new(Code::Unexpected, "the metadata service answered no text", REMEDY).passing())?;
+    let text = String::from_utf8(body).map_err(|_| SERVICE.unread("the metadata service answered no text"))?;
     // These values become parts of URLs and headers.
     let text = text.trim().to_owned();
     if text.chars().any(|character| character.is_control() && character != '\n') && !text.starts_with('{') {
-        let message = "the metadata service answered with control characters";
-        return Err(Error::new(Code::Unexpected, message, REMEDY).passing());
+        return Err(SERVICE.unread("the metadata service answered with control characters"));
     }
     Ok(text)
 }
 
 fn refused(status: u16) -> Error {
-    SERVICE.refused(if status >= 500 || status == 429 { Code::Unavailable } else { Code::Unexpected }, status).passing()
+    SERVICE.refused(if status >= 500 || status == 429 { Code::Unavailable } else { Code::Unexpected }, status)
 }

@@ -9,7 +9,7 @@ mod addresses;
 use super::{clients::As, identity::Identity, rehearsal::dry_run, session::Session};
 use crate::{
     check::CheckItem,
-    cloud::{After, Need, Plan, Step},
+    cloud::{Need, Plan, Step},
     error::{Code, Error, Result},
     fate::Cause,
     net::retry::Kind,
@@ -145,18 +145,16 @@ impl PublicIps<'_> {
         for ((vip, allocation), current) in self.wanted().zip(self.placement()) {
             match self.change(vip, allocation, &current.holder, goal, keeps_away(plan, private, vip)) {
                 Ok(Some(change)) => {
+                    let comes = |part: &Part| part.id.vip == current.id.vip && part.holder != Holder::ThisMember;
+                    let brings_it =
+                        |step: &Step<C>| private.iter().any(|part| comes(part) && step.parts.contains(&part.id));
+                    let mut step = Step::new(current.id.clone(), change.into()).after_all(private_steps.clone());
                     // On the VIP itself there is a place for the Elastic IP only once the VIP is here.
-                    let is_here =
-                        |id: &PartId| private.iter().any(|part| part.id == *id && part.holder == Holder::ThisMember);
-                    let is_its = |id: &&PartId| id.vip == current.id.vip;
-                    let needs_it = |step: &Step<C>| step.parts.iter().find(is_its).is_some_and(|id| !is_here(id));
-                    let need = |step: usize| match plan.steps.get(step) {
-                        Some(step) if self.on_the_vip && goal != Goal::LetGo && needs_it(step) => Need::Success,
-                        _ => Need::Over,
-                    };
-                    let after = private_steps.clone().map(|step| After { step, need: need(step) }).collect();
-                    let mut step = Step::new(current.id, change.into());
-                    step.after = after;
+                    for after in step.after.iter_mut().filter(|_| self.on_the_vip && goal != Goal::LetGo) {
+                        if plan.steps.get(after.step).is_some_and(brings_it) {
+                            after.need = Need::Success;
+                        }
+                    }
                     plan.steps.push(step);
                 }
                 Ok(None) => {}

@@ -130,7 +130,6 @@ impl Cloud for SecondaryIp {
         self.session.remarks(&seen.identity)
     }
 
-    /// Always empty: an interface accepts packets for its own addresses.
     /// AssignPrivateIpAddresses has no parameter `DryRun` (EC2 API reference), so the check reports the call as skipped.
     async fn rehearse(&self, seen: &Seen) -> Vec<CheckItem> {
         let mut items = vec![CheckItem::new(

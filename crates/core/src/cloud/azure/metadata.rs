@@ -4,7 +4,7 @@
 //! `X-Forwarded-For`, no proxy; `network.interface[].macAddress` without separators.
 
 use crate::{
-    error::{Code, Error, Result},
+    error::{Code, Result},
     net::{
         metadata::{ADDRESS, POLICY, Service},
         retry::{Caller, Kind},
@@ -110,13 +110,11 @@ pub async fn instance(http: &Client, endpoint: Option<&str>, caller: &Caller) ->
     let attempt = async || {
         let (status, body) = SERVICE.send(http, Request::get(&url)?.header("metadata", "true")?).await?;
         match status {
-            200 => serde_json::from_slice(&body).map_err(|error| {
-                let message = format!("the metadata service's answer could not be read: {error}");
-                Error::new(Code::Unexpected, message, REMEDY).passing()
-            }),
+            200 => serde_json::from_slice(&body)
+                .map_err(|error| SERVICE.unread(format!("the metadata service's answer could not be read: {error}"))),
             // 404 and 410 during an update of the service ("Error handling" of the same page); 429 above five requests a second.
             404 | 410 | 429 | 500..=599 => Err(SERVICE.refused(Code::Unavailable, status)),
-            _ => Err(SERVICE.refused(Code::Unexpected, status).passing()),
+            _ => Err(SERVICE.refused(Code::Unexpected, status)),
         }
     };
     let answer = caller.with_policy(POLICY).call(Kind::Read, "imds:GET", "instance", attempt).await;

@@ -185,6 +185,11 @@ pub fn public_of(entry: &Value) -> Option<Id> {
     entry.pointer("/properties/publicIPAddress/id")?.as_str().map(Id::from_text)
 }
 
+/// Whether an entry has this public address.
+pub fn has_public(entry: &Value, id: &Id) -> bool {
+    public_of(entry).is_some_and(|public| public.same(id.as_str()))
+}
+
 /// The private address of an entry.
 pub fn address_of(entry: &Value) -> Option<IpAddr> {
     // Azure writes a block with its prefix; the first address stands for the block.

@@ -8,7 +8,7 @@ use super::{
     id::Id,
     identity::Here,
     members::Members,
-    nic::{Nic, name_of, public_of},
+    nic::{Nic, has_public, name_of},
     session::Session,
     settings::Reference,
     state::here_in,
@@ -82,7 +82,7 @@ impl Seen {
     /// interface that was read without the address does not have it, whatever the address says: the two reads may be of
     /// different moments. Nobody has an address that does not exist.
     pub fn holder(&self, members: &Members, vip: &Vip, id: &Id) -> Holder {
-        let names_it = |entry: &Value| public_of(entry).is_some_and(|public| public.same(id.as_str()));
+        let names_it = |entry: &Value| has_public(entry, id);
         let with: Vec<&Nic> = members.nics.iter().filter(|nic| nic.entries().any(names_it)).collect();
         match with.as_slice() {
             [] if self.unread(id).is_some() => Holder::NotHere,
@@ -125,8 +125,7 @@ impl Seen {
     /// Why Release leaves a public address where it is: Release removes the VIP alone, and another ip-configuration of this
     /// member uses the address.
     pub fn left_in_place(&self, own: &Nic, id: &Id) -> Error {
-        let names_it = |entry: &&Value| public_of(entry).is_some_and(|public| public.same(id.as_str()));
-        let entry = own.entries().find(names_it).map(name_of).unwrap_or_default();
+        let entry = own.entries().find(|entry| has_public(entry, id)).map(name_of).unwrap_or_default();
         Error::new(
             Code::Conflict,
             format!(

@@ -92,37 +92,35 @@ impl AliasIp {
         View { session: &self.session, seen, carried: &self.carried, set_aside: &self.set_aside }
     }
 
-    /// What Google's refusal of a write means, where somebody uses a range that no look showed with a listed member: a peer
-    /// whose operation runs may be taking it, or be giving it up.
+    /// Explains Google's refusal of a write. Where a range is in use and no look showed by whom, a peer whose operation is still
+    /// running may be taking it, or giving it up. Sets the parts aside that caused the refusal, so that the next plan goes on
+    /// without them.
     async fn explain(&self, connection: &Connection, error: Error, write: Write, parts: &[PartId]) -> Error {
-        let Connection { here, operations, .. } = connection;
-        let in_use = write == Write::Takes && error.code == Code::Conflict && !error.fate.is_race();
         let at_fault = parts_at_fault(&self.session, &error, write, parts, &self.freed.borrow());
-        if !in_use || at_fault.is_empty() || self.members.first_silent().is_some() {
-            return self.note_trouble(error, write, at_fault);
+        if write != Write::Takes || error.code != Code::Conflict || error.fate.is_race() {
+            return self.set_aside.note(at_fault, error);
         }
-        let peers = self.members.peers(&self.session.settings.instances, here);
-        // The other parts do not wait for an operation that concerns these.
-        if at_fault.len() < parts.len() {
-            let error = operations.explain(&peers, error).await;
-            return self.note_trouble(error, write, at_fault);
-        }
-        let error = operations.let_others_end(&peers, error).await;
-        // The first time, the operation of a peer may have ended just now: another look and another write tell.
-        if !error.fate.is_race() && self.refused_before.replace(true) {
-            return self.note_trouble(error, write, at_fault);
-        }
-        error
-    }
-
-    /// Sets the parts aside that caused Google's refusal of a write, so that the next plan goes on without them.
-    fn note_trouble(&self, error: Error, write: Write, at_fault: Vec<PartId>) -> Error {
-        if let (Write::Takes, Code::Conflict, false, Some(silent)) =
-            (write, error.code, error.fate.is_race(), self.members.first_silent())
-        {
+        if let Some(silent) = self.members.first_silent() {
             return silent.may_hold(error);
         }
+        if at_fault.is_empty() {
+            return error;
+        }
+        let peers = self.peers(connection);
+        // The other parts do not wait for an operation that concerns these.
+        if at_fault.len() < parts.len() {
+            return self.set_aside.note(at_fault, connection.operations.explain(&peers, error).await);
+        }
+        let error = connection.operations.let_others_end(&peers, error).await;
+        // The first time, the operation of a peer may have ended just now: another look and another write tell.
+        if error.fate.is_race() || !self.refused_before.replace(true) {
+            return error;
+        }
         self.set_aside.note(at_fault, error)
+    }
+
+    fn peers(&self, connection: &Connection) -> Vec<Path> {
+        self.members.peers(&self.session.settings.instances, &connection.here)
     }
 
     /// The permissions to ask for, by resource.
@@ -202,14 +200,10 @@ impl Cloud for AliasIp {
         let connection = self.session.connect().await?;
         let Connection { here, operations, .. } = connection;
         let Action::SetAliases { write, parts, entries, .. } = &change.action else {
-            let sent = change.send(operations).await;
-            return match sent {
-                // The public address: a peer may be taking it, or be giving it up.
-                Err(error) if error.code == Code::Conflict && !error.fate.is_race() => {
-                    let peers = self.members.peers(&self.session.settings.instances, here);
-                    Err(operations.let_others_end(&peers, error).await)
-                }
-                sent => sent,
+            return match change.send(operations).await {
+                Ok(()) => Ok(()),
+                // The public address: a peer may be taking it, or giving it up.
+                Err(error) => Err(operations.let_others_end(&self.peers(connection), error).await),
             };
         };
         if here.is(&change.vm) {

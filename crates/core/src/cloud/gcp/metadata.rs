@@ -78,7 +78,7 @@ impl Metadata {
             self.text(caller, "project/project-id"),
             self.text(caller, "instance/name"),
             self.text(caller, "instance/zone"),
-            self.json(caller, "instance/network-interfaces/?recursive=true"),
+            self.json::<Vec<Interface>>(caller, "instance/network-interfaces/?recursive=true"),
             universe,
         )?;
         for (what, text) in [("project/project-id", &project), ("instance/name", &name), ("instance/zone", &zone)] {
@@ -86,7 +86,6 @@ impl Metadata {
                 return Err(unexpected(what, "it is no name"));
             }
         }
-        let interfaces: Vec<Interface> = interfaces;
         if interfaces.is_empty() {
             return Err(unexpected("instance/network-interfaces", "every VM has an interface"));
         }
@@ -156,7 +155,7 @@ impl Metadata {
                 200 => Ok(body),
                 404 => Err(SERVICE.refused(Code::NotFound, status)),
                 429 | 500..=599 => Err(SERVICE.refused(Code::Unavailable, status)),
-                _ => Err(SERVICE.refused(Code::Unexpected, status).passing()),
+                _ => Err(SERVICE.refused(Code::Unexpected, status)),
             }
         };
         let target = path.split('?').next().unwrap_or(path);
@@ -166,5 +165,5 @@ impl Metadata {
 }
 
 fn unexpected(path: &str, why: &str) -> Error {
-    Error::new(Code::Unexpected, format!("the metadata {path} could not be read: {why}"), REMEDY).passing()
+    SERVICE.unread(format!("the metadata {path} could not be read: {why}"))
 }

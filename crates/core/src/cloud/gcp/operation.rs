@@ -108,9 +108,12 @@ impl Operations {
         join_all(new.iter().map(|scope| tokio::time::timeout(LONGEST_LIST, self.note_running_in(scope)))).await;
     }
 
-    /// What a refusal means that an operation on one of these resources would explain. Asks again for operations, whatever was
-    /// asked before; without one, the refusal stands.
+    /// Explains the refusal of a change whose place is taken, if an operation on one of these resources is still running. Lists
+    /// the operations anew. Without such an operation, and for any other error, the refusal stays as it is.
     pub async fn explain(&self, on: &[Path], refusal: Error) -> Error {
+        if refusal.code != Code::Conflict || refusal.fate.is_race() {
+            return refusal;
+        }
         let scopes: BTreeSet<&str> = on.iter().map(Path::scope).collect();
         let asked =
             join_all(scopes.iter().map(|scope| tokio::time::timeout(LONGEST_LIST, self.note_running_in(scope))));

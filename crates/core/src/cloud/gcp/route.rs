@@ -167,11 +167,9 @@ impl Cloud for Route {
                     body: Some(body.clone()),
                 };
                 match operations.carry_out(order, Patience::Full).await {
+                    Ok(()) => Ok(()),
                     // Google lists a route only when the operation that makes it is over.
-                    Err(error) if error.code == Code::Conflict && !error.fate.is_race() => {
-                        Err(operations.let_others_end(&[path], error).await)
-                    }
-                    ended => ended,
+                    Err(error) => Err(operations.let_others_end(&[path], error).await),
                 }
             }
             Change::Delete { path, number, patience } => {

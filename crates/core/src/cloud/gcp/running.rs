@@ -40,7 +40,7 @@ impl Running {
         self.by_change.borrow_mut().remove(key)
     }
 
-    /// Takes out the first operation that this call did not begin where `concerns` says.
+    /// Takes out the first operation that this call did not begin and whose resource `concerns` accepts.
     pub fn take_earlier(&self, concerns: impl Fn(&Path) -> bool) -> Option<(Key, Operation)> {
         let mut by_change = self.by_change.borrow_mut();
         let key = {
@@ -50,7 +50,7 @@ impl Running {
         by_change.remove_entry(&key)
     }
 
-    /// Whether an operation changes a resource of which `concerns` says so, whoever began it.
+    /// Whether any operation, begun by this call or not, changes a resource that `concerns` accepts.
     pub fn changes(&self, concerns: impl Fn(&Path) -> bool) -> bool {
         self.by_change.borrow().keys().any(|(_, on)| concerns(on))
     }
