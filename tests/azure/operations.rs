@@ -120,6 +120,18 @@ fn a_role_on_resources_alone_cannot_read_operations_and_needs_not() {
     assert_outcome(&Member::b(&sim).hook(), "moved");
 }
 
+/// The interface's own state shows the end as well.
+#[test]
+fn a_service_of_operations_that_always_fails_keeps_no_takeover_waiting() {
+    let sim = Simulator::start(World::article());
+    sim.operations().duration(Duration::from_millis(300));
+    let fails = Fault::error(503, "ServiceUnavailable", "The service is unavailable.");
+    sim.faults().on(Rule::always("arm", "GET operations", fails));
+    let begun = Instant::now();
+    assert_outcome(&Member::b(&sim).with(json!({ "deadlineSeconds": 20 })).hook(), "moved");
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+}
+
 #[test]
 fn a_dead_zone_is_bounded_and_told_and_the_next_call_carries_on() {
     let sim = Simulator::start(World::article());

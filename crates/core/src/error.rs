@@ -143,6 +143,9 @@ pub struct Details {
     /// Whether the cause may be gone at the next call, although the code says nothing of that.
     #[serde(skip)]
     pub may_pass: bool,
+    /// The operation that says what became of the change, where the cloud accepted the change and nobody saw the end.
+    #[serde(skip)]
+    pub operation: Option<Box<str>>,
 }
 
 impl Error {
@@ -159,6 +162,7 @@ impl Error {
             retry_after: None,
             fate: Fate::NotSent,
             may_pass: false,
+            operation: None,
         }))
     }
 
@@ -202,6 +206,12 @@ impl Error {
     pub fn left_in_doubt(self) -> Self {
         let error = self.with_fate(Fate::InDoubt);
         if error.ends_the_call() { error } else { error.with(|details| details.code = Code::Ambiguous) }
+    }
+
+    /// The same error, with the operation that may still say what became of the change in doubt.
+    pub fn of_operation(self, operation: &str) -> Self {
+        let is_in_doubt = self.fate.is_in_doubt();
+        self.with(|details| details.operation = is_in_doubt.then(|| operation.into()))
     }
 
     /// Changes the details in place; reads as `Error::new(…).with(|d| d.call = …)`.

@@ -7,7 +7,7 @@ use simulation::{Recipe, Run, carry_out, oracle::judge};
 
 /// The same with AWS among the mechanisms.
 #[rustfmt::skip]
-const MENDED_WITH_AWS: [u64; 16] = [
+const MENDED_WITH_AWS: [u64; 24] = [
     // What a metadata service said that is none became part of a path, or of a comparison.
     1_837, 10_113, 39_473,
     // A release that found everything gone, or met what was gone already, said that the VIP was still here.
@@ -16,6 +16,10 @@ const MENDED_WITH_AWS: [u64; 16] = [
     19_680,
     // No retry where a public address was left with nobody, or where an operation had ended just before the question.
     28_752, 39_102, 53_570, 38_313, 41_922,
+    // A call fought for the VIP: nobody had seen the end of its own operation, or a later look showed nobody.
+    120_501, 130_903, 147_882, 190_947,
+    // No retry where one part might have come although another one could not, or where a part came during a release.
+    100_123, 203_035, 124_613, 130_980,
     // What the oracle took for a fight, for untrue or for late, and was not.
     4_142, 17_280, 27_543, 59_611, 72_014,
 ];

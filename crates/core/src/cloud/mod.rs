@@ -66,6 +66,15 @@ pub trait Cloud {
     /// Makes one change and waits until the cloud has carried it out. Harmless if repeated.
     async fn apply(&self, change: &Self::Change) -> Result<()>;
 
+    /// Whether an operation of this call has succeeded by now, whose end the call did not see. The change's error carries the
+    /// operation ([`crate::error::Details::operation`]). Asks once.
+    ///
+    /// # Errors
+    /// When the cloud does not say.
+    async fn has_succeeded(&self, _operation: &str) -> Result<bool> {
+        Ok(false)
+    }
+
     /// The call and the target of a change, for a dry run.
     fn describe(&self, change: &Self::Change) -> (String, String);
 

@@ -89,6 +89,11 @@ impl Caller {
         Caller { policy, until: Some(Instant::now() + time), ..self.clone() }
     }
 
+    /// The same caller, with a bound on the attempts of a call; at the same pace.
+    pub fn at_most(&self, attempts: u32) -> Self {
+        Caller { policy: Policy { most_attempts: Some(attempts), ..self.policy }, ..self.clone() }
+    }
+
     /// The same caller, noting its calls elsewhere; at the same pace.
     pub fn with_journal(&self, journal: Journal) -> Self {
         Caller { journal, ..self.clone() }

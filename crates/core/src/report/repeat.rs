@@ -5,9 +5,11 @@ use crate::{error::Code, outcome::Outcome, takeover::Findings};
 /// Whether the same call, made again, may end better.
 pub fn may_help(findings: &Findings) -> bool {
     // What was taken off a peer has to come here, whatever stood in its way; what another member took after this one may
-    // have to come back; and what was changed without a read to confirm it is there at the next call, or is made again.
+    // have to come back; what was changed without a read to confirm it is there at the next call, or is made again; and one
+    // part may come although another one cannot.
     findings.left_with_nobody
         || findings.unconfirmed
+        || findings.some_may_come
         || findings.outcome == Outcome::Lost
         || findings.error.as_ref().is_some_and(|error| error.repeat_may_help())
 }

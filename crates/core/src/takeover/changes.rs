@@ -37,6 +37,8 @@ pub struct Changes {
     freed: BTreeSet<PartId>,
     /// Parts that a change of ours certainly brought here, if only for a moment, whatever a later read showed.
     brought: BTreeSet<PartId>,
+    /// Operations that should bring parts here and whose end was not seen.
+    unseen_ends: BTreeMap<PartId, Box<str>>,
     /// Why it is not known whether the holder has given a part up, as when its zone does not answer.
     held_back: Option<Error>,
     before: Vec<Part>,
@@ -52,6 +54,7 @@ impl Changes {
             by_part: BTreeMap::new(),
             freed: BTreeSet::new(),
             brought: BTreeSet::new(),
+            unseen_ends: BTreeMap::new(),
             held_back: None,
             last_seen: before.clone(),
             before,
@@ -100,6 +103,31 @@ impl Changes {
     /// that cannot be stale.
     pub fn lost(&self, part: &Part) -> bool {
         self.brought.contains(&part.id) && part.holder.others().is_some()
+    }
+
+    /// Operations of this call whose end was not seen, where the last read shows their parts with another member. One that has
+    /// succeeded had brought its parts here before the other member took them.
+    pub fn overtaken(&self) -> BTreeSet<Box<str>> {
+        let elsewhere = self.last_seen.iter().filter(|part| part.holder.others().is_some());
+        elsewhere.filter_map(|part| self.unseen_ends.get(&part.id).cloned()).collect()
+    }
+
+    /// Notes that such an operation has succeeded.
+    pub fn note_success(&mut self, operation: &str) {
+        let ended = self.unseen_ends.iter().filter(|(_, unseen)| ***unseen == *operation);
+        self.brought.extend(ended.map(|(part, _)| part.clone()));
+        self.unseen_ends.retain(|_, unseen| **unseen != *operation);
+    }
+
+    /// Whether any part stayed away for a cause that may be gone at the next call.
+    pub fn any_may_come(&self) -> bool {
+        self.held_back.is_some()
+            || self.by_part.values().any(|progress| match progress {
+                Progress::Done { .. } => false,
+                Progress::Maybe(error) | Progress::Failed(error) | Progress::Refused(error) => {
+                    error.repeat_may_help() || error.fate.is_race()
+                }
+            })
     }
 
     /// Whether the VIP is with nobody because of us, or because of an earlier change that is still under way. Then the engine
@@ -275,6 +303,11 @@ impl Changes {
         // A change that a later one took the place of had brought its parts here for a moment.
         if step.effect == Effect::Reaches && made.as_ref().err().is_none_or(|error| error.fate.was_superseded()) {
             self.brought.extend(step.parts.iter().cloned());
+        }
+        if let (Effect::Reaches, Err(error)) = (step.effect, made)
+            && let Some(operation) = &error.operation
+        {
+            self.unseen_ends.extend(step.parts.iter().map(|part| (part.clone(), operation.clone())));
         }
         if step.effect == Effect::Frees && has_traces {
             self.freed.extend(step.parts.iter().cloned());

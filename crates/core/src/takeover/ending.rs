@@ -3,7 +3,7 @@
 use super::{
     changes::Changes,
     rules::reached,
-    verify::{End, Verified},
+    verify::{End, Verified, has_arrived},
 };
 use crate::{
     check::{CheckItem, Verdict},
@@ -30,6 +30,8 @@ pub struct Findings {
     pub left_with_nobody: bool,
     /// Whether no read has shown yet what came of the changes, or of a conflict with somebody else's.
     pub unconfirmed: bool,
+    /// Whether a part stayed away for a cause that may be gone at the next call, whatever kept the others.
+    pub some_may_come: bool,
     /// Why the call did not do what it was asked to do.
     pub error: Option<Error>,
     /// What the next call of the same takeover must not forget.
@@ -53,6 +55,7 @@ impl Findings {
             changed: false,
             left_with_nobody: false,
             unconfirmed: false,
+            some_may_come: false,
             error: None,
             resume: None,
             missing: Vec::new(),
@@ -164,6 +167,7 @@ pub fn conclude(goal: Goal, member: Member, before: Vec<Part>, changes: Changes,
         member: Some(member),
         changed: changes.any_sent(),
         unconfirmed: !outcome.is_ok() && (changes.was_cut_short() || is_unseen && changes.any_sent()),
+        some_may_come: !outcome.is_ok() && changes.any_may_come(),
         left_with_nobody: is_stranded && !outcome.is_ok() || parts.iter().any(left),
         before,
         after: parts,
@@ -229,7 +233,11 @@ fn of_letting_go(before: &[Part], after: &[Part], changes: &Changes, end: &End) 
         End::Settled if after.iter().any(|part| part.holder.is_unknown()) => {
             (Outcome::NotReleased, Some(not_read(after)))
         }
-        End::Settled => (Outcome::NotReleased, Some(left_here())),
+        End::Settled => {
+            let has_arrived = after.iter().any(|part| has_arrived(goal, part, before, changes));
+            let error = if has_arrived { left_here().passing() } else { left_here() };
+            (Outcome::NotReleased, Some(error))
+        }
         _ => (Outcome::NotReleased, Some(not_seen_gone())),
     }
 }

@@ -29,6 +29,8 @@ const MOST_ROUNDS: u32 = 6;
 const MOST_LOOKS: u32 = 4;
 const BETWEEN_ROUNDS: Duration = Duration::from_millis(200);
 const LONGEST_BETWEEN_ROUNDS: Duration = Duration::from_secs(2);
+/// The most that the question may take what became of a change.
+const LONGEST_QUESTION: Duration = Duration::from_secs(2);
 
 /// Kept for the final read, which reports where the VIP is.
 const ROOM_FOR_A_LAST_LOOK: Duration = Duration::from_millis(300);
@@ -183,10 +185,11 @@ async fn towards<C: Cloud>(cloud: &C, deadline: &Deadline, journal: &Journal, go
     let mut verified = loop {
         // Boxed: a cloud's SDK makes them large, and the stack is that of a database process.
         let verified = match Box::pin(run.until_made()).await {
-            None => Box::pin(verify::until_settled(cloud, deadline, &run.seen, run.goal, &mut run.changes)).await,
+            Made::All => Box::pin(verify::until_settled(cloud, deadline, &run.seen, run.goal, &mut run.changes)).await,
+            Made::Lost => run.lost(),
             // Nothing was sent, so the first read is still true.
-            Some(error) if !run.changes.any_sent() => verify::Verified::unread(before.clone(), error),
-            Some(error) => verify::Verified::unread(run.changes.as_far_as_known(), error),
+            Made::Stopped(error) if !run.changes.any_sent() => verify::Verified::unread(before.clone(), error),
+            Made::Stopped(error) => verify::Verified::unread(run.changes.as_far_as_known(), error),
         };
         let undone = matches!(verified.end, verify::End::Undone);
         if !undone || run.round >= MOST_ROUNDS || !deadline.fits_a_round_trip() {
@@ -248,17 +251,27 @@ struct Run<'a, C: Cloud> {
     round: u32,
 }
 
+/// How the rounds of a call ended.
+enum Made {
+    /// No other round would help.
+    All,
+    /// Another member has taken what this call had brought here.
+    Lost,
+    /// This error ended them from outside.
+    Stopped(Error),
+}
+
 impl<C: Cloud> Run<'_, C> {
-    /// Plans and changes, round by round, as long as another read may help. Returns the error that ended it from outside.
-    async fn until_made(&mut self) -> Option<Error> {
+    /// Plans and changes, round by round, as long as another read may help.
+    async fn until_made(&mut self) -> Made {
         loop {
             if self.has_lost() {
-                return None;
+                return Made::Lost;
             }
             self.round += 1;
             let plan = match self.cloud.plan(&self.seen, self.goal) {
                 Ok(plan) => plan,
-                Err(error) => return Some(error),
+                Err(error) => return Made::Stopped(error),
             };
             self.changes.note_refused(plan.refused);
             self.changes.make(self.cloud, self.deadline, plan.steps).await;
@@ -266,20 +279,20 @@ impl<C: Cloud> Run<'_, C> {
             let enough = self.round >= MOST_ROUNDS && !self.changes.must_go_on() && !self.changes.any_in_doubt();
             self.changes.note_cut_short(wants_another_look && !enough);
             if let Err(stop) = self.deadline.check() {
-                return Some(stop);
+                return Made::Stopped(stop);
             }
             // The first round repeats at once, since most races are over by then; later rounds leave the other side some time.
             let pause = (BETWEEN_ROUNDS * (self.round - 1)).min(LONGEST_BETWEEN_ROUNDS);
             let pause = pause.max(self.changes.asked_to_wait());
             let too_late = pause + ROOM_FOR_A_LAST_LOOK >= self.deadline.remaining();
             if !wants_another_look || enough || too_late {
-                return None;
+                return Made::All;
             }
             if let Err(stop) = self.deadline.sleep(pause).await {
-                return Some(stop);
+                return Made::Stopped(stop);
             }
             if let Err(error) = self.look_again().await {
-                return Some(error);
+                return Made::Stopped(error);
             }
             self.changes.note_cut_short(false);
             if let Goal::Hold(_) = self.goal {
@@ -288,17 +301,41 @@ impl<C: Cloud> Run<'_, C> {
         }
     }
 
-    /// Whether another member took a part that this call had brought here. The final read will show it too, and this call sends
-    /// nothing more.
+    /// Whether another member took a part that this call had brought here. This call sends nothing more then.
     fn has_lost(&self) -> bool {
-        let holds = matches!(self.goal, Goal::Hold(_)) && C::READS_LAG.is_zero();
-        holds && self.changes.last_seen().iter().any(|part| self.changes.lost(part))
+        self.sees_losses() && self.changes.last_seen().iter().any(|part| self.changes.lost(part))
+    }
+
+    fn sees_losses(&self) -> bool {
+        matches!(self.goal, Goal::Hold(_)) && C::READS_LAG.is_zero()
+    }
+
+    /// The look that shows the loss is the last one: a later one may show that the other member has let go, and even then IRIS
+    /// has to be asked first.
+    fn lost(&self) -> verify::Verified {
+        let parts = self.changes.last_seen().to_vec();
+        verify::Verified { parts, end: verify::End::Lost, remarks: Some(self.cloud.remarks(&self.seen)) }
     }
 
     async fn look_again(&mut self) -> Result<()> {
         self.seen = Box::pin(self.cloud.observe(&self.seen)).await?;
         self.changes.look_again(self.goal, &self.cloud.placement(&self.seen));
+        if self.sees_losses() {
+            self.ask_what_became_of_changes().await;
+        }
         Ok(())
+    }
+
+    /// Another member has a part now, and the end of the operation that should bring it here was not seen: if that succeeded,
+    /// the other member came later, and this call must not fight it. Without an answer the call goes on.
+    async fn ask_what_became_of_changes(&mut self) {
+        let bound = LONGEST_QUESTION.min(self.deadline.remaining() / 2);
+        for operation in self.changes.overtaken() {
+            let asked = tokio::time::timeout(bound, self.cloud.has_succeeded(&operation)).await;
+            if let Ok(Ok(true)) = asked {
+                self.changes.note_success(&operation);
+            }
+        }
     }
 }
 

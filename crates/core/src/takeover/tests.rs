@@ -1,5 +1,6 @@
 //! The engine's promises, on a cloud of a few lines.
 
+mod consistent;
 mod details;
 mod toy;
 

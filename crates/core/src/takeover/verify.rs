@@ -30,7 +30,8 @@ pub enum End {
     Lost,
     /// A part that another member had was changed and is now with nobody.
     Stranded,
-    /// A change that had succeeded is not there: the cloud has taken it back.
+    /// A change that had succeeded is not there, since the cloud has taken it back; or a part has come here that the plan of a
+    /// release did not know.
     Undone,
     /// It could not be seen in time.
     Unseen(Option<Error>),
@@ -60,6 +61,7 @@ pub async fn until_settled<C: Cloud>(
         .build();
     let mut confirmed = BTreeSet::new();
     let before = changes.before().to_vec();
+    let planned = changes.last_seen().to_vec();
     loop {
         let looked = match Box::pin(cloud.observe(seen)).await {
             Ok(looked) => looked,
@@ -78,6 +80,9 @@ pub async fn until_settled<C: Cloud>(
             return Verified { parts, end: End::Undone, remarks };
         }
         if parts.iter().all(|part| reached(goal, part) || !was_sent(changes, &part.id)) {
+            if C::READS_LAG.is_zero() && parts.iter().any(|part| has_arrived(goal, part, &planned, changes)) {
+                return Verified { parts, end: End::Undone, remarks };
+            }
             // Nothing is under way any more, so a part that was freed and could not be taken stays with nobody.
             let stranded = parts.iter().any(|part| left_on_nobody::<C>(part, &before, changes));
             return Verified { parts, end: if stranded { End::Stranded } else { End::Settled }, remarks };
@@ -95,6 +100,12 @@ pub async fn until_settled<C: Cloud>(
 
 fn was_sent(changes: &Changes, part: &PartId) -> bool {
     matches!(changes.of(part), Some(Progress::Done { .. } | Progress::Maybe(_)))
+}
+
+/// Whether a part has come to this member since the plan of a release: an operation of an earlier call has ended.
+pub fn has_arrived(goal: Goal, part: &Part, planned: &[Part], changes: &Changes) -> bool {
+    let was_away = planned.iter().any(|earlier| earlier.id == part.id && reached(goal, earlier));
+    goal == Goal::LetGo && part.holder.is_here() && was_away && changes.of(&part.id).is_none()
 }
 
 /// Whether a change of ours took a part off another member, and a read too recent to be stale shows it with nobody.

@@ -1,19 +1,11 @@
-//! Azure Resource Manager: authenticated GET, PUT and DELETE of whole resources as untyped JSON, and the operations that a
-//! change becomes. A change sends the body of a read with its own edits: a PUT resets every field that it lacks.
-//!
-//! Source: "Track asynchronous Azure operations" (Microsoft Learn): `Azure-AsyncOperation` first, else `Location` (202 while
-//! it runs), else `properties.provisioningState`. We ignore `Retry-After` of a running operation: `operation::pace` says why.
+//! Azure Resource Manager: authenticated GET, PUT and DELETE of whole resources as untyped JSON. A change sends the body of a
+//! read with its own edits: a PUT resets every field that it lacks.
 
-use super::{error::explain, id::Id, token};
+use super::{error::explain, id::Id, operation::Accepted, token};
 use crate::{
-    cloud::{
-        operation::{failed, pace, still_running, unseen},
-        peers::share_of,
-    },
+    cloud::peers::share_of,
     deadline::Deadline,
     error::{Code, Error, Result},
-    fate::Fate,
-    journal::Journal,
     net::{
         bearer::{Bearer, Tokens, json_of, send},
         retry::{Caller, Kind},
@@ -23,19 +15,12 @@ use crate::{
 };
 use http::Method;
 use serde_json::Value;
-use std::time::Duration;
-use tokio::time::Instant;
 use url::Url;
 
 /// "Network interfaces", "Virtual Machines" and "Permissions" of the REST API reference.
 const NETWORK_VERSION: &str = "2024-05-01";
 const COMPUTE_VERSION: &str = "2024-07-01";
 const AUTHORIZATION_VERSION: &str = "2022-04-01";
-
-/// The part of the call's time that the last read of an operation keeps for itself.
-const LAST_LOOK: Duration = Duration::from_millis(500);
-/// The bound on a read of an operation that has no other: longer than any call.
-const LONGEST_LOOK: Duration = Duration::from_secs(600);
 
 /// The bound on the pages of a list: an identity has a few roles.
 const MOST_PAGES: usize = 100;
@@ -48,11 +33,11 @@ pub struct Arm {
     http: Client,
     /// The URL that every request begins with, without a slash at the end.
     endpoint: String,
-    bearer: Bearer<Identity>,
+    pub(super) bearer: Bearer<Identity>,
 }
 
 /// Where tokens come from, and which service accepts them.
-struct Identity {
+pub(super) struct Identity {
     metadata_http: Client,
     metadata: Option<String>,
     client_id: Option<String>,
@@ -83,27 +68,6 @@ pub struct Door {
     pub endpoint: String,
     /// The resource that the token is for.
     pub audience: String,
-}
-
-/// An accepted change: done already, or an operation to wait for.
-pub struct Accepted {
-    watched: Watched,
-    id: Id,
-    kind: &'static str,
-}
-
-enum Watched {
-    Nothing,
-    Operation(String),
-    Location(String),
-    Resource,
-}
-
-enum State {
-    Running,
-    Done,
-    /// It failed, or Azure cancelled it.
-    Failed(Error),
 }
 
 impl Arm {
@@ -200,7 +164,7 @@ impl Arm {
                 let answer = self.send(Kind::Change, Method::PUT, &self.url(id), token, Some(body), version).await?;
                 let body = read_json(Kind::Change, &answer)?;
                 let accepted = Accepted::new(&answer, &body, id, "PUT");
-                if matches!(accepted.watched, Watched::Nothing) && !is_resource(&body) {
+                if accepted.is_done() && !is_resource(&body) {
                     let message = format!("the answer ({}) is neither the resource nor an operation", answer.status);
                     return Err(Error::impostor_in_doubt(message, NAME));
                 }
@@ -227,108 +191,13 @@ impl Arm {
             .await
     }
 
-    /// Waits until an operation ends, at most for `bound`. Reads the operation at once and then at our pace.
-    ///
-    /// # Errors
-    /// The operation's own code and message when it failed; `ambiguous` when the time ran out before the end.
-    pub async fn finish(&self, mut accepted: Accepted, bound: Option<Duration>) -> Result<()> {
-        let begun = Instant::now();
-        let mut looks = 0;
-        let result = self.watch(&mut accepted, begun, bound, &mut looks).await;
-        if looks > 0 {
-            let call = format!("arm:{} operation", accepted.kind);
-            self.bearer.record_looks(&call, &accepted.id.shown(), looks, begun, &result);
-        }
-        result
-    }
-
-    async fn watch(
-        &self,
-        accepted: &mut Accepted,
-        begun: Instant,
-        bound: Option<Duration>,
-        looks: &mut u32,
-    ) -> Result<()> {
-        let what = format!("the operation of {} {}", accepted.kind, accepted.id.shown());
-        let mut wait = Duration::ZERO;
-        loop {
-            let left = bound.map_or(Duration::MAX, |bound| bound.saturating_sub(begun.elapsed()));
-            if let Watched::Nothing = accepted.watched {
-                return Ok(());
-            }
-            // The last read comes just before the end of the time.
-            let last = self.deadline().remaining().min(left).saturating_sub(LAST_LOOK);
-            if wait > last && !last.is_zero() {
-                wait = last;
-            }
-            if wait >= left {
-                return Err(still_running(&what, begun.elapsed()));
-            }
-            self.deadline().sleep(wait).await.map_err(|stop| stop.with_fate(Fate::InDoubt))?;
-            *looks += 1;
-            let look = match self.look_within(accepted, left.saturating_sub(wait), &what, begun).await {
-                // A role on single resources may not read operations; the resource shows the operation's end as well.
-                Err(error) if error.code == Code::Denied && !matches!(accepted.watched, Watched::Resource) => {
-                    accepted.watched = Watched::Resource;
-                    self.look_within(accepted, left.saturating_sub(wait), &what, begun).await
-                }
-                look => look,
-            };
-            match look.map_err(unseen)? {
-                State::Done => return Ok(()),
-                State::Failed(error) => {
-                    return Err(failed(error, &what, format!("arm:{} {}", accepted.kind, accepted.id.kind())));
-                }
-                State::Running => {}
-            }
-            wait = pace(begun.elapsed());
-        }
-    }
-
-    /// Reads the operation once. The bound ends a read without an answer.
-    async fn look_within(&self, accepted: &Accepted, left: Duration, what: &str, begun: Instant) -> Result<State> {
-        let look = tokio::time::timeout(left.min(LONGEST_LOOK), self.look(accepted)).await;
-        look.unwrap_or_else(|_| Err(still_running(what, begun.elapsed())))
-    }
-
-    async fn look(&self, accepted: &Accepted) -> Result<State> {
-        // The journal reports all reads of one operation as one step.
-        let caller = self.bearer.caller().with_journal(Journal::default());
-        let url = match &accepted.watched {
-            Watched::Operation(url) | Watched::Location(url) => self.at_home(url)?,
-            Watched::Resource | Watched::Nothing => self.url(&accepted.id),
-        };
-        let call = format!("arm:{} operation", accepted.kind);
-        let attempt = async |token: &Secret| {
-            let answer = self.send(Kind::Read, Method::GET, &url, token, None, None).await?;
-            if let (Watched::Location(_), 202) = (&accepted.watched, answer.status) {
-                return Ok(State::Running);
-            }
-            if answer.status == 204 {
-                return Ok(State::Done);
-            }
-            let body = read_json(Kind::Read, &answer)?;
-            let state = match &accepted.watched {
-                Watched::Operation(_) => body.get("status"),
-                _ => body.pointer("/properties/provisioningState"),
-            };
-            match state.and_then(Value::as_str) {
-                Some("Succeeded") => Ok(State::Done),
-                Some("Failed" | "Canceled") => Ok(State::Failed(super::error::of_operation(&body))),
-                None if matches!(accepted.watched, Watched::Location(_)) => Ok(State::Done),
-                _ => Ok(State::Running),
-            }
-        };
-        self.bearer.call_by(&caller, Kind::Read, &call, &accepted.id.shown(), attempt).await
-    }
-
-    fn url(&self, id: &Id) -> String {
+    pub(super) fn url(&self, id: &Id) -> String {
         let version = if id.kind() == "virtualMachines" { COMPUTE_VERSION } else { NETWORK_VERSION };
         format!("{}{}?api-version={version}", self.endpoint, id.as_str())
     }
 
     /// An operation's URL, moved to the configured endpoint: we send the token to no other host, whatever an answer says.
-    fn at_home(&self, url: &str) -> Result<String> {
+    pub(super) fn at_home(&self, url: &str) -> Result<String> {
         let parsed = Url::parse(url).map_err(|_| {
             Error::new(Code::Unexpected, "an operation's URL could not be read", "report this with the request's id")
         })?;
@@ -336,7 +205,7 @@ impl Arm {
         Ok(format!("{}{}{query}", self.endpoint, parsed.path()))
     }
 
-    async fn send(
+    pub(super) async fn send(
         &self,
         kind: Kind,
         method: Method,
@@ -358,26 +227,6 @@ impl Arm {
     }
 }
 
-impl Accepted {
-    fn new(answer: &Response, body: &Value, id: &Id, kind: &'static str) -> Self {
-        let text = |name: &str| answer.header(name).map(str::to_owned);
-        let state = body.pointer("/properties/provisioningState").and_then(Value::as_str);
-        // The network provider answers 200 or 201 while its operation runs: the headers count, the status does not.
-        let watched = match (text("azure-asyncoperation"), text("location")) {
-            (Some(url), _) => Watched::Operation(url),
-            (None, Some(url)) if answer.status == 202 => Watched::Location(url),
-            _ if state.is_some_and(|state| state != "Succeeded") => Watched::Resource,
-            _ => Watched::Nothing,
-        };
-        Accepted { watched, id: id.clone(), kind }
-    }
-
-    /// The operation of an earlier call: the resource's own state shows its end.
-    pub fn running(id: &Id) -> Self {
-        Accepted { watched: Watched::Resource, id: id.clone(), kind: "earlier" }
-    }
-}
-
 /// Every resource of Resource Manager has properties.
 fn is_resource(body: &Value) -> bool {
     body.get("properties").is_some_and(Value::is_object)
@@ -387,7 +236,7 @@ fn is_list(body: &Value) -> bool {
     body.get("value").is_some_and(Value::is_array)
 }
 
-fn read_json(kind: Kind, answer: &Response) -> Result<Value> {
+pub(super) fn read_json(kind: Kind, answer: &Response) -> Result<Value> {
     if answer.is_success() {
         return json_of(kind, answer, NAME);
     }

@@ -15,6 +15,7 @@ mod ip_config;
 mod members;
 mod metadata;
 mod nic;
+mod operation;
 mod public_ip;
 mod ranges;
 mod rehearsal;

@@ -138,6 +138,11 @@ impl Cloud for Route {
         arm.finish(accepted, None).await
     }
 
+    async fn has_succeeded(&self, operation: &str) -> Result<bool> {
+        let (_, arm) = self.session.start().await?;
+        arm.has_succeeded(operation).await
+    }
+
     fn describe(&self, change: &Change) -> (String, String) {
         match change {
             Change::Put { id, .. } => (format!("arm:PUT {}", id.kind()), id.shown()),

@@ -223,6 +223,10 @@ impl Cloud for AliasIp {
         }
     }
 
+    async fn has_succeeded(&self, operation: &str) -> Result<bool> {
+        self.session.connect().await?.operations.has_succeeded(operation).await
+    }
+
     fn describe(&self, change: &Change) -> (String, String) {
         (format!("compute:{}", change.call()), change.vm.name().to_owned())
     }

@@ -88,6 +88,6 @@ impl Change {
             body: body.cloned(),
         };
         let patience = if self.is_peer { Patience::Share } else { Patience::Full };
-        operations.carry_out(order, patience).await
+        operations.carry_out(order, patience).await.map(drop)
     }
 }

@@ -47,6 +47,14 @@ pub enum Patience {
     Share,
 }
 
+/// Which attempt of this call began the operation that a change has waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begun {
+    Now,
+    /// The plan is younger than the operation, and may be older than its end.
+    Earlier,
+}
+
 /// Makes changes, and remembers for this call the operations that have not ended.
 pub struct Operations {
     compute: Rc<Compute>,
@@ -59,26 +67,38 @@ impl Operations {
     }
 
     /// Sends a change and waits until its operation has ended. It keeps an operation that outlasts the wait: the next
-    /// attempt waits for that operation and begins no other one.
+    /// attempt waits for that operation and begins no other one. Returns which attempt began it.
     ///
     /// # Errors
     /// What the answer or the operation says; `ambiguous` when the operation outlasts the wait. A conflict, where the
     /// change waited for the operation of an earlier call.
-    pub async fn carry_out(&self, order: Order<'_>, patience: Patience) -> Result<()> {
+    pub async fn carry_out(&self, order: Order<'_>, patience: Patience) -> Result<Begun> {
         let bound = self.bound(patience);
         // A look has asked most scopes already. It may have learned of a zone itself: that zone gets its question here.
         self.note_running([order.on.scope().to_owned()]).await;
         let key = (order.call, order.on.clone());
-        let mut operation = match self.running.take(&key) {
-            Some(operation) => operation,
-            None => self.begin(&order).await?,
+        let (mut operation, begun) = match self.running.take(&key) {
+            Some(operation) => (operation, Begun::Earlier),
+            None => (self.begin(&order).await?, Begun::Now),
         };
         let ended = self.finish(&mut operation, bound).await;
         if ended.as_ref().is_err_and(|error| error.fate.is_in_doubt()) {
+            let is_own = !operation.is_earlier;
+            let path = operation.path.clone();
             self.running.keep(key, operation);
-            return ended;
+            return ended.map(|()| begun).map_err(|error| if is_own { error.of_operation(&path) } else { error });
         }
-        if operation.is_earlier { Err(look_again(&operation)) } else { ended }
+        if operation.is_earlier { Err(look_again(&operation)) } else { ended.map(|()| begun) }
+    }
+
+    /// Whether the operation at this path has succeeded. Asks once.
+    ///
+    /// # Errors
+    /// When Google does not say.
+    pub async fn has_succeeded(&self, path: &str) -> Result<bool> {
+        let body = self.look(path, path.rsplit('/').next().unwrap_or_default(), false, LONGEST_WAIT).await?;
+        let is_done = body.get("status").and_then(Value::as_str) == Some("DONE");
+        Ok(is_done && error::of_operation(&body, Bound::ToNothing).is_none())
     }
 
     /// Waits half of the time that is left for an operation that an earlier call began where `concerns` says. A plan takes
@@ -232,7 +252,7 @@ impl Operations {
             // plain read.
             let left = left.min(self.compute.deadline().remaining());
             let longest = if by_waiting { (left / 2).clamp(SHORTEST_LOOK, LONGEST_WAIT) } else { LONGEST_WAIT };
-            match self.look(operation, by_waiting, longest.min(left)).await {
+            match self.look(&operation.path, &operation.on, by_waiting, longest.min(left)).await {
                 Ok(body) => operation.body = body,
                 Err(error) => match error.code {
                     // The server's own time for a `wait` is over, or the server is busy.
@@ -256,20 +276,20 @@ impl Operations {
         }
     }
 
-    async fn look(&self, operation: &Operation, by_waiting: bool, longest: Duration) -> Result<Value> {
+    async fn look(&self, path: &str, on: &str, by_waiting: bool, longest: Duration) -> Result<Value> {
         // `finish` records all looks as one step, and only `watch` repeats a look.
         let policy = Policy { attempt_timeout: longest, most_attempts: Some(1), longest_silence: None };
         let caller = self.compute.bearer.caller().with_policy(policy).with_journal(Journal::default());
         let attempt = async |token: &Secret| {
             let request = if by_waiting {
-                let url = self.compute.url(&format!("{}/wait", operation.path));
+                let url = self.compute.url(&format!("{path}/wait"));
                 Request::new(Method::POST, &url)?.header("content-length", "0")?
             } else {
-                Request::get(&self.compute.url(&operation.path))?
+                Request::get(&self.compute.url(path))?
             };
             read_json(&send(Kind::Read, &self.compute.http, request, token).await?)
         };
-        self.compute.bearer.call_by(&caller, Kind::Read, "compute:operations.wait", &operation.on, attempt).await
+        self.compute.bearer.call_by(&caller, Kind::Read, "compute:operations.wait", on, attempt).await
     }
 }
 

@@ -10,7 +10,7 @@ mod plan;
 
 use super::{
     compute::{Order, all_pages},
-    operation::{Operations, Patience},
+    operation::{Begun, Operations, Patience},
     path::Path,
     ranges,
     rehearsal::{self, Asked},
@@ -21,7 +21,8 @@ use super::{
 use crate::{
     check::{CheckItem, CheckName, Verdict},
     cloud::{Cloud, Mechanism, Plan, Setup, local_address},
-    error::{Code, Result},
+    error::{Code, Error, Result},
+    fate::{Cause, Fate},
     vip::{Goal, Member, Part},
 };
 use futures_util::future::join;
@@ -93,7 +94,7 @@ impl Route {
                 Err(error) if error.code == Code::NotFound => Ok(Deleted::Earlier),
                 // A server that takes names alone may find the number wrong.
                 Err(error) if error.code == Code::InvalidConfig && to_number => Ok(Deleted::Earlier),
-                ended => ended.map(|()| Deleted::Now),
+                ended => ended.map(|_| Deleted::Now),
             }
         };
         let Some(number) = number else { return delete(path.as_str().to_owned(), false).await.map(drop) };
@@ -167,7 +168,9 @@ impl Cloud for Route {
                     body: Some(body.clone()),
                 };
                 match operations.carry_out(order, Patience::Full).await {
-                    Ok(()) => Ok(()),
+                    Ok(Begun::Now) => Ok(()),
+                    // Another member may have deleted the route since, so what the plan would delete next needs a fresh read.
+                    Ok(Begun::Earlier) => Err(ended_meanwhile(&path)),
                     // Google lists a route only when the operation that makes it is over.
                     Err(error) => Err(operations.let_others_end(&[path], error).await),
                 }
@@ -176,6 +179,10 @@ impl Cloud for Route {
                 self.delete(operations, path, number.as_deref(), *patience).await
             }
         }
+    }
+
+    async fn has_succeeded(&self, operation: &str) -> Result<bool> {
+        self.session.connect().await?.operations.has_succeeded(operation).await
     }
 
     fn describe(&self, change: &Change) -> (String, String) {
@@ -201,6 +208,12 @@ impl Cloud for Route {
         let asked: Asked = seen.paths().map(|path| (path, &ON_A_ROUTE[..])).collect();
         rehearsal::rehearse(&self.session, asked).await
     }
+}
+
+/// The insert of an earlier round has succeeded. The route had been in force, whatever became of it since.
+fn ended_meanwhile(path: &Path) -> Error {
+    Error::new(Code::Conflict, format!("routes.insert on {path}: an earlier attempt had to end first"), "call again")
+        .with_fate(Fate::AcceptedThenFailed(Cause::Superseded))
 }
 
 /// Whether the VM may take and send packets for addresses that are not its own ("Enable IP forwarding for VMs").

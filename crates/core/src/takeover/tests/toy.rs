@@ -11,7 +11,7 @@ use crate::{
 };
 use std::{
     cell::{Cell, RefCell},
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     rc::Rc,
     time::Duration,
 };
@@ -60,6 +60,8 @@ pub struct Toy {
     /// A move ends with the change "tidy", which cleans up.
     pub tidies: Cell<bool>,
     pub remarks: RefCell<Vec<CheckItem>>,
+    /// The operations that have succeeded, although nobody saw their end.
+    pub succeeded: RefCell<BTreeSet<&'static str>>,
     pub born: Cell<Option<Instant>>,
 }
 
@@ -189,6 +191,50 @@ impl Cloud for Toy {
     }
     async fn rehearse(&self, _: &Looks) -> Vec<CheckItem> {
         Vec::new()
+    }
+}
+
+/// The same cloud, where every read shows what is so.
+pub struct Consistent<'a>(pub &'a Toy);
+
+impl Cloud for Consistent<'_> {
+    type Seen = Looks;
+    type Change = &'static str;
+    const READS_LAG: Duration = Duration::ZERO;
+    const LOOK_TWICE_AFTER: Duration = Duration::ZERO;
+
+    async fn identify(&self) -> Result<Member> {
+        self.0.identify().await
+    }
+    async fn discover(&self) -> Result<Looks> {
+        self.0.discover().await
+    }
+    async fn observe(&self, seen: &Looks) -> Result<Looks> {
+        self.0.observe(seen).await
+    }
+    fn member(&self, seen: &Looks) -> Member {
+        self.0.member(seen)
+    }
+    fn placement(&self, seen: &Looks) -> Vec<Part> {
+        self.0.placement(seen)
+    }
+    fn plan(&self, seen: &Looks, goal: Goal) -> Result<Plan<&'static str>> {
+        self.0.plan(seen, goal)
+    }
+    async fn apply(&self, change: &&'static str) -> Result<()> {
+        self.0.apply(change).await
+    }
+    async fn has_succeeded(&self, operation: &str) -> Result<bool> {
+        Ok(self.0.succeeded.borrow().contains(operation))
+    }
+    fn describe(&self, change: &&'static str) -> (String, String) {
+        self.0.describe(change)
+    }
+    fn remarks(&self, seen: &Looks) -> Vec<CheckItem> {
+        self.0.remarks(seen)
+    }
+    async fn rehearse(&self, seen: &Looks) -> Vec<CheckItem> {
+        self.0.rehearse(seen).await
     }
 }
 

@@ -12,10 +12,11 @@ use crate::{
     cloud::{
         Cloud, Mechanism, Plan, SetAside, Setup,
         azure::{
-            arm::{Accepted, Arm},
+            arm::Arm,
             id::Id,
             members,
             nic::address_of,
+            operation::Accepted,
             public_ip,
             rehearsal::{self, Needs},
             session::Session,
@@ -117,6 +118,11 @@ impl Cloud for IpConfig {
             }
             Purpose::Frees { .. } | Purpose::LetsGo => error,
         })
+    }
+
+    async fn has_succeeded(&self, operation: &str) -> Result<bool> {
+        let (_, arm) = self.session.start().await?;
+        arm.has_succeeded(operation).await
     }
 
     fn describe(&self, change: &Change) -> (String, String) {

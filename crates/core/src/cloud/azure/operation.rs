@@ -1,0 +1,202 @@
+//! Operations: Resource Manager answers a change with an operation, and this file waits until the operation has ended.
+//!
+//! Source: "Track asynchronous Azure operations" (Microsoft Learn): `Azure-AsyncOperation` first, else `Location` (202 while
+//! it runs), else `properties.provisioningState`. We ignore `Retry-After` of a running operation: `operation::pace` says why.
+
+use super::{
+    arm::{Arm, read_json},
+    error,
+    id::Id,
+};
+use crate::{
+    cloud::operation::{failed, pace, still_running, unseen},
+    error::{Code, Error, Result},
+    fate::Fate,
+    journal::Journal,
+    net::{retry::Kind, secret::Secret, transport::Response},
+};
+use http::Method;
+use serde_json::Value;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The part of the call's time that the last read of an operation keeps for itself.
+const LAST_LOOK: Duration = Duration::from_millis(500);
+/// The bound on a read of an operation that has no other: longer than any call.
+const LONGEST_LOOK: Duration = Duration::from_secs(600);
+/// How often the read of an operation may fail before the resource is read in its place.
+const MOST_FAILED_LOOKS: u32 = 2;
+
+/// An accepted change: done already, or an operation to wait for.
+pub struct Accepted {
+    watched: Watched,
+    id: Id,
+    kind: &'static str,
+}
+
+enum Watched {
+    Nothing,
+    Operation(String),
+    Location(String),
+    Resource,
+}
+
+enum State {
+    Running,
+    Done,
+    /// It failed, or Azure cancelled it.
+    Failed(Error),
+}
+
+impl Arm {
+    /// Waits until an operation ends, at most for `bound`. Reads the operation at once and then at our pace.
+    ///
+    /// # Errors
+    /// The operation's own code and message when it failed; `ambiguous` when the time ran out before the end.
+    pub async fn finish(&self, mut accepted: Accepted, bound: Option<Duration>) -> Result<()> {
+        let begun = Instant::now();
+        let mut looks = 0;
+        let operation = accepted.operation();
+        let result = self.watch(&mut accepted, begun, bound, &mut looks).await;
+        if looks > 0 {
+            let call = format!("arm:{} operation", accepted.kind);
+            self.bearer.record_looks(&call, &accepted.id.shown(), looks, begun, &result);
+        }
+        result.map_err(|error| match &operation {
+            Some(operation) => error.of_operation(operation),
+            None => error,
+        })
+    }
+
+    /// Whether the operation of this URL has succeeded. Asks once.
+    ///
+    /// # Errors
+    /// When Resource Manager does not say.
+    pub async fn has_succeeded(&self, operation: &str) -> Result<bool> {
+        let id = Id::from_text(operation);
+        let unseen = Accepted { watched: Watched::Operation(operation.to_owned()), id, kind: "unseen" };
+        Ok(matches!(self.look(&unseen).await?, State::Done))
+    }
+
+    async fn watch(
+        &self,
+        accepted: &mut Accepted,
+        begun: Instant,
+        bound: Option<Duration>,
+        looks: &mut u32,
+    ) -> Result<()> {
+        let what = format!("the operation of {} {}", accepted.kind, accepted.id.shown());
+        let mut wait = Duration::ZERO;
+        loop {
+            let left = bound.map_or(Duration::MAX, |bound| bound.saturating_sub(begun.elapsed()));
+            if let Watched::Nothing = accepted.watched {
+                return Ok(());
+            }
+            // The last read comes just before the end of the time.
+            let last = self.deadline().remaining().min(left).saturating_sub(LAST_LOOK);
+            if wait > last && !last.is_zero() {
+                wait = last;
+            }
+            if wait >= left {
+                return Err(still_running(&what, begun.elapsed()));
+            }
+            self.deadline().sleep(wait).await.map_err(|stop| stop.with_fate(Fate::InDoubt))?;
+            *looks += 1;
+            let look = match self.look_within(accepted, left.saturating_sub(wait), &what, begun).await {
+                // A role on single resources may not read operations, and the service that tells of them may fail by itself; the
+                // resource shows the operation's end as well.
+                Err(error)
+                    if matches!(error.code, Code::Denied | Code::Unavailable)
+                        && !matches!(accepted.watched, Watched::Resource) =>
+                {
+                    accepted.watched = Watched::Resource;
+                    self.look_within(accepted, left.saturating_sub(wait), &what, begun).await
+                }
+                look => look,
+            };
+            match look.map_err(unseen)? {
+                State::Done => return Ok(()),
+                State::Failed(error) => {
+                    return Err(failed(error, &what, format!("arm:{} {}", accepted.kind, accepted.id.kind())));
+                }
+                State::Running => {}
+            }
+            wait = pace(begun.elapsed());
+        }
+    }
+
+    /// Reads the operation once. The bound ends a read without an answer.
+    async fn look_within(&self, accepted: &Accepted, left: Duration, what: &str, begun: Instant) -> Result<State> {
+        let look = tokio::time::timeout(left.min(LONGEST_LOOK), self.look(accepted)).await;
+        look.unwrap_or_else(|_| Err(still_running(what, begun.elapsed())))
+    }
+
+    async fn look(&self, accepted: &Accepted) -> Result<State> {
+        // The journal reports all reads of one operation as one step.
+        let caller = self.bearer.caller().with_journal(Journal::default());
+        let caller = match &accepted.watched {
+            Watched::Operation(_) | Watched::Location(_) => caller.at_most(MOST_FAILED_LOOKS),
+            Watched::Resource | Watched::Nothing => caller,
+        };
+        let url = match &accepted.watched {
+            Watched::Operation(url) | Watched::Location(url) => self.at_home(url)?,
+            Watched::Resource | Watched::Nothing => self.url(&accepted.id),
+        };
+        let call = format!("arm:{} operation", accepted.kind);
+        let attempt = async |token: &Secret| {
+            let answer = self.send(Kind::Read, Method::GET, &url, token, None, None).await?;
+            if let (Watched::Location(_), 202) = (&accepted.watched, answer.status) {
+                return Ok(State::Running);
+            }
+            if answer.status == 204 {
+                return Ok(State::Done);
+            }
+            let body = read_json(Kind::Read, &answer)?;
+            let state = match &accepted.watched {
+                Watched::Operation(_) => body.get("status"),
+                _ => body.pointer("/properties/provisioningState"),
+            };
+            match state.and_then(Value::as_str) {
+                Some("Succeeded") => Ok(State::Done),
+                Some("Failed" | "Canceled") => Ok(State::Failed(error::of_operation(&body))),
+                None if matches!(accepted.watched, Watched::Location(_)) => Ok(State::Done),
+                _ => Ok(State::Running),
+            }
+        };
+        self.bearer.call_by(&caller, Kind::Read, &call, &accepted.id.shown(), attempt).await
+    }
+}
+
+impl Accepted {
+    /// What the response to a change says about its operation.
+    pub fn new(answer: &Response, body: &Value, id: &Id, kind: &'static str) -> Self {
+        let text = |name: &str| answer.header(name).map(str::to_owned);
+        let state = body.pointer("/properties/provisioningState").and_then(Value::as_str);
+        // The network provider answers 200 or 201 while its operation runs: the headers count, the status does not.
+        let watched = match (text("azure-asyncoperation"), text("location")) {
+            (Some(url), _) => Watched::Operation(url),
+            (None, Some(url)) if answer.status == 202 => Watched::Location(url),
+            _ if state.is_some_and(|state| state != "Succeeded") => Watched::Resource,
+            _ => Watched::Nothing,
+        };
+        Accepted { watched, id: id.clone(), kind }
+    }
+
+    /// Whether nothing is left to wait for.
+    pub fn is_done(&self) -> bool {
+        matches!(self.watched, Watched::Nothing)
+    }
+
+    /// The URL of its operation.
+    fn operation(&self) -> Option<String> {
+        match &self.watched {
+            Watched::Operation(url) => Some(url.clone()),
+            Watched::Location(_) | Watched::Resource | Watched::Nothing => None,
+        }
+    }
+
+    /// The operation of an earlier call: the resource's own state shows its end.
+    pub fn running(id: &Id) -> Self {
+        Accepted { watched: Watched::Resource, id: id.clone(), kind: "earlier" }
+    }
+}

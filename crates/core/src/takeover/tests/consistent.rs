@@ -1,0 +1,87 @@
+//! The engine on a cloud whose reads are consistent: there it sees that another member came later.
+
+use super::{
+    toy::{Consistent, id},
+    *,
+};
+use crate::vip::Part;
+
+async fn hold(toy: &Toy) -> Findings {
+    acquire(&Consistent(toy), &deadline(30).0, &Journal::default(), Write::IfNeeded, Mode::Real).await
+}
+
+async fn let_go(toy: &Toy) -> Findings {
+    release(&Consistent(toy), &deadline(30).0, &Journal::default(), Mode::Real).await
+}
+
+/// A change that the cloud accepted, and whose end nobody saw.
+fn unseen() -> Error {
+    Error::in_doubt("the end was not seen", "call again").of_operation("operation 1")
+}
+
+/// A cloud that shows these holders of the part `a`, one look after the other, and then the truth.
+fn shows(toy: Toy, looks: &[Holder]) -> Toy {
+    toy.stale.borrow_mut().extend(looks.iter().map(|holder| Looks::from([("a", holder.clone())])));
+    toy
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_whose_end_was_not_seen_is_asked_for_before_anything_is_taken_from_another_member() {
+    for (succeeded, outcome, changes) in [(true, Outcome::Lost, 1), (false, Outcome::Moved, 2)] {
+        let toy = shows(Toy::new(&[("a", Toy::peer())]), &[Holder::Nobody]);
+        toy.answer("a", Err(unseen()));
+        toy.doubt_is_right.set(true);
+        if succeeded {
+            toy.succeeded.borrow_mut().insert("operation 1");
+        }
+        let found = hold(&toy).await;
+        assert_eq!((found.outcome, toy.applied().len()), (outcome, changes), "{succeeded}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_member_gave_up_again_is_lost_all_the_same() {
+    // The change succeeds, and the next looks show: undone, with the other member, with nobody.
+    let toy = shows(Toy::new(&[("a", Holder::Nobody)]), &[Holder::Nobody, Holder::Nobody, Toy::peer(), Holder::Nobody]);
+    let found = hold(&toy).await;
+    assert_eq!((found.outcome, toy.applied()), (Outcome::Lost, vec!["a"]));
+    assert_eq!(
+        found.after,
+        [Part { id: id("a"), holder: Toy::peer() }],
+        "the look that shows the loss is the last one"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_here_during_a_release_is_released_as_well() {
+    let arrives = |toy: &Toy| {
+        toy.lets_go_first.set(true);
+        *toy.after_apply.borrow_mut() = Some(Box::new(|toy| {
+            if toy.applied().len() == 1 {
+                toy.parts.borrow_mut().insert("b", Holder::ThisMember);
+            }
+        }));
+    };
+    let toy = Toy::new(&[("a", Holder::ThisMember), ("b", Toy::peer())]);
+    arrives(&toy);
+    assert_eq!(let_go(&toy).await.outcome, Outcome::Released);
+    assert_eq!(toy.applied(), ["a", "b"]);
+    // Where a read may be old, what it shows is not deleted; the repeat decides.
+    let toy = Toy::new(&[("a", Holder::ThisMember), ("b", Toy::peer())]);
+    arrives(&toy);
+    let found = release(&toy, &deadline(30).0, &Journal::default(), Mode::Real).await;
+    assert_eq!((found.outcome, toy.applied()), (Outcome::NotReleased, vec!["a"]));
+    assert!(found.error.expect("an error").repeat_may_help());
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_part_may_come_although_another_one_cannot() {
+    for (code, some_may_come) in [(Code::Unavailable, true), (Code::NotFound, false)] {
+        let toy = Toy::new(&[("a", Toy::peer()), ("b", Toy::peer())]);
+        toy.answer("a", Err(failure(Code::Denied)));
+        toy.answer("b", Err(failure(code)));
+        let found = hold(&toy).await;
+        assert_eq!((found.outcome, found.some_may_come), (Outcome::NotMoved, some_may_come), "{code:?}");
+        assert_eq!(found.error.expect("an error").code, Code::Denied);
+    }
+}
