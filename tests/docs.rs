@@ -2,6 +2,7 @@
 //! described, its links lead somewhere, and the quick start is what it has to be.
 
 mod contributing;
+mod field_reports;
 
 use mirrorvip_core::{
     check::{CheckItem, CheckName, Verdict},

@@ -5,6 +5,7 @@ mod credentials;
 mod danger;
 mod elastic_ip;
 mod faults;
+mod field_reports;
 mod metadata;
 mod numbers;
 mod route;

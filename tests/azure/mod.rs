@@ -1,6 +1,7 @@
 //! The Azure takeover through the built library, against a simulated Resource Manager that refuses what Azure refuses.
 
 mod check;
+mod field_reports;
 mod groups;
 mod ip_config;
 mod members;

@@ -2,6 +2,7 @@
 
 #![allow(dead_code)] // Each program uses its part.
 
+pub mod field_reports;
 pub mod scenes;
 
 use irishost::Library;

@@ -3,6 +3,7 @@
 mod alias_ip;
 mod check;
 mod environment;
+mod field_reports;
 mod numbers;
 mod operations;
 mod public_ip;

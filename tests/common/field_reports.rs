@@ -1,0 +1,70 @@
+//! The rows of docs/field-reports.md, which say what a report has to be in a situation that somebody met. The page is the
+//! expectation: a test plays the situation and holds the report against its row.
+
+use serde_json::Value;
+use std::{fs, path::Path};
+
+/// One situation, and what the report says of it.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// For example `AWS-1`.
+    pub id: String,
+    pub outcome: String,
+    /// The error's code; `-` where there is no error.
+    pub code: String,
+    /// `true` or `false`.
+    pub retry: String,
+    /// What the message, the remedy, a warning or an item of the check has to say.
+    pub words: Vec<String>,
+    /// The test that plays it, as `aws::field_reports::name`.
+    pub test: String,
+}
+
+/// Every row of the page.
+///
+/// # Panics
+/// If the page has a row that is none.
+pub fn rows() -> Vec<Row> {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/field-reports.md");
+    let page = fs::read_to_string(page).expect("docs/field-reports.md");
+    let is_row = |line: &&str| ["| AWS-", "| AZ-", "| GCP-"].iter().any(|start| line.starts_with(start));
+    page.lines().filter(is_row).map(row_of).collect()
+}
+
+fn row_of(line: &str) -> Row {
+    let cells: Vec<&str> =
+        line.trim_matches('|').split(" | ").map(|cell| cell.trim().trim_matches('|').trim()).collect();
+    let [id, _situation, outcome, code, retry, words, test, _source] = cells[..] else {
+        panic!("a row has eight cells: {line}");
+    };
+    let quoted = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+    let one = |cell: &str| quoted(cell).pop().unwrap_or_else(|| cell.to_owned());
+    Row {
+        id: id.to_owned(),
+        outcome: one(outcome),
+        code: one(code),
+        retry: retry.to_owned(),
+        words: quoted(words),
+        test: one(test),
+    }
+}
+
+/// The report is what its row says.
+///
+/// # Panics
+/// If it is not.
+#[track_caller]
+pub fn told(id: &str, report: &Value) {
+    let row = rows().into_iter().find(|row| row.id == id).unwrap_or_else(|| panic!("{id} is no row"));
+    let code = report["error"]["code"].as_str().unwrap_or("-");
+    let retry = report["retry"].to_string();
+    assert_eq!(
+        (report["outcome"].as_str().unwrap_or_default(), code, retry.as_str()),
+        (row.outcome.as_str(), row.code.as_str(), row.retry.as_str()),
+        "{id}: {report:#}"
+    );
+    let said = ["summary", "error", "warnings", "checks"].map(|member| report[member].to_string()).join("\n");
+    for words in &row.words {
+        assert!(said.contains(words.as_str()), "{id}: nothing says {words:?}: {report:#}");
+    }
+}
