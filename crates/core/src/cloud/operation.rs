@@ -1,17 +1,25 @@
 //! Clouds whose changes become operations: how soon to poll again, and how an operation's end is reported.
 
 use super::peers::DEAD_ZONE;
-use crate::error::Error;
+use crate::{deadline::Deadline, error::Error};
 use std::time::Duration;
 
 const SHORTEST_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
+/// A round trip to a cloud on a slow day.
+const ROOM_FOR_A_LAST_LOOK: Duration = Duration::from_secs(1);
 
 /// The delay until the next poll of an operation: a twentieth of the time since its start, so that we see the end soon after it
 /// came. The pace that a running operation asks for would cost more of a takeover than the operation itself (Azure asks for 10 s
 /// on operations of 2 s), so it is ignored. `net/retry.rs` still obeys a cloud that throttles the poll.
 pub fn pace(elapsed: Duration) -> Duration {
     (elapsed / 20).clamp(SHORTEST_WAIT, LONGEST_WAIT)
+}
+
+/// How long a call may wait for its own change: until a last look still fits, which tells where the other parts are.
+pub fn until_a_last_look(deadline: &Deadline) -> Duration {
+    let left = deadline.remaining();
+    left - ROOM_FOR_A_LAST_LOOK.min(left / 4)
 }
 
 /// The error of a failed poll: the change was accepted, and nobody saw its end.

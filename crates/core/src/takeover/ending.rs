@@ -146,10 +146,10 @@ pub fn conclude(goal: Goal, member: Member, before: Vec<Part>, changes: Changes,
         Goal::Hold(_) => of_hold(&before, &parts, &changes, &end),
         Goal::LetGo => of_letting_go(&before, &parts, &changes, &end),
     };
-    let is_unseen = matches!(end, End::Unseen(_));
+    let is_unseen = matches!(end, End::Unseen(_) | End::UnderWay(_));
     let is_stranded = matches!((goal, &end), (Goal::Hold(_), End::Stranded | End::Undone));
     let ending = match end {
-        End::Unseen(error) => error,
+        End::Unseen(error) | End::UnderWay(error) => error,
         End::Settled | End::Lost | End::Stranded | End::Undone => None,
     };
     let error = if outcome.is_ok() {
@@ -193,6 +193,7 @@ fn of_hold(before: &[Part], after: &[Part], changes: &Changes, end: &End) -> (Ou
         End::Unseen(None) if changes.seem_unmade(after) => {
             (if mine(after) > 0 { Outcome::Partial } else { Outcome::NotMoved }, None)
         }
+        End::UnderWay(_) => (Outcome::Partial, Some(unconfirmed())),
         End::Unseen(_) if changes.any_sent() => (Outcome::Unverified, Some(unconfirmed())),
         End::Unseen(_) => {
             if mine(before) > 0 && mine(before) < before.len() {

@@ -9,7 +9,7 @@ use crate::{
     check::CheckItem,
     cloud::Cloud,
     deadline::Deadline,
-    error::Error,
+    error::{Code, Error},
     vip::{Goal, Holder, Part, PartId},
 };
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -33,6 +33,8 @@ pub enum End {
     /// A change that had succeeded is not there, since the cloud has taken it back; or a part has come here that the plan of a
     /// release did not know.
     Undone,
+    /// Time was out while a change was under way, and the last look showed where each part was by then: some are here.
+    UnderWay(Option<Error>),
     /// It could not be seen in time.
     Unseen(Option<Error>),
 }
@@ -62,10 +64,11 @@ pub async fn until_settled<C: Cloud>(
     let mut confirmed = BTreeSet::new();
     let before = changes.before().to_vec();
     let planned = changes.last_seen().to_vec();
+    let mut last_look: Option<LastLook> = None;
     loop {
         let looked = match Box::pin(cloud.observe(seen)).await {
             Ok(looked) => looked,
-            Err(error) => return Verified::unread(changes.as_far_as_known(), error),
+            Err(error) => return after_a_failed_look::<C>(goal, last_look, &before, changes, error),
         };
         let parts = cloud.placement(&looked);
         let remarks = Some(cloud.remarks(&looked));
@@ -89,13 +92,46 @@ pub async fn until_settled<C: Cloud>(
         }
         let delay = delays.next().unwrap_or(Duration::from_secs(1));
         if delay >= deadline.remaining() {
-            let stranded = parts.iter().any(|part| left_on_nobody::<C>(part, &before, changes));
-            return Verified { parts, end: if stranded { End::Stranded } else { End::Unseen(None) }, remarks };
+            return Verified { end: out_of_time::<C>(goal, &parts, &before, changes, None), parts, remarks };
         }
         if let Err(error) = deadline.sleep(delay).await {
             return Verified { parts, end: End::Unseen(Some(error)), remarks };
         }
+        last_look = Some((parts, remarks));
     }
+}
+
+/// Parts and remarks of a look.
+type LastLook = (Vec<Part>, Option<Vec<CheckItem>>);
+
+/// The look before a failed one was a fresh one as well: it counts where it tells of every part.
+fn after_a_failed_look<C: Cloud>(
+    goal: Goal,
+    last_look: Option<LastLook>,
+    before: &[Part],
+    changes: &Changes,
+    error: Error,
+) -> Verified {
+    if let Some((parts, remarks)) = last_look.filter(|_| error.code != Code::Interrupted) {
+        match out_of_time::<C>(goal, &parts, before, changes, Some(error.clone())) {
+            End::Unseen(_) => {}
+            end => return Verified { parts, end, remarks },
+        }
+    }
+    Verified::unread(changes.as_far_as_known(), error)
+}
+
+/// What the last look means that time allowed. A part that a change is in doubt for holds up no other: those are here or not.
+fn out_of_time<C: Cloud>(goal: Goal, parts: &[Part], before: &[Part], changes: &Changes, error: Option<Error>) -> End {
+    if parts.iter().any(|part| left_on_nobody::<C>(part, before, changes)) {
+        return End::Stranded;
+    }
+    let is_known = |part: &Part| {
+        let may_be_hidden = matches!(changes.of(&part.id), Some(Progress::Done { .. })) || part.holder.is_unknown();
+        reached(goal, part) || !may_be_hidden
+    };
+    let some_are_here = matches!(goal, Goal::Hold(_)) && parts.iter().any(|part| reached(goal, part));
+    if some_are_here && parts.iter().all(is_known) { End::UnderWay(error) } else { End::Unseen(error) }
 }
 
 fn was_sent(changes: &Changes, part: &PartId) -> bool {

@@ -85,3 +85,25 @@ async fn one_part_may_come_although_another_one_cannot() {
         assert_eq!(found.error.expect("an error").code, Code::Denied);
     }
 }
+
+/// A change that goes on and on says nothing against the parts that have come.
+#[tokio::test(start_paused = true)]
+async fn a_part_in_doubt_does_not_hide_those_that_are_here() {
+    let toy = Toy::new(&[("a", Toy::peer()), ("z public", Holder::Nobody)]);
+    toy.change_takes.set(Duration::from_millis(100));
+    toy.doubt_is_right.set(true);
+    for _ in 0..100 {
+        toy.answer("z public", Err(unseen()));
+    }
+    let found = hold(&toy).await;
+    assert_eq!((found.outcome, found.unconfirmed), (Outcome::Partial, true));
+    assert_eq!(found.error.expect("an error").code, Code::Ambiguous);
+    assert_eq!(found.after.iter().filter(|part| part.holder == Holder::ThisMember).count(), 1);
+    // Where no look shows anything after the changes, nothing is said of any part.
+    let toy = Toy::new(&[("a", Toy::peer())]);
+    toy.doubt_is_right.set(true);
+    for _ in 0..100 {
+        toy.answer("a", Err(unseen()));
+    }
+    assert_eq!(hold(&toy).await.outcome, Outcome::Unverified);
+}
