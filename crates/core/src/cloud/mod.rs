@@ -38,15 +38,21 @@ pub trait Cloud {
     /// For how long a read may still show the state before a change. Zero where reads are consistent.
     const READS_LAG: Duration;
 
-    /// How long to wait between the two reads before this member gives the VIP up, where a change has no condition: a stale read
-    /// must not delete what another member has taken since.
+    /// How long to wait between two reads where a read may be stale: before this member gives the VIP up, since a stale read must
+    /// not delete what another member has taken since, and before a status says that the parts are with several holders.
     const LOOK_TWICE_AFTER: Duration;
 
     /// Finds out who this member is and as whom it calls the cloud; reads nothing else.
     async fn identify(&self) -> Result<Member>;
 
-    /// Reads everything that a plan needs. Writes nothing; independent reads run side by side.
+    /// Reads everything that a plan needs. Writes nothing; independent reads run side by side. What concerns a public address
+    /// alone is left for later, where it takes longer than the rest.
     async fn discover(&self) -> Result<Self::Seen>;
+
+    /// Reads the rest of a look that a move does not wait for: a status, a check and a release want all of it.
+    async fn complete(&self, seen: Self::Seen) -> Result<Self::Seen> {
+        Ok(seen)
+    }
 
     /// Reads again what changes can have moved.
     async fn observe(&self, seen: &Self::Seen) -> Result<Self::Seen>;

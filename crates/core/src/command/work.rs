@@ -71,7 +71,7 @@ impl Work {
                 beside(acquire, Box::pin(mechanism.advice())).await
             }
             Action::Release => (Box::pin(takeover::release(mechanism, deadline, journal, *mode)).await, Vec::new()),
-            Action::Status => (Box::pin(takeover::status(mechanism)).await, Vec::new()),
+            Action::Status => (Box::pin(takeover::status(mechanism, deadline)).await, Vec::new()),
             Action::Check => {
                 let check = Box::pin(takeover::check(mechanism));
                 let (mut findings, advice) = futures_util::future::join(check, Box::pin(mechanism.advice())).await;

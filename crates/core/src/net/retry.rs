@@ -3,7 +3,7 @@
 //! them, all slow down together instead of spending each other's tokens.
 
 use super::{
-    pace::{LONGEST_DELAY, Pace},
+    pace::{LONGEST_DELAY, Paces},
     settings::Http,
     transport::{Client, Destination, Network, Sent, Trouble},
 };
@@ -15,7 +15,7 @@ use crate::{
 };
 use backon::{BackoffBuilder, ExponentialBuilder};
 use std::{rc::Rc, time::Duration};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// What a call does to the cloud. After a lost response the engine reads before it repeats a change; a read is simply retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub struct Caller {
     policy: Policy,
     /// When to stop repeating, if before the deadline. An attempt that is under way goes on.
     until: Option<Instant>,
-    pace: Rc<Pace>,
+    pace: Rc<Paces>,
 }
 
 const FIRST_DELAY: Duration = Duration::from_millis(100);
@@ -55,7 +55,7 @@ const FIRST_DELAY: Duration = Duration::from_millis(100);
 impl Caller {
     /// A caller that may retry until the deadline, at full speed.
     pub fn new(deadline: Deadline, journal: Journal, network: Rc<dyn Network>, policy: Policy) -> Self {
-        Caller { deadline, journal, network, policy, until: None, pace: Rc::new(Pace::new()) }
+        Caller { deadline, journal, network, policy, until: None, pace: Rc::default() }
     }
 
     /// A client for one service.
@@ -78,7 +78,7 @@ impl Caller {
 
     /// The same caller under another policy, at a pace of its own.
     pub fn with_policy(&self, policy: Policy) -> Self {
-        Caller { policy, until: None, pace: Rc::new(Pace::new()), ..self.clone() }
+        Caller { policy, until: None, pace: Rc::default(), ..self.clone() }
     }
 
     /// The same caller, which retries nothing after this time and reports the last failure instead; at the same pace. An attempt
@@ -87,6 +87,11 @@ impl Caller {
         let attempt_timeout = self.policy.attempt_timeout.min(time / 2);
         let policy = Policy { attempt_timeout, ..self.policy };
         Caller { policy, until: Some(Instant::now() + time), ..self.clone() }
+    }
+
+    /// The same caller, which sends nothing after this time; at the same pace. An attempt that is under way goes on.
+    pub fn until(&self, time: Duration) -> Self {
+        Caller { until: Some(Instant::now() + time), ..self.clone() }
     }
 
     /// The same caller, with a bound on the attempts of a call; at the same pace.
@@ -134,7 +139,7 @@ impl Caller {
         let mut last: Option<Error> = None;
         let mut heard = Instant::now();
         loop {
-            let turn = match self.turn().await {
+            let turn = match self.in_time(self.turn(kind)).await {
                 Ok(turn) => turn,
                 Err(stop) => return Err(out_of_time(last, stop)),
             };
@@ -163,7 +168,7 @@ impl Caller {
             let delays = delays.get_or_insert_with(|| self.delays());
             let delay = delays.next().unwrap_or(LONGEST_DELAY).max(error.retry_after.unwrap_or_default());
             if error.code == Code::Throttled {
-                self.pace.slow_down(delay);
+                self.pace.of(kind).slow_down(delay);
             }
             // The call would end before the delay does.
             let left = self.until.map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()));
@@ -187,11 +192,24 @@ impl Caller {
             .build()
     }
 
-    async fn turn(&self) -> Result<tokio::sync::SemaphorePermit<'_>> {
-        if let Some(wait) = self.pace.next_turn() {
+    /// Waits for a turn, and no longer than until nothing is sent any more.
+    async fn in_time<T>(&self, turn: impl Future<Output = Result<T>>) -> Result<T> {
+        let Some(until) = self.until else { return turn.await };
+        timeout_at(until, turn).await.unwrap_or_else(|_| {
+            Err(Error::new(
+                Code::Throttled,
+                "not sent: the cloud throttles the calls of this takeover, and time was out before its turn came",
+                "call again: a repeat begins with what is missing; look who else calls this API",
+            ))
+        })
+    }
+
+    async fn turn(&self, kind: Kind) -> Result<tokio::sync::SemaphorePermit<'_>> {
+        let pace = self.pace.of(kind);
+        if let Some(wait) = pace.next_turn() {
             self.deadline.sleep(wait).await?;
         }
-        let place = self.deadline.guard(self.pace.places.acquire()).await?;
+        let place = self.deadline.guard(pace.places.acquire()).await?;
         place.map_err(|_| Error::new(Code::Internal, "the request queue was closed", "report this"))
     }
 
@@ -238,7 +256,7 @@ fn no_answer(kind: Kind, waited: Duration) -> Error {
 /// Report the failure before the stop rather than the stop itself, except when the process is to end.
 fn out_of_time(last: Option<Error>, stop: Error) -> Error {
     match last {
-        Some(last) if stop.code == Code::Deadline => last.with(|details| {
+        Some(last) if matches!(stop.code, Code::Deadline | Code::Throttled) => last.with(|details| {
             details.message = format!("{}; then {}", details.message, stop.message);
         }),
         _ => stop,

@@ -2,7 +2,7 @@
 
 use super::{holders::common_holder, subject::Subject};
 use crate::{
-    check::Verdict,
+    check::{CheckName, Verdict},
     outcome::Outcome,
     takeover::Findings,
     vip::{Holder, Part},
@@ -49,7 +49,7 @@ pub fn summary(subject: &Subject, findings: &Findings, before: Option<&str>, own
         Outcome::HeldElsewhere => format!("{vips} is on {elsewhere}, not on {here}"),
         Outcome::Unheld => match broken(findings) {
             Some(why) => format!("{vips} is on {here} by name alone: the cloud says {why}"),
-            None => format!("{vips} is held by nobody"),
+            None => format!("{vips} is held by nobody{}", blackhole(findings)),
         },
         Outcome::Split => format!("{vips} is split: {mine} of {} parts are on {here}", findings.after.len()),
         Outcome::Unknown if nobody_after => format!("{vips} is held by {nobody}{why}"),
@@ -76,6 +76,12 @@ fn earlier_holders(findings: &Findings, own: Option<&str>) -> String {
     let unread = findings.before.iter().any(|part| part.holder.is_unknown());
     let several = if unread { "a holder that could not be read" } else { "several holders" };
     common_holder(&held, own).unwrap_or_else(|| several.to_owned())
+}
+
+/// The holder by name whom no packet reaches, as the end of a line.
+fn blackhole(findings: &Findings) -> String {
+    let found = findings.remarks.iter().find(|item| item.name == CheckName::Blackhole.into());
+    found.map(|item| format!(": {}", item.message)).unwrap_or_default()
 }
 
 /// Why this member, which holds everything by name, cannot receive.

@@ -139,7 +139,15 @@ pub fn of_dry_run(goal: Goal, before: &[Part], nothing_planned: bool) -> Outcome
     }
 }
 
-pub fn conclude(goal: Goal, member: Member, before: Vec<Part>, changes: Changes, verified: Verified) -> Findings {
+/// `reads_lag`: whether a read may still show the state before a change.
+pub fn conclude(
+    goal: Goal,
+    reads_lag: bool,
+    member: Member,
+    before: Vec<Part>,
+    changes: Changes,
+    verified: Verified,
+) -> Findings {
     let Verified { parts, end, .. } = verified;
     let own_error = changes.cause();
     let (outcome, error) = match goal {
@@ -162,11 +170,13 @@ pub fn conclude(goal: Goal, member: Member, before: Vec<Part>, changes: Changes,
         let told = interrupted.or(own_error).or(ending).or(error).map(as_it_ends);
         Some(told.unwrap_or_else(|| changed_meanwhile(&parts)))
     };
+    // What went along with another part, such as a public address, may still be shown here.
+    let may_be_gone = goal == Goal::LetGo && reads_lag && changes.any_sent();
     let left = |part: &Part| part.holder == Holder::Nobody && changes.freed(&part.id);
     Findings {
         member: Some(member),
         changed: changes.any_sent(),
-        unconfirmed: !outcome.is_ok() && (changes.was_cut_short() || is_unseen && changes.any_sent()),
+        unconfirmed: !outcome.is_ok() && (changes.was_cut_short() || may_be_gone || is_unseen && changes.any_sent()),
         some_may_come: !outcome.is_ok() && changes.any_may_come(),
         left_with_nobody: is_stranded && !outcome.is_ok() || parts.iter().any(left),
         before,

@@ -61,8 +61,8 @@ pub async fn release<C: Cloud>(cloud: &C, deadline: &Deadline, journal: &Journal
 }
 
 /// Tells who holds the VIP.
-pub async fn status<C: Cloud>(cloud: &C) -> Findings {
-    let mut seen = match cloud.discover().await {
+pub async fn status<C: Cloud>(cloud: &C, deadline: &Deadline) -> Findings {
+    let mut seen = match discover_all(cloud).await {
         Ok(seen) => seen,
         Err(error) => return Findings::failed(Outcome::Unknown, error),
     };
@@ -72,11 +72,20 @@ pub async fn status<C: Cloud>(cloud: &C) -> Findings {
         (parts, told)
     };
     let (mut parts, (mut outcome, mut error)) = understand(&seen);
-    // One look is several reads, and a part that moved between two of them looks torn apart. Two equal looks settle that.
+    // One look is several reads, and a part that moved between two of them looks torn apart. Two equal looks settle that, where
+    // reads may be old only if some time lies between them.
     let (mut looks, mut settled) = (1, outcome != Outcome::Split);
     let mut failed = None;
     while !settled && looks < MOST_LOOKS {
-        let again = match cloud.observe(&seen).await {
+        let waited = match C::LOOK_TWICE_AFTER.min(deadline.remaining() / 4) {
+            Duration::ZERO => Ok(()),
+            wait => deadline.sleep(wait).await,
+        };
+        let again = match waited {
+            Ok(()) => observe_all(cloud, &seen).await,
+            Err(stop) => Err(stop),
+        };
+        let again = match again {
             Ok(again) => again,
             Err(why) => {
                 failed = Some(why);
@@ -115,7 +124,7 @@ pub async fn check<C: Cloud>(cloud: &C) -> Findings {
         Err(error) => return not_ready(CheckName::Identity, error, items),
     };
     items.push(CheckItem::ok(CheckName::Identity, format!("this member is {member}")));
-    let seen = match cloud.discover().await {
+    let seen = match discover_all(cloud).await {
         Ok(seen) => seen,
         Err(error) => return not_ready(CheckName::Resources, error, items),
     };
@@ -156,7 +165,9 @@ pub async fn check<C: Cloud>(cloud: &C) -> Findings {
 
 async fn towards<C: Cloud>(cloud: &C, deadline: &Deadline, journal: &Journal, goal: Goal, mode: Mode) -> Findings {
     let untouched = ending::untouched(goal);
-    let mut seen = match Box::pin(cloud.discover()).await {
+    let is_urgent = matches!(goal, Goal::Hold(_)) && mode == Mode::Real;
+    let first = if is_urgent { Box::pin(cloud.discover()).await } else { Box::pin(discover_all(cloud)).await };
+    let mut seen = match first {
         Ok(seen) => seen,
         Err(error) => return Findings::failed(untouched, error),
     };
@@ -165,7 +176,7 @@ async fn towards<C: Cloud>(cloud: &C, deadline: &Deadline, journal: &Journal, go
         if held(&seen) {
             let wait = C::LOOK_TWICE_AFTER.min(deadline.remaining() / 2);
             let again = match deadline.sleep(wait).await {
-                Ok(()) => cloud.observe(&seen).await,
+                Ok(()) => observe_all(cloud, &seen).await,
                 Err(stop) => Err(stop),
             };
             seen = match again {
@@ -204,7 +215,19 @@ async fn towards<C: Cloud>(cloud: &C, deadline: &Deadline, journal: &Journal, go
     let remarks = verified.remarks.take().unwrap_or(remarks_of_look);
     // Warnings about traffic to this member are of no use after it gave the VIP up.
     let remarks = if goal == Goal::LetGo { Vec::new() } else { remarks };
-    Findings { remarks, missing, ..ending::conclude(run.goal, member, before, run.changes, verified) }
+    Findings {
+        remarks,
+        missing,
+        ..ending::conclude(run.goal, !C::READS_LAG.is_zero(), member, before, run.changes, verified)
+    }
+}
+
+async fn discover_all<C: Cloud>(cloud: &C) -> Result<C::Seen> {
+    cloud.complete(cloud.discover().await?).await
+}
+
+async fn observe_all<C: Cloud>(cloud: &C, seen: &C::Seen) -> Result<C::Seen> {
+    cloud.complete(cloud.observe(seen).await?).await
 }
 
 /// The plan, with nothing of it made.

@@ -235,7 +235,7 @@ async fn status_names_what_it_sees() {
         (vec![], Outcome::Unknown),
     ];
     for (parts, expected) in table {
-        assert_eq!(status(&Toy::new(&parts)).await.outcome, expected, "{parts:?}");
+        assert_eq!(status(&Toy::new(&parts), &deadline(30).0).await.outcome, expected, "{parts:?}");
     }
 }
 
@@ -247,7 +247,7 @@ async fn a_status_during_an_operation_is_worth_a_repeat() {
         (vec![("a", Holder::ThisMember), ("b", arriving())], Outcome::Unknown),
         (vec![("a", Toy::peer()), ("b", arriving())], Outcome::Split),
     ] {
-        let found = status(&Toy::new(&parts)).await;
+        let found = status(&Toy::new(&parts), &deadline(30).0).await;
         assert_eq!(found.outcome, expected, "{parts:?}");
         assert!(found.error.expect("a cause").repeat_may_help(), "{parts:?}");
     }
@@ -265,10 +265,10 @@ async fn a_status_looks_until_two_looks_are_alike() {
     };
     // A look whose reads were made at different moments says nothing.
     let moved = toy(vec![torn()], looks([Toy::peer(), Toy::peer()]));
-    assert_eq!(status(&moved).await.outcome, Outcome::HeldElsewhere);
-    let split = status(&toy(vec![other()], torn())).await;
+    assert_eq!(status(&moved, &deadline(30).0).await.outcome, Outcome::HeldElsewhere);
+    let split = status(&toy(vec![other()], torn()), &deadline(30).0).await;
     assert_eq!((split.outcome, split.error.expect("a cause").code), (Outcome::Split, Code::Conflict));
-    let moving = status(&toy(vec![torn(), other(), torn()], other())).await;
+    let moving = status(&toy(vec![torn(), other(), torn()], other()), &deadline(30).0).await;
     assert!(moving.outcome == Outcome::Split && moving.error.expect("a cause").repeat_may_help());
 }
 
@@ -345,9 +345,9 @@ async fn a_part_that_somebody_takes_between_plan_and_last_look_has_a_cause() {
 #[tokio::test(start_paused = true)]
 async fn with_a_member_missing_nobody_is_not_said() {
     let toy = Toy::new(&[("a", Holder::Nobody)]);
-    assert_eq!(status(&toy).await.outcome, Outcome::Unheld);
+    assert_eq!(status(&toy, &deadline(30).0).await.outcome, Outcome::Unheld);
     toy.missing.borrow_mut().push("mirrorb281_z2".into());
-    let found = status(&toy).await;
+    let found = status(&toy, &deadline(30).0).await;
     assert_eq!(found.outcome, Outcome::Unknown);
     let error = found.error.expect("a cause");
     assert_eq!(error.message, "mirrorb281_z2 does not exist (misspelt or deleted)");
@@ -358,14 +358,17 @@ async fn with_a_member_missing_nobody_is_not_said() {
 #[tokio::test(start_paused = true)]
 async fn a_status_that_is_not_ok_says_which_part_is_where() {
     let toy = Toy::new(&[("a", Holder::ThisMember), ("b", Toy::peer())]);
-    let split = status(&toy).await;
+    let split = status(&toy, &deadline(30).0).await;
     assert_eq!(split.outcome, Outcome::Split);
     assert_eq!(
         split.error.expect("a cause").message,
         "the parts disagree: vip (a) is with this member, vip (b) is with peer"
     );
     let toy = Toy::new(&[("a", Holder::Unknown)]);
-    assert_eq!(status(&toy).await.error.expect("a cause").message, "the holder of vip (a) could not be read");
+    assert_eq!(
+        status(&toy, &deadline(30).0).await.error.expect("a cause").message,
+        "the holder of vip (a) could not be read"
+    );
 }
 
 #[tokio::test(start_paused = true)]

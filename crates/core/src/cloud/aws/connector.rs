@@ -55,6 +55,15 @@ impl HttpConnector for Connector {
                     remedy,
                 }));
             }
+            // "return: Is true if the request succeeds, and an error otherwise" (EC2 API reference). The SDK does not read it.
+            if status.is_success() && String::from_utf8_lossy(&body).contains("<return>false</return>") {
+                return Err(to_connector_error(Trouble {
+                    sent: Sent::Maybe,
+                    code: Code::Unavailable,
+                    message: "the answer says `return` false".to_owned(),
+                    remedy: "call again; if this happens every time, ask AWS Support why this call does nothing",
+                }));
+            }
             let mut answer = HttpResponse::new(status, SdkBody::from(body));
             for (name, value) in &headers {
                 if let Ok(value) = value.to_str() {

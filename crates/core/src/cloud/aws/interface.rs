@@ -1,13 +1,12 @@
 //! Network interfaces, as far as a VIP needs them.
 
-use super::{clients::As, session::Session};
+use super::session::Session;
 use crate::{
     check::{CheckItem, CheckName, Verdict},
     error::{Error, Result},
-    net::retry::Kind,
 };
 use aws_sdk_ec2::types::{Filter, NetworkInterface};
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 /// One network interface.
 #[derive(Debug, Clone)]
@@ -58,12 +57,20 @@ const CALL: &str = "ec2:DescribeNetworkInterfaces";
 /// # Errors
 /// EC2's.
 pub async fn find(session: &Session, filters: &[(&str, Vec<String>)]) -> Result<Vec<Interface>> {
+    find_within(session, session.deadline().remaining(), filters).await
+}
+
+/// The same, in about this time at most.
+///
+/// # Errors
+/// EC2's.
+pub async fn find_within(session: &Session, time: Duration, filters: &[(&str, Vec<String>)]) -> Result<Vec<Interface>> {
     let target = filters.last().map(|(_, values)| values.join(",")).unwrap_or_default();
     let filter =
         |(name, values): &(&str, Vec<String>)| Filter::builder().name(*name).set_values(Some(values.clone())).build();
     let filters: Vec<_> = filters.iter().map(filter).collect();
     let answer = session
-        .call(As::Member, Kind::Read, CALL, &target, async |ec2| {
+        .read_within(time, CALL, &target, async |ec2| {
             ec2.describe_network_interfaces().set_filters(Some(filters.clone())).send().await
         })
         .await?;

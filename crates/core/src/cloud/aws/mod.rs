@@ -19,6 +19,7 @@ mod route;
 mod secondary_ip;
 mod session;
 pub mod settings;
+mod written;
 
 pub use route::Route;
 pub use secondary_ip::SecondaryIp;

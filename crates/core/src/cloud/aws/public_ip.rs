@@ -1,7 +1,8 @@
 //! The Elastic IPs that follow the VIPs of either mechanism. The mechanism passes in what differs: the parts of the private
 //! addresses, and the private address of this member that each Elastic IP belongs on.
 //!
-//! An Elastic IP moves after the private addresses, and stays away from a member that cannot take its VIP.
+//! An Elastic IP never delays a private address: where its read takes longer, the change reads first. It stays away from a
+//! member that cannot take its VIP.
 //! Source: AssociateAddress in the EC2 API reference (reassociation is automatic in a VPC).
 
 mod addresses;
@@ -9,18 +10,25 @@ mod addresses;
 use super::{clients::As, identity::Identity, rehearsal::dry_run, session::Session};
 use crate::{
     check::CheckItem,
-    cloud::{Need, Plan, Step},
+    cloud::{After, Need, Plan, Step},
     error::{Code, Error, Result},
     fate::Cause,
     net::retry::Kind,
-    vip::{Goal, Holder, Part, PartId, Vip},
+    vip::{Goal, Holder, Part, PartId, Vip, Write},
 };
 use addresses::{Address, Addresses};
 use futures_util::future::join_all;
+use std::{pin::pin, time::Duration};
+use tokio::time::{Instant, timeout};
 
-/// What a look showed, or why we could not read the Elastic IPs. The private addresses move in either case.
+/// What a look showed. The private addresses move in any case.
 #[derive(Debug, Clone)]
-pub struct Seen(Result<Addresses>);
+pub enum Seen {
+    /// The Elastic IPs, or why we could not read them.
+    Read(Result<Addresses>),
+    /// The private addresses did not wait for the answer.
+    Late,
+}
 
 /// One EC2 call of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +39,17 @@ pub enum Change {
         allocation: String,
         /// The private address that the Elastic IP goes on.
         private: String,
+        /// Whether the look showed it there.
+        was_here: bool,
+    },
+    /// The same, after a read of where the Elastic IP is.
+    FindAndAssociate {
+        /// `eipalloc-…`.
+        allocation: String,
+        /// The private address that the Elastic IP goes on.
+        private: String,
+        /// Whether to write where the read shows the Elastic IP in place.
+        write: Write,
     },
     /// Takes the Elastic IP off this member's interface.
     Disassociate {
@@ -44,12 +63,43 @@ pub enum Change {
 const ASSOCIATE: &str = "ec2:AssociateAddress";
 const DISASSOCIATE: &str = "ec2:DisassociateAddress";
 
-/// Reads the Elastic IPs of the VIPs. Takes three seconds at most.
+/// How long the private addresses wait for the Elastic IPs at least; at most as long again as their own read took.
+const SHORTEST_GRACE: Duration = Duration::from_millis(200);
+
+/// Reads the Elastic IPs of the VIPs beside the private addresses.
+///
+/// # Errors
+/// When the private addresses cannot be read, or the call has to end.
+pub async fn look_beside<T>(
+    session: &Session,
+    identity: &Identity,
+    private: impl Future<Output = Result<T>>,
+) -> Result<(T, Seen)> {
+    let begun = Instant::now();
+    let (mut private, mut public) = (pin!(private), pin!(addresses::read(session, identity)));
+    let (read, early) = tokio::select! {
+        biased;
+        read = &mut private => (read?, None),
+        early = &mut public => (private.await?, Some(early?)),
+    };
+    if let Some(early) = early {
+        return Ok((read, Seen::Read(early)));
+    }
+    match timeout(begun.elapsed().max(SHORTEST_GRACE), public).await {
+        Ok(addresses) => Ok((read, Seen::Read(addresses?))),
+        Err(_elapsed) => Ok((read, Seen::Late)),
+    }
+}
+
+/// Reads what an earlier look did not wait for. Takes three seconds at most.
 ///
 /// # Errors
 /// Only when the call has to end.
-pub async fn look(session: &Session, identity: &Identity) -> Result<Seen> {
-    addresses::read(session, identity).await.map(Seen)
+pub async fn complete(session: &Session, identity: &Identity, seen: Seen) -> Result<Seen> {
+    match seen {
+        Seen::Late => addresses::read(session, identity).await.map(Seen::Read),
+        Seen::Read(_) => Ok(seen),
+    }
 }
 
 /// Asks EC2 whether it would allow this member to take the Elastic IPs.
@@ -69,31 +119,31 @@ impl Change {
     /// The call and the target, for the report.
     pub fn describe(&self) -> (&'static str, &str) {
         match self {
-            Change::Associate { allocation, .. } => (ASSOCIATE, allocation),
+            Change::Associate { allocation, .. } | Change::FindAndAssociate { allocation, .. } => {
+                (ASSOCIATE, allocation)
+            }
             Change::Disassociate { allocation, .. } => (DISASSOCIATE, allocation),
         }
     }
 
-    /// Makes the change; `interface` is this member's.
+    /// Makes the change, for this member.
     ///
     /// # Errors
-    /// EC2's. To disassociate an address that has left is a success.
-    pub async fn apply(&self, session: &Session, interface: &str) -> Result<()> {
+    /// EC2's, or why the Elastic IP may not be taken. To disassociate an address that has left is a success.
+    pub async fn apply(&self, session: &Session, identity: &Identity) -> Result<()> {
         let (call, target) = self.describe();
         match self {
-            Change::Associate { allocation, private } => {
-                let send = async |ec2: aws_sdk_ec2::Client| {
-                    let call = ec2.associate_address().allocation_id(allocation).network_interface_id(interface);
-                    call.private_ip_address(private).allow_reassociation(true).send().await
-                };
-                match session.call(As::Member, Kind::Change, call, target, send).await {
-                    Err(error) if is_not_assigned(&error) => Err(error.with(|details| {
-                        details.code = Code::Conflict;
-                        details.fate = details.fate.because(Cause::Race);
-                        details.remedy = "another member took the private address meanwhile; call again".into();
-                    })),
-                    sent => sent.map(drop),
+            Change::Associate { allocation, private, was_here } => {
+                associate(session, identity, allocation, private, *was_here).await
+            }
+            Change::FindAndAssociate { allocation, private, write } => {
+                let addresses = addresses::read(session, identity).await??;
+                let known = may_be_taken(session, identity, &addresses, allocation, private)?;
+                let is_here = known.is_on(identity) && known.private.as_ref() == Some(private);
+                if is_here && *write == Write::IfNeeded {
+                    return Ok(());
                 }
+                associate(session, identity, allocation, private, is_here).await
             }
             Change::Disassociate { association, .. } => {
                 let send = async |ec2: aws_sdk_ec2::Client| {
@@ -104,6 +154,31 @@ impl Change {
                     other => other.map(drop),
                 }
             }
+        }
+    }
+}
+
+async fn associate(
+    session: &Session,
+    identity: &Identity,
+    allocation: &str,
+    private: &str,
+    was_here: bool,
+) -> Result<()> {
+    let send = async |ec2: aws_sdk_ec2::Client| {
+        let call = ec2.associate_address().allocation_id(allocation).network_interface_id(&identity.interface);
+        call.private_ip_address(private).allow_reassociation(true).send().await
+    };
+    match session.call(As::Member, Kind::Change, ASSOCIATE, allocation, send).await {
+        Err(error) if is_not_assigned(&error) => Err(error.with(|details| {
+            details.code = Code::Conflict;
+            details.fate = details.fate.because(Cause::Race);
+            details.remedy = "another member took the private address meanwhile; call again".into();
+        })),
+        sent => {
+            let made = sent.map(drop);
+            session.note_written(allocation.to_owned(), was_here, &made);
+            made
         }
     }
 }
@@ -139,23 +214,24 @@ impl PublicIps<'_> {
     }
 
     /// Adds to a plan what brings the Elastic IPs after their VIPs. `plan` holds the steps and the refusals of `private`,
-    /// the parts of the private addresses. The private addresses go first: clients inside must not wait for a public address.
+    /// the parts of the private addresses. On the VIP itself there is a place for the Elastic IP only once the VIP is here; on
+    /// the primary address it waits for nothing.
     pub fn follow<C: From<Change>>(&self, private: &[Part], goal: Goal, plan: &mut Plan<C>) {
-        let private_steps = 0..plan.steps.len();
+        let private_steps: Vec<Vec<PartId>> = plan.steps.iter().map(|step| step.parts.clone()).collect();
         for ((vip, allocation), current) in self.wanted().zip(self.placement()) {
             match self.change(vip, allocation, &current.holder, goal, keeps_away(plan, private, vip)) {
                 Ok(Some(change)) => {
-                    let comes = |part: &Part| part.id.vip == current.id.vip && part.holder != Holder::ThisMember;
-                    let brings_it =
-                        |step: &Step<C>| private.iter().any(|part| comes(part) && step.parts.contains(&part.id));
-                    let mut step = Step::new(current.id.clone(), change.into()).after_all(private_steps.clone());
-                    // On the VIP itself there is a place for the Elastic IP only once the VIP is here.
-                    for after in step.after.iter_mut().filter(|_| self.on_the_vip && goal != Goal::LetGo) {
-                        if plan.steps.get(after.step).is_some_and(brings_it) {
-                            after.need = Need::Success;
-                        }
-                    }
-                    plan.steps.push(step);
+                    let own = |part: &&Part| part.id.vip == current.id.vip;
+                    let needs = |part: &Part| match (goal, &part.holder) {
+                        (Goal::LetGo, _) | (_, Holder::ThisMember) => Need::Over,
+                        _ => Need::Success,
+                    };
+                    let after = private.iter().filter(|_| self.on_the_vip).filter(own).filter_map(|part| {
+                        let step = private_steps.iter().position(|parts| parts.contains(&part.id))?;
+                        Some(After { step, need: needs(part) })
+                    });
+                    let after = after.collect();
+                    plan.steps.push(Step { after, ..Step::new(current.id.clone(), change.into()) });
                 }
                 Ok(None) => {}
                 Err(why) => plan.refused.push((current.id, why)),
@@ -172,17 +248,26 @@ impl PublicIps<'_> {
         goal: Goal,
         away: Option<Error>,
     ) -> Result<Option<Change>> {
-        let known = self.find(allocation)?;
-        let allocation = allocation.to_owned();
+        if let (Goal::Hold(_), Some(why)) = (goal, away) {
+            return Err(why);
+        }
+        let (addresses, allocation) = (self.addresses()?, allocation.to_owned());
         match goal {
             Goal::Hold(write) => {
-                if let Some(why) = away {
-                    return Err(why);
-                }
-                let private = self.may_be_taken(vip, &allocation, known)?;
-                Ok(write.is_wanted(holder).then_some(Change::Associate { allocation, private }))
+                let private = (self.private_address)(self.identity, vip)?;
+                let Some(addresses) = addresses else {
+                    return Ok(Some(Change::FindAndAssociate { allocation, private, write }));
+                };
+                may_be_taken(self.session, self.identity, addresses, &allocation, &private)?;
+                let is_wanted = self.session.is_wanted(write, holder, &allocation);
+                Ok(is_wanted.then_some(Change::Associate {
+                    allocation,
+                    private,
+                    was_here: *holder == Holder::ThisMember,
+                }))
             }
             Goal::LetGo if holder.is_here() => {
+                let known = addresses.and_then(|addresses| addresses.find(&allocation));
                 let association = known.and_then(|address| address.association.clone());
                 Ok(association.map(|association| Change::Disassociate { allocation, association }))
             }
@@ -194,13 +279,17 @@ impl PublicIps<'_> {
         self.session.vips.iter().filter_map(|vip| Some((vip, vip.public_ip.as_ref()?)))
     }
 
-    fn find(&self, allocation: &str) -> Result<Option<&Address>> {
-        self.seen.0.as_ref().map(|addresses| addresses.find(allocation)).map_err(Clone::clone)
+    /// The Elastic IPs; `None` where the look did not wait for them.
+    fn addresses(&self) -> Result<Option<&Addresses>> {
+        match self.seen {
+            Seen::Read(read) => read.as_ref().map(Some).map_err(Clone::clone),
+            Seen::Late => Ok(None),
+        }
     }
 
     fn holder(&self, vip: &Vip, allocation: &str) -> Holder {
-        let Ok(known) = self.find(allocation) else { return Holder::Unknown };
-        match known {
+        let Ok(Some(addresses)) = self.addresses() else { return Holder::Unknown };
+        match addresses.find(allocation) {
             Some(Address { interface: Some(interface), private, .. }) if *interface == self.identity.interface => {
                 match (self.private_address)(self.identity, vip) {
                     Ok(own) if private.as_ref() == Some(&own) => Holder::ThisMember,
@@ -214,41 +303,45 @@ impl PublicIps<'_> {
             _ => Holder::Nobody,
         }
     }
+}
 
-    /// The private address to put the Elastic IP on.
-    fn may_be_taken(&self, vip: &Vip, allocation: &str, known: Option<&Address>) -> Result<String> {
-        let known = known.ok_or_else(|| {
-            Error::new(
-                Code::NotFound,
-                format!("there is no Elastic IP {allocation} in this account and Region"),
-                "correct `publicIp`",
-            )
-        })?;
-        if let Some(holder) = known.interface.as_ref().filter(|holder| **holder != self.identity.interface) {
-            if known.service_managed.clone()? {
-                return Err(Error::new(
-                    Code::Conflict,
-                    format!(
-                        "the Elastic IP {allocation} is on {holder}, which an AWS service manages (a NAT gateway, a load balancer)"
-                    ),
-                    "choose another Elastic IP",
-                ));
-            }
-            if !self.session.is_member(holder, known.instance.as_deref(), known.instance.is_some()) {
-                return Err(self.session.stranger(&format!("the Elastic IP {allocation}"), holder));
-            }
-        }
-        let private = (self.private_address)(self.identity, vip)?;
-        let own = self.seen.0.iter().flat_map(|addresses| &addresses.own);
-        let mut others = own.filter(|other| other.allocation != allocation);
-        match others.find(|other| other.private.as_ref() == Some(&private)).map(|other| &other.allocation) {
-            Some(other) => Err(Error::new(
+/// The Elastic IP, where this member may put it on this private address of its own.
+fn may_be_taken<'a>(
+    session: &Session,
+    identity: &Identity,
+    addresses: &'a Addresses,
+    allocation: &str,
+    private: &str,
+) -> Result<&'a Address> {
+    let known = addresses.find(allocation).ok_or_else(|| {
+        Error::new(
+            Code::NotFound,
+            format!("there is no Elastic IP {allocation} in this account and Region"),
+            "correct `publicIp`",
+        )
+    })?;
+    if let Some(holder) = known.interface.as_ref().filter(|_| !known.is_on(identity)) {
+        if known.service_managed.clone()? {
+            return Err(Error::new(
                 Code::Conflict,
-                format!("another Elastic IP ({other}) is on {private} of this member already"),
-                "disassociate that one (to release it would return it to Amazon), or use the mechanism `secondaryIp`, where each VIP has an address of its own",
-            )),
-            None => Ok(private),
+                format!(
+                    "the Elastic IP {allocation} is on {holder}, which an AWS service manages (a NAT gateway, a load balancer)"
+                ),
+                "choose another Elastic IP",
+            ));
         }
+        if !session.is_member(holder, known.instance.as_deref(), known.instance.is_some()) {
+            return Err(session.stranger(&format!("the Elastic IP {allocation}"), holder));
+        }
+    }
+    let mut others = addresses.own.iter().filter(|other| other.allocation != allocation);
+    match others.find(|other| other.private.as_deref() == Some(private)).map(|other| &other.allocation) {
+        Some(other) => Err(Error::new(
+            Code::Conflict,
+            format!("another Elastic IP ({other}) is on {private} of this member already"),
+            "disassociate that one (to release it would return it to Amazon), or use the mechanism `secondaryIp`, where each VIP has an address of its own",
+        )),
+        None => Ok(known),
     }
 }
 

@@ -16,12 +16,13 @@ use super::{
 };
 use crate::{
     check::{CheckItem, CheckName, Verdict},
-    cloud::{Cloud, Mechanism, Plan, Setup, Step},
+    cloud::{After, Cloud, Mechanism, Need, Plan, Setup, Step},
     error::{Code, Error, Result},
     vip::{Goal, Holder, Member, Part, PartId, Vip},
 };
-use futures_util::future::{join_all, try_join};
+use futures_util::future::join_all;
 use ipnet::IpNet;
+use serde_json::Value;
 use std::time::Duration;
 use tables::{Table, Target};
 
@@ -49,6 +50,8 @@ pub enum Change {
         destination: IpNet,
         /// Whether the look showed a route for the destination.
         exists: bool,
+        /// Whether that route led here.
+        was_here: bool,
     },
     /// Deletes the route.
     Delete {
@@ -75,6 +78,10 @@ impl Mechanism for Route {
     fn new(settings: &Settings, setup: Setup<'_>) -> Result<Self> {
         Ok(Route { session: Session::new(settings, setup)? })
     }
+
+    fn resume(&self) -> Option<Value> {
+        self.session.resume()
+    }
 }
 
 impl Cloud for Route {
@@ -91,14 +98,19 @@ impl Cloud for Route {
     async fn discover(&self) -> Result<Seen> {
         let identity = self.session.identity().await?;
         let routes = tables::look(&self.session, identity);
-        let (routes, public_ips) = try_join(routes, public_ip::look(&self.session, identity)).await?;
+        let (routes, public_ips) = public_ip::look_beside(&self.session, identity, routes).await?;
         Ok(Seen { identity: identity.clone(), routes, public_ips })
     }
 
     async fn observe(&self, seen: &Seen) -> Result<Seen> {
         let routes = tables::look_again(&self.session, &seen.identity, &seen.routes);
-        let (routes, public_ips) = try_join(routes, public_ip::look(&self.session, &seen.identity)).await?;
+        let (routes, public_ips) = public_ip::look_beside(&self.session, &seen.identity, routes).await?;
         Ok(Seen { routes, public_ips, ..seen.clone() })
+    }
+
+    async fn complete(&self, seen: Seen) -> Result<Seen> {
+        let public_ips = public_ip::complete(&self.session, &seen.identity, seen.public_ips).await?;
+        Ok(Seen { public_ips, ..seen })
     }
 
     fn member(&self, seen: &Seen) -> Member {
@@ -118,13 +130,16 @@ impl Cloud for Route {
     }
 
     async fn apply(&self, change: &Change) -> Result<()> {
-        let interface = &self.session.identity().await?.interface;
+        let identity = self.session.identity().await?;
+        let interface = &identity.interface;
         match change {
-            Change::Point { table, destination, exists } => {
-                calls::point(&self.session, table, *destination, interface, *exists).await
+            Change::Point { table, destination, exists, was_here } => {
+                let made = calls::point(&self.session, table, *destination, interface, *exists).await;
+                self.session.note_written(key(table, *destination), *was_here, &made);
+                made
             }
             Change::Delete { table, destination } => calls::delete(&self.session, table, *destination).await,
-            Change::PublicIp(change) => change.apply(&self.session, interface).await,
+            Change::PublicIp(change) => change.apply(&self.session, identity).await,
         }
     }
 
@@ -212,6 +227,8 @@ impl Route {
             ));
         }
         let mut plan = Plan { steps: Vec::new(), refused: Vec::new() };
+        let here = self.route_parts(seen).into_iter().filter(|part| part.holder == Holder::ThisMember);
+        let here: Vec<PartId> = here.map(|part| part.id).collect();
         for vip in &self.session.vips {
             if let Goal::Hold(_) = goal {
                 must_not_hijack(routes, vip, identity)?;
@@ -223,6 +240,12 @@ impl Route {
                 let refusals = routes.missing.iter().map(|id| (part_id(vip, id), does_not_exist(id, identity)));
                 plan.refused.extend(refusals);
             }
+        }
+        // What is not here comes first: EC2 may throttle the rest, and tries of both would take each other's tokens.
+        plan.steps.sort_by_key(|step| step.parts.iter().all(|part| here.contains(part)));
+        let missing = plan.steps.partition_point(|step| !step.parts.iter().all(|part| here.contains(part)));
+        for step in plan.steps.iter_mut().skip(missing).filter(|_| goal != Goal::LetGo) {
+            step.after = (0..missing).map(|step| After { step, need: Need::Over }).collect();
         }
         Ok(plan)
     }
@@ -237,8 +260,9 @@ impl Route {
             Goal::Hold(write) => {
                 if let Err(error) = self.may_be_taken(table, vip, identity) {
                     plan.refused.push((id, error));
-                } else if write.is_wanted(&holder) {
-                    let change = Change::Point { table: table_id, destination, exists: target.is_some() };
+                } else if self.session.is_wanted(write, &holder, &key(&table_id, destination)) {
+                    let was_here = holder == Holder::ThisMember;
+                    let change = Change::Point { table: table_id, destination, exists: target.is_some(), was_here };
                     plan.steps.push(Step::new(id, change));
                 }
             }
@@ -267,6 +291,11 @@ impl Route {
     }
 }
 
+/// What a route is called among all that a takeover writes.
+fn key(table: &str, destination: IpNet) -> String {
+    format!("{table} {destination}")
+}
+
 fn part_id(vip: &Vip, table: &str) -> PartId {
     PartId::new(vip, format!("route {table}"))
 }
@@ -279,7 +308,9 @@ fn holder(target: Option<&Target>, identity: &Identity) -> Holder {
             match (here, active) {
                 (true, true) => Holder::ThisMember,
                 (true, false) => Holder::ThisMemberBroken("blackhole".into()),
-                (false, _) => Holder::Other(id.clone()),
+                (false, true) => Holder::Other(id.clone()),
+                // Its interface is gone or its instance does not run, so no packet arrives there.
+                (false, false) => Holder::Nobody,
             }
         }
         Some(Target::Provided) => Holder::Other("a route of AWS".into()),

@@ -18,7 +18,7 @@ use crate::{
     net::retry::Kind,
     vip::{Goal, Holder, Member, Part, PartId, Vip},
 };
-use futures_util::future::try_join;
+use serde_json::Value;
 use std::{net::IpAddr, time::Duration};
 
 /// AWS with the mechanism `secondaryIp`.
@@ -42,6 +42,8 @@ pub enum Change {
     Assign {
         /// The VIP.
         address: IpAddr,
+        /// Whether the look showed it here.
+        was_here: bool,
     },
     /// Takes the address off this member's interface.
     Unassign {
@@ -69,6 +71,10 @@ impl Mechanism for SecondaryIp {
     fn new(settings: &Settings, setup: Setup<'_>) -> Result<Self> {
         Ok(SecondaryIp { session: Session::new(settings, setup)? })
     }
+
+    fn resume(&self) -> Option<Value> {
+        self.session.resume()
+    }
 }
 
 impl Cloud for SecondaryIp {
@@ -90,6 +96,11 @@ impl Cloud for SecondaryIp {
         self.look(&seen.identity).await
     }
 
+    async fn complete(&self, seen: Seen) -> Result<Seen> {
+        let public_ips = public_ip::complete(&self.session, &seen.identity, seen.public_ips).await?;
+        Ok(Seen { public_ips, ..seen })
+    }
+
     fn member(&self, seen: &Seen) -> Member {
         seen.identity.to_member()
     }
@@ -107,17 +118,22 @@ impl Cloud for SecondaryIp {
     }
 
     async fn apply(&self, change: &Change) -> Result<()> {
-        let interface = &self.session.identity().await?.interface;
+        let identity = self.session.identity().await?;
+        let interface = &identity.interface;
         match change {
-            Change::Assign { address } => self.assign(interface, *address).await,
+            Change::Assign { address, was_here } => {
+                let made = self.assign(interface, *address).await;
+                self.session.note_written(address.to_string(), *was_here, &made);
+                made
+            }
             Change::Unassign { address } => self.unassign(interface, *address).await,
-            Change::PublicIp(change) => change.apply(&self.session, interface).await,
+            Change::PublicIp(change) => change.apply(&self.session, identity).await,
         }
     }
 
     fn describe(&self, change: &Change) -> (String, String) {
         match change {
-            Change::Assign { address } => (ASSIGN.to_owned(), address.to_string()),
+            Change::Assign { address, .. } => (ASSIGN.to_owned(), address.to_string()),
             Change::Unassign { address } => (UNASSIGN.to_owned(), address.to_string()),
             Change::PublicIp(change) => {
                 let (call, target) = change.describe();
@@ -160,7 +176,7 @@ impl SecondaryIp {
         let in_vpc = ("vpc-id", vec![identity.vpc.clone()]);
         let filters = [in_vpc, ("addresses.private-ip-address", addresses)];
         let holders = interface::find(&self.session, &filters);
-        let (holders, public_ips) = try_join(holders, public_ip::look(&self.session, identity)).await?;
+        let (holders, public_ips) = public_ip::look_beside(&self.session, identity, holders).await?;
         Ok(Seen { identity: identity.clone(), holders, public_ips })
     }
 
@@ -193,8 +209,9 @@ impl SecondaryIp {
                 Goal::Hold(write) => {
                     if let Err(error) = self.may_be_taken(vip, seen) {
                         plan.refused.push((current.id, error));
-                    } else if write.is_wanted(&current.holder) {
-                        plan.steps.push(Step::new(current.id, Change::Assign { address }));
+                    } else if self.session.is_wanted(write, &current.holder, &address.to_string()) {
+                        let was_here = current.holder == Holder::ThisMember;
+                        plan.steps.push(Step::new(current.id, Change::Assign { address, was_here }));
                     }
                 }
                 Goal::LetGo if current.holder == Holder::ThisMember => {

@@ -7,10 +7,11 @@ use super::{
     identity::{self, Identity},
     metadata::Metadata,
     settings::Settings,
+    written::Written,
 };
 use crate::{
     check::{CheckItem, CheckName, Verdict},
-    cloud::{Setup, local_address},
+    cloud::{Setup, local_address, operation::until_a_last_look},
     deadline::Deadline,
     error::{Code, Error, Result},
     host::LocalNetwork,
@@ -18,12 +19,13 @@ use crate::{
         retry::{Caller, Kind, Policy},
         transport::Destination,
     },
-    vip::Vip,
+    vip::{Holder, Vip, Write},
 };
 use aws_sdk_ec2::{Client as Ec2, error::SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use futures_util::future::try_join;
+use serde_json::Value;
 use std::time::Duration;
 use tokio::sync::OnceCell;
 
@@ -45,6 +47,8 @@ pub struct Session {
     metadata: Metadata,
     clients: Clients,
     identity: OnceCell<Identity>,
+    /// What this takeover has written.
+    written: Written,
 }
 
 impl Session {
@@ -53,7 +57,7 @@ impl Session {
     /// # Errors
     /// When the HTTP clients cannot be set up.
     pub fn new(settings: &Settings, setup: Setup<'_>) -> Result<Self> {
-        let Setup { http, mut vips, local, caller, .. } = setup;
+        let Setup { http, mut vips, local, caller, resume } = setup;
         let endpoint = settings.endpoints.metadata.as_deref();
         let metadata = caller.client(Destination::Metadata { endpoint }, http)?;
         let clients = Clients::new(settings, http, &caller)?;
@@ -69,6 +73,7 @@ impl Session {
             caller,
             clients,
             identity: OnceCell::new(),
+            written: Written::of_request(resume),
         })
     }
 
@@ -109,7 +114,31 @@ impl Session {
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
-        self.call_by(&self.caller, who, kind, call, target, send).await
+        match kind {
+            Kind::Read => self.call_by(&self.caller, who, kind, call, target, send).await,
+            Kind::Change => {
+                let caller = self.caller.until(until_a_last_look(self.deadline()));
+                self.call_by(&caller, who, kind, call, target, send).await
+            }
+        }
+    }
+
+    /// Makes a read that takes about this time at most. Half of the time without an answer is one attempt; after the time the last
+    /// failure is the error.
+    ///
+    /// # Errors
+    /// As [`Session::call`].
+    pub async fn read_within<O, E>(
+        &self,
+        time: Duration,
+        call: &str,
+        target: &str,
+        send: impl AsyncFn(Ec2) -> std::result::Result<O, SdkError<E, HttpResponse>>,
+    ) -> Result<O>
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        self.call_by(&self.caller.within(time), As::Member, Kind::Read, call, target, send).await
     }
 
     /// Makes a read that no decision needs. Tries it once, so that such a read never slows the move down.
@@ -163,6 +192,24 @@ impl Session {
                 answer => return answer.map_err(|error| self.clients.name_source(error)),
             }
         }
+    }
+
+    /// Whether a part with this holder is written. `key` names it among all that this takeover writes.
+    pub fn is_wanted(&self, write: Write, holder: &Holder, key: &str) -> bool {
+        let is_settled = *holder == Holder::ThisMember && self.written.is_settled(key, self.deadline().wall_clock());
+        write.is_wanted(holder) && !is_settled
+    }
+
+    /// Notes the end of a write for the next call of the same takeover. `was_here`: a read had shown the part here.
+    pub fn note_written(&self, key: String, was_here: bool, made: &Result<()>) {
+        if made.is_ok() {
+            self.written.note(key, was_here, self.deadline().wall_clock());
+        }
+    }
+
+    /// What the next call of the same takeover must not forget.
+    pub fn resume(&self) -> Option<Value> {
+        self.written.resume()
     }
 
     /// Whether this call may take from the holder: the holder is in `aws.members`, or is an interface that is attached to

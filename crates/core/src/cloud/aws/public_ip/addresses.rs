@@ -1,15 +1,12 @@
-//! Reads Elastic IPs from EC2. The private addresses wait for this read, so the read has a short limit, and its failure
-//! concerns the Elastic IPs alone.
+//! Reads Elastic IPs from EC2. The read has a short limit, and its failure concerns the Elastic IPs alone.
 
 use crate::{
     cloud::aws::{
-        clients::As,
         identity::Identity,
         interface::{self, Interface},
         session::Session,
     },
-    error::{Code, Error, Result},
-    net::retry::Kind,
+    error::{Error, Result},
 };
 use aws_sdk_ec2::types::Filter;
 use futures_util::future::try_join;
@@ -41,6 +38,13 @@ pub struct Address {
     pub service_managed: Result<bool>,
 }
 
+impl Address {
+    /// Whether this member's interface has it.
+    pub fn is_on(&self, identity: &Identity) -> bool {
+        self.interface.as_ref() == Some(&identity.interface)
+    }
+}
+
 impl Addresses {
     /// The configured Elastic IP with this id, if it exists.
     pub fn find(&self, allocation: &str) -> Option<&Address> {
@@ -57,15 +61,12 @@ pub async fn read(session: &Session, identity: &Identity) -> Result<Result<Addre
     if wanted.is_empty() {
         return Ok(Ok(Addresses::default()));
     }
-    let own = identity.interface.clone();
-    let look = async || {
-        try_join(
-            describe(session, "allocation-id", wanted.clone()),
-            describe(session, "network-interface-id", vec![own.clone()]),
-        )
-        .await
-    };
-    let (mut found, on_own) = match bounded(session, look, "ec2:DescribeAddresses").await {
+    let longest = longest_look(session);
+    let look = try_join(
+        describe(session, longest, "allocation-id", wanted.clone()),
+        describe(session, longest, "network-interface-id", vec![identity.interface.clone()]),
+    );
+    let (mut found, on_own) = match look.await {
         Ok((found, on_own)) => (found, on_own),
         Err(error) => return kept_apart(error),
     };
@@ -74,26 +75,15 @@ pub async fn read(session: &Session, identity: &Identity) -> Result<Result<Addre
         Ok(found) => found,
         Err(error) => return kept_apart(error),
     };
-    let is_own = |address: &Address| address.interface.as_ref() == Some(&own);
-    Ok(Ok(Addresses { wanted: found, own: on_own.into_iter().filter(is_own).collect() }))
+    let own = on_own.into_iter().filter(|address| address.is_on(identity)).collect();
+    Ok(Ok(Addresses { wanted: found, own }))
 }
 
 const LONGEST_LOOK: Duration = Duration::from_secs(3);
 
-/// Limits a read to three seconds, or to a quarter of a short call: the private addresses need the rest. One lost answer is not
-/// all that there is: after half of the time the read begins anew.
-async fn bounded<T>(session: &Session, look: impl AsyncFn() -> Result<T>, call: &str) -> Result<T> {
-    let longest = LONGEST_LOOK.min(session.deadline().remaining() / 4);
-    for _ in 0..2 {
-        if let Ok(looked) = tokio::time::timeout(longest / 2, look()).await {
-            return looked;
-        }
-    }
-    Err(Error::new(
-        Code::Unavailable,
-        format!("{call}: no answer that could be used within {} ms", longest.as_millis()),
-        "call again: the private address does not wait for this, the Elastic IP does",
-    ))
+/// A read takes about three seconds, or a quarter of a short call.
+fn longest_look(session: &Session) -> Duration {
+    LONGEST_LOOK.min(session.deadline().remaining() / 4)
 }
 
 /// Keeps a failure with the Elastic IPs, unless the whole call has to end.
@@ -101,11 +91,11 @@ fn kept_apart<T>(error: Error) -> Result<Result<T>> {
     if error.ends_the_call() { Err(error) } else { Ok(Err(error)) }
 }
 
-async fn describe(session: &Session, filter: &str, values: Vec<String>) -> Result<Vec<Address>> {
+async fn describe(session: &Session, longest: Duration, filter: &str, values: Vec<String>) -> Result<Vec<Address>> {
     let target = values.join(",");
     let filter = Filter::builder().name(filter).set_values(Some(values)).build();
     let answer = session
-        .call(As::Member, Kind::Read, "ec2:DescribeAddresses", &target, async |ec2| {
+        .read_within(longest, "ec2:DescribeAddresses", &target, async |ec2| {
             ec2.describe_addresses().filters(filter.clone()).send().await
         })
         .await?;
@@ -135,8 +125,7 @@ async fn mark_services(session: &Session, mut found: Vec<Address>) -> Result<Vec
         return Ok(found);
     }
     let filters = [("network-interface-id", doubtful.clone())];
-    let find = async || interface::find(session, &filters).await;
-    let interfaces = match bounded(session, find, "ec2:DescribeNetworkInterfaces").await {
+    let interfaces = match interface::find_within(session, longest_look(session), &filters).await {
         Ok(interfaces) => Ok(interfaces),
         Err(error) => kept_apart(error)?,
     };
