@@ -58,6 +58,8 @@ pub(crate) enum Change {
         name: String,
         address: Option<String>,
         tier: String,
+        /// The PTR record's name.
+        domain: Option<String>,
     },
     DeleteAccessConfig {
         instance: String,
@@ -135,6 +137,9 @@ impl Change {
                 };
                 let found = world.instance_at(instance).ok_or_else(|| Failure::not_found(instance))?;
                 // Somebody else may have acted beside the operations.
+                if world.ignored_aliases.iter().any(|name| name == id::name(instance)) {
+                    return Ok(());
+                }
                 let wanted = ranges.iter().filter_map(alias_net);
                 let mut new = wanted.filter(|wanted| !alias_nets(found).any(|own| own == *wanted));
                 if let Some(taken) = new.find(|wanted| is_taken(world, found, wanted)) {
@@ -142,13 +147,17 @@ impl Change {
                 }
                 edit(world, instance, nic, |target| set_list(target, "aliasIpRanges", ranges.clone()))
             }
-            Self::AddAccessConfig { instance, nic, name, address, tier } => {
+            Self::AddAccessConfig { instance, nic, name, address, tier, domain } => {
                 let address = address.clone().unwrap_or_else(|| world.ephemeral_address());
                 let holder = world.holder_of_nat_ip(&address);
                 if holder.is_some_and(|holder| !is_at(holder, instance)) {
                     return Err(Failure::in_use(&address));
                 }
-                let config = access_config(name, &address, tier);
+                let mut config = access_config(name, &address, tier);
+                if let Some(domain) = domain {
+                    config["setPublicPtr"] = true.into();
+                    config["publicPtrDomainName"] = domain.as_str().into();
+                }
                 let found = world.instance_at(instance).ok_or_else(|| Failure::not_found(instance))?;
                 if has_access_config(found, nic) {
                     return Err(Failure::new("INVALID_USAGE", AT_MOST_ONE));
@@ -161,10 +170,13 @@ impl Change {
                 let configs = known.and_then(|known| known["accessConfigs"].as_array()).cloned().unwrap_or_default();
                 let left: Vec<Value> =
                     configs.iter().filter(|config| config["name"] != name.as_str()).cloned().collect();
+                let restores = world.restored_access_configs.iter().any(|known| known == id::name(instance));
+                let restored = access_config("External NAT", &world.ephemeral_address(), "PREMIUM");
                 // Another name is no mistake: doitintl/kubeip#59.
                 if left.len() == configs.len() {
                     return Ok(());
                 }
+                let left = if restores && left.is_empty() { vec![restored] } else { left };
                 edit(world, instance, nic, |target| set_list(target, "accessConfigs", left))
             }
             Self::InsertRoute { name, route } => {

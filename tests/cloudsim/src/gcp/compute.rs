@@ -25,7 +25,7 @@ use super::error::{ApiError, Result};
 use super::id;
 use super::operations::{Orders, Overlap, Write};
 use super::state::{Shared, State};
-use super::world::World;
+use super::world::{World, is_in_between};
 use crate::server::{Answer, Face, Label, Request, Wait};
 use description::Method;
 use tokio::time::Instant;
@@ -97,6 +97,9 @@ impl Asked<'_> {
 
     /// Refuses a write on what another one goes on with, if so ordered.
     fn check_ready(&self, state: &State, path: &str) -> Result<()> {
+        if state.world.instance_at(path).is_some_and(is_in_between) {
+            return Err(ApiError::new(400, "resourceNotReady", format!("The resource '{path}' is not ready")));
+        }
         if self.orders.overlap == Overlap::Queued || state.running_on(path).is_none() {
             return Ok(());
         }
@@ -175,6 +178,13 @@ impl Face for Compute {
     }
 
     fn wait(&self, request: &Request) -> Option<Wait> {
+        let is_cut_off = {
+            let state = self.shared.lock();
+            access::presented(request, &state).is_some_and(|token| state.world.is_cut_off(&token.identity))
+        };
+        if is_cut_off {
+            return Some(Box::pin(std::future::pending()));
+        }
         let method = Method::of(&request.method, &request.path).filter(|method| method.id.ends_with(".wait"))?;
         let operation = method.parameter("operation").to_owned();
         // A request that will be refused does not wait for it.

@@ -60,6 +60,10 @@ impl World {
             api_is_off: false,
             unknown_parameters: Vec::new(),
             untold_aliases: Vec::new(),
+            restored_access_configs: Vec::new(),
+            ignored_aliases: Vec::new(),
+            api_needs_an_access_config: false,
+            unverified_domains: Vec::new(),
             token_lifetime: Duration::from_secs(3600),
         };
         world.add_network();
@@ -155,6 +159,24 @@ impl World {
     /// Stops an instance; its addresses stay with it.
     pub fn stop_instance(&mut self, vm: &str) {
         self.known_mut(vm)["status"] = "TERMINATED".into();
+    }
+
+    /// Gives an instance this status, for example `STOPPING`.
+    pub fn set_status(&mut self, vm: &str, status: &str) {
+        self.known_mut(vm)["status"] = status.into();
+    }
+
+    /// Gives an instance a service account of its own.
+    pub fn set_service_account(&mut self, vm: &str, email: &str) {
+        self.known_mut(vm)["serviceAccounts"][0]["email"] = email.into();
+    }
+
+    /// Adds fields to the access config of an instance, or changes them.
+    pub fn change_access_config(&mut self, vm: &str, fields: &Value) {
+        let config = &mut self.known_mut(vm)["networkInterfaces"][0]["accessConfigs"][0];
+        for (field, value) in fields.as_object().into_iter().flatten() {
+            config[field.as_str()] = value.clone();
+        }
     }
 
     /// Gives the service account of an instance these access scopes.

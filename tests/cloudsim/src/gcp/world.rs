@@ -41,6 +41,16 @@ pub struct World {
     pub unknown_parameters: Vec<String>,
     /// Alias ranges that the metadata does not tell of yet, whoever has them.
     pub untold_aliases: Vec<String>,
+    /// Instances to whose first network interface an instance group gives an access config back as soon as it has none, by
+    /// name.
+    pub restored_access_configs: Vec<String>,
+    /// Instances whose alias ranges stay as they are although a write of them succeeds, by name.
+    pub ignored_aliases: Vec<String>,
+    /// Whether Compute Engine is out of reach for instances without an access config, as in a subnet without Private Google
+    /// Access and Cloud NAT. Instances are told apart by their service accounts.
+    pub api_needs_an_access_config: bool,
+    /// Domains that a PTR record may not be in, because nobody has proved that they are the project's.
+    pub unverified_domains: Vec<String>,
     /// How long the access tokens of the metadata are good for.
     pub token_lifetime: Duration,
 }
@@ -101,6 +111,15 @@ impl World {
                  the constraint to use external IP with it."
             )
         })
+    }
+
+    /// Whether a service account calls from instances without an access config, and such instances do not reach Compute Engine.
+    pub(crate) fn is_cut_off(&self, service_account: &str) -> bool {
+        let is_theirs = |instance: &&Value| instance["serviceAccounts"][0]["email"] == service_account;
+        let mut theirs = self.instances.iter().filter(is_theirs).peekable();
+        self.api_needs_an_access_config
+            && theirs.peek().is_some()
+            && theirs.all(|instance| access_configs(instance).next().is_none())
     }
 
     /// The first instance of this name, in any zone.
@@ -269,6 +288,12 @@ pub(crate) fn subnet_ranges(subnetwork: &Value) -> Vec<(Option<&str>, Ipv4Net)> 
     let secondary =
         secondary.filter_map(|range| Some((range["rangeName"].as_str(), net(range["ipCidrRange"].as_str()?)?)));
     primary.into_iter().chain(secondary).collect()
+}
+
+/// Whether an instance is between two states that last. Such an instance takes no write.
+pub(crate) fn is_in_between(instance: &Value) -> bool {
+    let lasting = ["RUNNING", "TERMINATED", "STOPPED", "SUSPENDED"];
+    instance["status"].as_str().is_some_and(|status| !lasting.contains(&status))
 }
 
 /// Sets a list, or takes it away when it is empty: Compute Engine does not show empty lists.

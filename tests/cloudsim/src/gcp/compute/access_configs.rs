@@ -16,6 +16,8 @@ use crate::server::Answer;
 
 const ADD: &str = "addAccessConfig";
 const DELETE: &str = "deleteAccessConfig";
+/// Text as in hashicorp/terraform-provider-google#12204; the status and the reason are ours.
+const UNVERIFIED: &str = "Please verify ownership of the PTR domain at https://www.google.com/webmasters/verification.";
 
 pub(super) fn add(state: &mut State, asked: &Asked) -> Result<Answer> {
     let world = &state.world;
@@ -52,6 +54,11 @@ pub(super) fn add(state: &mut State, asked: &Asked) -> Result<Answer> {
     if let Some(message) = world.violated_policy(&path).filter(|_| asked.orders.policy == Policy::Refused) {
         return Err(ApiError::new(412, "conditionNotMet", message));
     }
+    let domain = text("publicPtrDomainName").filter(|_| body["setPublicPtr"] == true);
+    let is_unverified = |domain: &&str| world.unverified_domains.iter().any(|known| domain.ends_with(known.as_str()));
+    if domain.filter(is_unverified).is_some() {
+        return Err(ApiError::new(400, "invalid", UNVERIFIED));
+    }
     asked.check_ready(state, &path)?;
     let change = Change::AddAccessConfig {
         instance: path.clone(),
@@ -59,6 +66,8 @@ pub(super) fn add(state: &mut State, asked: &Asked) -> Result<Answer> {
         name: text("name").unwrap_or("External NAT").into(),
         address: nat_ip.map(Into::into),
         tier,
+        // The reference calls `securityPolicy` output only: what a request says of it has no effect.
+        domain: domain.map(Into::into),
     };
     let write = write(asked, instance, ADD, path, change);
     Ok(asked.accept(state, write))
