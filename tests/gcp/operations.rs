@@ -134,13 +134,16 @@ fn a_lost_answer_is_asked_for_again_under_the_same_id() {
 }
 
 #[test]
-fn an_operation_here_that_never_ends_is_unverified_in_time_and_the_repeat_finishes() {
+fn an_operation_here_that_never_ends_is_stranded_in_time_and_the_repeat_finishes() {
     let sim = Simulator::start(World::article());
     sim.operations().hang(VM_B);
     let begun = Instant::now();
     let report = Member::b(&sim).with(json!({ "deadlineSeconds": 3 })).hook();
     assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
-    assert_error(&report, "unverified", "deadline");
+    // A last look showed the VIP with nobody.
+    assert_error(&report, "stranded", "ambiguous");
+    let remedy = report["error"]["remedy"].as_str().expect("a remedy");
+    assert!(remedy.contains("the next call waits for it") && !remedy.contains("zone"), "{remedy}");
     assert_eq!(report["retry"], true);
     sim.operations().let_go(VM_B);
     assert_eq!(Member::b(&sim).hook()["ok"], true);

@@ -194,7 +194,8 @@ impl<'a> PublicIp<'a> {
             body.insert("networkTier".into(), tier.into());
         }
         let action = Action::AddAccessConfig { body };
-        let change = Change { vm: own.vm.path.clone(), interface: number, is_peer: false, action };
+        let (vm, state) = (own.vm.path.clone(), own.vm.state().to_owned());
+        let change = Change { vm, interface: number, is_peer: false, state, action };
         plan.steps.push(Step { parts: vec![id], change, effect: Effect::Reaches, after });
     }
 
@@ -307,7 +308,7 @@ fn with_ip<'a>(interface: &'a Value, ip: &str) -> Option<&'a Value> {
 
 fn delete(vm: &Vm, interface: usize, config: &Value, part: PartId, effect: Effect) -> Step<Change> {
     let action = Action::DeleteAccessConfig { name: text(config, "name").to_owned() };
-    let change = Change { vm: vm.path.clone(), interface, is_peer: !vm.own, action };
+    let change = Change { vm: vm.path.clone(), interface, is_peer: !vm.own, state: vm.state().to_owned(), action };
     Step { parts: vec![part], change, effect, after: Vec::new() }
 }
 

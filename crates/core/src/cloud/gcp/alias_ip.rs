@@ -9,13 +9,15 @@ mod plan;
 
 use super::{
     access_config::{self, Address},
+    compute::{Compute, not_understood},
     interface::{Action, Change, Write},
     members,
     path::Path,
     rehearsal::{self, Asked},
     session::{Connection, Session},
     settings::Settings,
-    vm::{net, net_of, text},
+    state,
+    vm::{Vm, net, net_of, text},
 };
 use crate::{
     check::CheckItem,
@@ -23,7 +25,7 @@ use crate::{
     error::{Code, Error, Result},
     vip::{Goal, Member, Part, PartId, Vip},
 };
-use futures_util::future::join;
+use futures_util::future::join3;
 use ipnet::IpNet;
 use plan::{Seen, View, parts_at_fault};
 use serde_json::Value;
@@ -31,6 +33,7 @@ use std::{
     cell::{Cell, RefCell},
     time::Duration,
 };
+use tokio::sync::Mutex;
 
 /// The mechanism for one call.
 pub struct AliasIp {
@@ -45,6 +48,10 @@ pub struct AliasIp {
     refused_before: Cell<bool>,
     /// Whether this call changed this member's interface: then the metadata server has something new to report.
     wrote_own: Cell<bool>,
+    /// Whether this call has changed this member's interface since the last look: then its fingerprint is another one.
+    is_own_look_old: Cell<bool>,
+    /// This member's interface takes one change at a time. The VIPs come in the order in which they are free.
+    own_turn: Mutex<()>,
 }
 
 /// The permissions that the calls of a takeover need ("Compute Engine IAM roles and permissions"), by the resource. The
@@ -65,10 +72,12 @@ impl AliasIp {
         let Connection { here, operations, .. } = connection;
         let settings = &self.session.settings;
         here.network(settings)?;
-        let running = operations.note_running(members::scopes(&settings.instances, here));
+        self.is_own_look_old.set(false);
         let members = self.members.look(&settings.instances, connection);
         let address = self.address.look(&self.session, connection);
-        let ((members, ()), (address, told)) = join(join(members, running), join(address, self.told())).await;
+        let reads = join3(members, address, self.told());
+        let scopes = members::scopes(&settings.instances, here);
+        let (members, address, told) = operations.note_running_beside(scopes, reads).await;
         let members = members?;
         members.own_interface(here, settings.network_interface)?;
         Ok(Seen { here: here.clone(), members, address: address?, told: told? })
@@ -92,6 +101,32 @@ impl AliasIp {
         View { session: &self.session, seen, carried: &self.carried, set_aside: &self.set_aside }
     }
 
+    /// Writes this member's interface. After another write of this call the interface has another fingerprint, and more ranges:
+    /// the new entries go to a list that is read anew.
+    async fn write_own(&self, connection: &Connection, change: &Change) -> Result<()> {
+        let Connection { here, compute, operations } = connection;
+        self.wrote_own.set(true);
+        if !self.is_own_look_old.replace(true) {
+            return change.send(operations).await;
+        }
+        let vm = Vm {
+            path: here.path(),
+            zone: here.zone.clone(),
+            body: compute.get("instances.get", &here.path()).await?,
+            own: true,
+        };
+        let Some(interface) = vm.interface(change.interface) else { return Err(not_understood(&vm.body)) };
+        match change.renewed(interface) {
+            Some(renewed) => renewed.send(operations).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Adds the state of a peer's VM to the error of its change.
+    async fn with_state(&self, compute: &Compute, change: &Change, error: Error) -> Error {
+        if change.is_peer { state::explain(compute, &change.vm, &change.state, error).await } else { error }
+    }
+
     /// Explains Google's refusal of a write. Where a range is in use and no look showed by whom, a peer whose operation is still
     /// running may be taking it, or giving it up. Sets the parts aside that caused the refusal, so that the next plan goes on
     /// without them.
@@ -101,7 +136,10 @@ impl AliasIp {
             return self.set_aside.note(at_fault, error);
         }
         if let Some(silent) = self.members.first_silent() {
-            return silent.may_hold(error);
+            let error = silent.may_hold(error);
+            // What no silent member can have comes without these.
+            let others_wait = self.session.vips.len() > 1;
+            return if others_wait { self.set_aside.note(at_fault, error) } else { error };
         }
         if at_fault.is_empty() {
             return error;
@@ -156,6 +194,8 @@ impl Mechanism for AliasIp {
             freed: RefCell::default(),
             refused_before: Cell::default(),
             wrote_own: Cell::default(),
+            is_own_look_old: Cell::default(),
+            own_turn: Mutex::default(),
         })
     }
 
@@ -198,29 +238,30 @@ impl Cloud for AliasIp {
 
     async fn apply(&self, change: &Change) -> Result<()> {
         let connection = self.session.connect().await?;
-        let Connection { here, operations, .. } = connection;
-        let Action::SetAliases { write, parts, entries, .. } = &change.action else {
-            return match change.send(operations).await {
-                Ok(()) => Ok(()),
-                // The public address: a peer may be taking it, or giving it up.
-                Err(error) => Err(operations.let_others_end(&self.peers(connection), error).await),
-            };
+        let Connection { here, compute, operations } = connection;
+        let is_own = here.is(&change.vm);
+        let _turn = match is_own {
+            true => Some(self.session.caller.deadline().guard(self.own_turn.lock()).await?),
+            false => None,
         };
-        if here.is(&change.vm) {
-            self.wrote_own.set(true);
-        }
+        let Action::SetAliases { write, parts, entries, .. } = &change.action else {
+            self.is_own_look_old.set(self.is_own_look_old.get() || is_own);
+            let Err(error) = change.send(operations).await else { return Ok(()) };
+            let error = self.with_state(compute, change, error).await;
+            // The public address: a peer may be taking it, or giving it up.
+            return Err(operations.let_others_end(&self.peers(connection), error).await);
+        };
         if *write == Write::Frees {
             operations.let_earlier_end(|path| here.is(path)).await?;
         }
-        let sent = change.send(operations).await;
+        let sent = if is_own { self.write_own(connection, change).await } else { change.send(operations).await };
         self.carried.keep(entries, &sent);
         if *write == Write::Frees && sent.is_ok() {
             self.freed.borrow_mut().extend(parts.iter().cloned());
         }
-        match sent {
-            Ok(()) => Ok(()),
-            Err(error) => Err(self.explain(connection, error, *write, parts).await),
-        }
+        let Err(error) = sent else { return Ok(()) };
+        let error = self.with_state(compute, change, error).await;
+        Err(self.explain(connection, error, *write, parts).await)
     }
 
     async fn has_succeeded(&self, operation: &str) -> Result<bool> {

@@ -197,7 +197,7 @@ impl Compute {
     ///
     /// # Errors
     /// What Compute Engine answers; `ambiguous` when the answer is lost.
-    pub async fn change(&self, order: &Order<'_>) -> Result<Value> {
+    pub async fn change(&self, caller: &Caller, order: &Order<'_>) -> Result<Value> {
         let Order { call, method, on, to, query, body } = order;
         let mut query = query.clone();
         query.push(("requestId", request_id(self.deadline())));
@@ -214,11 +214,11 @@ impl Compute {
         };
         let begun = Instant::now();
         let name = format!("compute:{call}");
-        let mut answer = self.bearer.call(Kind::Change, &name, on.name(), &attempt).await;
+        let mut answer = self.bearer.call_by(caller, Kind::Change, &name, on.name(), &attempt).await;
         if answer.as_ref().is_err_and(|error| error.fate.is_in_doubt() && error.code == Code::Ambiguous)
             && begun.elapsed() < self.deadline().remaining() / 2
         {
-            answer = self.bearer.call(Kind::Change, &name, on.name(), &attempt).await.map_err(|error| {
+            answer = self.bearer.call_by(caller, Kind::Change, &name, on.name(), &attempt).await.map_err(|error| {
                 // Google may have made the change of the first request, whatever became of the second.
                 error.with_fate(Fate::InDoubt)
             });

@@ -7,10 +7,11 @@ use super::{
     compute::Order,
     operation::{Operations, Patience},
     path::Path,
+    vm::{entry_with, net_of, ranges, text},
 };
 use crate::{error::Result, vip::PartId};
 use http::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// One change of one interface. A VM takes one change at a time.
 #[derive(Debug, Clone)]
@@ -20,6 +21,8 @@ pub struct Change {
     pub interface: usize,
     /// Whether the VM is another member's. Its zone may be lost, so this change gets only its share of the time.
     pub is_peer: bool,
+    /// The state of the VM in the last look.
+    pub state: String,
     pub action: Action,
 }
 
@@ -33,6 +36,8 @@ pub enum Action {
         parts: Vec<PartId>,
         /// The entries of the VIPs that a peer gives up, each with its VIP.
         entries: Vec<(String, Value)>,
+        /// The entries that the list has more than the interface, where the write is to this member's interface.
+        adds: Vec<Value>,
     },
     /// Deletes the access config of this name. Google answers a wrong name with success and does nothing
     /// (doitintl/kubeip#59).
@@ -63,6 +68,19 @@ impl Change {
             Action::DeleteAccessConfig { .. } => "instances.deleteAccessConfig",
             Action::AddAccessConfig { .. } => "instances.addAccessConfig",
         }
+    }
+
+    /// The same new entries as a change of the interface as it is now. `None` where it has them all.
+    pub fn renewed(&self, interface: &Value) -> Option<Change> {
+        let Action::SetAliases { write, parts, entries, adds, .. } = &self.action else { return Some(self.clone()) };
+        let missing = |entry: &&Value| net_of(entry).is_some_and(|range| entry_with(interface, range).is_none());
+        let adds: Vec<Value> = adds.iter().filter(missing).cloned().collect();
+        let list: Vec<Value> = ranges(interface).iter().chain(&adds).cloned().collect();
+        let body = json!({ "aliasIpRanges": list, "fingerprint": text(interface, "fingerprint") });
+        let (parts, entries) = (parts.clone(), entries.clone());
+        let is_done = adds.is_empty();
+        let action = Action::SetAliases { body, write: *write, parts, entries, adds };
+        (!is_done).then(|| Change { action, ..self.clone() })
     }
 
     /// Sends the change and waits for its operation.

@@ -19,6 +19,7 @@ mod route;
 mod running;
 mod session;
 pub mod settings;
+mod state;
 mod vm;
 
 pub use alias_ip::AliasIp;

@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     cloud::{
-        operation::{failed, pace, still_running, unseen},
-        peers::share,
+        operation::{failed, pace, still_running, unseen, until_a_last_look},
+        peers::{DEAD_ZONE, share},
     },
     error::{Code, Error, Result},
     fate::{Cause, Fate},
@@ -24,24 +24,30 @@ use crate::{
         transport::Request,
     },
 };
-use futures_util::future::join_all;
+use futures_util::future::{Either, join_all, ready, select};
 use http::Method;
 use serde_json::Value;
-use std::{collections::BTreeSet, rc::Rc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeSet,
+    pin::pin,
+    rc::Rc,
+    time::Duration,
+};
 use tokio::time::Instant;
 
 /// The bounds of one `wait`; its server would take up to two minutes.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 const SHORTEST_LOOK: Duration = Duration::from_secs(1);
-/// The most that the list of earlier operations may take: its answer only saves time.
+/// The most that a call waits, in all, for the lists of earlier operations once it has everything else: they only save time.
+const LONGEST_WAIT_FOR_LISTS: Duration = Duration::from_millis(300);
+/// The most that a list may take that tells whether a refusal passes.
 const LONGEST_LIST: Duration = Duration::from_secs(1);
-/// Longer than any call.
-const NO_BOUND: Duration = Duration::from_secs(600);
 
 /// How long a change may wait for its operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Patience {
-    /// Until the call's deadline.
+    /// Until a last look still fits before the call's deadline.
     Full,
     /// Half of the time that is left: the operation may never end, and the rest of the move needs time.
     Share,
@@ -59,36 +65,44 @@ pub enum Begun {
 pub struct Operations {
     compute: Rc<Compute>,
     running: Running,
+    /// How long this call may still wait for lists of earlier operations.
+    left_for_lists: Cell<Duration>,
 }
 
 impl Operations {
     pub fn new(compute: Rc<Compute>) -> Self {
-        Operations { compute, running: Running::default() }
+        Operations { compute, running: Running::default(), left_for_lists: Cell::new(LONGEST_WAIT_FOR_LISTS) }
     }
 
     /// Sends a change and waits until its operation has ended. It keeps an operation that outlasts the wait: the next
-    /// attempt waits for that operation and begins no other one. Returns which attempt began it.
+    /// attempt waits for that operation and begins no other one. Returns which attempt began it. A share of the time counts for
+    /// the request as well: a VM that is being stopped refuses it for minutes.
     ///
     /// # Errors
     /// What the answer or the operation says; `ambiguous` when the operation outlasts the wait. A conflict, where the
-    /// change waited for the operation of an earlier call.
+    /// change waited for the operation of an earlier call, or for one of this call that asked for something else.
     pub async fn carry_out(&self, order: Order<'_>, patience: Patience) -> Result<Begun> {
-        let bound = self.bound(patience);
+        let (bound, since) = (self.bound(patience), Instant::now());
         // A look has asked most scopes already. It may have learned of a zone itself: that zone gets its question here.
         self.note_running([order.on.scope().to_owned()]).await;
         let key = (order.call, order.on.clone());
         let (mut operation, begun) = match self.running.take(&key) {
             Some(operation) => (operation, Begun::Earlier),
-            None => (self.begin(&order).await?, Begun::Now),
+            None => (self.begin(&order, patience, bound).await?, Begun::Now),
         };
-        let ended = self.finish(&mut operation, bound).await;
+        let ended = self.finish(&mut operation, bound.saturating_sub(since.elapsed())).await;
         if ended.as_ref().is_err_and(|error| error.fate.is_in_doubt()) {
             let is_own = !operation.is_earlier;
             let path = operation.path.clone();
             self.running.keep(key, operation);
-            return ended.map(|()| begun).map_err(|error| if is_own { error.of_operation(&path) } else { error });
+            let ended = ended.map(|()| begun).map_err(|error| if is_own { error.of_operation(&path) } else { error });
+            return ended.map_err(|error| if patience == Patience::Full { waited_for(error) } else { error });
         }
-        if operation.is_earlier { Err(look_again(&operation)) } else { ended.map(|()| begun) }
+        let asks_for_the_same = operation.asked == order.body;
+        if operation.is_earlier || ended.is_ok() && !asks_for_the_same {
+            return Err(look_again(&operation));
+        }
+        ended.map(|()| begun)
     }
 
     /// Whether the operation at this path has succeeded. Asks once.
@@ -124,8 +138,44 @@ impl Operations {
     /// Asks each of these scopes once for the operations of earlier calls that still run, so that this call does not begin
     /// the same change beside one of them. A failure leaves the list empty: the member may lack the permission to list.
     pub async fn note_running(&self, scopes: impl IntoIterator<Item = String>) {
+        self.note_running_beside(scopes, ready(())).await;
+    }
+
+    /// The same, beside other work. The work never waits for a list, and once it is over the call waits for the lists only as
+    /// long as [`LONGEST_WAIT_FOR_LISTS`] allows. A list without an answer is a step of the report as well.
+    pub async fn note_running_beside<T>(
+        &self,
+        scopes: impl IntoIterator<Item = String>,
+        work: impl Future<Output = T>,
+    ) -> T {
         let new = self.running.unasked(scopes);
-        join_all(new.iter().map(|scope| tokio::time::timeout(LONGEST_LIST, self.note_running_in(scope)))).await;
+        if new.is_empty() || self.left_for_lists.get().is_zero() {
+            return work.await;
+        }
+        let unanswered = RefCell::new(new.clone());
+        let ask = async |scope: &String| {
+            // Ignore the error: the journal has it.
+            let _listed = self.note_running_in(scope).await;
+            unanswered.borrow_mut().retain(|other| other != scope);
+        };
+        let begun = Instant::now();
+        let lists = pin!(join_all(new.iter().map(ask)));
+        let done = match select(pin!(work), lists).await {
+            Either::Right((_, work)) => work.await,
+            Either::Left((done, lists)) => {
+                let (left, waiting) = (self.left_for_lists.get(), Instant::now());
+                let _elapsed = tokio::time::timeout(left, lists).await;
+                self.left_for_lists.set(left.saturating_sub(waiting.elapsed()));
+                done
+            }
+        };
+        for scope in unanswered.take() {
+            let message = format!("no answer within {} ms", begun.elapsed().as_millis());
+            let silence = Error::new(Code::Unavailable, message, "the list only saves time; nothing depends on it");
+            let target = scope.rsplit('/').next().unwrap_or_default();
+            self.compute.bearer.record_looks(&list_call(&scope), target, 1, begun, &Err::<(), _>(silence));
+        }
+        done
     }
 
     /// Explains the refusal of a change whose place is taken, if an operation on one of these resources is still running. Lists
@@ -167,8 +217,9 @@ impl Operations {
     }
 
     async fn note_running_in(&self, scope: &str) -> Result<()> {
-        let call = if scope.ends_with("/global") { "globalOperations.list" } else { "zoneOperations.list" };
         let (path, target) = (format!("{scope}/operations"), scope.rsplit('/').next().unwrap_or_default());
+        let call = list_call(scope);
+        let call = call.trim_start_matches("compute:");
         let read = async |page: &str| self.compute.list(call, target, &path, "status != \"DONE\"", page).await;
         all_pages(read, |page| {
             for body in page.get("items").and_then(Value::as_array).into_iter().flatten() {
@@ -181,6 +232,7 @@ impl Operations {
                         on: on.name().to_owned(),
                         // We ignore how it ends.
                         bound: Bound::ToNothing,
+                        asked: None,
                         is_earlier: true,
                     };
                     self.running.keep((call, on), operation);
@@ -192,14 +244,18 @@ impl Operations {
 
     fn bound(&self, patience: Patience) -> Duration {
         match patience {
-            Patience::Full => NO_BOUND,
+            Patience::Full => until_a_last_look(self.compute.deadline()),
             Patience::Share => share(self.compute.deadline()),
         }
     }
 
-    async fn begin(&self, order: &Order<'_>) -> Result<Operation> {
+    async fn begin(&self, order: &Order<'_>, patience: Patience, bound: Duration) -> Result<Operation> {
         let Order { call, on, body, .. } = order;
-        let answer = self.compute.change(order).await?;
+        let caller = self.compute.bearer.caller();
+        let answer = match patience {
+            Patience::Full => self.compute.change(caller, order).await?,
+            Patience::Share => self.compute.change(&caller.within(bound), order).await?,
+        };
         let Some(name) = name_of(&answer) else {
             let message = format!("compute:{call} on {on}: the answer is no operation");
             return Err(Error::impostor_in_doubt(message, NAME));
@@ -210,6 +266,7 @@ impl Operations {
             call,
             on: on.name().to_owned(),
             bound: Bound::of(body.as_ref()),
+            asked: body.clone(),
             is_earlier: false,
             body: answer,
         })
@@ -291,6 +348,20 @@ impl Operations {
         };
         self.compute.bearer.call_by(&caller, Kind::Read, "compute:operations.wait", on, attempt).await
     }
+}
+
+/// The error of an operation on this member's own VM, or on a route, that outlasts the call.
+fn waited_for(error: Error) -> Error {
+    if error.code != Code::Ambiguous || error.remedy != DEAD_ZONE {
+        return error;
+    }
+    error.with(|details| details.remedy = "call again: the operation goes on, and the next call waits for it".into())
+}
+
+/// The call that lists the operations of a scope.
+fn list_call(scope: &str) -> String {
+    let kind = if scope.ends_with("/global") { "globalOperations" } else { "zoneOperations" };
+    format!("compute:{kind}.list")
 }
 
 /// The refusal of a change while another operation decides whether its place is free. It stays a conflict: the engine waits such

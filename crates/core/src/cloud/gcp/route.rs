@@ -25,7 +25,6 @@ use crate::{
     fate::{Cause, Fate},
     vip::{Goal, Member, Part},
 };
-use futures_util::future::join;
 use http::Method;
 use plan::{Change, Seen, View, names_of, number_of};
 use serde_json::Value;
@@ -69,9 +68,7 @@ impl Route {
                 routes.append(items);
             }
         });
-        let running = operations.note_running([format!("projects/{}/global", network.project)]);
-        let (read, ()) = join(pages, running).await;
-        read?;
+        operations.note_running_beside([format!("projects/{}/global", network.project)], pages).await?;
         let wide = self.session.vips.iter().any(|vip| ranges::may_cover_a_subnet(vip.destination()));
         let ranges = if wide { ranges::look(compute, &network.path()).await } else { Ok(Vec::new()) };
         Ok(Seen { here: here.clone(), network, routes, ranges })

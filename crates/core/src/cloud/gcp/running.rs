@@ -17,6 +17,8 @@ pub struct Operation {
     pub on: String,
     /// What the call was conditional on.
     pub bound: Bound,
+    /// The body of the request, where this call sent one.
+    pub asked: Option<Value>,
     /// Whether an earlier call or another member began it. Google tells us which resource it changes, but no more of the change.
     pub is_earlier: bool,
 }

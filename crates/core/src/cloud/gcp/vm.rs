@@ -21,6 +21,11 @@ impl Vm {
         self.path.name()
     }
 
+    /// Its state, for example `RUNNING`.
+    pub fn state(&self) -> &str {
+        text(&self.body, "status")
+    }
+
     /// The interface of this number: 0 is `nic0`.
     pub fn interface(&self, number: usize) -> Option<&Value> {
         let name = format!("nic{number}");

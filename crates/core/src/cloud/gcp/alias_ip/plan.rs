@@ -95,7 +95,11 @@ impl<'a> View<'a> {
         plan
     }
 
-    /// A write that takes the VIPs off each peer, and after those one that puts them on this member's interface.
+    /// First a write that takes what nobody holds. After it, side by side, one that takes the VIPs off each peer; and after each
+    /// of these one that puts them here, so that a VIP waits for no peer but its own.
+    ///
+    /// The first write goes before the others, since it shows that this member's interface takes VIPs at all: nothing leaves a
+    /// healthy holder before.
     fn hold(&self, own: Own<'_>) -> Plan<Change> {
         let mut plan = Plan { steps: Vec::new(), refused: Vec::new() };
         let mut coming: Vec<&Vip> = Vec::new();
@@ -112,23 +116,49 @@ impl<'a> View<'a> {
         let missing: Vec<&Vip> =
             coming.iter().copied().filter(|vip| entry_with(own.interface, vip.destination()).is_none()).collect();
         let number = self.session.settings.network_interface;
-        for peer in self.seen.members.vms.iter().filter(|vm| !vm.own) {
-            let Some(nic) = peer.interface(number) else { continue };
-            let there = on(nic, coming.iter().copied());
-            if !there.is_empty() {
-                plan.steps.push(self.write(peer, nic, without(nic, &there), Write::Frees, &there));
+        let peers =
+            self.seen.members.vms.iter().filter(|vm| !vm.own).filter_map(|vm| Some((vm, vm.interface(number)?)));
+        let held: Vec<(&Vm, &Value, Vec<&Vip>)> = peers
+            .map(|(peer, nic)| (peer, nic, on(nic, coming.iter().copied())))
+            .filter(|(_, _, there)| !there.is_empty())
+            .collect();
+        let is_free = |vip: &&Vip| !held.iter().any(|(_, _, there)| there.contains(vip));
+        let free: Vec<&Vip> = missing.iter().copied().filter(is_free).collect();
+        if !free.is_empty() {
+            plan.steps.push(self.take(own, &free, &[]));
+        }
+        let first: Vec<After> = (0..plan.steps.len()).map(|step| After { step, need: Need::Success }).collect();
+        let mut freeing: Vec<(usize, &Vec<&Vip>)> = Vec::new();
+        for (peer, nic, there) in &held {
+            freeing.push((plan.steps.len(), there));
+            let step = self.write(peer, nic, without(nic, there), Write::Frees, there);
+            plan.steps.push(Step { after: first.clone(), ..step });
+        }
+        // A look may show one VIP with two peers.
+        let mut taking: Vec<(Vec<usize>, Vec<&Vip>)> = Vec::new();
+        for vip in missing.iter().copied().filter(|vip| !is_free(vip)) {
+            let after: Vec<usize> =
+                freeing.iter().filter(|(_, there)| there.contains(&vip)).map(|(step, _)| *step).collect();
+            match taking.iter_mut().find(|(known, _)| *known == after) {
+                Some((_, vips)) => vips.push(vip),
+                None => taking.push((after, vec![vip])),
             }
         }
-        let freed = plan.steps.len();
-        if !missing.is_empty() {
-            let mut list = ranges(own.interface).to_vec();
-            list.extend(missing.iter().map(|vip| self.new_entry(vip)));
-            let mut step = self.write(own.vm, own.interface, list, Write::Takes, &missing);
-            step.after = (0..freed).map(|step| After { step, need: Need::Success }).collect();
-            plan.steps.push(step);
-        }
+        plan.steps.extend(taking.into_iter().map(|(after, vips)| self.take(own, &vips, &after)));
         self.public_ip().plan_hold(own, &coming, &mut plan);
         plan
+    }
+
+    /// The write that puts these VIPs on this member's interface, after these steps.
+    fn take(&self, own: Own<'_>, vips: &[&Vip], after: &[usize]) -> Step<Change> {
+        let new: Vec<Value> = vips.iter().map(|vip| self.new_entry(vip)).collect();
+        let list = ranges(own.interface).iter().chain(&new).cloned().collect();
+        let mut step = self.write(own.vm, own.interface, list, Write::Takes, vips);
+        if let Action::SetAliases { adds, .. } = &mut step.change.action {
+            *adds = new;
+        }
+        step.after = after.iter().map(|step| After { step: *step, need: Need::Success }).collect();
+        step
     }
 
     fn write(&self, vm: &Vm, interface: &Value, list: Vec<Value>, write: Write, vips: &[&Vip]) -> Step<Change> {
@@ -141,7 +171,8 @@ impl<'a> View<'a> {
             vm: vm.path.clone(),
             interface: self.session.settings.network_interface,
             is_peer: !vm.own,
-            action: Action::SetAliases { body, write, parts: parts.clone(), entries },
+            state: vm.state().to_owned(),
+            action: Action::SetAliases { body, write, parts: parts.clone(), entries, adds: Vec::new() },
         };
         let effect = if write == Write::Frees { Effect::Frees } else { Effect::Reaches };
         Step { parts, change, effect, after: Vec::new() }
@@ -317,7 +348,9 @@ pub fn parts_at_fault(
     };
     let at_fault: Vec<PartId> = parts.iter().filter(named).cloned().collect();
     let waits = |part: &PartId| in_use && freed.contains(part);
-    if at_fault.is_empty() && parts.len() > 1 {
+    // A right or a quota that one write lacks, the next one lacks as well.
+    let may_differ = !matches!(error.code, Code::Denied | Code::LimitExceeded) && session.vips.len() > parts.len();
+    if at_fault.is_empty() && (parts.len() > 1 || may_differ) {
         // The message names none. A part that nobody had is a likelier cause than one that a peer has just had.
         return parts.iter().filter(|part| !freed.contains(part)).cloned().collect();
     }
