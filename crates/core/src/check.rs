@@ -43,11 +43,13 @@ pub enum CheckName {
     LeftoverRoute,
     /// The way to the API without a public address (GCP).
     ApiAccess,
+    /// A setting of the VIP's entry that does not come along.
+    SettingLost,
 }
 
 impl CheckName {
     /// Every name, in the order of docs/report.md.
-    pub const ALL: [CheckName; 18] = [
+    pub const ALL: [CheckName; 19] = [
         CheckName::Configuration,
         CheckName::ConfigWritable,
         CheckName::Identity,
@@ -66,6 +68,7 @@ impl CheckName {
         CheckName::Blackhole,
         CheckName::LeftoverRoute,
         CheckName::ApiAccess,
+        CheckName::SettingLost,
     ];
 
     /// As the report spells it.
@@ -89,6 +92,7 @@ impl CheckName {
             CheckName::Blackhole => "blackhole",
             CheckName::LeftoverRoute => "leftoverRoute",
             CheckName::ApiAccess => "apiAccess",
+            CheckName::SettingLost => "settingLost",
         }
     }
 

@@ -203,10 +203,12 @@ async fn towards<C: Cloud>(cloud: &C, deadline: &Deadline, journal: &Journal, go
             Made::Stopped(error) => verify::Verified::unread(run.changes.as_far_as_known(), error),
         };
         let undone = matches!(verified.end, verify::End::Undone);
+        if undone {
+            run.changes.take_back(run.goal, &verified.parts);
+        }
         if !undone || run.round >= MOST_ROUNDS || !deadline.fits_a_round_trip() {
             break verified;
         }
-        run.changes.take_back(run.goal, &verified.parts);
         if run.look_again().await.is_err() {
             break verified;
         }

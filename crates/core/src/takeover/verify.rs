@@ -2,6 +2,7 @@
 //! or time is out.
 
 use super::{
+    ROOM_FOR_A_LAST_LOOK,
     changes::{Changes, Progress},
     rules::reached,
 };
@@ -91,7 +92,8 @@ pub async fn until_settled<C: Cloud>(
             return Verified { parts, end: if stranded { End::Stranded } else { End::Settled }, remarks };
         }
         let delay = delays.next().unwrap_or(Duration::from_secs(1));
-        if delay >= deadline.remaining() {
+        // A look without time for its answer would know less than this one.
+        if delay + ROOM_FOR_A_LAST_LOOK >= deadline.remaining() {
             return Verified { end: out_of_time::<C>(goal, &parts, &before, changes, None), parts, remarks };
         }
         if let Err(error) = deadline.sleep(delay).await {
