@@ -94,3 +94,98 @@ fn a_peer_that_is_being_stopped_has_its_share_of_the_time_and_is_told() {
     assert_message(&report, &format!("{VM_A} is SUSPENDING"));
     assert_eq!(holders(&sim), [VM_A, VM_B, VM_B].map(|vm| Some(vm.to_owned())), "{report:#}");
 }
+
+/// The peer's access config is the only place where the PTR record, its name and the edge security policy stand.
+#[test]
+fn what_the_access_config_has_comes_along_or_is_a_warning() {
+    let settings = json!({ "name": "External NAT", "setPublicPtr": true, "publicPtrDomainName": "iris.example.com." });
+    let start = |more: Value| {
+        let mut world = World::article_with_public_ip();
+        world.change_access_config(VM_A, &settings);
+        world.change_access_config(VM_A, &more);
+        Simulator::start(world)
+    };
+    let own = |sim: &Simulator| sim.world().access_configs(VM_B).pop().unwrap_or_default();
+    let is_whole = |sim: &Simulator| {
+        let fields = ["name", "setPublicPtr", "publicPtrDomainName"];
+        fields.iter().all(|field| own(sim)[*field] == settings[*field])
+    };
+    let sim = start(json!({}));
+    let report = Member::b(&sim).with(public()).hook();
+    told("GCP-10", &report);
+    assert!(is_whole(&sim) && report["severity"] == 0, "{:#} {report:#}", own(&sim));
+
+    // A race after the deletion: the settings are on no interface any more.
+    let sim = start(json!({}));
+    sim.operations().in_use(cloudsim::gcp::InUse::Failed);
+    sim.faults().on(Rule::once("compute", "POST addAccessConfig", Fault::error(409, "conflict", "Not now.")));
+    assert_outcome(&Member::b(&sim).with(public()).hook(), "moved");
+    assert!(is_whole(&sim), "{:#}", own(&sim));
+
+    // Across two calls the report carries them.
+    let sim = start(json!({}));
+    let denied = Fault::error(403, "forbidden", "Required 'compute.instances.addAccessConfig' permission for 'it'");
+    sim.faults().on(Rule::once("compute", "POST addAccessConfig", denied));
+    let report = Member::b(&sim).with(public()).hook();
+    assert_error(&report, "partial", "denied");
+    let resume = json!({ "reason": "retry", "resume": report["resume"] });
+    assert_outcome(&Member::b(&sim).with(public()).call(ACQUIRE, resume), "moved");
+    assert!(is_whole(&sim), "{:#}", own(&sim));
+
+    let sim = start(
+        json!({ "securityPolicy": "https://www.googleapis.com/compute/v1/projects/p/regions/r/securityPolicies/edge" }),
+    );
+    let check = Member::b(&sim).with(public()).check();
+    assert_outcome(&check, "ready_with_warnings");
+    told("GCP-11", &Member::b(&sim).with(public()).hook());
+    assert!(is_whole(&sim), "{:#}", own(&sim));
+
+    // The domain was verified for the other member's service account alone.
+    let sim = start(json!({}));
+    sim.change(|world| world.unverified_domains.push("example.com.".into()));
+    told("GCP-12", &Member::b(&sim).with(public()).hook());
+    assert_eq!((&own(&sim)["name"], &own(&sim)["setPublicPtr"]), (&settings["name"], &json!(null)));
+}
+
+#[test]
+fn an_access_config_that_comes_back_is_told_after_two_rounds() {
+    let mut world = World::article();
+    world.set_access_config(VM_B, "External NAT", None);
+    world.restored_access_configs.push(VM_B.into());
+    let sim = Simulator::start(world);
+    let begun = Instant::now();
+    let replace = json!({ "gcp": { "replaceAccessConfig": true } });
+    let report = Member::b(&sim).with(public()).with(replace).hook();
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    told("GCP-9", &report);
+    let deletions = writes(&sim).iter().filter(|write| write.starts_with("POST deleteAccessConfig")).count();
+    assert_eq!((deletions, sim.world().holder_of(VIP).as_deref()), (2, Some(VM_B)), "{:?}", writes(&sim));
+}
+
+/// From the moment in which the own access config is gone, nothing answers.
+#[test]
+fn an_address_that_was_the_only_way_to_the_api_is_told_with_the_way_back() {
+    let mut world = World::article();
+    world.set_access_config(VM_B, "External NAT", None);
+    world.set_service_account(VM_B, "backup@mirror-demo.iam.gserviceaccount.com");
+    world.api_needs_an_access_config = true;
+    let sim = Simulator::start(world);
+    let replace = json!({ "deadlineSeconds": 6, "gcp": { "replaceAccessConfig": true } });
+    let report = Member::b(&sim).with(public()).with(replace).hook();
+    told("GCP-8", &report);
+    assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(VM_B));
+    assert!(sim.world().access_configs(VM_B).is_empty(), "{report:#}");
+}
+
+#[test]
+fn a_write_that_is_accepted_and_lost_is_told_as_such() {
+    for (vm, id) in [(VM_B, "GCP-25"), (VM_A, "GCP-26")] {
+        let mut world = World::article();
+        world.ignored_aliases.push(vm.into());
+        let sim = Simulator::start(world);
+        let begun = Instant::now();
+        let report = Member::b(&sim).with(json!({ "deadlineSeconds": 8 })).hook();
+        told(id, &report);
+        assert!(begun.elapsed() < Duration::from_secs(9), "{:?}", begun.elapsed());
+    }
+}

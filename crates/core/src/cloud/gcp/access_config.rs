@@ -8,13 +8,14 @@ use super::{
     interface::{Action, Change},
     members::{Members, Own},
     path::Path,
+    remembered::{Remembered, would_be_lost},
     session::{Connection, Session},
     vm::{Vm, access_configs, text},
 };
 use crate::{
     check::{CheckItem, CheckName, Verdict},
     cloud::{
-        After, Effect, Need, Plan, Step,
+        After, Effect, Need, Plan, SetAside, Step,
         peers::{Silent, several},
     },
     error::{Code, Error, Result},
@@ -37,7 +38,8 @@ impl Address {
         Path::from_link(text(self.read.as_ref().ok()?, "selfLink"))
     }
 
-    fn ip(&self) -> Option<&str> {
+    /// The address itself, once it is known.
+    pub fn ip(&self) -> Option<&str> {
         self.read.as_ref().ok().map(|body| text(body, "address")).filter(|ip| !ip.is_empty())
     }
 }
@@ -123,6 +125,10 @@ pub struct PublicIp<'a> {
     pub members: &'a Members,
     /// `None` where no VIP has a public address.
     pub address: Option<&'a Address>,
+    /// Settings of the access config that had the address.
+    pub remembered: &'a Remembered,
+    /// Parts that Google refused a change for.
+    pub set_aside: &'a SetAside,
 }
 
 impl<'a> PublicIp<'a> {
@@ -153,7 +159,8 @@ impl<'a> PublicIp<'a> {
         let Some((vip, name)) = wanted(self.session).filter(|(vip, _)| coming.contains(vip)) else { return };
         let (Some(address), Some(id)) = (self.address, part_of(self.session, vip)) else { return };
         let number = self.session.settings.network_interface;
-        let ip = match self.may_be_taken(own.interface, address) {
+        let allowed = self.set_aside.allows(&id).and_then(|()| self.may_be_taken(own.interface, address));
+        let ip = match allowed {
             Ok(ip) => ip,
             Err(error) => {
                 plan.refused.push((id, error));
@@ -185,18 +192,45 @@ impl<'a> PublicIp<'a> {
             plan.steps.push(delete(own.vm, number, config, id.clone(), Effect::Prepares).after_all(earlier));
         }
         after.extend(on(plan, own.vm).into_iter().map(|step| After { step, need: Need::Over }));
-        let mut body = json!({
-            "name": self.session.settings.access_config.as_deref().unwrap_or(name), "type": "ONE_TO_ONE_NAT", "natIP": ip,
-        });
-        // Google refuses an access config whose tier is not the address's ("Method: instances.addAccessConfig").
-        let tier = address.read.as_ref().ok().map(|body| text(body, "networkTier")).filter(|tier| !tier.is_empty());
-        if let (Some(tier), Some(body)) = (tier, body.as_object_mut()) {
-            body.insert("networkTier".into(), tier.into());
-        }
-        let action = Action::AddAccessConfig { body };
+        let action = Action::AddAccessConfig { body: self.new_config(vip, name, ip, address) };
         let (vm, state) = (own.vm.path.clone(), own.vm.state().to_owned());
         let change = Change { vm, interface: number, is_peer: false, state, action };
         plan.steps.push(Step { parts: vec![id], change, effect: Effect::Reaches, after });
+    }
+
+    /// The access config to add. It has the settings of the one that had the address, as far as Google takes them.
+    fn new_config(&self, vip: &Vip, name: &str, ip: &str, address: &Address) -> Value {
+        let before = self.remembered.config(vip, ip).unwrap_or_default();
+        let in_order = |texts: &[&str]| texts.iter().find(|text| !text.is_empty()).map(|text| Value::from(*text));
+        let configured = self.session.settings.access_config.as_deref().unwrap_or_default();
+        let name = in_order(&[configured, text(&before, "name"), name]);
+        let mut body = json!({ "name": name, "type": "ONE_TO_ONE_NAT", "natIP": ip });
+        // Google refuses an access config whose tier is not the address's ("Method: instances.addAccessConfig").
+        let reserved = address.read.as_ref().map(|body| text(body, "networkTier")).unwrap_or_default();
+        if let Some(body) = body.as_object_mut() {
+            if let Some(tier) = in_order(&[reserved, text(&before, "networkTier")]) {
+                body.insert("networkTier".into(), tier);
+            }
+            if let Some(domain) = self.remembered.domain(&before) {
+                body.insert("setPublicPtr".into(), true.into());
+                body.insert("publicPtrDomainName".into(), domain.into());
+            }
+        }
+        body
+    }
+
+    /// Warnings about what did not come along, or what would not.
+    pub fn losses(&self) -> Vec<CheckItem> {
+        let number = self.session.settings.network_interface;
+        let found = wanted(self.session).zip(self.address.and_then(Address::ip)).zip(self.members.own());
+        let Some((((vip, _), ip), own)) = found else { return Vec::new() };
+        config_with(own, number, ip).map(|config| self.remembered.losses(vip, own, config)).unwrap_or_default()
+    }
+
+    /// What a takeover would lose.
+    pub fn losses_to_come(&self) -> Option<CheckItem> {
+        let ip = self.address.and_then(Address::ip)?;
+        would_be_lost(&self.members.vms, self.session.settings.network_interface, ip)
     }
 
     /// The step that takes the address off this member.
@@ -307,7 +341,10 @@ fn with_ip<'a>(interface: &'a Value, ip: &str) -> Option<&'a Value> {
 }
 
 fn delete(vm: &Vm, interface: usize, config: &Value, part: PartId, effect: Effect) -> Step<Change> {
-    let action = Action::DeleteAccessConfig { name: text(config, "name").to_owned() };
+    let others = vm.interfaces().iter().flat_map(access_configs).filter(|other| *other != config);
+    let is_last = vm.own && others.count() == 0;
+    let last_address = is_last.then(|| text(config, "natIP").to_owned());
+    let action = Action::DeleteAccessConfig { name: text(config, "name").to_owned(), last_address };
     let change = Change { vm: vm.path.clone(), interface, is_peer: !vm.own, state: vm.state().to_owned(), action };
     Step { parts: vec![part], change, effect, after: Vec::new() }
 }

@@ -14,16 +14,18 @@ use super::{
     members,
     path::Path,
     rehearsal::{self, Asked},
+    remembered::Remembered,
     session::{Connection, Session},
     settings::Settings,
     state,
-    vm::{Vm, net, net_of, text},
+    trouble::Trouble,
+    vm::{Vm, net, text},
 };
 use crate::{
     check::CheckItem,
-    cloud::{Cloud, Mechanism, Plan, SetAside, Setup, carried::Carried},
+    cloud::{Cloud, Mechanism, Plan, SetAside, Setup},
     error::{Code, Error, Result},
-    vip::{Goal, Member, Part, PartId, Vip},
+    vip::{Goal, Member, Part, PartId},
 };
 use futures_util::future::join3;
 use ipnet::IpNet;
@@ -41,8 +43,9 @@ pub struct AliasIp {
     members: members::Known,
     address: access_config::Known,
     set_aside: SetAside,
-    carried: Carried,
-    /// Parts that this call took off a peer.
+    remembered: Remembered,
+    trouble: Trouble,
+    /// Parts that this call took off a peer, once for each time.
     freed: RefCell<Vec<PartId>>,
     /// Whether Google has refused the ranges as in use once in this call, while no look showed who uses them.
     refused_before: Cell<bool>,
@@ -69,7 +72,7 @@ impl AliasIp {
     /// Reads all members and the public address, side by side.
     async fn look(&self) -> Result<Seen> {
         let connection = self.session.connect().await?;
-        let Connection { here, operations, .. } = connection;
+        let Connection { here, operations, compute } = connection;
         let settings = &self.session.settings;
         here.network(settings)?;
         self.is_own_look_old.set(false);
@@ -78,9 +81,13 @@ impl AliasIp {
         let reads = join3(members, address, self.told());
         let scopes = members::scopes(&settings.instances, here);
         let (members, address, told) = operations.note_running_beside(scopes, reads).await;
-        let members = members?;
+        let (members, address) = (self.trouble.explain(compute, members)?, self.trouble.explain(compute, address)?);
         members.own_interface(here, settings.network_interface)?;
-        Ok(Seen { here: here.clone(), members, address: address?, told: told? })
+        for vip in &self.session.vips {
+            let ip = access_config::part_of(&self.session, vip).and(address.as_ref()).and_then(Address::ip);
+            self.remembered.see(vip, ip, &members.vms, settings.network_interface);
+        }
+        Ok(Seen { here: here.clone(), members, address, told: told? })
     }
 
     /// The ranges that the metadata server reports for this VM, once this call has changed them. It is a second source: the
@@ -98,7 +105,8 @@ impl AliasIp {
     }
 
     fn view<'a>(&'a self, seen: &'a Seen) -> View<'a> {
-        View { session: &self.session, seen, carried: &self.carried, set_aside: &self.set_aside }
+        let Self { session, remembered, set_aside, freed, .. } = self;
+        View { session, seen, remembered, set_aside, freed }
     }
 
     /// Writes this member's interface. After another write of this call the interface has another fingerprint, and more ranges:
@@ -184,9 +192,9 @@ impl Mechanism for AliasIp {
     type Settings = Settings;
 
     fn new(settings: &Settings, setup: Setup<'_>) -> Result<Self> {
-        let of_vip = |vip: &Vip, entry: &Value| net_of(entry) == Some(vip.destination());
         Ok(AliasIp {
-            carried: Carried::of_request(setup.resume, Self::CLOUD, Self::NAME, &setup.vips, of_vip),
+            remembered: Remembered::of_request(&setup, Self::CLOUD, Self::NAME),
+            trouble: Trouble::default(),
             session: Session::new(settings, setup)?,
             members: members::Known::default(),
             address: access_config::Known::default(),
@@ -200,7 +208,7 @@ impl Mechanism for AliasIp {
     }
 
     fn resume(&self) -> Option<Value> {
-        self.carried.resume(Self::CLOUD, Self::NAME)
+        self.remembered.resume(Self::CLOUD, Self::NAME)
     }
 }
 
@@ -244,9 +252,20 @@ impl Cloud for AliasIp {
             true => Some(self.session.caller.deadline().guard(self.own_turn.lock()).await?),
             false => None,
         };
-        let Action::SetAliases { write, parts, entries, .. } = &change.action else {
+        let Action::SetAliases { write, parts, .. } = &change.action else {
             self.is_own_look_old.set(self.is_own_look_old.get() || is_own);
-            let Err(error) = change.send(operations).await else { return Ok(()) };
+            self.trouble.begin(change);
+            let sent = self.trouble.explain(compute, change.send(operations).await);
+            self.remembered.note(change, &sent);
+            self.trouble.note(change, &sent);
+            let Err(error) = sent else { return Ok(()) };
+            if self.remembered.is_about_ptr(change, &error) {
+                return Err(error.with(|details| details.code = Code::Conflict));
+            }
+            if let Some(error) = self.trouble.restored(change, &error) {
+                let part = self.session.vips.iter().find_map(|vip| access_config::part_of(&self.session, vip));
+                return Err(self.set_aside.note(part.into_iter().collect(), error));
+            }
             let error = self.with_state(compute, change, error).await;
             // The public address: a peer may be taking it, or giving it up.
             return Err(operations.let_others_end(&self.peers(connection), error).await);
@@ -255,7 +274,7 @@ impl Cloud for AliasIp {
             operations.let_earlier_end(|path| here.is(path)).await?;
         }
         let sent = if is_own { self.write_own(connection, change).await } else { change.send(operations).await };
-        self.carried.keep(entries, &sent);
+        self.remembered.note(change, &sent);
         if *write == Write::Frees && sent.is_ok() {
             self.freed.borrow_mut().extend(parts.iter().cloned());
         }
@@ -278,7 +297,9 @@ impl Cloud for AliasIp {
 
     fn remarks(&self, seen: &Seen) -> Vec<CheckItem> {
         // The operating system needs no address: Google's guest agent adds a route for each alias range.
-        seen.members.remarks()
+        let mut items = seen.members.remarks();
+        items.extend(self.view(seen).public_ip().losses());
+        items
     }
 
     async fn advice(&self) -> Vec<CheckItem> {
@@ -287,6 +308,8 @@ impl Cloud for AliasIp {
     }
 
     async fn rehearse(&self, seen: &Seen) -> Vec<CheckItem> {
-        rehearsal::rehearse(&self.session, self.permissions(seen)).await
+        let mut items = rehearsal::rehearse(&self.session, self.permissions(seen)).await;
+        items.extend(self.view(seen).public_ip().losses_to_come());
+        items
     }
 }

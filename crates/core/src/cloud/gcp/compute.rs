@@ -22,12 +22,14 @@ use crate::{
 };
 use http::Method;
 use serde_json::Value;
-use std::{cell::Cell, rc::Rc};
+use std::{cell::Cell, rc::Rc, time::Duration};
 use tokio::time::Instant;
 
 /// The API at one endpoint.
 pub struct Compute {
-    pub http: Client,
+    http: Client,
+    /// When an answer came for the last time.
+    heard: Cell<Instant>,
     /// The URL before `/compute/v1/`, without a slash at the end.
     endpoint: String,
     pub bearer: Bearer<ServiceAccount>,
@@ -75,6 +77,7 @@ impl Compute {
         let endpoint = endpoint.trim_end_matches('/');
         Compute {
             http,
+            heard: Cell::new(Instant::now()),
             endpoint: endpoint.strip_suffix("/compute/v1").unwrap_or(endpoint).to_owned(),
             bearer: Bearer::new(ServiceAccount(metadata), caller),
         }
@@ -144,7 +147,7 @@ impl Compute {
     ) -> Result<Value> {
         let attempt = async |token: &Secret| {
             let request = Request::get(&self.url(path))?.query(query);
-            of_form(read_json(&send(Kind::Read, &self.http, request, token).await?)?, &has_form)
+            of_form(read_json(&self.send(Kind::Read, request, token).await?)?, &has_form)
         };
         self.bearer.call_by(caller, Kind::Read, &format!("compute:{call}"), target, attempt).await
     }
@@ -163,7 +166,7 @@ impl Compute {
             if zones == Zones::ThatAnswer {
                 query.push((PARTIAL, "true"));
             }
-            send(Kind::Read, &self.http, Request::get(&url)?.query(&query), token).await
+            self.send(Kind::Read, Request::get(&url)?.query(&query), token).await
         };
         let attempt = async |token: &Secret| {
             let zones = if tried.replace(true) && !is_unknown.get() { Zones::ThatAnswer } else { Zones::All };
@@ -187,7 +190,7 @@ impl Compute {
         let url = self.url(&format!("{}/{verb}", path.as_str()));
         let attempt = async |token: &Secret| {
             let request = Request::new(Method::POST, &url)?.json(body);
-            read_json(&send(Kind::Read, &self.http, request, token).await?)
+            read_json(&self.send(Kind::Read, request, token).await?)
         };
         self.bearer.call(Kind::Read, &format!("compute:{call}"), path.name(), attempt).await
     }
@@ -210,7 +213,7 @@ impl Compute {
                 // Google's front end refuses a request that has neither a body nor a length.
                 None => request.header("content-length", "0")?,
             };
-            answer_of(Kind::Change, &send(Kind::Change, &self.http, request, token).await?, bound)
+            answer_of(Kind::Change, &self.send(Kind::Change, request, token).await?, bound)
         };
         let begun = Instant::now();
         let name = format!("compute:{call}");
@@ -224,6 +227,23 @@ impl Compute {
             });
         }
         answer
+    }
+
+    /// Sends one request, and notes when an answer came.
+    ///
+    /// # Errors
+    /// As [`bearer::send`](crate::net::bearer::send).
+    pub async fn send(&self, kind: Kind, request: Request, token: &Secret) -> Result<Response> {
+        let answer = send(kind, &self.http, request, token).await;
+        if answer.is_ok() {
+            self.heard.set(Instant::now());
+        }
+        answer
+    }
+
+    /// How long ago the last answer came.
+    pub fn silent_for(&self) -> Duration {
+        self.heard.get().elapsed()
     }
 
     /// The URL of a path.

@@ -43,6 +43,8 @@ pub enum Action {
     /// (doitintl/kubeip#59).
     DeleteAccessConfig {
         name: String,
+        /// The address that goes, where the VM has no other public one.
+        last_address: Option<String>,
     },
     AddAccessConfig {
         body: Value,
@@ -92,7 +94,7 @@ impl Change {
         let interface = ("networkInterface", format!("nic{}", self.interface));
         let (method, query, body) = match &self.action {
             Action::SetAliases { body, .. } => (Method::PATCH, vec![interface], Some(body)),
-            Action::DeleteAccessConfig { name } => {
+            Action::DeleteAccessConfig { name, .. } => {
                 (Method::POST, vec![("accessConfig", name.clone()), interface], None)
             }
             Action::AddAccessConfig { body } => (Method::POST, vec![interface], Some(body)),

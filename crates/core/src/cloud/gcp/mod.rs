@@ -15,11 +15,13 @@ mod operation;
 mod path;
 mod ranges;
 mod rehearsal;
+mod remembered;
 mod route;
 mod running;
 mod session;
 pub mod settings;
 mod state;
+mod trouble;
 mod vm;
 
 pub use alias_ip::AliasIp;

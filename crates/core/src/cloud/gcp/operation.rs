@@ -18,7 +18,6 @@ use crate::{
     fate::{Cause, Fate},
     journal::Journal,
     net::{
-        bearer::send,
         retry::{Kind, Policy},
         secret::Secret,
         transport::Request,
@@ -344,7 +343,7 @@ impl Operations {
             } else {
                 Request::get(&self.compute.url(path))?
             };
-            read_json(&send(Kind::Read, &self.compute.http, request, token).await?)
+            read_json(&self.compute.send(Kind::Read, request, token).await?)
         };
         self.compute.bearer.call_by(&caller, Kind::Read, "compute:operations.wait", on, attempt).await
     }

@@ -3,12 +3,12 @@
 use crate::{
     cloud::{
         After, Effect, Need, Plan, SetAside, Step,
-        carried::Carried,
         gcp::{
             access_config::{self, Address, PublicIp},
             identity::Here,
             interface::{Action, Change, Write},
             members::{Members, Own},
+            remembered::Remembered,
             session::Session,
             vm::{Vm, entry_with, net, net_of, ranges, text},
         },
@@ -19,7 +19,7 @@ use crate::{
 };
 use ipnet::IpNet;
 use serde_json::{Value, json};
-use std::net::IpAddr;
+use std::{cell::RefCell, net::IpAddr};
 
 /// What one look showed.
 #[derive(Debug, Clone)]
@@ -36,11 +36,16 @@ pub struct Seen {
 pub struct View<'a> {
     pub session: &'a Session,
     pub seen: &'a Seen,
-    /// Entries that are on no interface any more.
-    pub carried: &'a Carried,
+    /// Settings that the entries had, also where they are on no interface any more.
+    pub remembered: &'a Remembered,
     /// Parts that Google refused a write for.
     pub set_aside: &'a SetAside,
+    /// Parts that this call took off a peer, once for each time.
+    pub freed: &'a RefCell<Vec<PartId>>,
 }
+
+/// How often a peer may give one VIP up and have it again.
+const MOST_TIMES_FREED: usize = 3;
 
 /// The part that stands for the alias range of this VIP.
 fn private_part(session: &Session, vip: &Vip) -> PartId {
@@ -181,7 +186,7 @@ impl<'a> View<'a> {
     /// The new alias entry. It names the configured range of the subnet; without one, the range in the peer's entry.
     fn new_entry(&self, vip: &Vip) -> Value {
         let number = self.session.settings.network_interface;
-        let carried = self.carried.entry(vip);
+        let carried = self.remembered.alias(vip);
         let there = self.seen.members.vms.iter().find_map(|vm| entry_with(vm.interface(number)?, vip.destination()));
         let there = there.or(carried.as_ref());
         let range =
@@ -203,6 +208,7 @@ impl<'a> View<'a> {
                 return Err(error);
             }
         }
+        self.stays_away(vip)?;
         if wanted.addr().is_ipv6() {
             return Err(Error::new(
                 Code::Unsupported,
@@ -211,7 +217,7 @@ impl<'a> View<'a> {
             ));
         }
         // The entry that an earlier write took off a peer names its range as well as one that is still there.
-        let mut held_by_a_peer = self.carried.entry(vip).is_some();
+        let mut held_by_a_peer = self.remembered.alias(vip).is_some();
         for vm in &self.seen.members.vms {
             for nic in vm.interfaces() {
                 let name = text(nic, "name");
@@ -256,6 +262,25 @@ impl<'a> View<'a> {
         self.fits_the_subnet(own, vip)
     }
 
+    /// Whether the peer that gave this VIP up in this call does not have it again each time.
+    fn stays_away(&self, vip: &Vip) -> Result<()> {
+        let part = private_part(self.session, vip);
+        let times = self.freed.borrow().iter().filter(|freed| **freed == part).count();
+        let number = self.session.settings.network_interface;
+        let has_it = |vm: &&Vm| vm.interface(number).is_some_and(|nic| entry_with(nic, vip.destination()).is_some());
+        match self.seen.members.vms.iter().filter(|vm| !vm.own).find(has_it) {
+            Some(peer) if times >= MOST_TIMES_FREED => Err(Error::new(
+                Code::Unavailable,
+                format!(
+                    "Google has taken {vip} off {} {times} times, and a moment later it is there again",
+                    peer.name()
+                ),
+                "call again; if this happens every time, find out what gives it back to that VM, and take it off by hand",
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether the VIP is in this member's subnet, by what the metadata server reports, and free to use there.
     fn fits_the_subnet(&self, own: Own<'_>, vip: &Vip) -> Result<()> {
         let number = self.session.settings.network_interface;
@@ -292,8 +317,14 @@ impl<'a> View<'a> {
         }
     }
 
-    fn public_ip(&self) -> PublicIp<'a> {
-        PublicIp { session: self.session, members: &self.seen.members, address: self.seen.address.as_ref() }
+    pub fn public_ip(&self) -> PublicIp<'a> {
+        PublicIp {
+            session: self.session,
+            members: &self.seen.members,
+            address: self.seen.address.as_ref(),
+            remembered: self.remembered,
+            set_aside: self.set_aside,
+        }
     }
 }
 

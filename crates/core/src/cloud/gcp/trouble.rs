@@ -1,0 +1,95 @@
+//! Trouble with this member's own access config, which nobody but us can explain to the operator: an API that is silent since
+//! the VM lost its only public address, and something that gives the VM an address back.
+//!
+//! Sources: doitintl/kubeip#34, #84 (a VM without an address does not reach the API); "Private Google Access" and "Cloud NAT
+//! overview" (VPC documentation); ZcashFoundation/zebra#10158 (an instance group restores the access config of its template).
+
+use super::{
+    compute::Compute,
+    interface::{Action, Change},
+};
+use crate::error::{Code, Error, Result};
+use std::{
+    cell::{Cell, RefCell},
+    time::Duration,
+};
+
+/// What this call knows of its own access configs.
+#[derive(Default)]
+pub struct Trouble {
+    /// The public address that this call takes off this VM, where the VM has no other one.
+    last_address: RefCell<Option<String>>,
+    /// How often this call has deleted an access config of this VM to make room.
+    deleted: Cell<u32>,
+}
+
+/// An API that answers is not silent for so long: a poll of an operation is answered at once, or its `wait` is followed by one.
+const SILENCE: Duration = Duration::from_secs(1);
+/// How many deletions have to be of no use.
+const MOST_DELETIONS: u32 = 2;
+
+impl Trouble {
+    /// Takes note of a change that is about to be sent.
+    pub fn begin(&self, change: &Change) {
+        if let Action::DeleteAccessConfig { last_address: Some(address), .. } = &change.action {
+            self.last_address.replace(Some(address.clone()));
+        }
+    }
+
+    /// Takes note of how a change ended. A refused deletion leaves the address where it is.
+    pub fn note(&self, change: &Change, made: &Result<()>) {
+        let has_effect = made.as_ref().err().is_none_or(|error| error.fate.may_have_changed());
+        match &change.action {
+            Action::DeleteAccessConfig { .. } if !change.is_peer && made.is_ok() => {
+                self.deleted.set(self.deleted.get() + 1);
+            }
+            Action::DeleteAccessConfig { .. } if !has_effect => drop(self.last_address.take()),
+            // This VM has a public address again.
+            Action::AddAccessConfig { .. } if made.is_ok() => drop(self.last_address.take()),
+            _ => {}
+        }
+    }
+
+    /// Says why the API is silent, where this VM has just lost its way there.
+    ///
+    /// # Errors
+    /// The same error, explained.
+    pub fn explain<T>(&self, compute: &Compute, answer: Result<T>) -> Result<T> {
+        let Some(address) = self.last_address.borrow().clone() else { return answer };
+        answer.map_err(|error| {
+            let is_silence = matches!(error.code, Code::Unavailable | Code::Ambiguous | Code::Deadline);
+            if !is_silence || error.http_status.is_some() || compute.silent_for() < SILENCE {
+                return error;
+            }
+            error.with(|details| {
+                details.message = format!(
+                    "this VM has just lost its only public address ({address}), and Google's API has not answered since: {}",
+                    details.message
+                );
+                details.remedy = "give the subnet Private Google Access (gcloud compute networks subnets update \
+                    --enable-private-ip-google-access), or Cloud NAT, on every member; then call again"
+                    .into();
+            })
+        })
+    }
+
+    /// Whether Google finds an access config where this call has deleted one more than once: somebody puts it back.
+    pub fn restored(&self, change: &Change, error: &Error) -> Option<Error> {
+        let finds_another = matches!(change.action, Action::AddAccessConfig { .. })
+            && error.message.to_ascii_lowercase().contains("at most one access config");
+        (finds_another && self.deleted.get() >= MOST_DELETIONS).then(|| {
+            Error::new(
+                Code::Conflict,
+                format!(
+                    "something gives this VM its address back: this call has deleted its access config {} times, and there is \
+                     one again ({})",
+                    self.deleted.get(),
+                    error.message
+                ),
+                "if an instance group manages this VM, take the access config out of its instance template, or take the VM out \
+                 of the group (gcloud compute instance-groups managed abandon-instances)",
+            )
+            .with_fate(error.fate)
+        })
+    }
+}
