@@ -2,7 +2,7 @@
 
 use super::{Member, common::*, writes};
 use crate::common::field_reports::told;
-use cloudsim::gcp::{PUBLIC_IP, Simulator, VIP, VM_A, VM_B, World, ZONE_A};
+use cloudsim::gcp::{PUBLIC_IP, ROUTED_VIP, Simulator, VIP, VM_A, VM_B, World, ZONE_A};
 use cloudsim::{Fault, Rule};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -187,5 +187,73 @@ fn a_write_that_is_accepted_and_lost_is_told_as_such() {
         let report = Member::b(&sim).with(json!({ "deadlineSeconds": 8 })).hook();
         told(id, &report);
         assert!(begun.elapsed() < Duration::from_secs(9), "{:?}", begun.elapsed());
+    }
+}
+
+/// Nobody had the address before: a repeat would meet the same policy.
+#[test]
+fn a_policy_of_the_organisation_is_named() {
+    for (policy, id) in [(cloudsim::gcp::Policy::Refused, "GCP-1"), (cloudsim::gcp::Policy::Failed, "GCP-2")] {
+        let mut world = World::article();
+        world.external_ip_access = Some(vec![VM_A.into()]);
+        let sim = Simulator::start(world);
+        sim.operations().policy(policy);
+        told(id, &Member::b(&sim).with(public()).hook());
+        assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(VM_B));
+    }
+}
+
+#[test]
+fn a_refusal_is_told_by_its_meaning() {
+    let perimeter = "Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: x";
+    for (id, status, reason, message) in [
+        ("GCP-14", 400, "failedPrecondition", "This cannot be done now."),
+        ("GCP-15", 403, "forbidden", "This is not allowed here."),
+        ("GCP-16", 403, "forbidden", perimeter),
+        ("GCP-17", 403, "quotaExceeded", "Quota 'ALIASES_PER_NETWORK' exceeded. Limit: 15000.0 globally."),
+    ] {
+        let sim = Simulator::start(World::article());
+        sim.faults().on(Rule::always("compute", PATCH, Fault::error(status, reason, message)));
+        told(id, &Member::b(&sim).hook());
+    }
+    let mut world = World::article();
+    world.api_is_off = true;
+    told("GCP-18", &Member::b(&Simulator::start(world)).hook());
+    // A rate passes.
+    let sim = Simulator::start(World::article());
+    sim.faults().on(Rule::once("compute", PATCH, Fault::error(403, "rateLimitExceeded", "Rate Limit Exceeded")));
+    told("GCP-19", &Member::b(&sim).hook());
+    let sim = Simulator::start(World::article());
+    sim.faults().on(Rule::always("compute", PATCH, Fault::error(403, "rateLimitExceeded", "Rate Limit Exceeded")));
+    told("GCP-20", &Member::b(&sim).with(json!({ "deadlineSeconds": 3 })).hook());
+}
+
+/// The list is optional, whatever the server makes of its parameter.
+#[test]
+fn a_parameter_that_google_has_dropped_does_not_make_a_passing_failure_final() {
+    let mut world = World::article();
+    world.unknown_parameters.push("returnPartialSuccess".into());
+    for status in [503, 500, 429] {
+        let sim = Simulator::start(world.clone());
+        let passing = Fault::error(status, "backendError", "later");
+        sim.faults().on(Rule::once("compute", "GET aggregated/instances", passing));
+        told("GCP-13", &Member::b(&sim).hook());
+    }
+}
+
+/// A list of operations that nobody answers is a step of the report, and no more.
+#[test]
+fn a_list_of_operations_without_an_answer_costs_next_to_nothing() {
+    for mechanism in ["aliasIp", "route"] {
+        let world = if mechanism == "route" { World::routes() } else { World::article() };
+        let sim = Simulator::start(world);
+        sim.faults().on(Rule::always("compute", "GET operations list", Fault::HangBefore));
+        let vip = if mechanism == "route" { ROUTED_VIP } else { VIP };
+        let begun = Instant::now();
+        let report = Member::b(&sim).with(json!({ "vip": vip, "gcp": { "mechanism": mechanism } })).hook();
+        assert!(begun.elapsed() < Duration::from_millis(900), "{mechanism}: {:?}", begun.elapsed());
+        told("GCP-27", &report);
+        let call = if mechanism == "route" { "compute:globalOperations.list" } else { "compute:zoneOperations.list" };
+        assert!(steps(&report, call) >= 1, "{report:#}");
     }
 }

@@ -1,14 +1,18 @@
-//! What Compute Engine's errors mean: those of an answer, and those of an operation that has ended.
+//! What Compute Engine's errors mean: those of an answer, and those of an operation that has ended. The table is in `meanings`;
+//! here is what no table can say, which depends on the request or on a policy's name.
 //!
 //! Sources: "Troubleshooting API errors" and "Rate quotas" (Compute Engine documentation): `rateLimitExceeded` is a 403 like a
 //! missing permission, and only its reason tells them apart. The discovery document and users list the codes of operations
 //! (f5-google-gdm-templates#78 for an address in use). A 412 means a lost race or a policy of the organisation
 //! (gardener/gardener-extension-provider-gcp#415; in an operation: 2i2c-org/infrastructure#489).
 
+mod meanings;
+
 use crate::{
     error::{Code, Error},
     fate::{Cause, Fate},
 };
+use meanings::{Meaning, meaning};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -32,17 +36,11 @@ pub fn explain(status: u16, body: &[u8], retry_after: Option<Duration>, bound: B
     let error = body.get("error").unwrap_or(&Value::Null);
     let text = |at: &str| error.pointer(at).and_then(Value::as_str).unwrap_or_default();
     let (message, reason) = (text("/message"), text("/errors/0/reason"));
-    let has_detail = |reason: &str| details(error).any(|detail| detail.get("reason") == Some(&Value::from(reason)));
+    let names: Vec<&str> = details(error).filter_map(|detail| detail.get("reason")?.as_str()).chain([reason]).collect();
     let meant = match policy(error, message).filter(|_| matches!(status, 400 | 403 | 412)) {
         Some(policy) => Meant::forbidden_by(policy),
         None if status == 412 => Meant::unmet(bound),
-        None if status == 403 && (reason == "accessNotConfigured" || has_detail("SERVICE_DISABLED")) => {
-            Meant::told(Code::Denied, SWITCHED_OFF)
-        }
-        None if reason == "insufficientPermissions" || has_detail("ACCESS_TOKEN_SCOPE_INSUFFICIENT") => {
-            Meant::told(Code::Denied, SCOPE)
-        }
-        None => Meant::usual(meaning(status, reason, message), message),
+        None => Meant::usual(meaning(Some(status), &names, message)),
     };
     let shown = match (reason, message) {
         ("", "") => format!("HTTP {status}"),
@@ -73,7 +71,7 @@ pub fn of_operation(operation: &Value, bound: Bound) -> Option<Error> {
         (Some(policy), _) => Meant::forbidden_by(policy),
         (None, "CONDITION_NOT_MET") => Meant::unmet(bound),
         (None, "") if status == Some(412) => Meant::unmet(bound),
-        (None, name) => Meant::usual(meaning_in_operation(name, status, message), message),
+        (None, name) => Meant::usual(meaning(status.or(Some(400)), &[name], message)),
     };
     let shown = if name.is_empty() { "the operation failed" } else { name };
     Some(meant.into_error(format!("{shown}: {message}")).with(|details| {
@@ -94,8 +92,8 @@ impl Meant {
         Meant { code, remedy: remedy.into(), is_race: false }
     }
 
-    fn usual(code: Code, message: &str) -> Self {
-        Meant::told(code, remedy(code, message))
+    fn usual(meaning: &Meaning) -> Self {
+        Meant::told(meaning.code, meaning.remedy)
     }
 
     /// Google found that a precondition does not hold.
@@ -128,11 +126,6 @@ impl Meant {
 const RACE: &str = "somebody else changes the same VM at the same time; call again";
 const UNMET: &str = "a condition that the message names does not hold; if it is a policy of the organisation, its \
     administrator has to change it";
-const SCOPE: &str = "the VM's access scopes leave Compute Engine out, whatever roles its service account has: stop the VM, give it \
-    the scope cloud-platform (gcloud compute instances set-service-account --scopes=cloud-platform), start it";
-const SWITCHED_OFF: &str = "switch the Compute Engine API on in the project (gcloud services enable compute.googleapis.com), \
-    and wait a few minutes";
-
 fn details(error: &Value) -> impl Iterator<Item = &Value> {
     error.get("details").and_then(Value::as_array).into_iter().flatten()
 }
@@ -151,76 +144,6 @@ fn policy<'a>(error: &'a Value, message: &'a str) -> Option<&'a str> {
             .iter()
             .any(|start| word.strip_prefix(start).is_some_and(|name| !name.is_empty()))
     })
-}
-
-fn meaning_in_operation(name: &str, status: Option<u16>, message: &str) -> Code {
-    match name {
-        "IP_IN_USE_BY_ANOTHER_RESOURCE" | "RESOURCE_IN_USE_BY_ANOTHER_RESOURCE" | "RESOURCE_ALREADY_EXISTS" => {
-            Code::Conflict
-        }
-        "RESOURCE_NOT_READY"
-        | "RESOURCE_OPERATION_RATE_EXCEEDED"
-        | "INTERNAL"
-        | "INTERNAL_ERROR"
-        | "BACKEND_ERROR"
-        | "SERVICE_UNAVAILABLE"
-        | "ZONE_RESOURCE_POOL_EXHAUSTED" => Code::Unavailable,
-        "RESOURCE_NOT_FOUND" => Code::NotFound,
-        "PERMISSIONS_ERROR" | "FORBIDDEN" => Code::Denied,
-        name if name.contains("QUOTA") || name.contains("LIMIT_EXCEEDED") => Code::LimitExceeded,
-        name if name.starts_with("INVALID") => meaning(400, "invalid", message),
-        _ => meaning(status.unwrap_or(400), "", message),
-    }
-}
-
-fn meaning(status: u16, reason: &str, message: &str) -> Code {
-    let says = |text: &str| message.to_ascii_lowercase().contains(text);
-    match (status, reason) {
-        (401, _) => Code::Unauthenticated,
-        (403 | 429, "rateLimitExceeded" | "userRateLimitExceeded" | "dailyLimitExceeded") | (429, _) => Code::Throttled,
-        (403, "quotaExceeded") => Code::LimitExceeded,
-        (403, _) => Code::Denied,
-        (404, _) => Code::NotFound,
-        (409, _) => Code::Conflict,
-        (400, "resourceNotReady") => Code::Unavailable,
-        (400, "resourceInUseByAnotherResource") => Code::Conflict,
-        (400, _) if says("already in-use") || says("already being used") || says("at most one access config") => {
-            Code::Conflict
-        }
-        (400, _) if says("is not ready") => Code::Unavailable,
-        (400, _) if says("unknown zone") => Code::NotFound,
-        // The configuration is the source of the value that Google refuses.
-        (400, "invalid") => Code::InvalidConfig,
-        (400, _) if says("invalid value for field") => Code::InvalidConfig,
-        (408 | 500..=599, _) => Code::Unavailable,
-        _ => Code::Unexpected,
-    }
-}
-
-fn remedy(code: Code, message: &str) -> &'static str {
-    let says = |text: &str| message.to_ascii_lowercase().contains(text);
-    match code {
-        Code::Denied if says("permission") => {
-            "give this VM's service account the permission that the message names (docs/install-gcp.md has the whole role)"
-        }
-        // "Troubleshooting VPC Service Controls".
-        Code::Denied if says("organization's policy") => {
-            "the administrator of the organisation has to let this VM through its VPC Service Controls"
-        }
-        Code::Denied => {
-            "the message says why Google refuses this; ask the administrator of the project or the organisation"
-        }
-        Code::Unauthenticated => "see that the VM has a service account and that its clock is right",
-        Code::NotFound => "correct the name, the zone or the project in the configuration",
-        Code::Conflict => "look at who uses the address now",
-        Code::InvalidConfig => "correct the value that the message names, where it stands in the configuration",
-        Code::LimitExceeded => "raise the quota of the project, or remove what is no longer used",
-        Code::Throttled => "too many calls in this project; call again",
-        Code::Unavailable => {
-            "Google says that this passes; call again, and look at status.cloud.google.com if it does not"
-        }
-        _ => "look at the message and at the documentation of this call",
-    }
 }
 
 #[cfg(test)]
