@@ -39,7 +39,7 @@ const RESERVED: &[(&str, &[&str], &str)] = &[
     ("ProfileFileCredentialsProvider", &["mirrorvip_core::cloud::aws::credentials"], "one chain of credentials"),
     ("azure_identity::", &["mirrorvip_core::cloud::azure::token"], "it reads the environment of Azure Arc and its kin"),
     ("TcpStream", &[], "sockets belong to the HTTP client"),
-    ("UdpSocket", &[], "sockets belong to the HTTP client"),
+    ("UdpSocket", &["mirrorvip_core::host"], "sockets belong to the HTTP client; one is bound and sends nothing"),
     ("reqwest", &["mirrorvip_core::net"], "the seam to the network"),
     (".execute(", &["mirrorvip_core::net::client"], "one place sends"),
     ("SystemTime::now", &["mirrorvip::runtime"], "the clock comes through the seam"),

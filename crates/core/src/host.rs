@@ -1,4 +1,4 @@
-//! What the operating system knows: the addresses of this machine, its boot clock, random numbers. Reads only.
+//! What the operating system knows: the addresses of this machine, its boot clock, random numbers. Changes nothing.
 
 use ipnet::IpNet;
 use nix::{
@@ -6,7 +6,11 @@ use nix::{
     sys::socket::{AddressFamily, SockaddrLike, SockaddrStorage},
     time::{ClockId, clock_gettime},
 };
-use std::{net::IpAddr, time::Duration};
+use std::{
+    io::ErrorKind,
+    net::{IpAddr, UdpSocket},
+    time::Duration,
+};
 
 /// One address that the operating system carries. `label` is what `ip address` shows at the line's end: `eth0:1` for a
 /// labelled address, else the interface's name.
@@ -34,6 +38,26 @@ pub struct LocalNetwork {
     pub addresses: Vec<LocalAddress>,
     /// All interfaces with a hardware address.
     pub devices: Vec<LocalDevice>,
+    /// Whether packets for an address are accepted, although perhaps no interface carries it.
+    pub accepts: Accepts,
+}
+
+/// Whether the operating system accepts packets for an address.
+#[derive(Debug, Clone, Copy)]
+pub struct Accepts(pub fn(IpAddr) -> bool);
+
+impl Default for Accepts {
+    fn default() -> Self {
+        Accepts(|_| true)
+    }
+}
+
+/// Whether the operating system accepts packets for an address: it lets a socket have any address of its table `local`, be it
+/// on an interface or in a range that a route alone names (`ip(7)`). Nothing is sent, and the socket is closed at once. Where
+/// `net.ipv4.ip_nonlocal_bind` is set, every address seems to be accepted. Any other trouble with the socket says nothing.
+pub fn accepts_packets_for(address: IpAddr) -> bool {
+    let bound = UdpSocket::bind((address, 0));
+    !bound.is_err_and(|error| error.kind() == ErrorKind::AddrNotAvailable)
 }
 
 /// All addresses and devices by `getifaddrs(3)`.
@@ -41,7 +65,7 @@ pub struct LocalNetwork {
 /// # Errors
 /// What the operating system said.
 pub fn local_network() -> std::io::Result<LocalNetwork> {
-    let mut network = LocalNetwork::default();
+    let mut network = LocalNetwork { accepts: Accepts(accepts_packets_for), ..LocalNetwork::default() };
     for entry in getifaddrs()? {
         let Some(address) = entry.address else { continue };
         if let Some(mac) = address.as_link_addr().and_then(|link| link.addr()) {
@@ -92,6 +116,16 @@ mod tests {
         let network = local_network().expect("getifaddrs");
         let loopback = LocalAddress { label: "lo".into(), address: "127.0.0.1/8".parse().expect("literal") };
         assert!(network.addresses.contains(&loopback), "{:?}", network.addresses);
+    }
+
+    #[test]
+    fn an_address_is_accepted_that_only_the_table_of_local_routes_knows() {
+        // All of 127.0.0.0/8 is there, and the interface carries one address of it.
+        let network = local_network().expect("getifaddrs");
+        let accepts = |address: &str| (network.accepts.0)(address.parse().expect("an address"));
+        assert!(accepts("127.0.0.1") && accepts("127.8.0.9"));
+        // TEST-NET-3.
+        assert!(!accepts("203.0.113.77"));
     }
 
     #[test]
