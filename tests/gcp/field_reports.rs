@@ -257,3 +257,31 @@ fn a_list_of_operations_without_an_answer_costs_next_to_nothing() {
         assert!(steps(&report, call) >= 1, "{report:#}");
     }
 }
+
+/// Where no route of the table `local` has the range, the operating system drops what arrives. The metadata say that this process
+/// runs on the VM: the VM's own address is this machine's.
+#[test]
+fn an_alias_that_the_operating_system_does_not_accept_is_a_warning() {
+    let mut world = World::article();
+    world.instance_mut(VM_B).expect("there")["networkInterfaces"][0]["networkIP"] = json!("127.0.0.1");
+    let sim = Simulator::start(world);
+    told("GCP-7", &Member::b(&sim).hook());
+    let is_warned = |report: &Value| report["warnings"].to_string().contains("vipNotLocal");
+    assert!(is_warned(&Member::b(&sim).status()) && is_warned(&Member::b(&sim).hook()));
+    assert_outcome(&Member::b(&sim).check(), "ready_with_warnings");
+    // A member that does not hold the VIP needs no route.
+    assert_outcome(&Member::a(&sim).hook(), "moved");
+    assert!(!is_warned(&Member::b(&sim).status()));
+    // A process with a network of its own cannot tell.
+    let report = Member::a(&sim).check();
+    let items = report["checks"].as_array().expect("checks");
+    let item = items.iter().find(|item| item["name"] == "vipNotLocal").expect("an item");
+    assert_eq!(item["result"], "skipped", "{report:#}");
+}
+
+#[test]
+fn what_mirrorvip_does_not_support_is_told_as_ours() {
+    let sim = Simulator::start(World::routes());
+    let report = Member::b(&sim).with(json!({ "vip": "fd00::1", "gcp": { "mechanism": "route" } })).hook();
+    told("GCP-21", &report);
+}

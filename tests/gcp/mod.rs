@@ -4,6 +4,7 @@ mod alias_ip;
 mod check;
 mod environment;
 mod field_reports;
+mod local_route;
 mod numbers;
 mod operations;
 mod public_ip;

@@ -5,6 +5,7 @@
 //! where the list is absent (googleapis/python-compute#446). Each write is conditional on the fingerprint that the look
 //! read. Source: "Configure alias IP ranges" (VPC documentation), "Method: instances.updateNetworkInterface".
 
+mod local;
 mod plan;
 
 use super::{
@@ -51,6 +52,8 @@ pub struct AliasIp {
     refused_before: Cell<bool>,
     /// Whether this call changed this member's interface: then the metadata server has something new to report.
     wrote_own: Cell<bool>,
+    /// Whether this call has waited for the operating system to accept packets for the VIPs.
+    has_waited: Cell<bool>,
     /// Whether this call has changed this member's interface since the last look: then its fingerprint is another one.
     is_own_look_old: Cell<bool>,
     /// This member's interface takes one change at a time. The VIPs come in the order in which they are free.
@@ -87,7 +90,14 @@ impl AliasIp {
             let ip = access_config::part_of(&self.session, vip).and(address.as_ref()).and_then(Address::ip);
             self.remembered.see(vip, ip, &members.vms, settings.network_interface);
         }
-        Ok(Seen { here: here.clone(), members, address, told: told? })
+        let seen = Seen { here: here.clone(), members, address, told: told? };
+        // Only once: an agent that does not act at once may not act at all.
+        if seen.told.is_some() && !self.has_waited.get() {
+            let held = self.view(&seen).held();
+            self.has_waited.set(!held.is_empty());
+            local::wait(&self.session, &seen.here, &held).await?;
+        }
+        Ok(seen)
     }
 
     /// The ranges that the metadata server reports for this VM, once this call has changed them. It is a second source: the
@@ -202,6 +212,7 @@ impl Mechanism for AliasIp {
             freed: RefCell::default(),
             refused_before: Cell::default(),
             wrote_own: Cell::default(),
+            has_waited: Cell::default(),
             is_own_look_old: Cell::default(),
             own_turn: Mutex::default(),
         })
@@ -296,8 +307,8 @@ impl Cloud for AliasIp {
     }
 
     fn remarks(&self, seen: &Seen) -> Vec<CheckItem> {
-        // The operating system needs no address: Google's guest agent adds a route for each alias range.
         let mut items = seen.members.remarks();
+        items.extend(local::item(&self.session, &seen.here, &self.view(seen).held()));
         items.extend(self.view(seen).public_ip().losses());
         items
     }

@@ -191,7 +191,7 @@ impl Block for Settings {
             if let Address::Literal(net) = &vip.address
                 && net.addr().is_ipv6()
             {
-                let expected = "an IPv4 address: alias ranges and routes to a VM are IPv4";
+                let expected = "an IPv4 address: IPv6 on GCP is not supported by mirrorvip";
                 return Err(item(n).problem(net.to_string(), expected));
             }
             if let Some(name) = &vip.public_ip {

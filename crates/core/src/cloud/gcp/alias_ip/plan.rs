@@ -77,6 +77,16 @@ impl<'a> View<'a> {
         parts
     }
 
+    /// The VIPs that this member holds.
+    pub fn held(&self) -> Vec<&'a Vip> {
+        let parts = self.placement();
+        let is_here = |vip: &&Vip| {
+            let part = private_part(self.session, vip);
+            parts.iter().any(|known| known.id == part && known.holder == Holder::ThisMember)
+        };
+        self.session.vips.iter().filter(is_here).collect()
+    }
+
     /// The changes that lead to the goal.
     ///
     /// # Errors

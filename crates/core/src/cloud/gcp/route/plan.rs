@@ -208,6 +208,11 @@ impl<'a> View<'a> {
     fn may_be_routed(&self, vip: &Vip) -> Result<()> {
         let Seen { here, ranges, .. } = self.seen;
         let wanted = vip.destination();
+        // Google has routes for IPv6 ("Static routes"); an address under a label may be one.
+        if wanted.addr().is_ipv6() {
+            let message = format!("{vip} is an IPv6 address, which is not supported by mirrorvip on GCP");
+            return Err(Error::new(Code::Unsupported, message, "choose an IPv4 address"));
+        }
         let own: Vec<IpNet> = (0..here.interfaces.len()).filter_map(|number| here.subnet(number)).collect();
         if let Some(subnet) = own.iter().find(|subnet| wanted.contains(*subnet) || subnet.contains(&wanted)) {
             return Err(Error::new(
