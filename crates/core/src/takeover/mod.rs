@@ -20,7 +20,7 @@ use crate::{
     vip::{Goal, Holder, Write},
 };
 use changes::Changes;
-use rules::reached;
+use rules::{ROOM_FOR_A_LAST_LOOK, reached};
 use std::time::Duration;
 
 /// How often the engine reads and plans again after a conflict. After a lost response it does so until the deadline.
@@ -31,9 +31,6 @@ const BETWEEN_ROUNDS: Duration = Duration::from_millis(200);
 const LONGEST_BETWEEN_ROUNDS: Duration = Duration::from_secs(2);
 /// The most that the question may take what became of a change.
 const LONGEST_QUESTION: Duration = Duration::from_secs(2);
-
-/// Kept for the final read, which reports where the VIP is.
-const ROOM_FOR_A_LAST_LOOK: Duration = Duration::from_millis(300);
 
 /// Whether changes are made or only listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

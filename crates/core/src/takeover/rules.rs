@@ -1,9 +1,13 @@
-//! The two questions that all parts of the engine ask.
+//! The two questions that all parts of the engine ask, and the time that a last look needs.
 
 use crate::{
     error::{Code, Error},
     vip::{Goal, Holder, Part},
 };
+use std::time::Duration;
+
+/// Kept for the final read, which reports where the VIP is.
+pub const ROOM_FOR_A_LAST_LOOK: Duration = Duration::from_millis(300);
 
 /// Whether a part stands where the goal wants it.
 pub fn reached(goal: Goal, part: &Part) -> bool {

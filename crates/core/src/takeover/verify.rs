@@ -2,9 +2,8 @@
 //! or time is out.
 
 use super::{
-    ROOM_FOR_A_LAST_LOOK,
     changes::{Changes, Progress},
-    rules::reached,
+    rules::{ROOM_FOR_A_LAST_LOOK, reached},
 };
 use crate::{
     check::CheckItem,
