@@ -55,7 +55,7 @@ fn nothing_leaves_a_healthy_peer_while_this_members_interface_takes_nothing() {
     let (sim, overlay) = three_members();
     sim.operations().hang(VM_B);
     let report = Member::b(&sim).with(overlay).hook();
-    assert_error(&report, "unverified", "ambiguous");
+    told("GCP-30", &report);
     assert_eq!(holders(&sim), [Some(VM_A.to_owned()), None, Some("third".to_owned())], "{report:#}");
 }
 
@@ -284,4 +284,40 @@ fn what_mirrorvip_does_not_support_is_told_as_ours() {
     let sim = Simulator::start(World::routes());
     let report = Member::b(&sim).with(json!({ "vip": "fd00::1", "gcp": { "mechanism": "route" } })).hook();
     told("GCP-21", &report);
+}
+
+#[test]
+fn what_was_right_stays_right() {
+    // The VIP is reserved, as an internal address for VMs and alias ranges.
+    let mut world = World::article();
+    world.add_internal_address("vip", "10.0.0.250");
+    let sim = Simulator::start(world);
+    told("GCP-22", &Member::b(&sim).hook());
+    // All other ranges of both interfaces stay, those from secondary ranges included.
+    told("GCP-23", &Member::a(&sim).hook());
+    assert_eq!(sim.world().without_vip(VM_A), World::article().without_vip(VM_A));
+    assert_eq!(sim.world().without_vip(VM_B), World::article().without_vip(VM_B));
+    // Its address has the tier STANDARD, and the access config must have it as well.
+    let mut world = World::article_with_public_ip();
+    world.addresses[0]["networkTier"] = json!("STANDARD");
+    world.change_access_config(VM_A, &json!({ "networkTier": "STANDARD" }));
+    let sim = Simulator::start(world);
+    told("GCP-24", &Member::b(&sim).with(public()).hook());
+    assert_eq!(sim.world().access_configs(VM_B)[0]["networkTier"], "STANDARD");
+}
+
+/// Google does not route what it has reserved for subnets, and mirrorvip does not know all of that.
+#[test]
+fn a_route_over_reserved_space_is_told_with_what_to_choose() {
+    let hides = "The destination range 10.1.0.250/32 hides the address space of the network (10.1.0.0/24).";
+    let auto = "Invalid value for field 'resource.destRange': '10.132.0.250/32'. It must not be within 10.128.0.0/9, which is \
+        reserved for subnets of an auto mode network.";
+    for (id, vip, message) in [("GCP-28", ROUTED_VIP, hides), ("GCP-29", "10.132.0.250/32", auto)] {
+        let mut world = World::routes();
+        world.remove_route("vip");
+        let sim = Simulator::start(world);
+        sim.faults().on(Rule::always("compute", "POST routes", Fault::error(400, "invalid", message)));
+        let report = Member::b(&sim).with(json!({ "vip": vip, "gcp": { "mechanism": "route" } })).hook();
+        told(id, &report);
+    }
 }
