@@ -7,6 +7,7 @@
 
 mod local;
 mod plan;
+mod refusal;
 
 use super::{
     access_config::{self, Address},
@@ -30,7 +31,8 @@ use crate::{
 };
 use futures_util::future::join3;
 use ipnet::IpNet;
-use plan::{Seen, View, parts_at_fault};
+use plan::{Seen, View};
+use refusal::parts_at_fault;
 use serde_json::Value;
 use std::{
     cell::{Cell, RefCell},
