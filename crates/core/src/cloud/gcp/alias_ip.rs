@@ -121,20 +121,63 @@ impl AliasIp {
         View { session, seen, remembered, set_aside, freed }
     }
 
-    /// Writes this member's interface. After another write of this call the interface has another fingerprint, and more ranges:
-    /// the new entries go to a list that is read anew.
-    async fn write_own(&self, connection: &Connection, change: &Change) -> Result<()> {
+    async fn set_aliases(
+        &self,
+        connection: &Connection,
+        change: &Change,
+        write: Write,
+        parts: &[PartId],
+    ) -> Result<()> {
         let Connection { here, compute, operations } = connection;
-        self.wrote_own.set(true);
-        if !self.is_own_look_old.replace(true) {
+        if write == Write::Frees {
+            operations.let_earlier_end(|path| here.is(path)).await?;
+        }
+        let sent = self.send(connection, change).await;
+        self.remembered.note(change, &sent);
+        if write == Write::Frees && sent.is_ok() {
+            self.freed.borrow_mut().extend(parts.iter().cloned());
+        }
+        let Err(error) = sent else { return Ok(()) };
+        let error = self.with_state(compute, change, error).await;
+        Err(self.explain(connection, error, write, parts).await)
+    }
+
+    async fn change_access_config(&self, connection: &Connection, change: &Change) -> Result<()> {
+        let Connection { compute, operations, .. } = connection;
+        self.trouble.begin(change);
+        let sent = self.trouble.explain(compute, self.send(connection, change).await);
+        self.remembered.note(change, &sent);
+        self.trouble.note(change, &sent);
+        let Err(error) = sent else { return Ok(()) };
+        if self.remembered.is_about_ptr(change, &error) {
+            return Err(error.with(|details| details.code = Code::Conflict));
+        }
+        if let Some(error) = self.trouble.restored(change, &error) {
+            let part = self.session.vips.iter().find_map(|vip| access_config::part_of(&self.session, vip));
+            return Err(self.set_aside.note(part.into_iter().collect(), error));
+        }
+        let error = self.with_state(compute, change, error).await;
+        // A peer may be taking the address, or giving it up.
+        Err(operations.let_others_end(&self.peers(connection), error).await)
+    }
+
+    /// Sends a change. This member's interface takes one at a time, and after each it has another fingerprint and perhaps more
+    /// ranges: then the new entries go to a list that is read anew. Nobody waits for what follows a refusal.
+    async fn send(&self, connection: &Connection, change: &Change) -> Result<()> {
+        let Connection { here, compute, operations } = connection;
+        if !here.is(&change.vm) {
             return change.send(operations).await;
         }
-        let vm = Vm {
-            path: here.path(),
-            zone: here.zone.clone(),
-            body: compute.get("instances.get", &here.path()).await?,
-            own: true,
-        };
+        let _turn = self.session.caller.deadline().guard(self.own_turn.lock()).await?;
+        let is_old = self.is_own_look_old.replace(true);
+        let Action::SetAliases { write, .. } = &change.action else { return change.send(operations).await };
+        self.wrote_own.set(true);
+        if !is_old || *write != Write::Takes {
+            return change.send(operations).await;
+        }
+        let (path, zone) = (here.path(), here.zone.clone());
+        let body = compute.get("instances.get", &path).await?;
+        let vm = Vm { path, zone, body, own: true };
         let Some(interface) = vm.interface(change.interface) else { return Err(not_understood(&vm.body)) };
         match change.renewed(interface) {
             Some(renewed) => renewed.send(operations).await,
@@ -259,41 +302,12 @@ impl Cloud for AliasIp {
 
     async fn apply(&self, change: &Change) -> Result<()> {
         let connection = self.session.connect().await?;
-        let Connection { here, compute, operations } = connection;
-        let is_own = here.is(&change.vm);
-        let _turn = match is_own {
-            true => Some(self.session.caller.deadline().guard(self.own_turn.lock()).await?),
-            false => None,
-        };
-        let Action::SetAliases { write, parts, .. } = &change.action else {
-            self.is_own_look_old.set(self.is_own_look_old.get() || is_own);
-            self.trouble.begin(change);
-            let sent = self.trouble.explain(compute, change.send(operations).await);
-            self.remembered.note(change, &sent);
-            self.trouble.note(change, &sent);
-            let Err(error) = sent else { return Ok(()) };
-            if self.remembered.is_about_ptr(change, &error) {
-                return Err(error.with(|details| details.code = Code::Conflict));
+        match &change.action {
+            Action::SetAliases { write, parts, .. } => self.set_aliases(connection, change, *write, parts).await,
+            Action::DeleteAccessConfig { .. } | Action::AddAccessConfig { .. } => {
+                self.change_access_config(connection, change).await
             }
-            if let Some(error) = self.trouble.restored(change, &error) {
-                let part = self.session.vips.iter().find_map(|vip| access_config::part_of(&self.session, vip));
-                return Err(self.set_aside.note(part.into_iter().collect(), error));
-            }
-            let error = self.with_state(compute, change, error).await;
-            // The public address: a peer may be taking it, or giving it up.
-            return Err(operations.let_others_end(&self.peers(connection), error).await);
-        };
-        if *write == Write::Frees {
-            operations.let_earlier_end(|path| here.is(path)).await?;
         }
-        let sent = if is_own { self.write_own(connection, change).await } else { change.send(operations).await };
-        self.remembered.note(change, &sent);
-        if *write == Write::Frees && sent.is_ok() {
-            self.freed.borrow_mut().extend(parts.iter().cloned());
-        }
-        let Err(error) = sent else { return Ok(()) };
-        let error = self.with_state(compute, change, error).await;
-        Err(self.explain(connection, error, *write, parts).await)
     }
 
     async fn has_succeeded(&self, operation: &str) -> Result<bool> {
