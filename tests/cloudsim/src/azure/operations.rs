@@ -271,6 +271,7 @@ impl Operation {
                 self.status = Status::Canceled(superseded(self.write.kind, &self.id, &super::id::guid(&[&self.id])));
             }
         }
+        world.renew_table_of(&self.write.resource);
     }
 }
 

@@ -263,6 +263,7 @@ impl World {
             "properties": properties,
         }));
         table["etag"] = etag.into();
+        self.renew_table_of(&id);
     }
 
     fn add_member(&mut self, vm: &str, zone: &str, nic: &str, address: &str) {

@@ -200,6 +200,17 @@ impl World {
         self.route_tables.iter_mut().filter_map(routes_mut).flatten().find(|route| has_id(route))
     }
 
+    /// Gives a route table and all its routes one new version, as a write of any of them does. `id` is that of a route.
+    pub(crate) fn renew_table_of(&mut self, id: &str) {
+        let Some((table, _)) = id.rsplit_once("/routes/") else { return };
+        let Some(table) = self.resource_mut(table) else { return };
+        let etag = id::next_etag(table["etag"].as_str().unwrap_or_default());
+        table["etag"] = etag.as_str().into();
+        for route in routes_mut(table).into_iter().flatten() {
+            route["etag"] = etag.as_str().into();
+        }
+    }
+
     /// The addresses that a token for Resource Manager may be asked for, the endpoint first.
     /// <https://learn.microsoft.com/azure/active-directory/managed-identities-azure-resources/services-azure-active-directory-support>
     pub(crate) fn audiences(&self) -> [&'static str; 2] {

@@ -15,6 +15,7 @@ use crate::{
 };
 use http::Method;
 use serde_json::Value;
+use std::time::Duration;
 use url::Url;
 
 /// "Network interfaces", "Virtual Machines" and "Permissions" of the REST API reference.
@@ -153,14 +154,16 @@ impl Arm {
             .await
     }
 
-    /// Replaces a resource. With `version` Azure refuses the write if somebody has changed the resource since.
+    /// Replaces a resource. With `version` Azure refuses the write if somebody has changed the resource since. With `share`
+    /// the write has no more of the call's time than that, however often Azure says "try again".
     ///
     /// # Errors
     /// Resource Manager's own, by their meaning; `ambiguous` when no answer says what became of the write.
-    pub async fn put(&self, id: &Id, body: &Value, version: Option<&str>) -> Result<Accepted> {
+    pub async fn put(&self, id: &Id, body: &Value, version: Option<&str>, share: Option<Duration>) -> Result<Accepted> {
         let call = format!("arm:PUT {}", id.kind());
+        let caller = self.caller_within(share);
         self.bearer
-            .call(Kind::Change, &call, &id.shown(), async |token| {
+            .call_by(&caller, Kind::Change, &call, &id.shown(), async |token| {
                 let answer = self.send(Kind::Change, Method::PUT, &self.url(id), token, Some(body), version).await?;
                 let body = read_json(Kind::Change, &answer)?;
                 let accepted = Accepted::new(&answer, &body, id, "PUT");
@@ -178,10 +181,11 @@ impl Arm {
     ///
     /// # Errors
     /// Those of [`Arm::put`].
-    pub async fn delete(&self, id: &Id, version: Option<&str>) -> Result<Accepted> {
+    pub async fn delete(&self, id: &Id, version: Option<&str>, share: Option<Duration>) -> Result<Accepted> {
         let call = format!("arm:DELETE {}", id.kind());
+        let caller = self.caller_within(share);
         self.bearer
-            .call(Kind::Change, &call, &id.shown(), async |token| {
+            .call_by(&caller, Kind::Change, &call, &id.shown(), async |token| {
                 let answer = self.send(Kind::Change, Method::DELETE, &self.url(id), token, None, version).await?;
                 if answer.status != 204 && answer.status != 404 {
                     read_json(Kind::Change, &answer)?;
@@ -189,6 +193,11 @@ impl Arm {
                 Ok(Accepted::new(&answer, &Value::Null, id, "DELETE"))
             })
             .await
+    }
+
+    fn caller_within(&self, share: Option<Duration>) -> Caller {
+        let caller = self.bearer.caller();
+        share.map_or_else(|| caller.clone(), |share| caller.within(share))
     }
 
     pub(super) fn url(&self, id: &Id) -> String {

@@ -11,7 +11,8 @@ use crate::{
 };
 use serde_json::Value;
 use std::time::Duration;
-use table::{RACE, Said, by_code, by_status, find};
+pub use table::RACE;
+use table::{Said, by_code, by_status, find};
 
 /// The error of an answer with a status that is no success.
 pub fn explain(status: u16, body: &[u8], retry_after: Option<Duration>, request: Option<String>) -> Error {
@@ -77,6 +78,7 @@ pub fn of_operation(body: &Value) -> Error {
 }
 
 /// Whether an operation's end came without a reason, as where only the resource shows it.
+#[allow(dead_code)]
 pub fn is_without_reason(error: &Error) -> bool {
     matches!(error.cloud_code.as_deref(), Some("Failed" | "Canceled"))
 }

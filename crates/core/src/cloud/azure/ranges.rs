@@ -46,7 +46,7 @@ pub async fn look(arm: &Arm, tables: impl Iterator<Item = &Value>) -> Result<Vec
     let networks: BTreeSet<&str> = subnets.filter_map(|subnet| Some(subnet.rsplit_once("/subnets/")?.0)).collect();
     let read = networks.into_iter().map(|network| async move {
         let id = Id::from_text(network);
-        Ok(of_network(id.name(), &arm.get(&id).await?))
+        Ok(of_network(id.name(), &arm.get_share_of(&id).await?))
     });
     Ok(try_join_all(read).await?.into_iter().flatten().collect())
 }

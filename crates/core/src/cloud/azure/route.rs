@@ -5,7 +5,7 @@
 
 use super::{
     arm::{ANYTHING_NEW, Arm},
-    forwarding,
+    error, forwarding,
     id::Id,
     identity::Here,
     ranges::{self, Range},
@@ -17,16 +17,19 @@ use super::{
 };
 use crate::{
     check::CheckItem,
-    cloud::{Cloud, Mechanism, Plan, Setup, Step},
+    cloud::{After, Cloud, Mechanism, Need, Plan, Setup, Step, peers::share},
     error::{Code, Error, Result},
+    fate::{Cause, Fate},
     vip::{Goal, Holder, Member, Part, PartId, Vip},
 };
 use serde_json::{Value, json};
-use std::{net::IpAddr, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, time::Duration};
+use tokio::time::Instant;
 
 /// The VIPs of one call, as user-defined routes.
 pub struct Route {
     session: Session,
+    silent: tables::Silent,
 }
 
 /// What one read of the route tables showed.
@@ -41,23 +44,26 @@ pub struct Seen {
 
 /// A change of one route.
 #[derive(Debug, Clone)]
-pub enum Change {
-    /// Points the route at this VM, or creates it.
-    Put {
-        /// The route.
-        id: Id,
-        /// The route's new body.
-        body: Value,
-        /// The version that the write is conditional on.
-        version: Option<String>,
-    },
-    /// Deletes the route.
-    Delete {
-        /// The route.
-        id: Id,
-        /// The version that the delete is conditional on.
-        version: Option<String>,
-    },
+pub struct Change {
+    table: Id,
+    /// The route's name.
+    name: String,
+    /// The route as it was read; `None` where there was none.
+    existing: Option<Value>,
+    /// The route's new body; `None` deletes the route.
+    body: Option<Value>,
+    /// Which other changes of this table there are.
+    place: Place,
+}
+
+/// Where a change stands among those of its table. Azure takes one write of a table at a time (kubernetes/kubernetes#88151), and
+/// each write gives all its routes a new version (the routes in andyt530/py-az2tf#16 have one version).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Place {
+    /// An earlier change has made the versions of the read old.
+    follows: bool,
+    /// Another change waits for this one.
+    is_followed: bool,
 }
 
 impl Mechanism for Route {
@@ -66,7 +72,7 @@ impl Mechanism for Route {
     type Settings = Settings;
 
     fn new(settings: &Settings, setup: Setup<'_>) -> Result<Self> {
-        Ok(Route { session: Session::new(settings, setup)? })
+        Ok(Route { session: Session::new(settings, setup)?, silent: tables::Silent::default() })
     }
 }
 
@@ -105,37 +111,51 @@ impl Cloud for Route {
     }
 
     fn plan(&self, seen: &Seen, goal: Goal) -> Result<Plan<Change>> {
+        // Nothing is changed where any VIP would hijack a network.
+        for vip in &self.session.vips {
+            seen.must_hijack_nothing(vip)?;
+        }
         let mut plan = Plan { steps: Vec::new(), refused: Vec::new() };
         for vip in &self.session.vips {
-            seen.may_be_routed(vip)?;
             for (id, read) in &seen.tables {
                 let part = route_part(vip, id);
-                let table = match read {
-                    Ok(table) => table,
-                    Err(error) if goal == Goal::LetGo && error.code == Code::NotFound => continue,
-                    Err(error) => {
-                        plan.refused.push((part, error.clone()));
-                        continue;
+                let change = match (read, goal) {
+                    (Err(error), Goal::LetGo) if error.code == Code::NotFound => continue,
+                    (Err(error), _) => Err(error.clone()),
+                    (Ok(table), Goal::Hold(_)) => {
+                        seen.may_be_routed(vip).and_then(|()| self.take(seen, vip, id, table))
                     }
+                    (Ok(table), Goal::LetGo) => Ok(seen.let_go(vip, id, table)),
                 };
-                let change = match goal {
-                    Goal::Hold(_) => self.take(seen, vip, id, table)?,
-                    Goal::LetGo => seen.let_go(vip, id, table),
-                };
-                plan.steps.extend(change.map(|change| Step::new(part, change)));
+                match change {
+                    Ok(Some(change)) => plan.steps.push(Step::new(part, change)),
+                    Ok(None) => {}
+                    Err(error) => plan.refused.push((part, error)),
+                }
             }
         }
+        in_series(&mut plan.steps);
         Ok(plan)
     }
 
     async fn apply(&self, change: &Change) -> Result<()> {
         let (_, arm) = self.session.start().await?;
-        let accepted = match change {
-            Change::Put { id, body, version } => arm.put(id, body, version.as_deref()).await?,
+        let id = change.id();
+        // What waits behind this write must not wait for all of the time.
+        let started = Instant::now();
+        let bound = change.place.is_followed.then(|| share(arm.deadline()));
+        let version = if change.place.follows { change.renewed(arm).await? } else { change.version() };
+        let accepted = match change.body.clone() {
+            Some(mut body) => {
+                if let (Some(version), Some(etag)) = (&version, body.get_mut("etag")) {
+                    *etag = version.as_str().into();
+                }
+                arm.put(&id, &body, change.condition(version.as_deref()), bound).await?
+            }
             // The version protects a route that another member has pointed at itself since the read.
-            Change::Delete { id, version } => arm.delete(id, version.as_deref()).await?,
+            None => arm.delete(&id, version.as_deref(), bound).await?,
         };
-        arm.finish(accepted, None).await
+        arm.finish(accepted, bound.map(|bound| bound.saturating_sub(started.elapsed()))).await
     }
 
     async fn has_succeeded(&self, operation: &str) -> Result<bool> {
@@ -144,10 +164,8 @@ impl Cloud for Route {
     }
 
     fn describe(&self, change: &Change) -> (String, String) {
-        match change {
-            Change::Put { id, .. } => (format!("arm:PUT {}", id.kind()), id.shown()),
-            Change::Delete { id, .. } => (format!("arm:DELETE {}", id.kind()), id.shown()),
-        }
+        let (id, method) = (change.id(), if change.body.is_some() { "PUT" } else { "DELETE" });
+        (format!("arm:{method} {}", id.kind()), id.shown())
     }
 
     fn remarks(&self, _: &Seen) -> Vec<CheckItem> {
@@ -168,7 +186,7 @@ impl Cloud for Route {
 impl Route {
     async fn look(&self) -> Result<Seen> {
         let (here, arm) = self.session.start_with_token().await?;
-        let tables = tables::look(&self.session, here, arm).await?;
+        let tables = tables::look(&self.session, here, arm, &self.silent).await?;
         let ranges = self.ranges(arm, &tables).await;
         Ok(Seen { here: here.clone(), tables, ranges })
     }
@@ -199,10 +217,14 @@ impl Route {
                 "give the VM's interface such an address, or choose another VIP",
             )
         })?;
-        let name = existing.map_or_else(|| self.name(vip), Entry::name);
-        // Azure refuses the new route if somebody has created one of that name since the read.
-        let version = existing.map_or_else(|| Some(ANYTHING_NEW.to_owned()), Entry::version);
-        Ok(Some(Change::Put { id: id.child("routes", name), body: route_body(existing, vip, hop), version }))
+        let name = existing.map_or_else(|| self.name(vip), Entry::name).to_owned();
+        Ok(Some(Change {
+            table: id.clone(),
+            name,
+            existing: existing.map(|route| route.body().clone()),
+            body: Some(route_body(existing, vip, hop)),
+            place: Place::default(),
+        }))
     }
 
     /// Checks that the table's route is the VIP's, or that a new one finds its name free.
@@ -219,7 +241,7 @@ impl Route {
             ));
         }
         let wanted = self.name(vip);
-        match tables::entries(table).find(|route| route.name().eq_ignore_ascii_case(wanted)) {
+        match tables::entry_named(table, wanted) {
             None => Ok(()),
             Some(route) => Err(Error::new(
                 Code::Conflict,
@@ -262,13 +284,17 @@ impl Seen {
     /// The change that deletes the table's route, if the route points at this VM.
     fn let_go(&self, vip: &Vip, id: &Id, table: &Value) -> Option<Change> {
         let route = tables::entry_to(table, vip.destination())?;
-        self.holder_of(route)
-            .is_here()
-            .then(|| Change::Delete { id: id.child("routes", route.name()), version: route.version() })
+        self.holder_of(route).is_here().then(|| Change {
+            table: id.clone(),
+            name: route.name().to_owned(),
+            existing: Some(route.body().clone()),
+            body: None,
+            place: Place::default(),
+        })
     }
 
     /// Refuses a VIP that would hijack a network: this member's own, or one that a table serves.
-    fn may_be_routed(&self, vip: &Vip) -> Result<()> {
+    fn must_hijack_nothing(&self, vip: &Vip) -> Result<()> {
         let destination = vip.destination();
         let swallowed =
             self.here.subnets().find(|subnet| destination.contains(subnet)).map(|subnet| subnet.to_string());
@@ -281,13 +307,64 @@ impl Seen {
                 "use an address outside the virtual network with /32",
             ));
         }
+        self.ranges.as_ref().map_or(Ok(()), |ranges| ranges::must_not_cover(ranges, destination))
+    }
+
+    /// Refuses one VIP that may hijack a network, where the networks could not be read.
+    fn may_be_routed(&self, vip: &Vip) -> Result<()> {
+        let destination = vip.destination();
         match &self.ranges {
-            Ok(ranges) => ranges::must_not_cover(ranges, destination),
-            Err(_) if !ranges::may_cover_a_subnet(destination) => Ok(()),
-            Err(error) => Err(error.clone().with(|details| {
+            Err(error) if ranges::may_cover_a_subnet(destination) => Err(error.clone().with(|details| {
                 details.message = format!("whether {destination} covers a network is not known: {}", details.message);
                 details.remedy = format!("{}; or use one address (/32)", details.remedy);
             })),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Change {
+    fn id(&self) -> Id {
+        self.table.child("routes", &self.name)
+    }
+
+    /// The version that was read; `None` where there was no route.
+    fn version(&self) -> Option<String> {
+        Entry::of(self.existing.as_ref()?).version()
+    }
+
+    /// Azure refuses a new route if somebody has created one of that name since the read.
+    fn condition<'a>(&self, version: Option<&'a str>) -> Option<&'a str> {
+        if self.existing.is_none() { Some(ANYTHING_NEW) } else { version }
+    }
+
+    /// The route's version now, if nobody but this call has changed the table's routes since the read.
+    async fn renewed(&self, arm: &Arm) -> Result<Option<String>> {
+        let table = tables::read(arm, &self.table).await?;
+        let now = tables::entry_named(&table, &self.name);
+        match (self.existing.as_ref().map(Entry::of), now) {
+            (None, None) => Ok(None),
+            (Some(before), Some(now)) if before.is_like(now) => Ok(now.version()),
+            _ => Err(Error::new(
+                Code::Conflict,
+                format!("the route {} has changed since it was read", self.id().shown()),
+                error::RACE,
+            )
+            .with_fate(Fate::Refused(Cause::Race))),
+        }
+    }
+}
+
+/// Puts the changes of each table one after another. Those of different tables stay side by side.
+fn in_series(steps: &mut [Step<Change>]) {
+    let mut last: BTreeMap<Id, usize> = BTreeMap::new();
+    for n in 0..steps.len() {
+        let Some(step) = steps.get_mut(n) else { continue };
+        let Some(earlier) = last.insert(step.change.table.clone(), n) else { continue };
+        step.change.place.follows = true;
+        step.after.push(After { step: earlier, need: Need::Over });
+        if let Some(earlier) = steps.get_mut(earlier) {
+            earlier.change.place.is_followed = true;
         }
     }
 }

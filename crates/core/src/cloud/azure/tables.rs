@@ -1,27 +1,67 @@
 //! The configured route tables as Resource Manager returns them, and the routes in them.
 
 use super::{arm::Arm, id::Id, identity::Here, session::Session};
-use crate::error::Result;
-use futures_util::future::join_all;
+use crate::error::{Code, Error, Result};
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use ipnet::IpNet;
 use serde_json::Value;
-use std::net::IpAddr;
+use std::{cell::RefCell, collections::BTreeMap, net::IpAddr, time::Duration};
+use tokio::time::{Instant, timeout};
+
+const SILENT: &str = "call again; look at Azure Service Health, and at the way to Resource Manager, if it goes on";
+
+/// How long the other tables have at least, once one has answered.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// The bound on reads that have no other: longer than any call.
+const LONGEST_READ: Duration = Duration::from_secs(600);
 
 /// A route of a table, as untyped JSON.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry<'a>(&'a Value);
 
-/// Reads all tables side by side. A table that fails does not hold the others up.
+/// Tables that did not answer, each with its error. This call does not read them again.
+#[derive(Debug, Default)]
+pub struct Silent(RefCell<BTreeMap<Id, Error>>);
+
+/// Reads all tables side by side. A table that fails does not hold the others up; nor does one that has no answer within
+/// its share of the time, or within three times as long as another one took.
 ///
 /// # Errors
 /// What ends the whole call; the first error when no table answers.
-pub async fn look(session: &Session, here: &Here, arm: &Arm) -> Result<Vec<(Id, Result<Value>)>> {
+pub async fn look(session: &Session, here: &Here, arm: &Arm, silent: &Silent) -> Result<Vec<(Id, Result<Value>)>> {
     let ids = session.settings.route_tables.iter().map(|table| here.id(table, "routeTables"));
-    let tables: Vec<_> = join_all(ids.map(|id| async move {
-        let read = arm.get(&id).await;
-        (id, read)
-    }))
-    .await;
+    let mut tables: Vec<(Id, Option<Result<Value>>)> = ids
+        .map(|id| {
+            let known = silent.0.borrow().get(&id).cloned();
+            (id, known.map(Err))
+        })
+        .collect();
+    let begun = Instant::now();
+    let unread = tables.iter().enumerate().filter(|(_, (_, known))| known.is_none());
+    let mut reads: FuturesUnordered<_> =
+        unread.map(|(n, (id, _))| (n, id.clone())).map(|(n, id)| async move { (n, read(arm, &id).await) }).collect();
+    let mut patience = None;
+    while !reads.is_empty() {
+        let left = patience.map_or(Duration::MAX, |patience: Duration| patience.saturating_sub(begun.elapsed()));
+        let Ok(Some((n, read))) = timeout(left.min(LONGEST_READ), reads.next()).await else { break };
+        if read.is_ok() {
+            patience = Some(patience.unwrap_or(begun.elapsed() * 3).max(PATIENCE));
+        }
+        if let Some((_, place)) = tables.get_mut(n) {
+            *place = Some(read);
+        }
+    }
+    drop(reads);
+    let tables: Vec<(Id, Result<Value>)> = tables
+        .into_iter()
+        .map(|(id, read)| {
+            let read = read.unwrap_or_else(|| Err(late(&id, begun.elapsed())));
+            if let Some(why) = read.as_ref().err().filter(|error| error.code == Code::Unavailable) {
+                silent.0.borrow_mut().insert(id.clone(), why.clone());
+            }
+            (id, read)
+        })
+        .collect();
     let errors: Vec<_> = tables.iter().filter_map(|(_, read)| read.as_ref().err()).collect();
     let stop = errors.iter().find(|error| error.ends_the_call());
     match stop.or(errors.first().filter(|_| errors.len() == tables.len())) {
@@ -30,9 +70,30 @@ pub async fn look(session: &Session, here: &Here, arm: &Arm) -> Result<Vec<(Id, 
     }
 }
 
+fn late(id: &Id, waited: Duration) -> Error {
+    let message = format!("arm:GET routeTables on {}: no answer within {:.1} s", id.name(), waited.as_secs_f64());
+    Error::new(Code::Unavailable, message, SILENT)
+}
+
+/// Reads one table. The read has a share of the call's time.
+///
+/// # Errors
+/// Those of [`Arm::get_share_of`]. A table is in no zone, so the remedy is another one than a member's.
+pub async fn read(arm: &Arm, id: &Id) -> Result<Value> {
+    arm.get_share_of(id).await.map_err(|error| match error.code {
+        Code::Unavailable => error.with(|details| details.remedy = SILENT.into()),
+        _ => error,
+    })
+}
+
 /// The routes of a table.
 pub fn entries(table: &Value) -> impl Iterator<Item = Entry<'_>> {
     table.pointer("/properties/routes").and_then(Value::as_array).into_iter().flatten().map(Entry)
+}
+
+/// The route of this name.
+pub fn entry_named<'a>(table: &'a Value, name: &str) -> Option<Entry<'a>> {
+    entries(table).find(|route| route.name().eq_ignore_ascii_case(name))
 }
 
 /// The route of a table to a destination.
@@ -41,6 +102,11 @@ pub fn entry_to(table: &Value, destination: IpNet) -> Option<Entry<'_>> {
 }
 
 impl<'a> Entry<'a> {
+    /// The route of this body.
+    pub fn of(body: &'a Value) -> Self {
+        Entry(body)
+    }
+
     /// The whole resource.
     pub fn body(self) -> &'a Value {
         self.0
@@ -64,6 +130,21 @@ impl<'a> Entry<'a> {
     /// The address of the next hop, where the next hop has one.
     pub fn next_hop(self) -> Option<IpAddr> {
         self.text("nextHopIpAddress").parse().ok()
+    }
+
+    /// Whether a later read shows the same route, whatever its version and its state.
+    pub fn is_like(self, later: Self) -> bool {
+        let told = |entry: Self| {
+            let mut body = entry.0.clone();
+            if let Some(route) = body.as_object_mut() {
+                route.remove("etag");
+            }
+            if let Some(properties) = body.get_mut("properties").and_then(Value::as_object_mut) {
+                properties.remove("provisioningState");
+            }
+            body
+        };
+        told(self) == told(later)
     }
 
     fn prefix(self) -> Option<IpNet> {

@@ -81,7 +81,19 @@ pub(super) fn refuse_overlap(state: &State, asked: &Asked, lock: &str) -> Result
     let message = format!(
         "Another operation on this or dependent resource is in progress. To retrieve status of the operation use uri: {uri}."
     );
+    let on_a_table = running.write.kind.ends_with("RouteOperation");
     let error = match asked.orders.overlap {
+        // As in <https://github.com/kubernetes/kubernetes/issues/88151>; that a header says the same is a guess.
+        Overlap::Retryable if on_a_table => {
+            let table = running.write.resource.split("/routes/").next().unwrap_or_default();
+            let message = format!(
+                "Operation {} is updating resource {table}. The call can be retried in 11 seconds.",
+                running.write.kind
+            );
+            let error = ArmError::new(429, "RetryableError", "A retryable error occurred.");
+            let error = error.detail("RetryableErrorDueToAnotherOperation", message);
+            return Err(error.header("retry-after", "11"));
+        }
         Overlap::Supersede => return Ok(()),
         Overlap::Retryable => ArmError::new(429, "RetryableErrorDueToAnotherOperation", message),
         Overlap::Conflict => ArmError::new(409, "AnotherOperationInProgress", message),

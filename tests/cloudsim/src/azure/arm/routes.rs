@@ -59,15 +59,13 @@ pub(super) fn put(state: &mut State, asked: &Asked) -> Result<Answer> {
     set_state(&mut new, "Updating");
 
     let before = state.world.clone();
-    if let Some(table) = state.world.resource_mut(&table) {
-        table["etag"] = new["etag"].clone();
-        if let Some(routes) = routes_mut(table) {
-            match routes.iter_mut().find(|route| is_named(route, name)) {
-                Some(route) => *route = new,
-                None => routes.push(new),
-            }
+    if let Some(routes) = state.world.resource_mut(&table).and_then(routes_mut) {
+        match routes.iter_mut().find(|route| is_named(route, name)) {
+            Some(route) => *route = new,
+            None => routes.push(new),
         }
     }
+    state.world.renew_table_of(&id);
     let status = if old.is_some() { 200 } else { 201 };
     let write = write(asked, "PutRouteOperation", &id, lock, old, false);
     let operation = state.begin(write, before, asked.shared.faults.staleness(), &asked.shared.operations);
@@ -88,6 +86,7 @@ pub(super) fn delete(state: &mut State, asked: &Asked) -> Result<Answer> {
     if let Some(route) = state.world.resource_mut(&id) {
         set_state(route, "Deleting");
     }
+    state.world.renew_table_of(&id);
     let write = write(asked, "DeleteRouteOperation", &id, lock, Some(old), true);
     let operation = state.begin(write, before, asked.shared.faults.staleness(), &asked.shared.operations);
     Ok(answers::accepted(asked, &state.world.location, 202, None, &operation))

@@ -108,3 +108,23 @@ fn a_failed_creation_may_be_undone() {
     assert_eq!((log[0].action.as_str(), log[0].target.as_str()), ("PUT routes", "rt1/more"));
     assert_eq!((log[1].action.as_str(), log[1].target.as_str()), ("GET operations", "rt1/more"));
 }
+
+#[test]
+fn a_table_takes_one_write_at_a_time_and_has_one_version() {
+    let sim = world();
+    sim.operations().duration(std::time::Duration::from_millis(300));
+    let version = |sim: &Simulator, name: &str| arm(sim, "GET", &route_url(sim, name), None).json()["etag"].clone();
+    let before = version(&sim, "internet");
+    let body = |prefix: &str| to(prefix, "VirtualAppliance", Some(ADDRESS_B));
+    let first = arm(&sim, "PUT", &route_url(&sim, VIP_CONFIG), Some(&body(PREFIX)));
+    assert_eq!(first.status, 200);
+    assert_ne!(version(&sim, "internet"), before, "the routes of a table share one version");
+    assert_eq!(version(&sim, "internet"), version(&sim, VIP_CONFIG));
+    let second = arm(&sim, "PUT", &route_url(&sim, "more"), Some(&body("10.1.0.253/32")));
+    assert_eq!(second.outcome(), (429, "RetryableError".into()));
+    let detail = &second.json()["error"]["details"][0];
+    assert_eq!(detail["code"], "RetryableErrorDueToAnotherOperation");
+    assert!(detail["message"].as_str().unwrap().ends_with("can be retried in 11 seconds."), "{detail}");
+    while status_of(&sim, &first)["status"] == "InProgress" {}
+    assert_eq!(arm(&sim, "PUT", &route_url(&sim, "more"), Some(&body("10.1.0.253/32"))).status, 201);
+}

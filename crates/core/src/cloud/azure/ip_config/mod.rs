@@ -219,7 +219,7 @@ impl IpConfig {
         if let Purpose::Takes { leaving, .. } = purpose {
             self.let_leave(arm, leaving).await?;
         }
-        let accepted = arm.put(id, body, Some(version)).await?;
+        let accepted = arm.put(id, body, Some(version), None).await?;
         let bound = matches!(purpose, Purpose::Frees { .. }).then(|| share(arm.deadline()));
         let end = arm.finish(accepted, bound).await;
         if bound.is_some() && end.as_ref().is_err_and(|error| error.fate.is_in_doubt()) {
