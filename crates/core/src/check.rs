@@ -29,6 +29,12 @@ pub enum CheckName {
     MemberUnreachable,
     /// The members' interfaces are in different groups (Azure).
     ApplicationSecurityGroups,
+    /// An interface whose last operation has failed or still runs (Azure).
+    ProvisioningState,
+    /// What belonged to the VIP's entry on the peer and did not come along (Azure).
+    LeftBehind,
+    /// A public address that does not fit this machine (Azure).
+    PublicIp,
     /// The source/destination check of this member's interface (AWS).
     SourceDestCheck,
     /// IP forwarding of this member's interfaces (Azure).
@@ -49,7 +55,7 @@ pub enum CheckName {
 
 impl CheckName {
     /// Every name, in the order of docs/report.md.
-    pub const ALL: [CheckName; 19] = [
+    pub const ALL: [CheckName; 22] = [
         CheckName::Configuration,
         CheckName::ConfigWritable,
         CheckName::Identity,
@@ -61,6 +67,9 @@ impl CheckName {
         CheckName::MemberMissing,
         CheckName::MemberUnreachable,
         CheckName::ApplicationSecurityGroups,
+        CheckName::ProvisioningState,
+        CheckName::LeftBehind,
+        CheckName::PublicIp,
         CheckName::SourceDestCheck,
         CheckName::IpForwarding,
         CheckName::CanIpForward,
@@ -85,6 +94,9 @@ impl CheckName {
             CheckName::MemberMissing => "memberMissing",
             CheckName::MemberUnreachable => "memberUnreachable",
             CheckName::ApplicationSecurityGroups => "applicationSecurityGroups",
+            CheckName::ProvisioningState => "provisioningState",
+            CheckName::LeftBehind => "leftBehind",
+            CheckName::PublicIp => "publicIp",
             CheckName::SourceDestCheck => "sourceDestCheck",
             CheckName::IpForwarding => "ipForwarding",
             CheckName::CanIpForward => "canIpForward",

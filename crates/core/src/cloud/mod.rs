@@ -54,6 +54,12 @@ pub trait Cloud {
         Ok(seen)
     }
 
+    /// Before changes are planned: waits for operations of earlier calls that would be in the way, and answers what is seen after
+    /// them. A call that only reads does not wait.
+    async fn settle(&self, seen: Self::Seen) -> Result<Self::Seen> {
+        Ok(seen)
+    }
+
     /// Reads again what changes can have moved.
     async fn observe(&self, seen: &Self::Seen) -> Result<Self::Seen>;
 

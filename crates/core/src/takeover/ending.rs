@@ -214,7 +214,8 @@ fn of_hold(before: &[Part], after: &[Part], changes: &Changes, end: &End) -> (Ou
         }
         End::Settled if after.is_empty() => (Outcome::NotMoved, Some(nothing_to_move())),
         End::Settled if mine(after) == after.len() && !has_failures(changes) => {
-            if mine(before) == before.len() {
+            // What was here by name and is put in order has not moved.
+            if before.iter().all(|part| part.holder.is_here() && part.holder.others().is_none()) {
                 (Outcome::AlreadyHeld, None)
             } else {
                 (Outcome::Moved, None)

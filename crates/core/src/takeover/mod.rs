@@ -185,6 +185,10 @@ async fn towards<C: Cloud>(cloud: &C, deadline: &Deadline, journal: &Journal, go
     if mode == Mode::DryRun {
         return dry_run(cloud, journal, goal, &seen);
     }
+    let seen = match Box::pin(cloud.settle(seen)).await {
+        Ok(seen) => seen,
+        Err(error) => return Findings::failed(untouched, error),
+    };
     let member = cloud.member(&seen);
     let missing = cloud.missing(&seen);
     let remarks_of_look = cloud.remarks(&seen);
