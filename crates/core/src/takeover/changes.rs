@@ -150,7 +150,7 @@ impl Changes {
             let error = Error::new(
                 Code::Unavailable,
                 format!("{}: the change succeeded, and a moment later it was not there", part.id),
-                "call again; if this happens every time, look at the cloud's own log of activities",
+                "call again; if this happens every time, look in the cloud's own log of activities for who puts the old state back: a policy that modifies the resource, or another controller",
             );
             let error = error.with_fate(Fate::AcceptedThenFailed(Cause::Itself));
             self.by_part.insert(part.id, Progress::Failed(error));

@@ -25,6 +25,8 @@ use std::time::Duration;
 
 /// How often the engine reads and plans again after a conflict. After a lost response it does so until the deadline.
 const MOST_ROUNDS: u32 = 6;
+/// How often the engine makes a change that was accepted and is not there a moment later. Somebody puts it back each time.
+const MOST_TAKEN_BACK: u32 = 2;
 /// How often a status looks at a VIP whose parts are apart.
 const MOST_LOOKS: u32 = 4;
 const BETWEEN_ROUNDS: Duration = Duration::from_millis(200);
@@ -194,6 +196,7 @@ async fn towards<C: Cloud>(cloud: &C, deadline: &Deadline, journal: &Journal, go
     let remarks_of_look = cloud.remarks(&seen);
     let before = cloud.placement(&seen);
     let mut run = Run { cloud, deadline, goal, seen, changes: Changes::new(before.clone()), round: 0 };
+    let mut taken_back = 0;
     let mut verified = loop {
         // Boxed: a cloud's SDK makes them large, and the stack is that of a database process.
         let verified = match Box::pin(run.until_made()).await {
@@ -208,6 +211,10 @@ async fn towards<C: Cloud>(cloud: &C, deadline: &Deadline, journal: &Journal, go
             run.changes.take_back(run.goal, &verified.parts);
         }
         if !undone || run.round >= MOST_ROUNDS || !deadline.fits_a_round_trip() {
+            break verified;
+        }
+        taken_back += 1;
+        if taken_back >= MOST_TAKEN_BACK {
             break verified;
         }
         if run.look_again().await.is_err() {

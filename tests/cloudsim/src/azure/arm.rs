@@ -21,7 +21,7 @@ use form_urlencoded::parse;
 use serde_json::Value;
 
 use super::error::{ArmError, Result};
-use super::id::Path;
+use super::id::{self, Path};
 use super::operations::Orders;
 use super::state::{Shared, State};
 use super::world::World;
@@ -56,6 +56,17 @@ impl Asked<'_> {
     /// Asks for a permission on a resource.
     fn permit(&self, world: &World, action: &str, scope: &str) -> Result<()> {
         access::permit(world, &self.identity, action, scope)
+    }
+
+    /// Refuses a write in a locked scope. Text as in <https://github.com/Azure/azure-sdk-for-java/issues/2560>.
+    fn not_locked(&self, world: &World, scope: &str, verb: &str) -> Result<()> {
+        let within = |lock: &&String| id::is_within(&scope.to_lowercase(), &lock.to_lowercase());
+        let Some(lock) = world.locks.iter().find(within) else { return Ok(()) };
+        let message = format!(
+            "The scope '{scope}' cannot perform {verb} operation because following scope(s) are locked: '{lock}'. Please \
+             remove the lock and try again."
+        );
+        Err(ArmError::new(409, "ScopeLocked", message))
     }
 
     /// The resource group of the path, which must be there.
@@ -199,7 +210,12 @@ impl Face for Arm {
     }
 
     fn refusal(&self, status: u16, code: &str, message: &str) -> Answer {
-        self.stamp(answers::refusal(&ArmError::new(status, code, message)), "GET")
+        // `RetryableError/ReferencedResourceNotProvisioned`: a general error with the telling one in its details.
+        let error = match code.split_once('/') {
+            Some((code, detail)) => ArmError::new(status, code, "An error occurred.").detail(detail, message),
+            None => ArmError::new(status, code, message),
+        };
+        self.stamp(answers::refusal(&error), "GET")
     }
 
     /// <https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling>

@@ -59,6 +59,14 @@ pub(crate) struct Orders {
     rolls_back: bool,
     pub(crate) overlap: Overlap,
     pub(crate) long_urls: bool,
+    ignored: HashSet<String>,
+}
+
+impl Orders {
+    /// Whether writes of this resource are accepted and change nothing.
+    pub(crate) fn ignores(&self, resource: &str) -> bool {
+        self.ignored.contains(&resource.to_lowercase())
+    }
 }
 
 impl Operations {
@@ -122,6 +130,11 @@ impl Operations {
     /// Whether the addresses of operations are nearly 4 KB long, as Azure reserves itself.
     pub fn long_urls(&self, long: bool) {
         self.lock().long_urls = long;
+    }
+
+    /// Writes of this network interface are accepted, succeed, and leave its IP configurations as they were.
+    pub fn ignore(&self, resource: &str) {
+        self.lock().ignored.insert(resource.to_lowercase());
     }
 
     /// No orders from now on; what runs with a duration keeps it.

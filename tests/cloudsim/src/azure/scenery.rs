@@ -57,6 +57,7 @@ impl World {
             others: Vec::new(),
             vms: Vec::new(),
             denied: Vec::new(),
+            locks: Vec::new(),
             token_lifetime: Duration::from_secs(86_400),
         };
         world.others.push(world.id(RESOURCE_GROUP, "Microsoft.Network/networkSecurityGroups", SECURITY_GROUP));

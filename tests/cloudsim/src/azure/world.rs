@@ -29,6 +29,8 @@ pub struct World {
     pub vms: Vec<Vm>,
     /// What identities may not do; they may do all the rest.
     pub denied: Vec<Denial>,
+    /// Scopes with a lock of the kind ReadOnly: nothing in them may be written.
+    pub locks: Vec<String>,
     /// How long the access tokens of the metadata are good for.
     pub token_lifetime: Duration,
 }

@@ -15,7 +15,7 @@ use crate::{
 };
 use http::Method;
 use serde_json::Value;
-use std::time::Duration;
+use std::{cell::RefCell, time::Duration};
 use url::Url;
 
 /// "Network interfaces", "Virtual Machines" and "Permissions" of the REST API reference.
@@ -35,6 +35,8 @@ pub struct Arm {
     /// The URL that every request begins with, without a slash at the end.
     endpoint: String,
     pub(super) bearer: Bearer<Identity>,
+    /// Why this identity may not read operations.
+    pub(super) untracked: RefCell<Option<Error>>,
 }
 
 /// Where tokens come from, and which service accepts them.
@@ -76,7 +78,7 @@ impl Arm {
     pub fn new(door: Door, caller: Caller) -> Self {
         let Door { http, metadata_http, metadata, client_id, endpoint, audience } = door;
         let identity = Identity { metadata_http, metadata, client_id, audience };
-        Arm { http, endpoint, bearer: Bearer::new(identity, caller) }
+        Arm { http, endpoint, bearer: Bearer::new(identity, caller), untracked: RefCell::default() }
     }
 
     /// The end of the call.

@@ -78,7 +78,6 @@ pub fn of_operation(body: &Value) -> Error {
 }
 
 /// Whether an operation's end came without a reason, as where only the resource shows it.
-#[allow(dead_code)]
 pub fn is_without_reason(error: &Error) -> bool {
     matches!(error.cloud_code.as_deref(), Some("Failed" | "Canceled"))
 }

@@ -10,6 +10,7 @@ use super::{
     identity::Here,
     nic::Nic,
     session::Session,
+    state::DELETING,
 };
 use crate::{
     check::{CheckItem, CheckName, Verdict},
@@ -51,7 +52,8 @@ impl Members {
             )
         });
         let silent = self.silent.iter().map(|silent| silent.remark("the interface", "azure.nics"));
-        missing.chain(silent).chain(self.groups_differ()).collect()
+        let states = self.nics.iter().filter_map(state_of);
+        missing.chain(silent).chain(states).chain(self.groups_differ()).collect()
     }
 
     /// The VIP's entry has the groups of its holder's interface, so a move may change which rules apply to the VIP.
@@ -75,6 +77,33 @@ impl Members {
             "put the interfaces of all members into the same application security groups, each with all its ip-configurations",
         ))
     }
+}
+
+/// What an interface's state means for the VIP. An interface in the state `Failed` may well work
+/// (kubernetes-sigs/cluster-api-provider-azure#5515; "Troubleshoot Azure Microsoft.Network failed provisioning state").
+fn state_of(nic: &Nic) -> Option<CheckItem> {
+    let (state, name) = (nic.state(), nic.id.name());
+    let (means, remedy) = match state {
+        "Succeeded" => return None,
+        "Failed" | "Canceled" => (
+            "its last write did not succeed; it may work all the same",
+            format!(
+                "put it again as it is: `az network nic update --ids {}`, or call Acquire on that member",
+                nic.id.as_str()
+            ),
+        ),
+        DELETING => (
+            "it is being deleted",
+            "take it out of `azure.nics` on every member if its machine is gone for good".to_owned(),
+        ),
+        _ => (
+            "an operation on it is under way",
+            "call again in some seconds; look in its activity log for who began the operation if this goes on"
+                .to_owned(),
+        ),
+    };
+    let message = format!("the interface {name} is in the state {state}: {means}");
+    Some(CheckItem::new(CheckName::ProvisioningState, Verdict::Warning, message, remedy))
 }
 
 /// Reads the interfaces, except those that were silent before: these stay silent.

@@ -18,6 +18,22 @@ const INSTANCE: &str = "metadata/instance?api-version=2021-02-01";
 /// What to do when the metadata or identity service does not answer as it should.
 pub const REMEDY: &str = "see that this is an Azure VM and that the user IRIS runs as reaches 169.254.169.254 (containers, \
     hardened images and proxies often prevent it)";
+/// What to do about an answer of one of the services: it was reached, so the way to it is right ("Error handling" of "How to use
+/// managed identities": 410 comes during an update of at most 70 seconds; 429 above 20 requests a second or 5 at once, for
+/// metadata above 5 a second).
+pub fn remedy(status: u16) -> &'static str {
+    match status {
+        404 | 410 => "the service on this VM's host is being updated, which takes up to 70 seconds; call again",
+        429 => {
+            "something on this VM asks the service too often (agents, monitoring, other scripts): find it; call again"
+        }
+        500..=599 => {
+            "the service on this VM's host has trouble of its own; call again, and look at Azure Service Health"
+        }
+        _ => REMEDY,
+    }
+}
+
 const SERVICE: Service = Service { name: "the instance metadata service", remedy: REMEDY };
 
 /// This VM.
@@ -113,12 +129,14 @@ pub async fn instance(http: &Client, endpoint: Option<&str>, caller: &Caller) ->
             200 => serde_json::from_slice(&body)
                 .map_err(|error| SERVICE.unread(format!("the metadata service's answer could not be read: {error}"))),
             // 404 and 410 during an update of the service ("Error handling" of the same page); 429 above five requests a second.
-            404 | 410 | 429 | 500..=599 => Err(SERVICE.refused(Code::Unavailable, status)),
+            404 | 410 | 429 | 500..=599 => {
+                Err(SERVICE.refused(Code::Unavailable, status).with(|details| details.remedy = remedy(status).into()))
+            }
             _ => Err(SERVICE.refused(Code::Unexpected, status)),
         }
     };
     let answer = caller.with_policy(POLICY).call(Kind::Read, "imds:GET", "instance", attempt).await;
-    answer.map_err(|error| SERVICE.with_remedy(error))
+    answer.map_err(|error| if error.http_status.is_some() { error } else { SERVICE.with_remedy(error) })
 }
 
 /// Whether two texts name the same hardware address. The metadata writes `000D3AF806EC`, Resource Manager

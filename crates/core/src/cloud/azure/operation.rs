@@ -9,6 +9,7 @@ use super::{
     id::Id,
 };
 use crate::{
+    check::{CheckItem, CheckName, Verdict},
     cloud::operation::{failed, pace, still_running, unseen},
     error::{Code, Error, Result},
     fate::Fate,
@@ -20,6 +21,8 @@ use serde_json::Value;
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// The action that reads operations ("Track asynchronous Azure operations").
+const TRACKING: &str = "Microsoft.Network/locations/operations/read";
 /// The part of the call's time that the last read of an operation keeps for itself.
 const LAST_LOOK: Duration = Duration::from_millis(500);
 /// The bound on a read of an operation that has no other: longer than any call.
@@ -109,6 +112,9 @@ impl Arm {
                     if matches!(error.code, Code::Denied | Code::Unavailable)
                         && !matches!(accepted.watched, Watched::Resource) =>
                 {
+                    if error.code == Code::Denied {
+                        self.untracked.replace(Some(error));
+                    }
                     accepted.watched = Watched::Resource;
                     self.look_within(accepted, left.saturating_sub(wait), &what, begun).await
                 }
@@ -117,12 +123,34 @@ impl Arm {
             match look.map_err(unseen)? {
                 State::Done => return Ok(()),
                 State::Failed(error) => {
+                    let error = self.with_hint(error);
                     return Err(failed(error, &what, format!("arm:{} {}", accepted.kind, accepted.id.kind())));
                 }
                 State::Running => {}
             }
             wait = pace(begun.elapsed());
         }
+    }
+
+    /// A warning where this identity may not read operations: the resource shows their end, but not why one has failed. Such a
+    /// role was met in Azure/azure-xplat-cli#2051.
+    pub fn untracked(&self) -> Option<CheckItem> {
+        let why = self.untracked.borrow();
+        let message = format!("the end of an operation was read from its resource alone: {}", why.as_ref()?.message);
+        let remedy =
+            format!("give this VM's identity the action {TRACKING} on the subscription (docs/install-azure.md)");
+        Some(CheckItem::new(CheckName::Permission.of(TRACKING), Verdict::Warning, message, remedy))
+    }
+
+    /// Says how to learn why an operation has failed, where only the resource showed that it has.
+    fn with_hint(&self, error: Error) -> Error {
+        if self.untracked.borrow().is_none() || !error::is_without_reason(&error) {
+            return error;
+        }
+        error.with(|details| {
+            details.message = format!("{}; this identity may not read why", details.message);
+            details.remedy = format!("{}; to see why, give this VM's identity the action {TRACKING}", details.remedy);
+        })
     }
 
     /// Reads the operation once. The bound ends a read without an answer.

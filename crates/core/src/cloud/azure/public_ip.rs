@@ -11,16 +11,19 @@ use super::{
     nic::{Nic, has_public, name_of},
     session::Session,
     settings::Reference,
-    state::here_in,
 };
 use crate::{
+    check::{CheckItem, CheckName},
     cloud::peers::several,
     error::{Code, Error, Result},
     vip::{Holder, PartId, Vip},
 };
 use futures_util::future::join_all;
 use serde_json::Value;
-use std::{cell::RefCell, collections::BTreeMap};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 /// The configured public addresses, each as Azure returned it or with the error that came instead.
 #[derive(Debug, Clone)]
@@ -32,6 +35,9 @@ pub struct Silent(RefCell<BTreeMap<Id, Error>>);
 
 /// The state of an address that is on this member's interface, but not on the VIP's ip-configuration.
 const ON_ANOTHER_ENTRY: &str = "on another ip-configuration";
+
+const UNFIT: &str = "choose a public address of SKU Standard in all zones (docs/install-azure.md has the command): neither the SKU \
+    nor the zones of one that is in use can be changed";
 
 /// Reads the public addresses side by side. A read has a share of the call's time.
 ///
@@ -81,7 +87,8 @@ impl Seen {
     /// Who has a public address of a VIP: by the members' interfaces, which name it, and only then by the address itself. An
     /// interface that was read without the address does not have it, whatever the address says: the two reads may be of
     /// different moments. Nobody has an address that does not exist.
-    pub fn holder(&self, members: &Members, vip: &Vip, id: &Id) -> Holder {
+    /// `here_in` says how this member holds what is on its interface in a state.
+    pub fn holder(&self, members: &Members, vip: &Vip, id: &Id, here_in: impl Fn(&str) -> Holder) -> Holder {
         let names_it = |entry: &Value| has_public(entry, id);
         let with: Vec<&Nic> = members.nics.iter().filter(|nic| nic.entries().any(names_it)).collect();
         match with.as_slice() {
@@ -120,6 +127,34 @@ impl Seen {
             format!("{used}, which is not in `azure.nics`"),
             "find out who this is; add its interface to `azure.nics` if it belongs to this mirror",
         ))
+    }
+
+    /// Whether each address that Azure returned fits this machine. Azure refuses it otherwise, at the failover
+    /// (fortinet/azure-templates#43, MicrosoftDocs/azure-docs#64801 and #112083).
+    pub fn checks(&self, here: &Here) -> Vec<CheckItem> {
+        let read = || self.0.iter().filter_map(|(id, read)| Some((id, read.as_ref().ok()?)));
+        let sku = |address: &Value| address.pointer("/sku/name").and_then(Value::as_str).unwrap_or("Basic").to_owned();
+        let skus: BTreeSet<String> = read().map(|(_, address)| sku(address)).collect();
+        let unfit = read().filter_map(|(id, address)| {
+            let zones = address.get("zones").and_then(Value::as_array).into_iter().flatten();
+            let zones: Vec<&str> = zones.filter_map(Value::as_str).collect();
+            let name = id.name();
+            let why = match &here.zone {
+                Some(zone) if !zones.is_empty() && !zones.contains(&zone.as_str()) => {
+                    format!("the public address {name} is in zone {}, this machine in zone {zone}", zones.join(", "))
+                }
+                Some(zone) if zones.is_empty() && sku(address) == "Basic" => {
+                    format!("the public address {name} is of SKU Basic and in no zone, this machine in zone {zone}")
+                }
+                _ if skus.len() > 1 => {
+                    format!("the public address {name} is of SKU {}, another of these of another SKU", sku(address))
+                }
+                _ => return None,
+            };
+            let why = format!("{why}: Azure would refuse it on this machine");
+            Some(CheckItem::failed(CheckName::PublicIp, &Error::new(Code::InvalidConfig, why, UNFIT)))
+        });
+        unfit.collect()
     }
 
     /// Why Release leaves a public address where it is: Release removes the VIP alone, and another ip-configuration of this

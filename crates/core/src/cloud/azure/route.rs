@@ -169,7 +169,7 @@ impl Cloud for Route {
     }
 
     fn remarks(&self, _: &Seen) -> Vec<CheckItem> {
-        vec![self.session.local_address()]
+        self.session.tracking().into_iter().chain([self.session.local_address()]).collect()
     }
 
     async fn advice(&self) -> Vec<CheckItem> {

@@ -112,6 +112,12 @@ impl Session {
         Ok(here.member())
     }
 
+    /// A warning where this identity may not read operations, so that nobody sees why one has failed.
+    pub fn tracking(&self) -> Option<CheckItem> {
+        let (_, arm) = self.start.get()?;
+        arm.untracked()
+    }
+
     /// Whether the operating system carries the VIPs.
     pub fn local_address(&self) -> CheckItem {
         local_address(&self.vips, &self.local)

@@ -6,6 +6,9 @@ use crate::vip::Holder;
 /// The state of a resource whose operation is running.
 pub const UPDATING: &str = "Updating";
 
+/// The state of a resource that goes away.
+pub const DELETING: &str = "Deleting";
+
 /// How this member holds a VIP on a resource of its own in this state.
 pub fn here_in(state: &str) -> Holder {
     match state {

@@ -171,7 +171,7 @@ fn later(said: &Said) -> Error {
     }
     let status = said.status.load(Ordering::Relaxed);
     let code = if status == 429 { Code::Throttled } else { Code::Unavailable };
-    Error::new(code, format!("the identity service answered {status}"), metadata::REMEDY)
+    Error::new(code, format!("the identity service answered {status}"), metadata::remedy(status))
         .with(|details| details.http_status = Some(status))
 }
 
@@ -190,7 +190,7 @@ fn explain(error: &azure_core::Error, client_id: Option<&str>, said: &Said) -> E
             "assign the identity of docs/install-azure.md to this VM; with several user-assigned ones set `azure.clientId`",
         ),
         Some(status) if asks_to_come_later(status) => return later(said),
-        Some(status) => Error::new(Code::Unauthenticated, format!("the identity service answered {status}"), metadata::REMEDY),
+        Some(status) => Error::new(Code::Unauthenticated, format!("the identity service answered {status}"), metadata::remedy(status)),
         None => Error::new(Code::Unavailable, format!("the identity service gave no token: {error}"), metadata::REMEDY),
     }
     .with(|details| details.http_status = status)

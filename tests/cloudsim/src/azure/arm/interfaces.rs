@@ -27,6 +27,7 @@ pub(super) fn put(state: &mut State, asked: &Asked) -> Result<Answer> {
     let action = format!("{KIND}/write");
     let asked_for = state.world.id(asked.path.group.as_deref().unwrap_or_default(), KIND, name);
     asked.permit(&state.world, &action, &asked_for)?;
+    asked.not_locked(&state.world, &asked_for, "write")?;
     let group = asked.group(&state.world)?.to_owned();
     let body = asked.body()?;
     links::permit(&state.world, asked, (&action, &asked_for), &body)?;
@@ -39,7 +40,12 @@ pub(super) fn put(state: &mut State, asked: &Asked) -> Result<Answer> {
     links::must_exist(&state.world, &id, &body)?;
     let mut new = replacement::of(&state.world, old.as_ref(), &body, &id, name)?;
     groups::must_agree(&new)?;
+    links::public_ips_must_fit(&state.world, &new)?;
     addressing::settle(state, &lock, old.as_ref(), &mut new)?;
+    if let (true, Some(old)) = (asked.orders.ignores(name), &old) {
+        // As in <https://github.com/MicrosoftDocs/azure-docs/issues/8501>.
+        new["properties"]["ipConfigurations"] = old["properties"]["ipConfigurations"].clone();
+    }
     set_state(&mut new, "Updating");
 
     let before = state.world.clone();

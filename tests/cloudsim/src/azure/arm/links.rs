@@ -58,6 +58,46 @@ pub(super) fn must_exist(world: &World, id: &str, body: &Value) -> Result<()> {
     })
 }
 
+/// The zone of a machine is one of its public address's, and the public addresses of a network interface are of one SKU. Texts as
+/// in <https://github.com/fortinet/azure-templates/issues/43> and
+/// <https://github.com/microsoft/MCW-SAP-NetWeaver-on-Azure/issues/15>.
+pub(super) fn public_ips_must_fit(world: &World, nic: &Value) -> Result<()> {
+    let named = ip_configs(nic).iter().filter_map(|config| config["properties"]["publicIPAddress"]["id"].as_str());
+    let find = |id: &str| {
+        world.public_ips.iter().find(|known| known["id"].as_str().is_some_and(|known| known.eq_ignore_ascii_case(id)))
+    };
+    let public: Vec<&Value> = named.filter_map(find).collect();
+    let machine = world.vms.iter().find(|vm| nic["properties"]["virtualMachine"]["id"] == world.vm_id(vm).as_str());
+    if let Some((vm, zone)) = machine.and_then(|vm| Some((vm, vm.zone.as_ref()?))) {
+        for address in &public {
+            let zones: Vec<&str> =
+                address["zones"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            if !zones.contains(&zone.as_str()) {
+                let theirs = if zones.is_empty() { "Regional".to_owned() } else { zones.join(", ") };
+                let message = format!(
+                    "Compute resource {} has a zone constraint {zone} but the PublicIPAddress {} used by the compute resource via \
+                     NetworkInterface or LoadBalancer has a different zone constraint {theirs}.",
+                    world.vm_id(vm),
+                    address["id"].as_str().unwrap_or_default()
+                );
+                let code = "ComputeResourceZoneConstraintDoesNotMatchPublicIPAddressZoneConstraint";
+                return Err(ArmError::bad(code, message));
+            }
+        }
+    }
+    match public.as_slice() {
+        [first, rest @ ..] if rest.iter().any(|other| other["sku"]["name"] != first["sku"]["name"]) => {
+            let ids: Vec<&str> = public.iter().filter_map(|address| address["id"].as_str()).collect();
+            let message = format!(
+                "Different basic sku and standard sku load balancer or public Ip resources in availability set is not allowed {}.",
+                ids.join(" and ")
+            );
+            Err(ArmError::bad("DifferentSkuLoadBalancersAndPublicIPAddressNotAllowed", message))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// As in <https://github.com/MicrosoftDocs/azure-docs/issues/81734>.
 fn dangling(link: &str, id: &str) -> ArmError {
     let message = format!(

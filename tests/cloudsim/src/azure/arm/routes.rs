@@ -33,6 +33,7 @@ pub(super) fn get(state: &mut State, asked: &Asked) -> Result<Answer> {
 
 pub(super) fn put(state: &mut State, asked: &Asked) -> Result<Answer> {
     let (table, id) = ids(state, asked, "write")?;
+    asked.not_locked(&state.world, &id, "write")?;
     let name = asked.path.name_at(1);
     let body = asked.body()?;
     let Some(known) = find(&state.world, &table) else {
@@ -75,6 +76,7 @@ pub(super) fn put(state: &mut State, asked: &Asked) -> Result<Answer> {
 
 pub(super) fn delete(state: &mut State, asked: &Asked) -> Result<Answer> {
     let (table, id) = ids(state, asked, "delete")?;
+    asked.not_locked(&state.world, &id, "delete")?;
     let old = find(&state.world, &table).and_then(|table| route(table, asked.path.name_at(1))).cloned();
     let Some(old) = old else {
         return Ok(Answer::new(204, super::JSON, ""));

@@ -4,17 +4,18 @@
 //! untyped JSON, and only under that read's version (`If-Match`). The address has to leave the peer's interface before it
 //! can come to this one. Source: "Network Interfaces - Create Or Update" (REST API reference).
 
+mod left_behind;
 mod plan;
 mod refusal;
+mod write;
 
 use crate::{
     check::{CheckItem, CheckName},
     cloud::{
         Cloud, Mechanism, Plan, SetAside, Setup,
         azure::{
-            arm::Arm,
             id::Id,
-            members,
+            members::{self, Members},
             nic::address_of,
             operation::Accepted,
             public_ip,
@@ -27,14 +28,20 @@ use crate::{
         peers::{Silent, share},
     },
     error::{Code, Result},
-    fate::Fate,
-    vip::{Goal, Member, Part, Vip},
+    vip::{Goal, Member, Part, PartId, Vip},
 };
 use futures_util::future::{join, join_all};
+use left_behind::LeftBehind;
 use plan::{Change, Planner, Purpose, Seen};
 use refusal::Refused;
 use serde_json::Value;
-use std::{cell::RefCell, collections::BTreeSet, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+use tokio::sync::Mutex;
+use write::in_state;
 
 /// The VIPs of one call, as ip-configurations.
 pub struct IpConfig {
@@ -45,7 +52,18 @@ pub struct IpConfig {
     /// Peers whose operation has outlasted its share of the time. This call does not wait for it again.
     outlasted: RefCell<BTreeSet<Id>>,
     set_aside: SetAside,
+    /// The parts whose address Azure still counts as a peer's.
+    held_back: RefCell<BTreeSet<PartId>>,
+    left_behind: LeftBehind,
     carried: Carried,
+    /// The entries that peers list, as the last look showed them.
+    listed: RefCell<Vec<(String, Value)>>,
+    /// Whether this call changes anything, and so waits for operations.
+    waits: Cell<bool>,
+    /// One write of the own interface at a time; whether the version that the plan knows is old.
+    own_is_written: Mutex<bool>,
+    /// How often a peer's write has succeeded.
+    freed: RefCell<BTreeMap<Id, u32>>,
 }
 
 impl Mechanism for IpConfig {
@@ -62,6 +80,12 @@ impl Mechanism for IpConfig {
             silent_public: public_ip::Silent::default(),
             outlasted: RefCell::default(),
             set_aside: SetAside::default(),
+            held_back: RefCell::default(),
+            left_behind: LeftBehind::default(),
+            listed: RefCell::default(),
+            waits: Cell::new(false),
+            own_is_written: Mutex::new(false),
+            freed: RefCell::default(),
         })
     }
 
@@ -83,7 +107,11 @@ impl Cloud for IpConfig {
     }
 
     async fn discover(&self) -> Result<Seen> {
-        let seen = self.look().await?;
+        self.look().await
+    }
+
+    async fn settle(&self, seen: Seen) -> Result<Seen> {
+        self.waits.set(true);
         if self.let_earlier_operations_end(&seen).await? { self.look().await } else { Ok(seen) }
     }
 
@@ -97,11 +125,11 @@ impl Cloud for IpConfig {
     }
 
     fn placement(&self, seen: &Seen) -> Vec<Part> {
-        self.planner(seen).placement()
+        self.planner(seen, &self.held_back.borrow()).placement()
     }
 
     fn plan(&self, seen: &Seen, goal: Goal) -> Result<Plan<Change>> {
-        self.planner(seen).plan(goal)
+        self.planner(seen, &self.held_back.borrow()).plan(goal)
     }
 
     async fn apply(&self, change: &Change) -> Result<()> {
@@ -111,12 +139,14 @@ impl Cloud for IpConfig {
             self.carried.keep(entries, &made);
         }
         made.map_err(|error| match &change.purpose {
-            Purpose::Takes { publics, .. } => {
+            Purpose::Takes { arrivals, .. } => {
                 let (own, silent) = (&change.id, self.silent.borrow());
-                let Self { session, set_aside, .. } = self;
-                Refused { session, here, own, publics, silent: &silent, set_aside }.explain(error)
+                let Self { session, set_aside, held_back, left_behind, .. } = self;
+                let refused =
+                    Refused { session, here, own, arrivals, silent: &silent, set_aside, held_back, left_behind };
+                in_state(refused.explain(error), change)
             }
-            Purpose::Frees { .. } | Purpose::LetsGo => error,
+            Purpose::Frees { .. } | Purpose::LetsGo => in_state(error, change),
         })
     }
 
@@ -135,6 +165,8 @@ impl Cloud for IpConfig {
 
     fn remarks(&self, seen: &Seen) -> Vec<CheckItem> {
         let mut items = seen.members.remarks();
+        items.extend(self.left_behind.remarks());
+        items.extend(self.session.tracking());
         items.push(self.session.local_address());
         items
     }
@@ -147,13 +179,15 @@ impl Cloud for IpConfig {
         // An interface that this identity may not read makes a takeover from its VM fail.
         let denied = seen.members.silent.iter().filter(|silent| silent.why.code == Code::Denied);
         let denied = denied.map(|silent| CheckItem::failed(CheckName::Permission.of(&silent.name), &silent.why));
-        denied.chain(rehearsal::all(&self.session, &needs).await).collect()
+        let unfit = seen.public.checks(&seen.here);
+        denied.chain(unfit).chain(rehearsal::all(&self.session, &needs).await).collect()
     }
 }
 
 impl IpConfig {
-    fn planner<'a>(&'a self, seen: &'a Seen) -> Planner<'a> {
-        Planner { session: &self.session, seen, carried: &self.carried, set_aside: &self.set_aside }
+    fn planner<'a>(&'a self, seen: &'a Seen, held_back: &'a BTreeSet<PartId>) -> Planner<'a> {
+        let Self { session, carried, set_aside, left_behind, waits, .. } = self;
+        Planner { session, seen, carried, set_aside, held_back, left_behind, waits: waits.get() }
     }
 
     /// Reads all interfaces and the public addresses, side by side.
@@ -166,7 +200,27 @@ impl IpConfig {
         let public = public?;
         let members = members?;
         self.silent.replace(members.silent.clone());
+        self.remember(&members);
+        *self.own_is_written.lock().await = false;
         Ok(Seen { here: here.clone(), members, public })
+    }
+
+    /// Remembers what the peers' entries carry. A VIP that no interface lists any more, whoever took it off, still has what its
+    /// last entry carried.
+    fn remember(&self, members: &Members) {
+        for vip in &self.session.vips {
+            let (address, name) = (vip.address.addr(), vip.to_string());
+            let now = members.peers().find_map(|peer| peer.entry_with(address));
+            let mut listed = self.listed.borrow_mut();
+            let before = listed.iter().position(|(known, _)| *known == name).map(|at| listed.swap_remove(at));
+            match (now, before) {
+                (Some(entry), _) => listed.push((name, entry.clone())),
+                (None, Some(gone)) if members.own().is_none_or(|own| own.entry_with(address).is_none()) => {
+                    self.carried.keep(&[gone], &Ok(()));
+                }
+                (None, _) => {}
+            }
+        }
     }
 
     /// Waits for the operations of earlier calls on the interfaces that a move would write. Answers whether there was one: its
@@ -181,7 +235,12 @@ impl IpConfig {
             // A peer's operation may never end and must not use up all the time. We wait without this bound for the own
             // interface, because a second write would only undo the first one.
             let bound = (!nic.own).then(|| share(arm.deadline()));
-            arm.finish(Accepted::running(&nic.id), bound).await
+            let end = arm.finish(Accepted::running(&nic.id), bound).await;
+            end.map_err(|error| {
+                error.with(|details| {
+                    details.message = format!("{} is in the state {UPDATING}; {}", nic.id.name(), details.message);
+                })
+            })
         });
         let ended = join_all(waits).await;
         let mut errors = ended.iter().filter_map(|end| end.as_ref().err());
@@ -189,42 +248,5 @@ impl IpConfig {
             Some(stop) => Err(stop.clone()),
             None => Ok(!ended.is_empty()),
         }
-    }
-
-    /// Waits for the peers that still give up an address which they no longer list: for each peer its share of the time, and
-    /// once in a call. We then try the write even where a wait failed, since Azure may have freed the address earlier.
-    async fn let_leave(&self, arm: &Arm, leaving: &[Id]) -> Result<()> {
-        let new: Vec<&Id> = leaving.iter().filter(|id| !self.outlasted.borrow().contains(*id)).collect();
-        let waits = new.into_iter().map(|id| async move {
-            let end = arm.finish(Accepted::running(id), Some(share(arm.deadline()))).await;
-            (id, end.err())
-        });
-        for (id, error) in join_all(waits).await {
-            match error {
-                // We have sent no change of our own.
-                Some(stop) if stop.ends_the_call() => return Err(stop.with_fate(Fate::NotSent)),
-                Some(error) if error.fate.is_in_doubt() => {
-                    self.outlasted.borrow_mut().insert(id.clone());
-                }
-                // Ignore the result; the answer to our write says who has the address.
-                Some(_) | None => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes one interface and waits for the operation; for a peer's at most its share of the time.
-    async fn write(&self, arm: &Arm, change: &Change) -> Result<()> {
-        let Change { id, body, version, purpose } = change;
-        if let Purpose::Takes { leaving, .. } = purpose {
-            self.let_leave(arm, leaving).await?;
-        }
-        let accepted = arm.put(id, body, Some(version), None).await?;
-        let bound = matches!(purpose, Purpose::Frees { .. }).then(|| share(arm.deadline()));
-        let end = arm.finish(accepted, bound).await;
-        if bound.is_some() && end.as_ref().is_err_and(|error| error.fate.is_in_doubt()) {
-            self.outlasted.borrow_mut().insert(id.clone());
-        }
-        end
     }
 }

@@ -1,6 +1,7 @@
 //! The pure part of the mechanism `ipConfig`: from what a read showed to where each part stands, and to the writes that lead
 //! to a goal.
 
+use super::left_behind::LeftBehind;
 use crate::{
     cloud::{
         After, Effect, Need, Plan, SetAside, Step,
@@ -12,7 +13,7 @@ use crate::{
             nic::{Nic, address_of, is_primary, name_of, public_of, subnet_of},
             public_ip,
             session::Session,
-            state::{UPDATING, here_in},
+            state::{DELETING, UPDATING, here_in},
             subnet,
         },
         carried::Carried,
@@ -22,6 +23,7 @@ use crate::{
     vip::{Goal, Holder, Part, PartId, Vip},
 };
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// What one read of the interfaces and public addresses showed.
 #[derive(Debug, Clone)]
@@ -43,27 +45,57 @@ pub struct Change {
     pub body: Value,
     /// The version that the write is conditional on.
     pub version: String,
+    /// The interface's state, as it was read.
+    pub state: String,
     /// What the write is for.
     pub purpose: Purpose,
 }
 
 /// What the write of an interface is for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Purpose {
     /// A peer gives the VIP up.
     Frees {
         /// The entries that leave it, each with its VIP.
         entries: Vec<(String, Value)>,
     },
-    /// This member takes the VIP.
+    /// This member takes the VIPs of one group: those that one peer has, or nobody. A peer that is slow or cannot be written
+    /// holds up its own VIPs alone.
     Takes {
-        /// The public addresses that come with it.
-        publics: Vec<(PartId, Id)>,
-        /// Peers with a running operation while nobody lists the VIP: they may still be giving it up.
+        /// What comes to the own interface.
+        arrivals: Vec<Arrival>,
+        /// Peers with a running operation while nobody lists the VIP, and peers that are deleted: they may still be giving it up.
         leaving: Vec<Id>,
     },
     /// This member gives the VIP up.
     LetsGo,
+}
+
+/// One VIP's entry on the own interface, as it is to be.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    /// The VIP, as configured.
+    pub vip: Vip,
+    /// The name of its entry.
+    name: String,
+    /// Its public address.
+    public: Option<Id>,
+    /// The entry of the peer that had it last.
+    pub peer: Option<Value>,
+    /// Its parts that are elsewhere now.
+    pub wanted: Vec<PartId>,
+    /// The public addresses that come with it.
+    pub publics: Vec<(PartId, Id)>,
+}
+
+impl Arrival {
+    /// Puts the entry into `body`, which is the own interface's.
+    ///
+    /// # Errors
+    /// Those of [`Nic::put_entry`].
+    pub fn put(&self, own: &Nic, body: &mut Value) -> Result<()> {
+        own.put_entry(body, &self.name, self.vip.address.addr(), self.public.as_ref(), self.peer.as_ref())
+    }
 }
 
 /// What a plan follows from.
@@ -76,17 +108,22 @@ pub struct Planner<'a> {
     pub carried: &'a Carried,
     /// The parts that Azure has refused in this call.
     pub set_aside: &'a SetAside,
+    /// The parts whose address Azure still counts as a peer's, although no interface lists it.
+    pub held_back: &'a BTreeSet<PartId>,
+    /// What stays behind of the peers' entries.
+    pub left_behind: &'a LeftBehind,
+    /// Whether this call waits for operations. One that only reads takes an interface at its word, whatever its state.
+    pub waits: bool,
 }
 
-/// The VIPs that may come to this member, and what their coming means.
-struct Coming<'a> {
-    vips: Vec<&'a Vip>,
-    /// The own interface's body, with their entries.
-    body: Value,
-    /// The parts that are elsewhere now.
-    wanted: Vec<PartId>,
-    publics: Vec<(PartId, Id)>,
-    refused: Vec<(PartId, Error)>,
+/// VIPs that come in one write.
+struct Group<'a> {
+    /// The peers that have to give them up first.
+    peers: Vec<&'a Id>,
+    /// Peers that may still be giving them up, or that go away with them.
+    leaving: Vec<Id>,
+    is_held_back: bool,
+    arrivals: Vec<Arrival>,
 }
 
 /// The name of a VIP's ip-configuration.
@@ -105,7 +142,7 @@ impl<'a> Planner<'a> {
         let private = self.session.vips.iter().map(|vip| Part { id: self.private_part(vip), holder: self.holder(vip) });
         let public = self.session.vips.iter().filter_map(|vip| {
             let id = self.public_id(vip)?;
-            let holder = self.seen.public.holder(&self.seen.members, vip, &id);
+            let holder = self.seen.public.holder(&self.seen.members, vip, &id, |state| self.here_in(state));
             Some(Part { id: public_ip::part(vip, &id), holder })
         });
         private.chain(public).collect()
@@ -131,6 +168,10 @@ impl<'a> Planner<'a> {
         public_ip::id_of(self.session, &self.seen.here, vip)
     }
 
+    fn here_in(&self, state: &str) -> Holder {
+        if self.waits { here_in(state) } else { Holder::ThisMember }
+    }
+
     /// Who has a VIP's private address.
     fn holder(&self, vip: &Vip) -> Holder {
         let Members { nics, silent, .. } = &self.seen.members;
@@ -139,7 +180,7 @@ impl<'a> Planner<'a> {
             // A member that did not answer may have it.
             [] if !silent.is_empty() => Holder::NotHere,
             [] => Holder::Nobody,
-            [nic] if nic.own => here_in(nic.state()),
+            [nic] if nic.own => self.here_in(nic.state()),
             [nic] => Holder::Other(nic.id.name().to_owned()),
             // Azure refuses this within a subnet. If it happens all the same, neither member may rely on it.
             nics => several(nics.iter().map(|nic| nic.id.name()), nics.iter().any(|nic| nic.own)),
@@ -168,56 +209,61 @@ impl<'a> Planner<'a> {
 
     fn hold(&self, own: &Nic) -> Result<Plan<Change>> {
         let current = self.placement();
-        let Coming { vips, body, wanted, publics, refused } = self.coming(own, &current)?;
+        let (arrivals, refused) = self.arrivals(own, &current)?;
         let mut plan = Plan { steps: Vec::new(), refused };
-        if wanted.is_empty() {
+        if arrivals.iter().all(|arrival| arrival.wanted.is_empty()) {
             return Ok(plan);
         }
-        for peer in self.seen.members.peers() {
-            let there: Vec<&Vip> = vips.iter().copied().filter(|vip| lists(peer, vip)).collect();
+        let mut frees: Vec<(&Id, usize)> = Vec::new();
+        for peer in self.seen.members.peers().filter(|peer| peer.state() != DELETING) {
+            let there: Vec<&Vip> = arrivals.iter().map(|arrival| &arrival.vip).filter(|vip| lists(peer, vip)).collect();
             if there.is_empty() {
                 continue;
             }
             let is_there = |holder: &Holder| {
                 *holder == Holder::Other(peer.id.name().to_owned()) || matches!(holder, Holder::Several { .. })
             };
-            let moves = |part: &&Part| is_there(&part.holder) && wanted.contains(&part.id);
+            let wanted = |id: &PartId| arrivals.iter().any(|arrival| arrival.wanted.contains(id));
+            let moves = |part: &&Part| is_there(&part.holder) && wanted(&part.id);
             let parts = current.iter().filter(moves).map(|part| part.id.clone()).collect();
             let entry = |vip: &Vip| Some((vip.to_string(), peer.entry_with(vip.address.addr())?.clone()));
             let entries = there.iter().filter_map(|vip| entry(vip)).collect();
             let change = change(peer, peer.without(&there)?, Purpose::Frees { entries })?;
+            frees.push((&peer.id, plan.steps.len()));
             plan.steps.push(Step { parts, change, effect: Effect::Frees, after: Vec::new() });
         }
-        if plan.steps.is_empty() && body == own.body && own.state() == UPDATING {
-            // This call or an earlier one already writes this body. A second write would replace the first one and start again.
-            return Ok(plan);
+        let nobody_frees = frees.is_empty();
+        for group in self.groups(arrivals) {
+            let mut body = own.body.clone();
+            group.arrivals.iter().try_for_each(|arrival| arrival.put(own, &mut body))?;
+            if nobody_frees && body == own.body && own.state() == UPDATING {
+                // This call or an earlier one already writes this body. A second write would replace the first one and start again.
+                continue;
+            }
+            let after = frees.iter().filter(|(peer, _)| group.peers.contains(peer));
+            let after = after.map(|(_, step)| After { step: *step, need: Need::Success }).collect();
+            let parts = group.arrivals.iter().flat_map(|arrival| arrival.wanted.clone()).collect();
+            let purpose = Purpose::Takes { arrivals: group.arrivals, leaving: group.leaving };
+            plan.steps.push(Step { parts, change: change(own, body, purpose)?, effect: Effect::Reaches, after });
         }
-        let after = (0..plan.steps.len()).map(|step| After { step, need: Need::Success }).collect();
-        let change = change(own, body, Purpose::Takes { publics, leaving: self.leaving(&vips) })?;
-        plan.steps.push(Step { parts: wanted, change, effect: Effect::Reaches, after });
         Ok(plan)
     }
 
-    /// Sorts the VIPs into those that may come here and those that may not, and puts the entries of the first into the own
-    /// interface's body.
-    fn coming(&self, own: &Nic, current: &[Part]) -> Result<Coming<'a>> {
+    /// The VIPs that may come here, and the parts that may not, each with its reason.
+    #[allow(clippy::type_complexity)]
+    fn arrivals(&self, own: &Nic, current: &[Part]) -> Result<(Vec<Arrival>, Vec<(PartId, Error)>)> {
         let members = &self.seen.members;
-        let mut coming = Coming {
-            vips: Vec::new(),
-            body: own.body.clone(),
-            wanted: Vec::new(),
-            publics: Vec::new(),
-            refused: Vec::new(),
-        };
+        let (mut arrivals, mut refused) = (Vec::new(), Vec::new());
         for vip in &self.session.vips {
             let missing = |id: &PartId| current.iter().any(|part| part.id == *id && part.holder != Holder::ThisMember);
             let private = self.private_part(vip);
             let configured = self.public_id(vip);
             if let Err(error) = self.may_be_taken(own, vip) {
-                coming.refused.extend(configured.map(|id| (public_ip::part(vip, &id), error.clone())));
-                coming.refused.push((private, error));
+                refused.extend(configured.map(|id| (public_ip::part(vip, &id), error.clone())));
+                refused.push((private, error));
                 continue;
             }
+            let (mut wanted, mut publics) = (Vec::new(), Vec::new());
             let public = configured.clone().filter(|id| {
                 let part = public_ip::part(vip, id);
                 // One that is here stays here, whether the address itself could be read or not.
@@ -226,40 +272,65 @@ impl<'a> Planner<'a> {
                 }
                 match self.set_aside.allows(&part).and_then(|()| self.seen.public.may_be_taken(members, id)) {
                     Ok(()) => {
-                        coming.wanted.push(part.clone());
-                        coming.publics.push((part, id.clone()));
+                        wanted.push(part.clone());
+                        publics.push((part, id.clone()));
                         true
                     }
                     Err(error) => {
-                        coming.refused.push((part, error));
+                        refused.push((part, error));
                         false
                     }
                 }
             });
             if missing(&private) {
-                coming.wanted.push(private);
+                wanted.push(private);
             }
             let address = vip.address.addr();
-            let carried = self.carried.entry(vip);
-            let there = members.peers().find_map(|peer| peer.entry_with(address)).or(carried.as_ref());
+            let there = members.peers().find_map(|peer| peer.entry_with(address).cloned());
+            let mut there = there.or_else(|| self.carried.entry(vip));
+            if let Some(entry) = &mut there {
+                self.left_behind.leave_out(vip, entry);
+            }
             // An entry without a configured public address keeps the one that it has.
-            let brought = there.and_then(public_of).filter(|_| configured.is_none());
-            let brought = brought.filter(|id| self.set_aside.allows(&public_ip::part(vip, id)).is_ok());
-            coming.publics.extend(brought.iter().map(|id| (public_ip::part(vip, id), id.clone())));
-            let name = entry_name(self.session, vip);
-            own.put_entry(&mut coming.body, name, address, public.or(brought).as_ref(), there)?;
-            coming.vips.push(vip);
+            let brought = there.as_ref().and_then(public_of).filter(|_| configured.is_none());
+            publics.extend(brought.iter().map(|id| (public_ip::part(vip, id), id.clone())));
+            let name = entry_name(self.session, vip).to_owned();
+            arrivals.push(Arrival { vip: vip.clone(), name, public: public.or(brought), peer: there, wanted, publics });
         }
-        Ok(coming)
+        Ok((arrivals, refused))
     }
 
-    /// The peers with a running operation, if no interface lists one of the VIPs: one of these peers may still be giving it up.
-    fn leaving(&self, coming: &[&Vip]) -> Vec<Id> {
-        let members = &self.seen.members;
-        if coming.iter().all(|vip| members.nics.iter().any(|nic| lists(nic, vip))) {
-            return Vec::new();
+    /// Sorts the VIPs by who has to give them up. What is here already goes into every write, so that the write agrees with it.
+    fn groups(&self, arrivals: Vec<Arrival>) -> Vec<Group<'a>> {
+        let (here, coming): (Vec<Arrival>, Vec<Arrival>) =
+            arrivals.into_iter().partition(|arrival| arrival.wanted.is_empty());
+        let mut groups: Vec<Group<'a>> = Vec::new();
+        for arrival in coming {
+            let peers = self.seen.members.peers().filter(|peer| lists(peer, &arrival.vip));
+            let (going, staying): (Vec<&Nic>, Vec<&Nic>) = peers.partition(|peer| peer.state() == DELETING);
+            let peers: Vec<&Id> = staying.iter().map(|peer| &peer.id).collect();
+            let going: Vec<Id> = going.iter().map(|peer| peer.id.clone()).collect();
+            let is_held_back = self.held_back.contains(&self.private_part(&arrival.vip));
+            let key = |group: &&mut Group<'a>| {
+                group.peers == peers && group.leaving == going && group.is_held_back == is_held_back
+            };
+            match groups.iter_mut().find(key) {
+                Some(group) => group.arrivals.push(arrival),
+                None => groups.push(Group { peers, leaving: going, is_held_back, arrivals: vec![arrival] }),
+            }
         }
-        members.peers().filter(|peer| peer.state() == UPDATING).map(|peer| peer.id.clone()).collect()
+        for group in &mut groups {
+            // A peer with a running operation may still give up what no interface lists. With several such VIPs, the answer to a
+            // write says which of them it is; the others do not wait for it.
+            let may_wait = group.is_held_back || self.held_back.is_empty() && group.arrivals.len() == 1;
+            let is_listed = |arrival: &Arrival| self.seen.members.nics.iter().any(|nic| lists(nic, &arrival.vip));
+            if may_wait && !group.arrivals.iter().all(is_listed) {
+                let busy = self.seen.members.peers().filter(|peer| peer.state() == UPDATING);
+                group.leaving.extend(busy.map(|peer| peer.id.clone()));
+            }
+            group.arrivals.extend(here.iter().cloned());
+        }
+        groups
     }
 
     /// Checks that this one VIP may come here. A refusal does not hold the other VIPs up.
@@ -307,5 +378,5 @@ fn change(nic: &Nic, body: Value, purpose: Purpose) -> Result<Change> {
             arm::NAME,
         )
     })?;
-    Ok(Change { id: nic.id.clone(), body, version, purpose })
+    Ok(Change { id: nic.id.clone(), body, version, state: nic.state().to_owned(), purpose })
 }

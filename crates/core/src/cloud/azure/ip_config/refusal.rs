@@ -1,7 +1,10 @@
 //! What it means when Azure refuses the write of the own interface: who has the address, whether a retry may help, and which
 //! parts the next plan has to leave out for the sake of the others.
 
-use super::plan::private_part;
+use super::{
+    left_behind::LeftBehind,
+    plan::{Arrival, private_part},
+};
 use crate::{
     cloud::{
         SetAside,
@@ -12,7 +15,7 @@ use crate::{
     fate::Cause,
     vip::PartId,
 };
-use std::net::IpAddr;
+use std::{cell::RefCell, collections::BTreeSet, net::IpAddr};
 
 /// A refused write, and what this call knows of the members.
 pub struct Refused<'a> {
@@ -22,12 +25,16 @@ pub struct Refused<'a> {
     pub here: &'a Here,
     /// The interface that we tried to write.
     pub own: &'a Id,
-    /// The public addresses that would have come with the write.
-    pub publics: &'a [(PartId, Id)],
+    /// What would have come with the write.
+    pub arrivals: &'a [Arrival],
     /// The members that did not answer.
     pub silent: &'a [Silent],
     /// Where the parts go that the refusal is about.
     pub set_aside: &'a SetAside,
+    /// Where the parts go that wait for a peer, so that the others need not.
+    pub held_back: &'a RefCell<BTreeSet<PartId>>,
+    /// What the next plan leaves behind of the peers' entries.
+    pub left_behind: &'a LeftBehind,
 }
 
 /// Who uses an address, by the message of a refusal. The message names the own entry and the entry that has the address.
@@ -42,32 +49,73 @@ impl Refused<'_> {
     /// Turns the refusal into an error that the engine can act on.
     pub fn explain(&self, error: Error) -> Error {
         if is_in_use(&error, "PrivateIPAddress") {
+            let named = |arrival: &&Arrival| names_address(&error.message, arrival.vip.address.addr());
+            let named: Vec<PartId> =
+                self.arrivals.iter().filter(named).map(|arrival| private_part(self.session, &arrival.vip)).collect();
+            // Alone, a VIP holds nobody up.
+            let others = self.arrivals.iter().filter(|arrival| !arrival.wanted.is_empty()).count() > named.len();
             match self.user(&error) {
                 User::Peer(name) => match self.silent.iter().find(|silent| silent.name == name) {
+                    Some(silent) if others => self.set_aside.note(named, silent.may_hold(error)),
                     Some(silent) => silent.may_hold(error),
-                    None => leaving(error, &name),
+                    None => {
+                        self.held_back.borrow_mut().extend(named.into_iter().filter(|_| others));
+                        leaving(error, &name)
+                    }
                 },
                 User::Unnamed => match self.silent.first() {
+                    Some(silent) if others => self.set_aside.note(named, silent.may_hold(error)),
                     Some(silent) => silent.may_hold(error),
                     None => error,
                 },
-                User::Stranger => {
-                    let vips = self.session.vips.iter();
-                    let named = vips.filter(|vip| names_address(&error.message, vip.address.addr()));
-                    self.set_aside.note(named.map(|vip| private_part(self.session, vip)).collect(), error)
-                }
+                User::Stranger => self.set_aside.note(named, error),
             }
         } else if for_good(&error) {
-            // The message may name the public address at fault. Without a name it may be any of them.
-            let any = self.publics.iter().any(|(_, id)| names_resource(&error.message, id));
-            let at_fault = self.publics.iter().filter(|(_, id)| !any || names_resource(&error.message, id));
-            let parts = at_fault.map(|(part, _)| part.clone()).collect();
-            let passes = is_in_use(&error, "PublicIPAddress") && matches!(self.user(&error), User::Peer(_));
-            let error = if passes { error.with(|details| details.code = Code::Unavailable) } else { error };
-            self.set_aside.note(parts, error)
+            self.without_what_is_refused(error)
         } else {
             error
         }
+    }
+
+    /// Leaves out the references of the entries that the message names, so that the VIP can come without them.
+    fn without_what_is_refused(&self, error: Error) -> Error {
+        if self
+            .arrivals
+            .iter()
+            .any(|arrival| self.leave_behind(arrival, &error, |id| names_resource(&error.message, id)))
+        {
+            return error.with(|details| details.code = Code::Conflict);
+        }
+        // The message may name the public address at fault. Without a name it may be any of them, unless the error is about
+        // something else for certain.
+        let all =
+            || self.arrivals.iter().flat_map(|arrival| arrival.publics.iter().map(move |public| (arrival, public)));
+        let any = all().any(|(_, (_, id))| names_resource(&error.message, id));
+        if !any && error.cloud_code.as_deref().is_some_and(is_about_the_interface) {
+            return error;
+        }
+        let at_fault: Vec<_> = all().filter(|(_, (_, id))| !any || names_resource(&error.message, id)).collect();
+        let passes = is_in_use(&error, "PublicIPAddress") && matches!(self.user(&error), User::Peer(_));
+        let error = if passes { error.with(|details| details.code = Code::Unavailable) } else { error };
+        let (configured, brought): (Vec<_>, Vec<_>) =
+            at_fault.into_iter().partition(|(arrival, (part, _))| arrival.wanted.contains(part));
+        let mut left = false;
+        for (arrival, (_, public)) in brought {
+            left |= self.leave_behind(arrival, &error, |id| id == public);
+        }
+        let parts: Vec<PartId> = configured.into_iter().map(|(_, (part, _))| part.clone()).collect();
+        if left && parts.is_empty() {
+            return error.with(|details| details.code = Code::Conflict);
+        }
+        self.set_aside.note(parts, error)
+    }
+
+    /// Leaves what the peer's entry refers to behind; a public address that the configuration names has a part of its own.
+    fn leave_behind(&self, arrival: &Arrival, error: &Error, is_at_fault: impl Fn(&Id) -> bool) -> bool {
+        let Some(entry) = &arrival.peer else { return false };
+        let configured =
+            |id: &Id| arrival.publics.iter().any(|(part, known)| known == id && arrival.wanted.contains(part));
+        self.left_behind.note(&arrival.vip, entry, error, |id| is_at_fault(id) && !configured(id))
     }
 
     fn user(&self, error: &Error) -> User {
@@ -102,6 +150,11 @@ fn for_good(error: &Error) -> bool {
         Code::Denied | Code::NotFound | Code::InvalidConfig | Code::LimitExceeded | Code::Unexpected
     );
     final_code || error.cloud_code.as_deref().is_some_and(|code| code.starts_with("PublicIPAddress"))
+}
+
+/// Whether an error is about the interface itself: its lock, its groups.
+fn is_about_the_interface(code: &str) -> bool {
+    matches!(code, "ScopeLocked" | "AllIpConfigurationsOnANicMustBelongToTheSameApplicationSecurityGroups")
 }
 
 /// Whether Azure refused because somebody uses the address. Over the years Azure has said `…IsAllocated` and `…InUse`.

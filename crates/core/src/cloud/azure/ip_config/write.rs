@@ -1,0 +1,142 @@
+//! The writes of interfaces: a peer's within its share of the time, the own ones one after another.
+
+use super::{
+    IpConfig,
+    plan::{Arrival, Change, Purpose},
+};
+use crate::{
+    cloud::{
+        azure::{arm::Arm, error::RACE, id::Id, nic::Nic, operation::Accepted, state::DELETING},
+        peers::{DEAD_ZONE, share},
+    },
+    error::{Code, Error, Result},
+    fate::{Cause, Fate},
+};
+use futures_util::future::join_all;
+use serde_json::Value;
+use tokio::time::Instant;
+
+/// How often a peer's interface may list the VIP again after a write of it has succeeded.
+const MOST_SUCCESSES: u32 = 2;
+
+impl IpConfig {
+    /// Writes one interface and waits for the operation.
+    pub(super) async fn write(&self, arm: &Arm, change: &Change) -> Result<()> {
+        match &change.purpose {
+            Purpose::Takes { arrivals, leaving, .. } => self.take(arm, change, arrivals, leaving).await,
+            Purpose::Frees { .. } => self.free(arm, change).await,
+            Purpose::LetsGo => {
+                let accepted = arm.put(&change.id, &change.body, Some(&change.version), None).await?;
+                arm.finish(accepted, None).await
+            }
+        }
+    }
+
+    /// Takes VIPs off a peer. All of it, a write that is refused again and again included, has the peer's share of the time.
+    async fn free(&self, arm: &Arm, change: &Change) -> Result<()> {
+        let id = &change.id;
+        if self.freed.borrow().get(id).is_some_and(|successes| *successes >= MOST_SUCCESSES) {
+            return Err(comes_back(id));
+        }
+        let (begun, share) = (Instant::now(), share(arm.deadline()));
+        let accepted = arm.put(id, &change.body, Some(&change.version), Some(share)).await.map_err(of_a_peer)?;
+        let end = arm.finish(accepted, Some(share.saturating_sub(begun.elapsed()))).await;
+        match &end {
+            Ok(()) => *self.freed.borrow_mut().entry(id.clone()).or_default() += 1,
+            Err(error) if error.fate.is_in_doubt() => {
+                self.outlasted.borrow_mut().insert(id.clone());
+            }
+            Err(_) => {}
+        }
+        end
+    }
+
+    /// Brings VIPs here. Another write of this call may have made the version of the plan old.
+    async fn take(&self, arm: &Arm, change: &Change, arrivals: &[Arrival], leaving: &[Id]) -> Result<()> {
+        self.let_leave(arm, leaving).await?;
+        let mut is_written = arm.deadline().guard(self.own_is_written.lock()).await?;
+        let accepted = if *is_written {
+            let (body, version) = renewed(arm, &change.id, arrivals).await?;
+            arm.put(&change.id, &body, Some(&version), None).await
+        } else {
+            arm.put(&change.id, &change.body, Some(&change.version), None).await
+        };
+        *is_written |= accepted.as_ref().err().is_none_or(|error| error.fate.may_have_changed());
+        arm.finish(accepted?, None).await
+    }
+
+    /// Waits for the peers that still give up an address which they no longer list: for each peer its share of the time, and
+    /// once in a call. We then try the write even where a wait failed, since Azure may have freed the address earlier.
+    async fn let_leave(&self, arm: &Arm, leaving: &[Id]) -> Result<()> {
+        let new: Vec<&Id> = leaving.iter().filter(|id| !self.outlasted.borrow().contains(*id)).collect();
+        let waits = new.into_iter().map(|id| async move {
+            let end = arm.finish(Accepted::running(id), Some(share(arm.deadline()))).await;
+            (id, end.err())
+        });
+        for (id, error) in join_all(waits).await {
+            match error {
+                // We have sent no change of our own.
+                Some(stop) if stop.ends_the_call() => return Err(stop.with_fate(Fate::NotSent)),
+                Some(error) if error.fate.is_in_doubt() => {
+                    self.outlasted.borrow_mut().insert(id.clone());
+                }
+                // Ignore the result; the answer to our write says who has the address.
+                Some(_) | None => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The own interface's body with these entries, and its version, after another write of this call.
+async fn renewed(arm: &Arm, id: &Id, arrivals: &[Arrival]) -> Result<(Value, String)> {
+    let own = Nic { id: id.clone(), body: arm.get(id).await?, own: true };
+    let Some(version) = own.version() else {
+        return Err(Error::new(Code::Conflict, format!("the interface {} came without a version", id.name()), RACE)
+            .with_fate(Fate::Refused(Cause::Race)));
+    };
+    let mut body = own.body.clone();
+    arrivals.iter().try_for_each(|arrival| arrival.put(&own, &mut body))?;
+    Ok((body, version))
+}
+
+/// A write of a peer's interface that failed. Another operation on it may end soon, so the engine looks again; where no answer
+/// came at all, its zone may be lost.
+fn of_a_peer(error: Error) -> Error {
+    if error.fate.is_blocked() {
+        return error.with(|details| details.code = Code::Conflict);
+    }
+    if error.http_status.is_none() && !error.ends_the_call() {
+        return error.with(|details| details.remedy = DEAD_ZONE.into());
+    }
+    error
+}
+
+/// Two writes have succeeded, and the peer has the VIP all the same (MicrosoftDocs/azure-docs#8501: an accepted write that
+/// changes nothing).
+fn comes_back(id: &Id) -> Error {
+    Error::new(
+        Code::Unexpected,
+        format!(
+            "the write of {} was accepted {MOST_SUCCESSES} times, and its change was not there a moment later",
+            id.name()
+        ),
+        "look in the interface's activity log for who writes it: a policy that modifies it, another controller, or that member \
+         itself, which takes the VIP back",
+    )
+    .with_fate(Fate::Refused(Cause::Itself))
+}
+
+/// The same error, with the state in which the interface was read, unless that is the usual one.
+pub(super) fn in_state(error: Error, change: &Change) -> Error {
+    if change.state == "Succeeded" || error.ends_the_call() {
+        return error;
+    }
+    let going = change.state == DELETING;
+    error.with(|details| {
+        details.message = format!("{}; {} was in the state {}", details.message, change.id.name(), change.state);
+        if going {
+            details.remedy = format!("Azure deletes {}; call again when it is gone", change.id.name());
+        }
+    })
+}
