@@ -88,6 +88,8 @@ pub enum Holder {
     ThisMemberBroken(String),
     /// Another member, or a stranger.
     Other(String),
+    /// Another member by name, and no packet arrives there: its machine does not run, or its interface is gone.
+    OtherBroken(String),
     /// Several at once, so that each gets some of the traffic.
     Several {
         /// Their names, joined.
@@ -109,13 +111,18 @@ impl Holder {
         match self {
             Holder::ThisMember | Holder::Arriving(_) | Holder::ThisMemberBroken(_) => true,
             Holder::Several { here, .. } => *here,
-            Holder::Other(_) | Holder::Nobody | Holder::NotHere | Holder::Unknown => false,
+            Holder::Other(_) | Holder::OtherBroken(_) | Holder::Nobody | Holder::NotHere | Holder::Unknown => false,
         }
     }
 
     /// Whether nobody can say who holds it.
     pub fn is_unknown(&self) -> bool {
         matches!(self, Holder::NotHere | Holder::Unknown)
+    }
+
+    /// Whether traffic reaches nobody, as far as a read shows.
+    pub fn is_nobody(&self) -> bool {
+        matches!(self, Holder::Nobody | Holder::OtherBroken(_))
     }
 
     /// Whom traffic reaches beside this member.
@@ -125,6 +132,7 @@ impl Holder {
             Holder::ThisMember
             | Holder::Arriving(_)
             | Holder::ThisMemberBroken(_)
+            | Holder::OtherBroken(_)
             | Holder::Nobody
             | Holder::NotHere
             | Holder::Unknown => None,

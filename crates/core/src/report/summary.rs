@@ -1,6 +1,9 @@
 //! The one line for messages.log, which an operator understands alone.
 
-use super::{holders::common_holder, subject::Subject};
+use super::{
+    holders::{common_earlier_holder, common_holder},
+    subject::Subject,
+};
 use crate::{
     check::{CheckName, Verdict},
     outcome::Outcome,
@@ -15,7 +18,7 @@ pub fn summary(subject: &Subject, findings: &Findings, before: Option<&str>, own
     let mine = findings.after.iter().filter(|part| part.holder == Holder::ThisMember).count();
     // A member that the cloud does not know may be the holder under its right name.
     let nobody = if findings.missing.is_empty() { "nobody" } else { "none of the members found" };
-    let nobody_after = !findings.after.is_empty() && findings.after.iter().all(|part| part.holder == Holder::Nobody);
+    let nobody_after = !findings.after.is_empty() && findings.after.iter().all(|part| part.holder.is_nobody());
     let elsewhere = match common_holder(&findings.after, own) {
         Some(name) => name,
         None if nobody_after => nobody.to_owned(),
@@ -75,7 +78,7 @@ fn earlier_holders(findings: &Findings, own: Option<&str>) -> String {
     let held: Vec<Part> = findings.before.iter().filter(known).cloned().collect();
     let unread = findings.before.iter().any(|part| part.holder.is_unknown());
     let several = if unread { "a holder that could not be read" } else { "several holders" };
-    common_holder(&held, own).unwrap_or_else(|| several.to_owned())
+    common_earlier_holder(&held, own).unwrap_or_else(|| several.to_owned())
 }
 
 /// The holder by name whom no packet reaches, as the end of a line.

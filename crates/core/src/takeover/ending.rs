@@ -113,7 +113,7 @@ pub fn of_status(parts: &[Part], missing: &[String]) -> (Outcome, Option<Error>)
         return (outcome, Some(still_arriving(parts)));
     }
     match first {
-        Holder::Nobody if all(&|holder| *holder == Holder::Nobody) => match missing {
+        _ if all(&Holder::is_nobody) => match missing {
             [] => (Outcome::Unheld, None),
             names => (Outcome::Unknown, Some(do_not_exist(names))),
         },
@@ -345,6 +345,7 @@ fn whereabouts<'a>(parts: impl Iterator<Item = &'a Part>) -> String {
         Holder::ThisMember => "this member".to_owned(),
         Holder::Arriving(why) | Holder::ThisMemberBroken(why) => format!("this member, where the cloud says {why}"),
         Holder::Other(name) | Holder::Several { names: name, .. } => name.clone(),
+        Holder::OtherBroken(name) => format!("{name}, which receives nothing"),
         Holder::Nobody => "nobody".to_owned(),
         Holder::NotHere | Holder::Unknown => "a holder that could not be read".to_owned(),
     };

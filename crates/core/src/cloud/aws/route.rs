@@ -310,7 +310,7 @@ fn holder(target: Option<&Target>, identity: &Identity) -> Holder {
                 (true, false) => Holder::ThisMemberBroken("blackhole".into()),
                 (false, true) => Holder::Other(id.clone()),
                 // Its interface is gone or its instance does not run, so no packet arrives there.
-                (false, false) => Holder::Nobody,
+                (false, false) => Holder::OtherBroken(id.clone()),
             }
         }
         Some(Target::Provided) => Holder::Other("a route of AWS".into()),
