@@ -282,3 +282,41 @@ fn the_metadata_is_the_second_source() {
     assert_outcome(&Member::b(&sim).hook(), "moved");
     assert!(sim.log().iter().any(|call| call.action == path && call.status == 403));
 }
+
+/// Each VIP comes as soon as its own holder has let it go; the second write to this member's interface needs a new fingerprint.
+#[test]
+fn vips_of_two_peers_come_in_two_writes_and_nothing_else_changes() {
+    const SECOND: &str = "10.0.0.240/32";
+    const FREE: &str = "10.0.0.241/32";
+    let mut world = World::article();
+    world.add_instance("third", ZONE_A, "10.0.0.33");
+    world.place_alias(SECOND, "third", None);
+    let sim = Simulator::start(world);
+    sim.operations().duration_of("third", std::time::Duration::from_millis(300));
+    let three = json!({ "gcp": { "instances": [VM_A, VM_B, "third"] } });
+    let member = |vips: serde_json::Value| Member::b(&sim).with(three.clone()).with(json!({ "vip": vips }));
+    let report = member(json!([VIP, SECOND])).hook();
+    assert_outcome(&report, "moved");
+    assert_eq!(sim.world().aliases(VM_B), [OTHER_ALIAS_B, VIP, SECOND]);
+    assert_eq!(sim.world().aliases(VM_A), [OTHER_ALIAS_A]);
+    assert!(sim.log().iter().all(|call| call.status != 412), "no write met an old fingerprint");
+    assert_eq!(writes(&sim).iter().filter(|write| **write == format!("{PATCH} {VM_B}")).count(), 2);
+    // What nobody holds comes first, and alone.
+    sim.change(|world| world.place_alias(VIP, VM_A, None));
+    sim.clear_log();
+    assert_outcome(&member(json!([VIP, SECOND, FREE])).hook(), "moved");
+    assert_eq!(writes(&sim), [VM_B, VM_A, VM_B].map(|vm| format!("{PATCH} {vm}")));
+    assert_eq!(sim.world().aliases(VM_B), [OTHER_ALIAS_B, SECOND, FREE, VIP]);
+}
+
+/// The holder gives it up between our look and our write: no interface shows the range's name any more.
+#[test]
+fn the_range_of_an_entry_is_remembered_from_the_first_look() {
+    const ALIAS: &str = "10.8.0.9/32";
+    let mut world = World::article();
+    world.place_alias(ALIAS, VM_A, Some(SECONDARY_RANGE));
+    let sim = Simulator::start(world);
+    sim.faults().before(PATCH, 1, Box::new(|world| world.unplace_alias(ALIAS)));
+    assert_outcome(&Member::b(&sim).with(json!({ "vip": ALIAS })).hook(), "moved");
+    assert_eq!(sim.world().holder_of(ALIAS).as_deref(), Some(VM_B));
+}
