@@ -303,3 +303,25 @@ fn an_address_that_stays_in_use_after_it_left_the_peer_is_to_be_tried_again() {
     sim.faults().clear();
     assert_outcome(&Member::b(&sim).with(public()).hook(), "moved");
 }
+
+/// The group acts only after the VIP's address has come: the change had succeeded, and is gone.
+#[test]
+fn an_instance_group_that_replaces_the_vips_address_is_told() {
+    let mut world = World::article();
+    world.set_access_config(VM_B, "External NAT", None);
+    let sim = Simulator::start(world);
+    // The poll that shows the end of the operation: right after it the group puts its own address back.
+    let replace = |world: &mut World| {
+        if world.public_holder_of(PUBLIC_IP).as_deref() == Some(VM_B) {
+            world.set_access_config(VM_B, "External NAT", None);
+        }
+    };
+    for nth in 1..30 {
+        sim.faults().after("POST operations/wait", nth, Box::new(replace));
+    }
+    let replace = json!({ "gcp": { "replaceAccessConfig": true } });
+    let report = Member::b(&sim).with(public()).with(replace).hook();
+    assert_error(&report, "partial", "conflict");
+    assert_message(&report, "something gives this VM its address back");
+    assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(VM_B));
+}

@@ -10,12 +10,13 @@ use super::{
     path::Path,
     remembered::{Remembered, would_be_lost},
     session::{Connection, Session},
+    trouble::Trouble,
     vm::{Vm, access_configs, text},
 };
 use crate::{
     check::{CheckItem, CheckName, Verdict},
     cloud::{
-        After, Effect, Need, Plan, SetAside, Step,
+        After, Effect, Need, Plan, Step,
         peers::{Silent, several},
     },
     error::{Code, Error, Result},
@@ -127,8 +128,8 @@ pub struct PublicIp<'a> {
     pub address: Option<&'a Address>,
     /// Settings of the access config that had the address.
     pub remembered: &'a Remembered,
-    /// Parts that Google refused a change for.
-    pub set_aside: &'a SetAside,
+    /// Trouble with this member's own access config.
+    pub trouble: &'a Trouble,
 }
 
 impl<'a> PublicIp<'a> {
@@ -159,7 +160,8 @@ impl<'a> PublicIp<'a> {
         let Some((vip, name)) = wanted(self.session).filter(|(vip, _)| coming.contains(vip)) else { return };
         let (Some(address), Some(id)) = (self.address, part_of(self.session, vip)) else { return };
         let number = self.session.settings.network_interface;
-        let allowed = self.set_aside.allows(&id).and_then(|()| self.may_be_taken(own.interface, address));
+        let allowed = self.may_be_taken(own.interface, address);
+        let allowed = allowed.and_then(|ip| self.trouble.may_make_room(own.interface, ip).map(|()| ip));
         let ip = match allowed {
             Ok(ip) => ip,
             Err(error) => {

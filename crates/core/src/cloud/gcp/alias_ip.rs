@@ -117,8 +117,8 @@ impl AliasIp {
     }
 
     fn view<'a>(&'a self, seen: &'a Seen) -> View<'a> {
-        let Self { session, remembered, set_aside, freed, .. } = self;
-        View { session, seen, remembered, set_aside, freed }
+        let Self { session, remembered, trouble, set_aside, freed, .. } = self;
+        View { session, seen, remembered, trouble, set_aside, freed }
     }
 
     async fn set_aliases(
@@ -151,10 +151,6 @@ impl AliasIp {
         let Err(error) = sent else { return Ok(()) };
         if self.remembered.is_about_ptr(change, &error) {
             return Err(error.with(|details| details.code = Code::Conflict));
-        }
-        if let Some(error) = self.trouble.restored(change, &error) {
-            let part = self.session.vips.iter().find_map(|vip| access_config::part_of(&self.session, vip));
-            return Err(self.set_aside.note(part.into_iter().collect(), error));
         }
         let error = self.with_state(compute, change, error).await;
         // A peer may be taking the address, or giving it up.

@@ -169,10 +169,9 @@ impl Operations {
             }
         };
         for scope in unanswered.take() {
-            let message = format!("no answer within {} ms", begun.elapsed().as_millis());
-            let silence = Error::new(Code::Unavailable, message, "the list only saves time; nothing depends on it");
             let target = scope.rsplit('/').next().unwrap_or_default();
-            self.compute.bearer.record_looks(&list_call(&scope), target, 1, begun, &Err::<(), _>(silence));
+            // Ignore the error: the journal has it, and nothing depends on the list.
+            let _silence = self.compute.record_silence(&list_call(&scope), target, begun);
         }
         done
     }
@@ -184,14 +183,16 @@ impl Operations {
             return refusal;
         }
         let scopes: BTreeSet<&str> = on.iter().map(Path::scope).collect();
-        let asked =
-            join_all(scopes.iter().map(|scope| tokio::time::timeout(LONGEST_LIST, self.note_running_in(scope))));
-        let is_silent = |answer: &std::result::Result<Result<()>, _>| match answer {
-            Ok(Ok(())) => false,
-            // A member that may not list operations does without.
-            Ok(Err(error)) => error.repeat_may_help(),
-            Err(_elapsed) => true,
+        let ask = async |scope: &&str| {
+            let begun = Instant::now();
+            tokio::time::timeout(LONGEST_LIST, self.note_running_in(scope)).await.unwrap_or_else(|_elapsed| {
+                let target = scope.rsplit('/').next().unwrap_or_default();
+                Err(self.compute.record_silence(&list_call(scope), target, begun))
+            })
         };
+        let asked = join_all(scopes.iter().map(ask));
+        // A member that may not list operations does without.
+        let is_silent = |answer: &Result<()>| answer.as_ref().is_err_and(Error::repeat_may_help);
         let is_silent = asked.await.iter().any(is_silent);
         if self.running.changes(|path| on.contains(path)) {
             still_changing(refusal)

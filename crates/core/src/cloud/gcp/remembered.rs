@@ -123,7 +123,10 @@ impl Remembered {
         if !policy.is_empty() && text(config, "securityPolicy").is_empty() {
             items.push(lost_policy(policy, own.name()));
         }
-        if let Some(domain) = domain.filter(|domain| domain_of(config) != Some(domain)) {
+        // Google may show the name with a dot at its end, or without.
+        let bare = |domain: &str| domain.trim_end_matches('.').to_ascii_lowercase();
+        let there = domain_of(config).map(bare);
+        if let Some(domain) = domain.filter(|domain| there != Some(bare(domain))) {
             let message = format!("the PTR record {domain} did not come along: Google refused it for {}", own.name());
             let remedy = "verify the domain for this VM's service account and set the record \
                 (gcloud compute instances update-access-config --public-ptr --public-ptr-domain)";
@@ -171,7 +174,6 @@ fn lost_policy(policy: &str, on: &str) -> CheckItem {
 
 fn domain_of(config: &Value) -> Option<&str> {
     let is_set = config.get("setPublicPtr") == Some(&Value::Bool(true));
-    // Google shows the name with a dot at its end, or without.
     let domain = Some(text(config, "publicPtrDomainName")).filter(|domain| !domain.is_empty());
     domain.filter(|_| is_set || config.get("setPublicPtr").is_none())
 }

@@ -20,7 +20,7 @@ pub async fn explain(compute: &Compute, vm: &Path, seen: &str, error: Error) -> 
     let asked = match error.fate.is_in_doubt() {
         // An operation that goes on and on: the last look has to do.
         true => None,
-        false => tokio::time::timeout(bound, compute.get("instances.get", vm)).await.ok().and_then(Result::ok),
+        false => compute.get_within(bound, "instances.get", vm).await.ok(),
     };
     let state = asked.as_ref().map_or(seen, |body| text(body, "status"));
     let Some(remedy) = remedy(state) else { return error };

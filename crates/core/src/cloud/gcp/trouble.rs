@@ -7,8 +7,10 @@
 use super::{
     compute::Compute,
     interface::{Action, Change},
+    vm::{access_configs, text},
 };
 use crate::error::{Code, Error, Result};
+use serde_json::Value;
 use std::{
     cell::{Cell, RefCell},
     time::Duration,
@@ -73,23 +75,26 @@ impl Trouble {
         })
     }
 
-    /// Whether Google finds an access config where this call has deleted one more than once: somebody puts it back.
-    pub fn restored(&self, change: &Change, error: &Error) -> Option<Error> {
-        let finds_another = matches!(change.action, Action::AddAccessConfig { .. })
-            && error.message.to_ascii_lowercase().contains("at most one access config");
-        (finds_another && self.deleted.get() >= MOST_DELETIONS).then(|| {
-            Error::new(
-                Code::Conflict,
-                format!(
-                    "something gives this VM its address back: this call has deleted its access config {} times, and there is \
-                     one again ({})",
-                    self.deleted.get(),
-                    error.message
-                ),
-                "if an instance group manages this VM, take the access config out of its instance template, or take the VM out \
-                 of the group (gcloud compute instance-groups managed abandon-instances)",
-            )
-            .with_fate(error.fate)
-        })
+    /// Refuses to make room on this interface once more, where that has been of no use: somebody puts an access config back.
+    ///
+    /// # Errors
+    /// Who it may be.
+    pub fn may_make_room(&self, own: &Value, ip: &str) -> Result<()> {
+        let deleted = self.deleted.get();
+        let Some(other) = access_configs(own).iter().find(|config| text(config, "natIP") != ip) else { return Ok(()) };
+        if deleted < MOST_DELETIONS {
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::Conflict,
+            format!(
+                "something gives this VM its address back: this call has deleted its access config {deleted} times, and there is \
+                 one again, {:?} ({})",
+                text(other, "name"),
+                text(other, "natIP")
+            ),
+            "if an instance group manages this VM, take the access config out of its instance template, or take the VM out of \
+             the group (gcloud compute instance-groups managed abandon-instances)",
+        ))
     }
 }

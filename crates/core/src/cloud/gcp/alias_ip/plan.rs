@@ -10,6 +10,7 @@ use crate::{
             members::{Members, Own},
             remembered::Remembered,
             session::Session,
+            trouble::Trouble,
             vm::{Vm, entry_with, net_of, ranges, text},
         },
         peers::several,
@@ -38,6 +39,8 @@ pub struct View<'a> {
     pub seen: &'a Seen,
     /// Settings that the entries had, also where they are on no interface any more.
     pub remembered: &'a Remembered,
+    /// Trouble with this member's own access config.
+    pub trouble: &'a Trouble,
     /// Parts that Google refused a write for.
     pub set_aside: &'a SetAside,
     /// Parts that this call took off a peer, once for each time.
@@ -333,7 +336,7 @@ impl<'a> View<'a> {
             members: &self.seen.members,
             address: self.seen.address.as_ref(),
             remembered: self.remembered,
-            set_aside: self.set_aside,
+            trouble: self.trouble,
         }
     }
 }
