@@ -108,3 +108,64 @@ fn a_policy_of_the_organisation_says_who_may_have_a_public_address() {
     let allowed = add_config(&sim, VM_A, &vip_config());
     assert_eq!(look(&sim, &allowed).failure(), "");
 }
+
+#[test]
+fn a_ptr_record_is_kept_unless_its_domain_is_not_verified_and_a_policy_is_ignored() {
+    let sim = article();
+    let mut config = vip_config();
+    config["setPublicPtr"] = true.into();
+    config["publicPtrDomainName"] = "iris.example.com.".into();
+    config["securityPolicy"] = "projects/p/regions/r/securityPolicies/edge".into();
+    sim.change(|world| world.unverified_domains.push("example.com.".into()));
+    let refused = add_config(&sim, VM_B, &config);
+    assert_eq!(refused.outcome(), bad("invalid"));
+    assert!(refused.message().contains("verify ownership of the PTR domain"), "{refused:?}");
+    sim.change(|world| world.unverified_domains.clear());
+    assert_eq!(look(&sim, &add_config(&sim, VM_B, &config)).failure(), "");
+    let shown = &sim.world().access_configs(VM_B)[0];
+    assert_eq!((&shown["setPublicPtr"], &shown["publicPtrDomainName"]), (&json!(true), &config["publicPtrDomainName"]));
+    assert!(shown.get("securityPolicy").is_none());
+}
+
+#[test]
+fn a_group_gives_its_instance_another_access_config() {
+    let sim = article();
+    sim.change(|world| {
+        world.set_access_config(VM_B, "mine", None);
+        world.restored_access_configs.push(VM_B.into());
+    });
+    assert_eq!(look(&sim, &delete_config(&sim, VM_B, "mine")).failure(), "");
+    let names: Vec<Value> = sim.world().access_configs(VM_B).iter().map(|config| config["name"].clone()).collect();
+    assert_eq!(names, ["External NAT"]);
+}
+
+#[test]
+fn an_instance_between_two_states_takes_no_write() {
+    let sim = Simulator::start(World::article_with_public_ip());
+    for (state, accepted) in [("STOPPING", false), ("STAGING", false), ("TERMINATED", true), ("RUNNING", true)] {
+        sim.change(|world| world.set_status(VM_A, state));
+        let outcome = if accepted { ok() } else { bad("resourceNotReady") };
+        assert_eq!(release(&sim).outcome(), outcome, "{state}");
+        assert_eq!(delete_config(&sim, VM_A, "no-such-name").outcome(), outcome, "{state}");
+    }
+}
+
+#[test]
+fn a_write_of_aliases_may_be_lost() {
+    let sim = article();
+    sim.change(|world| world.ignored_aliases.push(VM_A.into()));
+    assert_eq!(look(&sim, &release(&sim)).failure(), "");
+    assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(VM_A));
+}
+
+#[test]
+fn without_an_access_config_nothing_answers_where_the_api_needs_one() {
+    let sim = Simulator::start(World::article_with_public_ip());
+    sim.change(|world| {
+        world.set_service_account(VM_A, "first@mirror-demo.iam.gserviceaccount.com");
+        world.api_needs_an_access_config = true;
+    });
+    assert_eq!(get(&sim, VM_A)["name"], VM_A);
+    sim.change(|world| world.remove_access_configs(VM_A));
+    assert!(try_compute(&sim, "GET", &at(VM_A), "").is_none());
+}
