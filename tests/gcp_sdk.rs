@@ -161,7 +161,10 @@ fn assert_sdk_sees_alias(sdk: &Sdk, sim: &Simulator, way: Way, holder: Option<&M
         let others = others.filter(|config| config["natIP"] != PUBLIC_ADDRESS);
         let mut configs: Vec<Value> =
             others.map(|one| json!([one["name"], one["natIP"], one["type"], one["networkTier"]])).collect();
-        let public = json!([PUBLIC_IP, PUBLIC_ADDRESS, "ONE_TO_ONE_NAT", "PREMIUM"]);
+        // Its name comes along with the address, whoever has given it.
+        let name = sim.world().access_configs(member.vm).into_iter().find(|config| config["natIP"] == PUBLIC_ADDRESS);
+        let name = name.map(|config| config["name"].clone());
+        let public = json!([name, PUBLIC_ADDRESS, "ONE_TO_ONE_NAT", "PREMIUM"]);
         configs.extend(holds(public_holder).then_some(public));
         let nic = json!({
             "name": "nic0",
@@ -284,6 +287,7 @@ fn the_library_takes_the_public_address_whatever_the_client_has_called_it() {
     assert_eq!(sim.world().access_configs(VM_B)[0]["name"], "External NAT");
     A.library_takes(&sim, way);
     assert_held_by(sdk, &sim, way, Some(&A));
+    assert_eq!(sim.world().access_configs(VM_A)[0]["name"], "External NAT", "the name comes along");
 }
 
 /// The client drops a list that is empty (googleapis/python-compute#446): it is told that all went well, and the peer keeps

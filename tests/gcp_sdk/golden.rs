@@ -3,8 +3,8 @@
 
 use super::{B, Way, sdk, start};
 use cloudsim::gcp::{
-    NETWORK, OTHER_ALIAS_A, OTHER_ALIAS_B, PROJECT, PUBLIC_ADDRESS, PUBLIC_IP, ROUTE, ROUTED_VIP, SECONDARY_RANGE,
-    Simulator, VIP, VM_A, VM_B, World, ZONE_B,
+    NETWORK, OTHER_ALIAS_A, OTHER_ALIAS_B, PROJECT, PUBLIC_ADDRESS, ROUTE, ROUTED_VIP, SECONDARY_RANGE, Simulator, VIP,
+    VM_A, VM_B, World, ZONE_B,
 };
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -122,7 +122,7 @@ fn access_configs_are_deleted_by_name_and_added_with_their_address() {
             }),
             json!({
                 "call": "POST addAccessConfig", "on": VM_B, "query": { "networkInterface": "nic0" },
-                "body": { "name": PUBLIC_IP, "type": "ONE_TO_ONE_NAT", "natIP": PUBLIC_ADDRESS, "networkTier": "PREMIUM" },
+                "body": { "name": "External NAT", "type": "ONE_TO_ONE_NAT", "natIP": PUBLIC_ADDRESS, "networkTier": "PREMIUM" },
             }),
         ]
     );
