@@ -1,7 +1,7 @@
 //! Azure Resource Manager: authenticated GET, PUT and DELETE of whole resources as untyped JSON. A change sends the body of a
 //! read with its own edits: a PUT resets every field that it lacks.
 
-use super::{error::explain, id::Id, operation::Accepted, token};
+use super::{accepted::Accepted, error::explain, id::Id, token};
 use crate::{
     cloud::peers::share_of,
     deadline::Deadline,

@@ -6,6 +6,7 @@
 //!
 //! A mechanism holds a session and calls down to it; nothing below a mechanism knows one.
 
+mod accepted;
 mod arm;
 mod error;
 mod forwarding;

@@ -4,6 +4,7 @@
 //! it runs), else `properties.provisioningState`. We ignore `Retry-After` of a running operation: `operation::pace` says why.
 
 use super::{
+    accepted::{Accepted, Watched},
     arm::{Arm, read_json},
     error,
     id::Id,
@@ -14,7 +15,7 @@ use crate::{
     error::{Code, Error, Result},
     fate::Fate,
     journal::Journal,
-    net::{retry::Kind, secret::Secret, transport::Response},
+    net::{retry::Kind, secret::Secret},
 };
 use http::Method;
 use serde_json::Value;
@@ -29,20 +30,6 @@ const LAST_LOOK: Duration = Duration::from_millis(500);
 const LONGEST_LOOK: Duration = Duration::from_secs(600);
 /// How often the read of an operation may fail before the resource is read in its place.
 const MOST_FAILED_LOOKS: u32 = 2;
-
-/// An accepted change: done already, or an operation to wait for.
-pub struct Accepted {
-    watched: Watched,
-    id: Id,
-    kind: &'static str,
-}
-
-enum Watched {
-    Nothing,
-    Operation(String),
-    Location(String),
-    Resource,
-}
 
 enum State {
     Running,
@@ -192,39 +179,5 @@ impl Arm {
             }
         };
         self.bearer.call_by(&caller, Kind::Read, &call, &accepted.id.shown(), attempt).await
-    }
-}
-
-impl Accepted {
-    /// What the response to a change says about its operation.
-    pub fn new(answer: &Response, body: &Value, id: &Id, kind: &'static str) -> Self {
-        let text = |name: &str| answer.header(name).map(str::to_owned);
-        let state = body.pointer("/properties/provisioningState").and_then(Value::as_str);
-        // The network provider answers 200 or 201 while its operation runs: the headers count, the status does not.
-        let watched = match (text("azure-asyncoperation"), text("location")) {
-            (Some(url), _) => Watched::Operation(url),
-            (None, Some(url)) if answer.status == 202 => Watched::Location(url),
-            _ if state.is_some_and(|state| state != "Succeeded") => Watched::Resource,
-            _ => Watched::Nothing,
-        };
-        Accepted { watched, id: id.clone(), kind }
-    }
-
-    /// Whether nothing is left to wait for.
-    pub fn is_done(&self) -> bool {
-        matches!(self.watched, Watched::Nothing)
-    }
-
-    /// The URL of its operation.
-    fn operation(&self) -> Option<String> {
-        match &self.watched {
-            Watched::Operation(url) => Some(url.clone()),
-            Watched::Location(_) | Watched::Resource | Watched::Nothing => None,
-        }
-    }
-
-    /// The operation of an earlier call: the resource's own state shows its end.
-    pub fn running(id: &Id) -> Self {
-        Accepted { watched: Watched::Resource, id: id.clone(), kind: "earlier" }
     }
 }

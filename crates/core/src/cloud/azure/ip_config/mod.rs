@@ -14,10 +14,9 @@ use crate::{
     cloud::{
         Cloud, Mechanism, Plan, SetAside, Setup,
         azure::{
-            id::Id,
+            accepted::Accepted,
             members::{self, Members},
             nic::address_of,
-            operation::Accepted,
             public_ip,
             rehearsal::{self, Needs},
             session::Session,
@@ -37,11 +36,10 @@ use refusal::Refused;
 use serde_json::Value;
 use std::{
     cell::{Cell, RefCell},
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     time::Duration,
 };
-use tokio::sync::Mutex;
-use write::in_state;
+use write::{Writes, in_state};
 
 /// The VIPs of one call, as ip-configurations.
 pub struct IpConfig {
@@ -49,8 +47,7 @@ pub struct IpConfig {
     /// Members that did not answer. This call does not read them again.
     silent: RefCell<Vec<Silent>>,
     silent_public: public_ip::Silent,
-    /// Peers whose operation has outlasted its share of the time. This call does not wait for it again.
-    outlasted: RefCell<BTreeSet<Id>>,
+    writes: Writes,
     set_aside: SetAside,
     /// The parts whose address Azure still counts as a peer's.
     held_back: RefCell<BTreeSet<PartId>>,
@@ -60,10 +57,6 @@ pub struct IpConfig {
     listed: RefCell<Vec<(String, Value)>>,
     /// Whether this call changes anything, and so waits for operations.
     waits: Cell<bool>,
-    /// One write of the own interface at a time; whether the version that the plan knows is old.
-    own_is_written: Mutex<bool>,
-    /// How often a peer's write has succeeded.
-    freed: RefCell<BTreeMap<Id, u32>>,
 }
 
 impl Mechanism for IpConfig {
@@ -78,14 +71,12 @@ impl Mechanism for IpConfig {
             session: Session::new(settings, setup)?,
             silent: RefCell::default(),
             silent_public: public_ip::Silent::default(),
-            outlasted: RefCell::default(),
+            writes: Writes::default(),
             set_aside: SetAside::default(),
             held_back: RefCell::default(),
             left_behind: LeftBehind::default(),
             listed: RefCell::default(),
             waits: Cell::new(false),
-            own_is_written: Mutex::new(false),
-            freed: RefCell::default(),
         })
     }
 
@@ -134,7 +125,7 @@ impl Cloud for IpConfig {
 
     async fn apply(&self, change: &Change) -> Result<()> {
         let (here, arm) = self.session.start().await?;
-        let made = self.write(arm, change).await;
+        let made = self.writes.write(arm, change).await;
         if let Purpose::Frees { entries } = &change.purpose {
             self.carried.keep(entries, &made);
         }
@@ -201,7 +192,7 @@ impl IpConfig {
         let members = members?;
         self.silent.replace(members.silent.clone());
         self.remember(&members);
-        *self.own_is_written.lock().await = false;
+        self.writes.note_look().await;
         Ok(Seen { here: here.clone(), members, public })
     }
 

@@ -1,12 +1,9 @@
 //! The writes of interfaces: a peer's within its share of the time, the own ones one after another.
 
-use super::{
-    IpConfig,
-    plan::{Arrival, Change, Purpose},
-};
+use super::plan::{Arrival, Change, Purpose};
 use crate::{
     cloud::{
-        azure::{arm::Arm, error::RACE, id::Id, nic::Nic, operation::Accepted, state::DELETING},
+        azure::{accepted::Accepted, arm::Arm, error::RACE, id::Id, nic::Nic, state::DELETING},
         peers::{DEAD_ZONE, share},
     },
     error::{Code, Error, Result},
@@ -14,14 +11,37 @@ use crate::{
 };
 use futures_util::future::join_all;
 use serde_json::Value;
-use tokio::time::Instant;
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+};
+use tokio::{sync::Mutex, time::Instant};
 
 /// How often a peer's interface may list the VIP again after a write of it has succeeded.
 const MOST_SUCCESSES: u32 = 2;
 
-impl IpConfig {
+/// The writes of one call.
+#[derive(Debug, Default)]
+pub struct Writes {
+    /// Peers whose operation has outlasted its share of the time. This call does not wait for it again.
+    outlasted: RefCell<BTreeSet<Id>>,
+    /// One write of the own interface at a time; whether the version that the plan knows is old.
+    own_is_written: Mutex<bool>,
+    /// How often a peer's write has succeeded.
+    freed: RefCell<BTreeMap<Id, u32>>,
+}
+
+impl Writes {
+    /// A look has shown the versions that the next plan knows.
+    pub async fn note_look(&self) {
+        *self.own_is_written.lock().await = false;
+    }
+
     /// Writes one interface and waits for the operation.
-    pub(super) async fn write(&self, arm: &Arm, change: &Change) -> Result<()> {
+    ///
+    /// # Errors
+    /// Those of [`Arm::put`] and [`Arm::finish`].
+    pub async fn write(&self, arm: &Arm, change: &Change) -> Result<()> {
         match &change.purpose {
             Purpose::Takes { arrivals, leaving, .. } => self.take(arm, change, arrivals, leaving).await,
             Purpose::Frees { .. } => self.free(arm, change).await,
@@ -128,7 +148,7 @@ fn comes_back(id: &Id) -> Error {
 }
 
 /// The same error, with the state in which the interface was read, unless that is the usual one.
-pub(super) fn in_state(error: Error, change: &Change) -> Error {
+pub fn in_state(error: Error, change: &Change) -> Error {
     if change.state == "Succeeded" || error.ends_the_call() {
         return error;
     }
