@@ -392,6 +392,7 @@ fn a_lock_is_named_and_a_repeat_makes_nothing_worse() {
     let lock = world.nic(NIC_B).expect("there")["id"].as_str().expect("an id").to_owned();
     world.locks.push(lock);
     let sim = Simulator::start(world);
+    told("AZ-59", &Member::b(&sim).check());
     told("AZ-40", &Member::b(&sim).hook());
     told("AZ-41", &Member::b(&sim).hook());
     sim.change(|world| world.locks.clear());

@@ -250,6 +250,7 @@ fn dispatch(state: &mut State, asked: &Asked) -> Result<Answer> {
         ("GET", "microsoft.network/locations/operationresults") if !list => operation_status::result(state, asked),
         ("GET", "microsoft.compute/virtualmachines") if !list => networks::machine(state, asked),
         ("GET", "microsoft.authorization/permissions") if list => access::permissions(state, asked),
+        ("GET", "microsoft.authorization/locks") if list => access::locks(state, asked),
         (method, _) => {
             let message = format!("The simulator does not know {method} of '{}'.", asked.path.kind());
             Err(ArmError::new(405, "MethodNotAllowed", message))

@@ -21,6 +21,7 @@ use url::Url;
 /// "Network interfaces", "Virtual Machines" and "Permissions" of the REST API reference.
 const NETWORK_VERSION: &str = "2024-05-01";
 const COMPUTE_VERSION: &str = "2024-07-01";
+const LOCKS_VERSION: &str = "2016-09-01";
 const AUTHORIZATION_VERSION: &str = "2022-04-01";
 
 /// The bound on the pages of a list: an identity has a few roles.
@@ -120,20 +121,34 @@ impl Arm {
     /// # Errors
     /// Those of [`Arm::get`]; `unexpected` for a list without an end.
     pub async fn permissions(&self, id: &Id) -> Result<Vec<Value>> {
-        let place = format!("{}/providers/Microsoft.Authorization/permissions", id.as_str());
-        let mut url = format!("{}{place}?api-version={AUTHORIZATION_VERSION}", self.endpoint);
-        let mut roles = Vec::new();
+        self.list_of(id, "permissions", AUTHORIZATION_VERSION).await
+    }
+
+    /// The locks of a resource and of its resource group ("Management Locks - List By Scope"; which scopes that covers, the
+    /// documentation of Azure's Java library says, `ManagementLocks.listForResource`).
+    ///
+    /// # Errors
+    /// Those of [`Arm::permissions`].
+    pub async fn locks(&self, id: &Id) -> Result<Vec<Value>> {
+        self.list_of(id, "locks", LOCKS_VERSION).await
+    }
+
+    /// A list that the authorization provider has of a resource.
+    async fn list_of(&self, id: &Id, what: &str, version: &str) -> Result<Vec<Value>> {
+        let place = format!("{}/providers/Microsoft.Authorization/{what}", id.as_str());
+        let mut url = format!("{}{place}?api-version={version}", self.endpoint);
+        let (call, mut all) = (format!("arm:GET {what}"), Vec::new());
         for _ in 0..MOST_PAGES {
-            let mut page = self.read(self.bearer.caller(), "arm:GET permissions", &id.shown(), &url, is_list).await?;
+            let mut page = self.read(self.bearer.caller(), &call, &id.shown(), &url, is_list).await?;
             if let Some(entries) = page.get_mut("value").and_then(Value::as_array_mut) {
-                roles.append(entries);
+                all.append(entries);
             }
             match page.get("nextLink").and_then(Value::as_str) {
                 Some(next) => url = self.at_home(next)?,
-                None => return Ok(roles),
+                None => return Ok(all),
             }
         }
-        Err(Error::impostor(format!("the permissions on {} have more than {MOST_PAGES} pages", id.shown()), NAME))
+        Err(Error::impostor(format!("the {what} on {} have more than {MOST_PAGES} pages", id.shown()), NAME))
     }
 
     /// Reads a body of the expected form. Nobody may mistake another body for an empty resource.

@@ -11,7 +11,7 @@ use crate::{
 };
 use serde_json::Value;
 use std::time::Duration;
-pub use table::RACE;
+pub use table::{RACE, remove_lock};
 use table::{Said, by_code, by_status, find};
 
 /// The error of an answer with a status that is no success.

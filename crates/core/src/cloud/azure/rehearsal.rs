@@ -1,12 +1,13 @@
 //! Whether Azure would allow the changes. Resource Manager has no dry run, but it lists what the caller's roles allow on a
-//! resource ("Permissions - List For Resource", REST API reference). That list leaves out locks, policies and deny assignments.
+//! resource ("Permissions - List For Resource", REST API reference). That list leaves out locks, which are read apart, policies and
+//! deny assignments.
 
-use super::{arm::Arm, id::Id, nic::Nic, session::Session};
+use super::{arm::Arm, error::remove_lock, id::Id, nic::Nic, session::Session};
 use crate::{
     check::{CheckItem, CheckName, Verdict},
     error::{Code, Error},
 };
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -17,7 +18,13 @@ pub struct Needs(BTreeMap<Id, Vec<&'static str>>);
 /// Compares the needs with the identity's roles, a check for each resource, side by side.
 pub async fn all(session: &Session, needs: &Needs) -> Vec<CheckItem> {
     match session.start().await {
-        Ok((_, arm)) => join_all(needs.0.iter().map(|(id, actions)| rehearse(arm, id, actions))).await,
+        Ok((_, arm)) => {
+            let rights = join_all(needs.0.iter().map(|(id, actions)| rehearse(arm, id, actions)));
+            let written = needs.0.iter().filter(|(_, actions)| actions.iter().any(|action| action.ends_with("/write")));
+            let locks = join_all(written.map(|(id, _)| unlocked(arm, id)));
+            let (rights, locks) = join(rights, locks).await;
+            rights.into_iter().chain(locks.into_iter().flatten()).collect()
+        }
         Err(error) => vec![CheckItem::failed(CheckName::Permissions, &error)],
     }
 }
@@ -88,6 +95,28 @@ impl Needs {
             actions.push(action);
         }
     }
+}
+
+/// Whether a lock of the kind ReadOnly would refuse the writes of a resource ("Lock your Azure resources to protect your
+/// infrastructure"). Only the failover would show it, after the peer has given the VIP up. Nothing is said where there is none.
+async fn unlocked(arm: &Arm, id: &Id) -> Option<CheckItem> {
+    const RIGHT: &str = "Microsoft.Authorization/locks/read";
+    let name = CheckName::Permission.of(format!("locks of {}", id.shown()));
+    let locks = match arm.locks(id).await {
+        Ok(locks) => locks,
+        Err(error) => {
+            let message = format!("whether a lock refuses the write is not known: {}", error.message);
+            let remedy = format!("let the identity read locks ({RIGHT}), or move the VIP once on purpose");
+            return Some(CheckItem::new(name, Verdict::Skipped, message, remedy));
+        }
+    };
+    let is_read_only = |lock: &&Value| lock.pointer("/properties/level").and_then(Value::as_str) == Some("ReadOnly");
+    let place = locks.iter().find(is_read_only)?.get("id").and_then(Value::as_str).unwrap_or_default();
+    // The provider's name is written in any case.
+    let at = place.to_ascii_lowercase().find("/providers/microsoft.authorization/locks");
+    let scope = at.and_then(|at| place.get(..at)).unwrap_or(place);
+    let message = format!("a lock of the kind ReadOnly on {scope} refuses every write of {}", id.shown());
+    Some(CheckItem::failed(name, &Error::new(Code::Denied, message, remove_lock(scope))))
 }
 
 async fn rehearse(arm: &Arm, id: &Id, actions: &[&str]) -> CheckItem {

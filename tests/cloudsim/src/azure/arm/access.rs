@@ -118,20 +118,7 @@ pub(super) fn permit_linked(
 /// What the caller may do with a resource:
 /// <https://learn.microsoft.com/rest/api/authorization/permissions/list-for-resource>.
 pub(super) fn permissions(state: &mut State, asked: &Asked) -> Result<Answer> {
-    let about = asked.path.about.as_deref();
-    let group = asked.group(&state.world)?;
-    let scope = match about {
-        Some(about) => {
-            let kind = about.kind();
-            let (kind, name) = (kind.as_str(), about.name());
-            let mut scope = state.world.id(group, &about.namespace, "");
-            let parts: Vec<String> =
-                kind.split('/').zip(name.split('/')).map(|(kind, name)| format!("{kind}/{name}")).collect();
-            scope.push_str(&parts.join("/"));
-            scope
-        }
-        None => format!("/subscriptions/{}/resourceGroups/{group}", state.world.subscription),
-    };
+    let scope = scope(state, asked)?;
     asked.permit(&state.world, "Microsoft.Authorization/permissions/read", &scope)?;
     let lower = scope.to_lowercase();
     let denied: Vec<&str> = state
@@ -146,4 +133,40 @@ pub(super) fn permissions(state: &mut State, asked: &Asked) -> Result<Answer> {
         .collect();
     let entry = json!({ "actions": ["*"], "notActions": denied, "dataActions": [], "notDataActions": [] });
     Ok(answers::json(200, &json!({ "value": [entry] })))
+}
+
+/// The locks of a resource and of what it is in:
+/// <https://learn.microsoft.com/rest/api/resources/management-locks/list-by-scope>.
+pub(super) fn locks(state: &mut State, asked: &Asked) -> Result<Answer> {
+    let scope = scope(state, asked)?;
+    asked.permit(&state.world, "Microsoft.Authorization/locks/read", &scope)?;
+    let covers = |lock: &&String| id::is_within(&scope.to_lowercase(), &lock.to_lowercase());
+    let entry = |lock: &String| {
+        json!({
+            "id": format!("{lock}/providers/Microsoft.Authorization/locks/keep"),
+            "name": "keep",
+            "type": "Microsoft.Authorization/locks",
+            "properties": { "level": "ReadOnly" },
+        })
+    };
+    let entries: Vec<_> = state.world.locks.iter().filter(covers).map(entry).collect();
+    Ok(answers::json(200, &json!({ "value": entries })))
+}
+
+/// The resource or resource group that a request of the authorization provider is about.
+fn scope(state: &State, asked: &Asked) -> Result<String> {
+    let about = asked.path.about.as_deref();
+    let group = asked.group(&state.world)?;
+    Ok(match about {
+        Some(about) => {
+            let kind = about.kind();
+            let (kind, name) = (kind.as_str(), about.name());
+            let mut scope = state.world.id(group, &about.namespace, "");
+            let parts: Vec<String> =
+                kind.split('/').zip(name.split('/')).map(|(kind, name)| format!("{kind}/{name}")).collect();
+            scope.push_str(&parts.join("/"));
+            scope
+        }
+        None => format!("/subscriptions/{}/resourceGroups/{group}", state.world.subscription),
+    })
 }

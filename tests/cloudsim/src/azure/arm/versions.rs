@@ -16,7 +16,7 @@ const NETWORK: &str = "
     2025-07-01 2025-09-01 2026-01-01 2026-03-01
 ";
 const COMPUTE: &str = "2022-11-01 2023-03-01 2023-07-01 2023-09-01 2024-03-01 2024-07-01 2024-11-01";
-const AUTHORIZATION: &str = "2015-07-01 2018-07-01 2022-04-01";
+const AUTHORIZATION: &str = "2015-07-01 2016-09-01 2018-07-01 2022-04-01";
 
 /// Refuses a type or a version that is not there.
 pub(super) fn check(asked: &Asked, world: &World) -> Result<()> {
@@ -38,7 +38,7 @@ pub(super) fn check(asked: &Asked, world: &World) -> Result<()> {
             NETWORK,
         ),
         "microsoft.compute" => (&["virtualmachines"], COMPUTE),
-        "microsoft.authorization" => (&["permissions"], AUTHORIZATION),
+        "microsoft.authorization" => (&["permissions", "locks"], AUTHORIZATION),
         _ => {
             let message = format!("The resource namespace '{namespace}' is invalid.");
             return Err(ArmError::new(404, "InvalidResourceNamespace", message));

@@ -279,7 +279,11 @@ fn until_deleted(said: &Said) -> String {
 }
 
 fn unlock(said: &Said) -> String {
-    let scope = between(said, "are locked: '", '\'').unwrap_or("the scope that the message names");
+    remove_lock(between(said, "are locked: '", '\'').unwrap_or("the scope that the message names"))
+}
+
+/// What to do about a lock of a scope.
+pub fn remove_lock(scope: &str) -> String {
     format!(
         "remove the lock on {scope} (`az lock list --resource {scope}` shows it), or set a lock of the kind CanNotDelete"
     )
@@ -296,7 +300,9 @@ fn right(said: &Said) -> String {
 }
 
 fn linked_right(said: &Said) -> String {
-    let action = between(said, "permission to perform action(s) '", '\'');
+    // Both spellings were seen: kubernetes-sigs/cloud-provider-azure#1999, Azure/karpenter-provider-azure#944.
+    let spellings = ["not have permission to perform action(s) '", "not have permission to perform action '"];
+    let action = spellings.iter().find_map(|start| between(said, start, '\''));
     match (action, between(said, "linked scope(s) '", '\'')) {
         (Some(action), Some(scope)) => format!(
             "give this VM's identity the action {action} on {scope}, which the interface refers to (docs/install-azure.md \
