@@ -270,7 +270,7 @@ mod tests {
     use super::*;
     use crate::{
         check::CheckName,
-        vip::{Holder, PartId},
+        vip::{Holder, Part, PartId},
     };
     use std::time::Duration;
 
