@@ -7,14 +7,29 @@ use super::{
 };
 use crate::error::{Code, Error, Result};
 use futures_util::future::try_join_all;
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use serde_json::Value;
+use std::net::Ipv4Addr;
 
-/// A primary or secondary range of a subnet.
+/// A range that no route may cover or be inside of.
 #[derive(Debug, Clone)]
 pub struct Range {
     net: IpNet,
-    subnet: String,
+    /// Whose range it is.
+    of: String,
+}
+
+/// Where the subnets of auto mode networks are and will be ("Auto mode IPv4 ranges", VPC documentation). Such a network takes no
+/// static route in there ("Static routes").
+const AUTO_MODE: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(10, 128, 0, 0), 9);
+
+/// Whether the network's own description decides about a route to this destination.
+pub fn must_be_read(destination: IpNet) -> bool {
+    may_cover_a_subnet(destination) || is_in_auto_mode(destination)
+}
+
+fn is_in_auto_mode(destination: IpNet) -> bool {
+    IpNet::V4(AUTO_MODE).contains(&destination)
 }
 
 /// Whether a route to this destination is wide enough to cover a subnet, whose smallest range is a /29 ("Subnets", VPC
@@ -23,7 +38,7 @@ pub fn may_cover_a_subnet(destination: IpNet) -> bool {
     destination.prefix_len() <= 29
 }
 
-/// Reads all subnets of a network, side by side.
+/// Reads all subnets of a network, side by side. In an auto mode network all of the range for its subnets counts.
 ///
 /// # Errors
 /// When one of them cannot be read: that one might be the subnet that the route covers.
@@ -32,7 +47,9 @@ pub async fn look(compute: &Compute, network: &Path) -> Result<Vec<Range>> {
     let links = body.get("subnetworks").and_then(Value::as_array).into_iter().flatten();
     let subnets = links.filter_map(Value::as_str).filter_map(Path::from_link);
     let read = try_join_all(subnets.map(|path| async move { compute.get("subnetworks.get", &path).await })).await?;
-    Ok(read.iter().flat_map(of_subnet).collect())
+    let is_auto = body.get("autoCreateSubnetworks") == Some(&Value::Bool(true));
+    let auto = is_auto.then(|| Range { net: IpNet::V4(AUTO_MODE), of: "auto mode networks".to_owned() });
+    Ok(read.iter().flat_map(of_subnet).chain(auto).collect())
 }
 
 fn of_subnet(subnet: &Value) -> Vec<Range> {
@@ -40,7 +57,8 @@ fn of_subnet(subnet: &Value) -> Vec<Range> {
     std::iter::once(subnet)
         .chain(secondary)
         .filter_map(|range| {
-            Some(Range { net: net(text(range, "ipCidrRange"))?, subnet: text(subnet, "name").to_owned() })
+            let of = format!("the subnet {}", text(subnet, "name"));
+            Some(Range { net: net(text(range, "ipCidrRange"))?, of })
         })
         .collect()
 }
@@ -50,9 +68,9 @@ fn of_subnet(subnet: &Value) -> Vec<Range> {
 pub fn must_not_cover(ranges: &[Range], destination: IpNet) -> Result<()> {
     match ranges.iter().find(|range| destination.contains(&range.net) || range.net.contains(&destination)) {
         None => Ok(()),
-        Some(Range { net, subnet }) => Err(Error::new(
+        Some(Range { net, of }) => Err(Error::new(
             Code::InvalidConfig,
-            format!("the VIP's destination {destination} overlaps {net} of the subnet {subnet}"),
+            format!("the VIP's destination {destination} overlaps {net}, which belongs to {of}"),
             "use an address outside all subnets with /32",
         )),
     }

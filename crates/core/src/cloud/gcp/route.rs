@@ -69,7 +69,7 @@ impl Route {
             }
         });
         operations.note_running_beside([format!("projects/{}/global", network.project)], pages).await?;
-        let wide = self.session.vips.iter().any(|vip| ranges::may_cover_a_subnet(vip.destination()));
+        let wide = self.session.vips.iter().any(|vip| ranges::must_be_read(vip.destination()));
         let ranges = if wide { ranges::look(compute, &network.path()).await } else { Ok(Vec::new()) };
         Ok(Seen { here: here.clone(), network, routes, ranges })
     }

@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 
+use ipnet::Ipv4Net;
 use serde_json::{Value, json};
 
 use super::super::changes::Change;
@@ -144,6 +145,10 @@ fn destination(world: &World, network: &Value, range: Option<&str>) -> Result<St
     let Some(range) = net(text).filter(|_| text.contains('/')) else {
         return refuse("Must be a valid IPV4 CIDR address range without host bits.");
     };
+    let auto_mode = Ipv4Net::new_assert(Ipv4Addr::new(10, 128, 0, 0), 9);
+    if network["autoCreateSubnetworks"] == true && auto_mode.contains(&range) {
+        return refuse("It must not be within 10.128.0.0/9, where auto mode networks have their subnets.");
+    }
     for subnetwork in world.subnetworks.iter().filter(|subnetwork| subnetwork["network"] == network["selfLink"]) {
         // The range and what is more specific belong to the subnet, unless it allows otherwise.
         let hidden = subnet_ranges(subnetwork).into_iter().find(|(_, whole)| whole.contains(&range));
