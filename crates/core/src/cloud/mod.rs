@@ -42,6 +42,9 @@ pub trait Cloud {
     /// not delete what another member has taken since, and before a status says that the parts are with several holders.
     const LOOK_TWICE_AFTER: Duration;
 
+    /// This call may change something: what is slow must not hold the rest up, and operations of earlier calls are waited for.
+    fn will_change(&self) {}
+
     /// Finds out who this member is and as whom it calls the cloud; reads nothing else.
     async fn identify(&self) -> Result<Member>;
 

@@ -164,6 +164,9 @@ pub async fn check<C: Cloud>(cloud: &C) -> Findings {
 
 async fn towards<C: Cloud>(cloud: &C, deadline: &Deadline, journal: &Journal, goal: Goal, mode: Mode) -> Findings {
     let untouched = ending::untouched(goal);
+    if mode == Mode::Real {
+        cloud.will_change();
+    }
     let is_urgent = matches!(goal, Goal::Hold(_)) && mode == Mode::Real;
     let first = if is_urgent { Box::pin(cloud.discover()).await } else { Box::pin(discover_all(cloud)).await };
     let mut seen = match first {
