@@ -54,6 +54,8 @@ pub struct Change {
     body: Option<Value>,
     /// Which other changes of this table there are.
     place: Place,
+    /// Whether the table has yet to answer. Then this only waits for that, and a new look follows.
+    is_late: bool,
 }
 
 /// Where a change stands among those of its table. Azure takes one write of a table at a time (kubernetes/kubernetes#88151), and
@@ -83,6 +85,10 @@ impl Cloud for Route {
     /// Resource Manager's reads show every change that it has accepted.
     const READS_LAG: Duration = Duration::ZERO;
     const LOOK_TWICE_AFTER: Duration = Duration::ZERO;
+
+    fn will_change(&self) {
+        self.silent.is_impatient.set(true);
+    }
 
     async fn identify(&self) -> Result<Member> {
         self.session.identify().await
@@ -115,12 +121,19 @@ impl Cloud for Route {
         for vip in &self.session.vips {
             seen.must_hijack_nothing(vip)?;
         }
-        let mut plan = Plan { steps: Vec::new(), refused: Vec::new() };
+        let mut plan: Plan<Change> = Plan { steps: Vec::new(), refused: Vec::new() };
         for vip in &self.session.vips {
             for (id, read) in &seen.tables {
                 let part = route_part(vip, id);
                 let change = match (read, goal) {
                     (Err(error), Goal::LetGo) if error.code == Code::NotFound => continue,
+                    (Err(_), _) if self.silent.is_late(id) => {
+                        match plan.steps.iter_mut().find(|step| step.change.is_late && step.change.table == *id) {
+                            Some(step) => step.parts.push(part),
+                            None => plan.steps.push(Step::new(part, Change::late(id))),
+                        }
+                        continue;
+                    }
                     (Err(error), _) => Err(error.clone()),
                     (Ok(table), Goal::Hold(_)) => {
                         seen.may_be_routed(vip).and_then(|()| self.take(seen, vip, id, table))
@@ -140,6 +153,9 @@ impl Cloud for Route {
 
     async fn apply(&self, change: &Change) -> Result<()> {
         let (_, arm) = self.session.start().await?;
+        if change.is_late {
+            return self.silent.catch_up(arm, &change.table).await;
+        }
         let id = change.id();
         // What waits behind this write must not wait for all of the time.
         let started = Instant::now();
@@ -164,6 +180,9 @@ impl Cloud for Route {
     }
 
     fn describe(&self, change: &Change) -> (String, String) {
+        if change.is_late {
+            return ("arm:GET routeTables".to_owned(), change.table.shown());
+        }
         let (id, method) = (change.id(), if change.body.is_some() { "PUT" } else { "DELETE" });
         (format!("arm:{method} {}", id.kind()), id.shown())
     }
@@ -224,6 +243,7 @@ impl Route {
             existing: existing.map(|route| route.body().clone()),
             body: Some(route_body(existing, vip, hop)),
             place: Place::default(),
+            is_late: false,
         }))
     }
 
@@ -290,6 +310,7 @@ impl Seen {
             existing: Some(route.body().clone()),
             body: None,
             place: Place::default(),
+            is_late: false,
         })
     }
 
@@ -324,6 +345,11 @@ impl Seen {
 }
 
 impl Change {
+    fn late(table: &Id) -> Self {
+        let (table, place) = (table.clone(), Place::default());
+        Change { table, name: String::new(), existing: None, body: None, place, is_late: true }
+    }
+
     fn id(&self) -> Id {
         self.table.child("routes", &self.name)
     }

@@ -1,11 +1,19 @@
 //! The configured route tables as Resource Manager returns them, and the routes in them.
 
 use super::{arm::Arm, id::Id, identity::Here, session::Session};
-use crate::error::{Code, Error, Result};
+use crate::{
+    error::{Code, Error, Result},
+    fate::{Cause, Fate},
+};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use ipnet::IpNet;
 use serde_json::Value;
-use std::{cell::RefCell, collections::BTreeMap, net::IpAddr, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    time::Duration,
+};
 use tokio::time::{Instant, timeout};
 
 const SILENT: &str = "call again; look at Azure Service Health, and at the way to Resource Manager, if it goes on";
@@ -19,12 +27,44 @@ const LONGEST_READ: Duration = Duration::from_secs(600);
 #[derive(Debug, Clone, Copy)]
 pub struct Entry<'a>(&'a Value);
 
-/// Tables that did not answer, each with its error. This call does not read them again.
+/// Tables that did not answer.
 #[derive(Debug, Default)]
-pub struct Silent(RefCell<BTreeMap<Id, Error>>);
+pub struct Silent {
+    /// Each with its error. This call does not read them again.
+    gone: RefCell<BTreeMap<Id, Error>>,
+    /// Those that a look has not waited for, so that the others need not.
+    late: RefCell<BTreeSet<Id>>,
+    /// Whether a look leaves late tables behind.
+    pub is_impatient: Cell<bool>,
+}
+
+impl Silent {
+    /// Whether the last look did not wait for this table.
+    pub fn is_late(&self, id: &Id) -> bool {
+        self.late.borrow().contains(id)
+    }
+
+    /// Reads a late table, now that the others are under way.
+    ///
+    /// # Errors
+    /// Always: a conflict that leads to a new look where the table has answered, or why it has not.
+    pub async fn catch_up(&self, arm: &Arm, id: &Id) -> Result<()> {
+        let read = read(arm, id).await;
+        self.late.borrow_mut().remove(id);
+        let Err(why) = read else {
+            let message = format!("the table {} answered late", id.name());
+            return Err(Error::new(Code::Conflict, message, SILENT).with_fate(Fate::Refused(Cause::Race)));
+        };
+        if why.code == Code::Unavailable {
+            self.gone.borrow_mut().insert(id.clone(), why.clone());
+        }
+        Err(why)
+    }
+}
 
 /// Reads all tables side by side. A table that fails does not hold the others up; nor does one that has no answer within
-/// its share of the time, or within three times as long as another one took.
+/// its share of the time. A takeover does not even wait for that: it begins with the tables that have answered, after three times as
+/// long as one of them took.
 ///
 /// # Errors
 /// What ends the whole call; the first error when no table answers.
@@ -32,7 +72,7 @@ pub async fn look(session: &Session, here: &Here, arm: &Arm, silent: &Silent) ->
     let ids = session.settings.route_tables.iter().map(|table| here.id(table, "routeTables"));
     let mut tables: Vec<(Id, Option<Result<Value>>)> = ids
         .map(|id| {
-            let known = silent.0.borrow().get(&id).cloned();
+            let known = silent.gone.borrow().get(&id).cloned();
             (id, known.map(Err))
         })
         .collect();
@@ -44,7 +84,7 @@ pub async fn look(session: &Session, here: &Here, arm: &Arm, silent: &Silent) ->
     while !reads.is_empty() {
         let left = patience.map_or(Duration::MAX, |patience: Duration| patience.saturating_sub(begun.elapsed()));
         let Ok(Some((n, read))) = timeout(left.min(LONGEST_READ), reads.next()).await else { break };
-        if read.is_ok() {
+        if read.is_ok() && silent.is_impatient.get() {
             patience = Some(patience.unwrap_or(begun.elapsed() * 3).max(PATIENCE));
         }
         if let Some((_, place)) = tables.get_mut(n) {
@@ -55,10 +95,16 @@ pub async fn look(session: &Session, here: &Here, arm: &Arm, silent: &Silent) ->
     let tables: Vec<(Id, Result<Value>)> = tables
         .into_iter()
         .map(|(id, read)| {
-            let read = read.unwrap_or_else(|| Err(late(&id, begun.elapsed())));
-            if let Some(why) = read.as_ref().err().filter(|error| error.code == Code::Unavailable) {
-                silent.0.borrow_mut().insert(id.clone(), why.clone());
+            match &read {
+                None => {
+                    silent.late.borrow_mut().insert(id.clone());
+                }
+                Some(Err(why)) if why.code == Code::Unavailable => {
+                    silent.gone.borrow_mut().insert(id.clone(), why.clone());
+                }
+                Some(_) => {}
             }
+            let read = read.unwrap_or_else(|| Err(late(&id, begun.elapsed())));
             (id, read)
         })
         .collect();

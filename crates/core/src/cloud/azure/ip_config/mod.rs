@@ -93,6 +93,10 @@ impl Cloud for IpConfig {
     const READS_LAG: Duration = Duration::ZERO;
     const LOOK_TWICE_AFTER: Duration = Duration::ZERO;
 
+    fn will_change(&self) {
+        self.waits.set(true);
+    }
+
     async fn identify(&self) -> Result<Member> {
         self.session.identify().await
     }
@@ -102,7 +106,6 @@ impl Cloud for IpConfig {
     }
 
     async fn settle(&self, seen: Seen) -> Result<Seen> {
-        self.waits.set(true);
         if self.let_earlier_operations_end(&seen).await? { self.look().await } else { Ok(seen) }
     }
 
