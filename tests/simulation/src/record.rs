@@ -89,6 +89,11 @@ impl Sent {
         self.is_api && !self.is_change && !self.what.contains("/operation")
     }
 
+    /// Whether it asks for the end of an operation.
+    pub fn is_question(&self) -> bool {
+        self.is_api && !self.is_change && self.what.contains("/operation")
+    }
+
     /// When its answer came, if the cloud processed the request after this time.
     pub fn answered_after(&self, time: Duration) -> Option<Duration> {
         let (at, _) = self.answered.filter(|(_, status)| *status == 200)?;

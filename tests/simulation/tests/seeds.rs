@@ -7,7 +7,7 @@ use simulation::{Recipe, Run, carry_out, oracle::judge};
 
 /// The same with AWS among the mechanisms.
 #[rustfmt::skip]
-const MENDED_WITH_AWS: [u64; 24] = [
+const MENDED_WITH_AWS: [u64; 36] = [
     // What a metadata service said that is none became part of a path, or of a comparison.
     1_837, 10_113, 39_473,
     // A release that found everything gone, or met what was gone already, said that the VIP was still here.
@@ -18,6 +18,10 @@ const MENDED_WITH_AWS: [u64; 24] = [
     28_752, 39_102, 53_570, 38_313, 41_922,
     // A call fought for the VIP: nobody had seen the end of its own operation, or a later look showed nobody.
     120_501, 130_903, 147_882, 190_947,
+    // The end of an operation that only its `Location` told was not understood, or what the oracle took for a fight.
+    290_499, 337_773, 371_081, 386_192,
+    // No retry although two members were passing a range to and fro, or although reads may have been old.
+    262_877, 292_900, 434_694, 252_142, 297_849, 287_987, 326_948, 256,
     // No retry where one part might have come although another one could not, or where a part came during a release.
     100_123, 203_035, 124_613, 130_980,
     // What the oracle took for a fight, for untrue or for late, and was not.

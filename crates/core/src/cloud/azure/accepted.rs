@@ -7,6 +7,9 @@ use super::id::Id;
 use crate::net::transport::Response;
 use serde_json::Value;
 
+/// Marks the URL of a `Location`, which answers in another way than the URL of an operation.
+const LOCATION: &str = "location ";
+
 /// An accepted change: done already, or an operation to wait for.
 pub struct Accepted {
     /// What shows the end.
@@ -49,12 +52,22 @@ impl Accepted {
         matches!(self.watched, Watched::Nothing)
     }
 
-    /// The URL of its operation.
+    /// What names its operation; [`Accepted::of_operation`] reads it.
     pub fn operation(&self) -> Option<String> {
         match &self.watched {
             Watched::Operation(url) => Some(url.clone()),
-            Watched::Location(_) | Watched::Resource | Watched::Nothing => None,
+            Watched::Location(url) => Some(format!("{LOCATION}{url}")),
+            Watched::Resource | Watched::Nothing => None,
         }
+    }
+
+    /// The change that has this operation.
+    pub fn of_operation(operation: &str) -> Self {
+        let watched = match operation.strip_prefix(LOCATION) {
+            Some(url) => Watched::Location(url.to_owned()),
+            None => Watched::Operation(operation.to_owned()),
+        };
+        Accepted { watched, id: Id::from_text(operation), kind: "unseen" }
     }
 
     /// The operation of an earlier call: the resource's own state shows its end.

@@ -50,12 +50,11 @@ pub fn of_operation(body: &Value) -> Error {
     let error = body.get("error").unwrap_or(&Value::Null);
     let said = Said { status: None, errors: texts(error) };
     let row = find(&said);
-    let status = body
-        .get("status")
-        .or_else(|| body.pointer("/properties/provisioningState"))
-        .and_then(Value::as_str)
-        .unwrap_or("Failed");
+    let status = body.get("status").or_else(|| body.pointer("/properties/provisioningState")).and_then(Value::as_str);
     let name = name(&said);
+    // The answer of a `Location` has the error alone.
+    let was_cancelled = |(name, _): &(String, String)| name.starts_with("Canceled");
+    let status = status.unwrap_or(if said.errors.iter().any(was_cancelled) { "Canceled" } else { "Failed" });
     let code = match (&row, name) {
         (Some((row, _)), _) => row.code,
         (None, "") if status == "Canceled" => Code::Conflict,

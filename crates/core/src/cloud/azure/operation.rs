@@ -7,7 +7,6 @@ use super::{
     accepted::{Accepted, Watched},
     arm::{Arm, read_json},
     error,
-    id::Id,
 };
 use crate::{
     check::{CheckItem, CheckName, Verdict},
@@ -63,9 +62,7 @@ impl Arm {
     /// # Errors
     /// When Resource Manager does not say.
     pub async fn has_succeeded(&self, operation: &str) -> Result<bool> {
-        let id = Id::from_text(operation);
-        let unseen = Accepted { watched: Watched::Operation(operation.to_owned()), id, kind: "unseen" };
-        Ok(matches!(self.look(&unseen).await?, State::Done))
+        Ok(matches!(self.look(&Accepted::of_operation(operation)).await?, State::Done))
     }
 
     async fn watch(
@@ -165,6 +162,12 @@ impl Arm {
             }
             if answer.status == 204 {
                 return Ok(State::Done);
+            }
+            // `Location` answers with the error where the operation has failed.
+            let is_final = matches!(answer.status, 400 | 402 | 405 | 406 | 409..=428);
+            if let (Watched::Location(_), true) = (&accepted.watched, is_final) {
+                let body = serde_json::from_slice(&answer.body).unwrap_or_default();
+                return Ok(State::Failed(error::of_operation(&body)));
             }
             let body = read_json(Kind::Read, &answer)?;
             let state = match &accepted.watched {

@@ -6,6 +6,7 @@
 //! read. Source: "Configure alias IP ranges" (VPC documentation), "Method: instances.updateNetworkInterface".
 
 mod local;
+mod motion;
 mod plan;
 mod refusal;
 
@@ -31,6 +32,7 @@ use crate::{
 };
 use futures_util::future::join3;
 use ipnet::IpNet;
+use motion::Motion;
 use plan::{Seen, View};
 use refusal::parts_at_fault;
 use serde_json::Value;
@@ -46,6 +48,7 @@ pub struct AliasIp {
     members: members::Known,
     address: access_config::Known,
     set_aside: SetAside,
+    motion: Motion,
     remembered: Remembered,
     trouble: Trouble,
     /// Parts that this call took off a peer, once for each time.
@@ -93,6 +96,7 @@ impl AliasIp {
             self.remembered.see(vip, ip, &members.vms, settings.network_interface);
         }
         let seen = Seen { here: here.clone(), members, address, told: told? };
+        self.motion.see(self.view(&seen).placement(), &seen.members.vms, settings.network_interface);
         // Only once: an agent that does not act at once may not act at all.
         if seen.told.is_some() && !self.has_waited.get() {
             let held = self.view(&seen).held();
@@ -117,8 +121,8 @@ impl AliasIp {
     }
 
     fn view<'a>(&'a self, seen: &'a Seen) -> View<'a> {
-        let Self { session, remembered, trouble, set_aside, freed, .. } = self;
-        View { session, seen, remembered, trouble, set_aside, freed }
+        let Self { session, remembered, trouble, set_aside, motion, freed, .. } = self;
+        View { session, seen, remembered, trouble, set_aside, motion, freed }
     }
 
     async fn set_aliases(
@@ -162,6 +166,7 @@ impl AliasIp {
     async fn send(&self, connection: &Connection, change: &Change) -> Result<()> {
         let Connection { here, compute, operations } = connection;
         if !here.is(&change.vm) {
+            self.motion.note_write(&change.vm);
             return change.send(operations).await;
         }
         let _turn = self.session.caller.deadline().guard(self.own_turn.lock()).await?;
@@ -206,14 +211,25 @@ impl AliasIp {
         let peers = self.peers(connection);
         // The other parts do not wait for an operation that concerns these.
         if at_fault.len() < parts.len() {
-            return self.set_aside.note(at_fault, connection.operations.explain(&peers, error).await);
+            let error = connection.operations.explain(&peers, error).await;
+            return self.put_aside(connection, at_fault, error);
         }
         let error = connection.operations.let_others_end(&peers, error).await;
         // The first time, the operation of a peer may have ended just now: another look and another write tell.
         if error.fate.is_race() || !self.refused_before.replace(true) {
             return error;
         }
-        self.set_aside.note(at_fault, error)
+        self.put_aside(connection, at_fault, error)
+    }
+
+    /// Sets parts aside whose range is in use, as no look shows by whom. The next look may show more.
+    fn put_aside(&self, connection: &Connection, parts: Vec<PartId>, error: Error) -> Error {
+        let mut members = self.peers(connection);
+        members.push(connection.here.path());
+        if connection.operations.others_changed(&members) {
+            self.motion.note_change();
+        }
+        self.set_aside.note(parts, error)
     }
 
     fn peers(&self, connection: &Connection) -> Vec<Path> {
@@ -250,6 +266,7 @@ impl Mechanism for AliasIp {
             members: members::Known::default(),
             address: access_config::Known::default(),
             set_aside: SetAside::default(),
+            motion: Motion::default(),
             freed: RefCell::default(),
             refused_before: Cell::default(),
             wrote_own: Cell::default(),

@@ -176,6 +176,11 @@ impl Operations {
         done
     }
 
+    /// Whether an operation of somebody else was changing one of these at some time of this call.
+    pub fn others_changed(&self, on: &[Path]) -> bool {
+        self.running.were_changed_by_others(on)
+    }
+
     /// Explains the refusal of a change whose place is taken, if an operation on one of these resources is still running. Lists
     /// the operations anew. Without such an operation, and for any other error, the refusal stays as it is.
     pub async fn explain(&self, on: &[Path], refusal: Error) -> Error {

@@ -32,6 +32,8 @@ pub struct Running {
     by_change: RefCell<BTreeMap<Key, Operation>>,
     /// The scopes that this call has asked for operations that it did not begin.
     asked: RefCell<BTreeSet<String>>,
+    /// The resources that an operation of somebody else was changing at some time of this call.
+    changed_by_others: RefCell<BTreeSet<Path>>,
     /// The names of the operations that this call began.
     own: RefCell<BTreeSet<String>>,
 }
@@ -57,6 +59,11 @@ impl Running {
         self.by_change.borrow().keys().any(|(_, on)| concerns(on))
     }
 
+    /// Whether an operation of somebody else was changing one of these at some time of this call.
+    pub fn were_changed_by_others(&self, on: &[Path]) -> bool {
+        on.iter().any(|path| self.changed_by_others.borrow().contains(path))
+    }
+
     /// Remembers that this call began the operation of this name.
     pub fn note_own(&self, name: &str) {
         self.own.borrow_mut().insert(name.to_owned());
@@ -68,6 +75,9 @@ impl Running {
     }
 
     pub fn keep(&self, key: Key, operation: Operation) {
+        if operation.is_earlier {
+            self.changed_by_others.borrow_mut().insert(key.1.clone());
+        }
         self.by_change.borrow_mut().insert(key, operation);
     }
 

@@ -145,6 +145,7 @@ fn comes_back(id: &Id) -> Error {
          itself, which takes the VIP back",
     )
     .with_fate(Fate::Refused(Cause::Itself))
+    .passing()
 }
 
 /// The same error, with the state in which the interface was read, unless that is the usual one.

@@ -1,5 +1,6 @@
 //! The pure part of `aliasIp`: where each range is, the writes that move it, and the VIPs that may not move.
 
+use super::motion::Motion;
 use crate::{
     cloud::{
         After, Effect, Need, Plan, SetAside, Step,
@@ -43,6 +44,7 @@ pub struct View<'a> {
     pub trouble: &'a Trouble,
     /// Parts that Google refused a write for.
     pub set_aside: &'a SetAside,
+    pub motion: &'a Motion,
     /// Parts that this call took off a peer, once for each time.
     pub freed: &'a RefCell<Vec<PartId>>,
 }
@@ -214,11 +216,13 @@ impl<'a> View<'a> {
     fn may_be_taken(&self, own: Own<'_>, vip: &Vip) -> Result<()> {
         let number = self.session.settings.network_interface;
         let wanted = vip.destination();
-        if let Err(error) = self.set_aside.allows(&private_part(self.session, vip)) {
+        let part = private_part(self.session, vip);
+        if let Err(error) = self.set_aside.allows(&part) {
             // Google found the address in use when we wrote. The user may be a listed member, which is a holder like any other.
             let shows_it = |vm: &Vm| vm.interface(number).is_some_and(|nic| entry_with(nic, wanted).is_some());
             if error.code != Code::Conflict || !self.seen.members.vms.iter().any(shows_it) {
-                return Err(error);
+                let moves = error.code == Code::Conflict && self.motion.moves(&part);
+                return Err(if moves { error.passing() } else { error });
             }
         }
         self.stays_away(vip)?;
