@@ -324,3 +324,29 @@ fn a_route_over_reserved_space_is_told_with_what_to_choose() {
     assert_outcome(&Member::b(&sim).with(route("10.132.0.250/32")).check(), "not_ready");
     assert_outcome(&Member::b(&sim).with(route(ROUTED_VIP)).hook(), "moved");
 }
+
+/// The alias moves at once, although nobody tells where the public address is.
+#[test]
+fn a_public_address_that_nobody_tells_holds_no_alias_up() {
+    for (row, fault) in [
+        ("GCP-31", Fault::HangBefore),
+        ("GCP-32", Fault::error(403, "forbidden", "Required 'compute.addresses.get' permission for 'isc-mirror'")),
+    ] {
+        let sim = Simulator::start(World::article());
+        sim.faults().on(Rule::always("compute", "GET addresses", fault));
+        let report = Member::b(&sim).with(public()).with(json!({ "deadlineSeconds": 8 })).hook();
+        told(row, &report);
+        let log = sim.log();
+        let begun = log.iter().map(|call| call.started).min().expect("calls");
+        let moved = log.iter().filter(|call| call.action == PATCH).map(|call| call.started).max();
+        assert!(
+            moved.is_some_and(|at| at - begun < Duration::from_millis(2_000)),
+            "{row}: the alias waited: {moved:?}"
+        );
+        assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(VM_B));
+    }
+    // One that is only slow comes as well.
+    let sim = Simulator::start(World::article());
+    sim.faults().on(Rule::once("compute", "GET addresses", Fault::Delay(Duration::from_millis(1_500))));
+    told("GCP-33", &Member::b(&sim).with(public()).hook());
+}

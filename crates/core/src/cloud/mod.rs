@@ -11,6 +11,7 @@ pub mod block;
 pub mod carried;
 #[cfg(feature = "gcp")]
 pub mod gcp;
+pub mod late;
 pub mod operation;
 pub mod peers;
 pub mod problem;
@@ -52,7 +53,12 @@ pub trait Cloud {
     /// alone is left for later, where it takes longer than the rest.
     async fn discover(&self) -> Result<Self::Seen>;
 
-    /// Reads the rest of a look that a move does not wait for: a status, a check and a release want all of it.
+    /// Whether a look has left something for later. Then the engine plans once more after [`Cloud::complete`]. Pure.
+    fn is_late(&self, _: &Self::Seen) -> bool {
+        false
+    }
+
+    /// Reads the rest of a look that a move does not wait for: a status, a check and a release want all of it at once.
     async fn complete(&self, seen: Self::Seen) -> Result<Self::Seen> {
         Ok(seen)
     }

@@ -1,6 +1,5 @@
 //! How fast calls to one cloud may follow one another, all reads together and all changes together.
 
-use super::retry::Kind;
 use std::{cell::Cell, time::Duration};
 use tokio::{sync::Semaphore, time::Instant};
 
@@ -26,23 +25,15 @@ const SLOWEST: Duration = Duration::from_secs(2);
 /// "Understand how Azure Resource Manager throttles requests"; "Rate quotas" of Compute Engine), so changes that wait for their turn
 /// never hold the read up that shows where the VIP is.
 pub struct Paces {
-    reads: Pace,
-    changes: Pace,
+    /// Of all reads together.
+    pub reads: Pace,
+    /// Of all changes together.
+    pub changes: Pace,
 }
 
 impl Default for Paces {
     fn default() -> Self {
         Paces { reads: Pace::new(), changes: Pace::new() }
-    }
-}
-
-impl Paces {
-    /// The pace of the calls of this kind.
-    pub fn of(&self, kind: Kind) -> &Pace {
-        match kind {
-            Kind::Read => &self.reads,
-            Kind::Change => &self.changes,
-        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! them, all slow down together instead of spending each other's tokens.
 
 use super::{
-    pace::{LONGEST_DELAY, Paces},
+    pace::{LONGEST_DELAY, Pace, Paces},
     settings::Http,
     transport::{Client, Destination, Network, Sent, Trouble},
 };
@@ -168,7 +168,7 @@ impl Caller {
             let delays = delays.get_or_insert_with(|| self.delays());
             let delay = delays.next().unwrap_or(LONGEST_DELAY).max(error.retry_after.unwrap_or_default());
             if error.code == Code::Throttled {
-                self.pace.of(kind).slow_down(delay);
+                self.pace(kind).slow_down(delay);
             }
             // The call would end before the delay does.
             let left = self.until.map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()));
@@ -179,6 +179,13 @@ impl Caller {
             if let Err(stop) = self.deadline.sleep(delay).await {
                 return Err(out_of_time(last, stop));
             }
+        }
+    }
+
+    fn pace(&self, kind: Kind) -> &Pace {
+        match kind {
+            Kind::Read => &self.pace.reads,
+            Kind::Change => &self.pace.changes,
         }
     }
 
@@ -205,7 +212,7 @@ impl Caller {
     }
 
     async fn turn(&self, kind: Kind) -> Result<tokio::sync::SemaphorePermit<'_>> {
-        let pace = self.pace.of(kind);
+        let pace = self.pace(kind);
         if let Some(wait) = pace.next_turn() {
             self.deadline.sleep(wait).await?;
         }

@@ -311,7 +311,7 @@ impl<C: Cloud> Run<'_, C> {
             };
             self.changes.note_refused(plan.refused);
             self.changes.make(self.cloud, self.deadline, plan.steps).await;
-            let wants_another_look = self.changes.want_another_look();
+            let wants_another_look = self.changes.want_another_look() || self.cloud.is_late(&self.seen);
             let enough = self.round >= MOST_ROUNDS && !self.changes.must_go_on() && !self.changes.any_in_doubt();
             self.changes.note_cut_short(wants_another_look && !enough);
             if let Err(stop) = self.deadline.check() {
@@ -354,7 +354,9 @@ impl<C: Cloud> Run<'_, C> {
     }
 
     async fn look_again(&mut self) -> Result<()> {
-        self.seen = Box::pin(self.cloud.observe(&self.seen)).await?;
+        let was_late = self.cloud.is_late(&self.seen);
+        let again = Box::pin(self.cloud.observe(&self.seen)).await?;
+        self.seen = if was_late { Box::pin(self.cloud.complete(again)).await? } else { again };
         self.changes.look_again(self.goal, &self.cloud.placement(&self.seen));
         if self.sees_losses() {
             self.ask_what_became_of_changes().await;

@@ -132,8 +132,8 @@ fn does_not_fight(call: &Call, run: &Run, found: &mut Vec<Violation>) {
     let takes_it = |from: Duration| run.history.within(from, call.ended).any(|parts| !is_with(parts, 1 - me));
     // Where the cloud has told nothing of the operation, the call does not know that it had the VIP.
     let knows_its_end = |at: Duration| {
-        let questions = call.requests.iter().filter(|sent| sent.is_question() && sent.at < at);
-        questions.last().is_none_or(|sent| sent.answered.is_some_and(|(_, status)| status < 300))
+        let mut questions = call.requests.iter().filter(|sent| sent.is_question() && sent.at < at);
+        questions.next_back().is_none_or(|sent| sent.answered.is_some_and(|(_, status)| status < 300))
     };
     let first = changes().find(|sent| sent.at > seen && takes_it(sent.at));
     if let Some(sent) = first.filter(|sent| knows_its_end(sent.at)) {

@@ -10,7 +10,7 @@ mod addresses;
 use super::{clients::As, identity::Identity, rehearsal::dry_run, session::Session};
 use crate::{
     check::CheckItem,
-    cloud::{After, Need, Plan, Step},
+    cloud::{After, Need, Plan, Step, late::beside},
     error::{Code, Error, Result},
     fate::Cause,
     net::retry::Kind,
@@ -18,8 +18,6 @@ use crate::{
 };
 use addresses::{Address, Addresses};
 use futures_util::future::join_all;
-use std::{pin::pin, time::Duration};
-use tokio::time::{Instant, timeout};
 
 /// What a look showed. The private addresses move in any case.
 #[derive(Debug, Clone)]
@@ -63,9 +61,6 @@ pub enum Change {
 const ASSOCIATE: &str = "ec2:AssociateAddress";
 const DISASSOCIATE: &str = "ec2:DisassociateAddress";
 
-/// How long the private addresses wait for the Elastic IPs at least; at most as long again as their own read took.
-const SHORTEST_GRACE: Duration = Duration::from_millis(200);
-
 /// Reads the Elastic IPs of the VIPs beside the private addresses.
 ///
 /// # Errors
@@ -75,19 +70,9 @@ pub async fn look_beside<T>(
     identity: &Identity,
     private: impl Future<Output = Result<T>>,
 ) -> Result<(T, Seen)> {
-    let begun = Instant::now();
-    let (mut private, mut public) = (pin!(private), pin!(addresses::read(session, identity)));
-    let (read, early) = tokio::select! {
-        biased;
-        read = &mut private => (read?, None),
-        early = &mut public => (private.await?, Some(early?)),
-    };
-    if let Some(early) = early {
-        return Ok((read, Seen::Read(early)));
-    }
-    match timeout(begun.elapsed().max(SHORTEST_GRACE), public).await {
-        Ok(addresses) => Ok((read, Seen::Read(addresses?))),
-        Err(_elapsed) => Ok((read, Seen::Late)),
+    match beside(private, addresses::read(session, identity)).await {
+        (private, Some(addresses)) => Ok((private?, Seen::Read(addresses?))),
+        (private, None) => Ok((private?, Seen::Late)),
     }
 }
 

@@ -13,6 +13,7 @@ use super::{
     public_ip::{self, PublicIps},
     session::{self, Session},
     settings::{self, Settings},
+    written::READS_LAG,
 };
 use crate::{
     check::{CheckItem, CheckName, Verdict},
@@ -88,7 +89,7 @@ impl Cloud for Route {
     type Seen = Seen;
     type Change = Change;
 
-    const READS_LAG: Duration = session::READS_LAG;
+    const READS_LAG: Duration = READS_LAG;
     const LOOK_TWICE_AFTER: Duration = session::LOOK_TWICE_AFTER;
 
     async fn identify(&self) -> Result<Member> {

@@ -10,6 +10,7 @@ use super::{
     public_ip::{self, PublicIps},
     session::{self, Session},
     settings::{self, Settings},
+    written::READS_LAG,
 };
 use crate::{
     check::{CheckItem, CheckName, Verdict},
@@ -81,7 +82,7 @@ impl Cloud for SecondaryIp {
     type Seen = Seen;
     type Change = Change;
 
-    const READS_LAG: Duration = session::READS_LAG;
+    const READS_LAG: Duration = READS_LAG;
     const LOOK_TWICE_AFTER: Duration = session::LOOK_TWICE_AFTER;
 
     async fn identify(&self) -> Result<Member> {

@@ -29,10 +29,6 @@ use serde_json::Value;
 use std::time::Duration;
 use tokio::sync::OnceCell;
 
-/// How long EC2's reads may show the state before a change. "Eventual consistency in the Amazon EC2 API" (EC2 Developer
-/// Guide) gives no bound and speaks of seconds; we believe a read that still shows the old holder after this time.
-pub const READS_LAG: Duration = Duration::from_secs(10);
-
 /// How long a release waits between its two looks: EC2's calls that give an address up take no condition.
 pub const LOOK_TWICE_AFTER: Duration = Duration::from_secs(3);
 

@@ -2,12 +2,15 @@
 //! may be old; what was written longer ago than a read can be old needs no second write. Forty tables and EC2's bucket of tokens
 //! would otherwise keep a takeover from ever coming to its last table.
 
-use super::session::READS_LAG;
 use serde_json::{Map, Value, json};
 use std::{
     cell::RefCell,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
+
+/// How long EC2's reads may show the state before a change. "Eventual consistency in the Amazon EC2 API" (EC2 Developer
+/// Guide) gives no bound and speaks of seconds; we believe a read that still shows the old holder after this time.
+pub const READS_LAG: Duration = Duration::from_secs(10);
 
 /// A report has room for these; a takeover of more parts writes the rest twice.
 const MOST: usize = 200;

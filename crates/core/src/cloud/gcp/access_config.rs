@@ -73,7 +73,7 @@ pub struct Known {
 }
 
 impl Known {
-    /// Reads the address. The private address must not wait for it, so the read gets its share of the time, and only once.
+    /// Reads the address. The read gets its share of the time, and only once.
     ///
     /// # Errors
     /// When the call's time is over. Any other error becomes part of the address.
@@ -95,6 +95,17 @@ impl Known {
             }
         }
     }
+}
+
+/// Stands for the address that a look did not wait for.
+pub fn not_read_yet(session: &Session) -> Option<Address> {
+    let (_, name) = wanted(session)?;
+    let error = Error::new(
+        Code::Unavailable,
+        format!("compute:addresses.get on {name}: no answer yet"),
+        "call again: the private address does not wait for this, the public one does",
+    );
+    Some(Address { name: name.to_owned(), read: Err(error) })
 }
 
 /// Who uses the address, by its own description, where no member's configured interface shows it. The look reads address

@@ -14,7 +14,7 @@ use super::{
     access_config::{self, Address},
     compute::{Compute, not_understood},
     interface::{Action, Change, Write},
-    members,
+    members::{self, Members},
     path::Path,
     rehearsal::{self, Asked},
     remembered::Remembered,
@@ -26,11 +26,11 @@ use super::{
 };
 use crate::{
     check::CheckItem,
-    cloud::{Cloud, Mechanism, Plan, SetAside, Setup},
+    cloud::{Cloud, Mechanism, Plan, SetAside, Setup, late::beside},
     error::{Code, Error, Result},
     vip::{Goal, Member, Part, PartId},
 };
-use futures_util::future::join3;
+use futures_util::future::join;
 use ipnet::IpNet;
 use motion::Motion;
 use plan::{Seen, View};
@@ -86,16 +86,18 @@ impl AliasIp {
         self.is_own_look_old.set(false);
         let members = self.members.look(&settings.instances, connection);
         let address = self.address.look(&self.session, connection);
-        let reads = join3(members, address, self.told());
+        let reads = join(beside(members, address), self.told());
         let scopes = members::scopes(&settings.instances, here);
-        let (members, address, told) = operations.note_running_beside(scopes, reads).await;
-        let (members, address) = (self.trouble.explain(compute, members)?, self.trouble.explain(compute, address)?);
+        let ((members, address), told) = operations.note_running_beside(scopes, reads).await;
+        let members = self.trouble.explain(compute, members)?;
+        let is_late = address.is_none();
+        let address = match address {
+            Some(address) => self.trouble.explain(compute, address)?,
+            None => access_config::not_read_yet(&self.session),
+        };
         members.own_interface(here, settings.network_interface)?;
-        for vip in &self.session.vips {
-            let ip = access_config::part_of(&self.session, vip).and(address.as_ref()).and_then(Address::ip);
-            self.remembered.see(vip, ip, &members.vms, settings.network_interface);
-        }
-        let seen = Seen { here: here.clone(), members, address, told: told? };
+        self.remember(&members, address.as_ref());
+        let seen = Seen { here: here.clone(), members, address, is_late, told: told? };
         self.motion.see(self.view(&seen).placement(), &seen.members.vms, settings.network_interface);
         // Only once: an agent that does not act at once may not act at all.
         if seen.told.is_some() && !self.has_waited.get() {
@@ -104,6 +106,14 @@ impl AliasIp {
             local::wait(&self.session, &seen.here, &held).await?;
         }
         Ok(seen)
+    }
+
+    /// Remembers what belongs to the VIPs.
+    fn remember(&self, members: &Members, address: Option<&Address>) {
+        for vip in &self.session.vips {
+            let ip = access_config::part_of(&self.session, vip).and(address).and_then(Address::ip);
+            self.remembered.see(vip, ip, &members.vms, self.session.settings.network_interface);
+        }
     }
 
     /// The ranges that the metadata server reports for this VM, once this call has changed them. It is a second source: the
@@ -295,6 +305,21 @@ impl Cloud for AliasIp {
 
     async fn discover(&self) -> Result<Seen> {
         self.look().await
+    }
+
+    fn is_late(&self, seen: &Seen) -> bool {
+        seen.is_late
+    }
+
+    async fn complete(&self, seen: Seen) -> Result<Seen> {
+        if !seen.is_late {
+            return Ok(seen);
+        }
+        let connection = self.session.connect().await?;
+        let address = self.address.look(&self.session, connection).await;
+        let address = self.trouble.explain(&connection.compute, address)?;
+        self.remember(&seen.members, address.as_ref());
+        Ok(Seen { address, is_late: false, ..seen })
     }
 
     async fn observe(&self, _: &Seen) -> Result<Seen> {

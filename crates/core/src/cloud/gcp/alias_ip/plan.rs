@@ -30,6 +30,8 @@ pub struct Seen {
     pub members: Members,
     /// The public address, where a VIP has one.
     pub address: Option<Address>,
+    /// Whether the look did not wait for it.
+    pub is_late: bool,
     /// The ranges that the metadata server reports for this VM. `None` where the look did not read them.
     pub told: Option<Vec<IpNet>>,
 }
