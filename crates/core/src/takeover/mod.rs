@@ -236,11 +236,13 @@ async fn towards<C: Cloud>(cloud: &C, deadline: &Deadline, journal: &Journal, go
 }
 
 async fn discover_all<C: Cloud>(cloud: &C) -> Result<C::Seen> {
-    cloud.complete(cloud.discover().await?).await
+    let seen = Box::pin(cloud.discover()).await?;
+    Box::pin(cloud.complete(seen)).await
 }
 
 async fn observe_all<C: Cloud>(cloud: &C, seen: &C::Seen) -> Result<C::Seen> {
-    cloud.complete(cloud.observe(seen).await?).await
+    let again = Box::pin(cloud.observe(seen)).await?;
+    Box::pin(cloud.complete(again)).await
 }
 
 /// The plan, with nothing of it made.

@@ -2,6 +2,7 @@
 
 mod consistent;
 mod details;
+mod findings;
 mod toy;
 
 use super::*;

@@ -70,7 +70,8 @@ pub async fn look_beside<T>(
     identity: &Identity,
     private: impl Future<Output = Result<T>>,
 ) -> Result<(T, Seen)> {
-    match beside(private, addresses::read(session, identity)).await {
+    // Boxed: the SDK makes these large, and the stack is that of a database process.
+    match beside(Box::pin(private), Box::pin(addresses::read(session, identity))).await {
         (private, Some(addresses)) => Ok((private?, Seen::Read(addresses?))),
         (private, None) => Ok((private?, Seen::Late)),
     }
@@ -82,7 +83,7 @@ pub async fn look_beside<T>(
 /// Only when the call has to end.
 pub async fn complete(session: &Session, identity: &Identity, seen: Seen) -> Result<Seen> {
     match seen {
-        Seen::Late => addresses::read(session, identity).await.map(Seen::Read),
+        Seen::Late => Box::pin(addresses::read(session, identity)).await.map(Seen::Read),
         Seen::Read(_) => Ok(seen),
     }
 }
@@ -122,7 +123,7 @@ impl Change {
                 associate(session, identity, allocation, private, *was_here).await
             }
             Change::FindAndAssociate { allocation, private, write } => {
-                let addresses = addresses::read(session, identity).await??;
+                let addresses = Box::pin(addresses::read(session, identity)).await??;
                 let known = may_be_taken(session, identity, &addresses, allocation, private)?;
                 let is_here = known.is_on(identity) && known.private.as_ref() == Some(private);
                 if is_here && *write == Write::IfNeeded {

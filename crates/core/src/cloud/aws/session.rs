@@ -110,13 +110,11 @@ impl Session {
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
-        match kind {
-            Kind::Read => self.call_by(&self.caller, who, kind, call, target, send).await,
-            Kind::Change => {
-                let caller = self.caller.until(until_a_last_look(self.deadline()));
-                self.call_by(&caller, who, kind, call, target, send).await
-            }
-        }
+        let caller = match kind {
+            Kind::Read => self.caller.clone(),
+            Kind::Change => self.caller.until(until_a_last_look(self.deadline())),
+        };
+        self.call_by(&caller, who, kind, call, target, send).await
     }
 
     /// Makes a read that takes about this time at most. Half of the time without an answer is one attempt; after the time the last

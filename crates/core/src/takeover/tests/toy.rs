@@ -62,6 +62,8 @@ pub struct Toy {
     pub remarks: RefCell<Vec<CheckItem>>,
     /// The operations that have succeeded, although nobody saw their end.
     pub succeeded: RefCell<BTreeSet<&'static str>>,
+    /// The process is asked to end when the next change has been made.
+    pub stopped_by: RefCell<Option<Rc<Surroundings>>>,
     pub born: Cell<Option<Instant>>,
 }
 
@@ -160,6 +162,9 @@ impl Cloud for Toy {
         tokio::time::sleep(self.change_takes.get()).await;
         let born = self.born.get().expect("set by new");
         self.applied.borrow_mut().push((change, born.elapsed()));
+        if let Some(surroundings) = self.stopped_by.take() {
+            surroundings.terminate.set(true);
+        }
         let answer = self.answers.borrow_mut().get_mut(change).and_then(VecDeque::pop_front).unwrap_or(Ok(()));
         if *change == "tidy" {
             return answer;
