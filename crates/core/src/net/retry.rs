@@ -50,6 +50,8 @@ pub struct Caller {
     pace: Rc<Paces>,
 }
 
+/// An attempt of a read gets at least this time, whatever is left of the call.
+const SHORTEST_ATTEMPT: Duration = Duration::from_secs(3);
 const FIRST_DELAY: Duration = Duration::from_millis(100);
 
 impl Caller {
@@ -224,7 +226,8 @@ impl Caller {
     fn longest_attempt(&self, kind: Kind) -> Duration {
         let left = self.deadline.remaining();
         match kind {
-            Kind::Read => self.policy.attempt_timeout,
+            // One lost answer is not all that there is.
+            Kind::Read => self.policy.attempt_timeout.min((left / 2).max(SHORTEST_ATTEMPT)),
             Kind::Change => self.policy.attempt_timeout.min(left - (left / 4).min(Duration::from_secs(2))),
         }
     }
@@ -361,13 +364,26 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_change_without_an_answer_is_ambiguous_and_a_read_is_not() {
-        let caller = caller(8);
+        let caller = caller(7);
         let change = caller.call(Kind::Change, "x:Put", "t", async || std::future::pending::<Result<()>>().await).await;
         let change = change.expect_err("no answer");
         assert_eq!((change.code, change.fate), (Code::Ambiguous, Fate::InDoubt));
         let read = caller.call(Kind::Read, "x:Get", "t", async || std::future::pending::<Result<()>>().await).await;
         let read = read.expect_err("no answer");
         assert_eq!((read.code, read.fate), (Code::Deadline, Fate::NotSent));
+    }
+
+    /// The default hook has ten seconds, and a request may take as long.
+    #[tokio::test(start_paused = true)]
+    async fn one_lost_answer_of_a_read_is_not_all_that_there_is() {
+        let caller =
+            Caller { policy: Policy { attempt_timeout: Duration::from_secs(10), ..caller(10).policy }, ..caller(10) };
+        let attempts = Cell::new(0);
+        let read = async || {
+            attempts.set(attempts.get() + 1);
+            if attempts.get() == 1 { std::future::pending().await } else { Ok(attempts.get()) }
+        };
+        assert_eq!(caller.call(Kind::Read, "x:Get", "t", read).await.expect("the second attempt"), 2);
     }
 
     #[tokio::test(start_paused = true)]

@@ -26,7 +26,7 @@ use std::time::Duration;
 /// How often the engine reads and plans again after a conflict. After a lost response it does so until the deadline.
 const MOST_ROUNDS: u32 = 6;
 /// How often the engine makes a change that was accepted and is not there a moment later. Somebody puts it back each time.
-const MOST_TAKEN_BACK: u32 = 2;
+const MOST_TAKEN_BACK: u32 = 3;
 /// How often a status looks at a VIP whose parts are apart.
 const MOST_LOOKS: u32 = 4;
 const BETWEEN_ROUNDS: Duration = Duration::from_millis(200);

@@ -133,7 +133,7 @@ pub async fn look(session: &Session, here: &Here, arm: &Arm, silent: Vec<Silent>
                 missing.push(id);
             }
             // Resource Manager refuses (403) before it checks whether the interface exists, so the holder stays unknown.
-            Err(why) if matches!(why.code, Code::Unavailable | Code::Denied) => {
+            Err(why) if matches!(why.code, Code::Unavailable | Code::Denied | Code::Throttled | Code::Unexpected) => {
                 members.silent.push(Silent { name: id.name().to_owned(), why });
             }
             Err(error) => return Err(error),

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     check::CheckItem,
-    cloud::{After, Cloud, Mechanism, Need, Plan, Setup, Step, peers::share},
+    cloud::{After, Cloud, Mechanism, Need, Plan, Setup, Step, operation::until_a_last_look, peers::share},
     error::{Code, Error, Result},
     fate::{Cause, Fate},
     vip::{Goal, Holder, Member, Part, PartId, Vip},
@@ -171,7 +171,11 @@ impl Cloud for Route {
             // The version protects a route that another member has pointed at itself since the read.
             None => arm.delete(&id, version.as_deref(), bound).await?,
         };
-        arm.finish(accepted, bound.map(|bound| bound.saturating_sub(started.elapsed()))).await
+        let left = match bound {
+            Some(bound) => bound.saturating_sub(started.elapsed()),
+            None => until_a_last_look(arm.deadline()),
+        };
+        arm.finish(accepted, Some(left)).await
     }
 
     async fn has_succeeded(&self, operation: &str) -> Result<bool> {

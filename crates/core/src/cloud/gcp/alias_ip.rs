@@ -25,7 +25,7 @@ use super::{
     vm::{Vm, net, text},
 };
 use crate::{
-    check::CheckItem,
+    check::{CheckItem, CheckName},
     cloud::{Cloud, Mechanism, Plan, SetAside, Setup, late::beside},
     error::{Code, Error, Result},
     vip::{Goal, Member, Part, PartId},
@@ -373,7 +373,11 @@ impl Cloud for AliasIp {
     }
 
     async fn rehearse(&self, seen: &Seen) -> Vec<CheckItem> {
-        let mut items = rehearsal::rehearse(&self.session, self.permissions(seen)).await;
+        // A VM that this identity may not read makes a takeover from it fail.
+        let denied = seen.members.silent.iter().filter(|silent| silent.why.code == Code::Denied);
+        let denied = denied.map(|silent| CheckItem::failed(CheckName::Permission.of(&silent.name), &silent.why));
+        let mut items: Vec<_> = denied.collect();
+        items.extend(rehearsal::rehearse(&self.session, self.permissions(seen)).await);
         items.extend(self.view(seen).public_ip().losses_to_come());
         items
     }

@@ -142,7 +142,8 @@ impl Known {
                 Err(error) if error.code == Code::NotFound && !here.is(&path) => {
                     members.missing.push(as_named(instances, &path))
                 }
-                Err(why) if why.code == Code::Unavailable && !here.is(&path) => {
+                // Whatever keeps a peer from being read must not hold up the VIPs that it does not have.
+                Err(why) if !why.ends_the_call() && !here.is(&path) => {
                     members.silent.push(Silent { name: path.name().to_owned(), why });
                 }
                 Err(error) => return Err(error),

@@ -30,6 +30,11 @@ pub struct Remembered {
     placed: RefCell<BTreeSet<String>>,
     /// The same for access configs.
     placed_configs: RefCell<BTreeSet<String>>,
+    /// VIPs whose entry is leaving a peer, for all this call knows: an operation has outlasted it, and until that ends every look
+    /// shows the entry there.
+    leaving: RefCell<BTreeSet<String>>,
+    /// The same for access configs.
+    leaving_configs: Cell<bool>,
     /// Whether Google has refused the PTR record.
     ptr_is_refused: Cell<bool>,
 }
@@ -79,12 +84,19 @@ impl Remembered {
         if made.as_ref().is_err_and(|error| !error.fate.may_have_changed()) {
             return;
         }
+        let is_in_doubt = made.is_err();
         match &change.action {
             Action::SetAliases { entries, .. } => {
+                if is_in_doubt {
+                    self.leaving.borrow_mut().extend(entries.iter().map(|(vip, _)| vip.clone()));
+                }
                 self.placed.borrow_mut().retain(|vip| !entries.iter().any(|(taken, _)| taken == vip));
             }
             // At most one VIP has a public address.
-            Action::DeleteAccessConfig { .. } => self.placed_configs.borrow_mut().clear(),
+            Action::DeleteAccessConfig { .. } => {
+                self.leaving_configs.set(self.leaving_configs.get() || is_in_doubt);
+                self.placed_configs.borrow_mut().clear();
+            }
             Action::AddAccessConfig { .. } => {}
         }
     }
@@ -135,14 +147,17 @@ impl Remembered {
         items
     }
 
-    /// What the next call must not forget: what no interface shows.
+    /// What the next call must not forget: what no interface shows, or will show.
     pub fn resume(&self, cloud: &str, mechanism: &str) -> Option<Value> {
-        let lost = |known: &Carried, placed: &RefCell<BTreeSet<String>>| {
+        let lost = |known: &Carried, stays: &dyn Fn(&String) -> bool| {
             let mut entries = known.resume(cloud, mechanism)?.get("entries")?.as_object()?.clone();
-            entries.retain(|vip, _| !placed.borrow().contains(vip));
+            entries.retain(|vip, _| !stays(vip));
             (!entries.is_empty()).then_some(entries)
         };
-        let (aliases, configs) = (lost(&self.aliases, &self.placed), lost(&self.configs, &self.placed_configs));
+        let aliases =
+            lost(&self.aliases, &|vip| self.placed.borrow().contains(vip) && !self.leaving.borrow().contains(vip));
+        let configs =
+            lost(&self.configs, &|vip| self.placed_configs.borrow().contains(vip) && !self.leaving_configs.get());
         let mut resume =
             json!({ "cloud": cloud, "mechanism": mechanism, "entries": aliases.clone().unwrap_or_default() });
         if let (Some(configs), Some(resume)) = (configs.clone(), resume.as_object_mut()) {

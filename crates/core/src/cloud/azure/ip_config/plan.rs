@@ -233,6 +233,7 @@ impl<'a> Planner<'a> {
             plan.steps.push(Step { parts, change, effect: Effect::Frees, after: Vec::new() });
         }
         let nobody_frees = frees.is_empty();
+        let mut free_ones: Vec<usize> = Vec::new();
         for group in self.groups(arrivals) {
             let mut body = own.body.clone();
             group.arrivals.iter().try_for_each(|arrival| arrival.put(own, &mut body))?;
@@ -243,8 +244,18 @@ impl<'a> Planner<'a> {
             let after = frees.iter().filter(|(peer, _)| group.peers.contains(peer));
             let after = after.map(|(_, step)| After { step: *step, need: Need::Success }).collect();
             let parts = group.arrivals.iter().flat_map(|arrival| arrival.wanted.clone()).collect();
+            if group.peers.is_empty() && group.leaving.is_empty() {
+                free_ones.push(plan.steps.len());
+            }
             let purpose = Purpose::Takes { arrivals: group.arrivals, leaving: group.leaving };
             plan.steps.push(Step { parts, change: change(own, body, purpose)?, effect: Effect::Reaches, after });
+        }
+        // Nothing leaves a peer while the own interface takes nothing: the write of what nobody has tells that.
+        for (_, step) in frees {
+            let free_ones = free_ones.iter().map(|step| After { step: *step, need: Need::Success });
+            if let Some(step) = plan.steps.get_mut(step) {
+                step.after.extend(free_ones);
+            }
         }
         Ok(plan)
     }

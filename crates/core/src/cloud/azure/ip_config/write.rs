@@ -4,6 +4,7 @@ use super::plan::{Arrival, Change, Purpose};
 use crate::{
     cloud::{
         azure::{accepted::Accepted, arm::Arm, error::RACE, id::Id, nic::Nic, state::DELETING},
+        operation::until_a_last_look,
         peers::{DEAD_ZONE, share},
     },
     error::{Code, Error, Result},
@@ -47,7 +48,7 @@ impl Writes {
             Purpose::Frees { .. } => self.free(arm, change).await,
             Purpose::LetsGo => {
                 let accepted = arm.put(&change.id, &change.body, Some(&change.version), None).await?;
-                arm.finish(accepted, None).await
+                arm.finish(accepted, Some(until_a_last_look(arm.deadline()))).await
             }
         }
     }
@@ -82,7 +83,7 @@ impl Writes {
             arm.put(&change.id, &change.body, Some(&change.version), None).await
         };
         *is_written |= accepted.as_ref().err().is_none_or(|error| error.fate.may_have_changed());
-        arm.finish(accepted?, None).await
+        arm.finish(accepted?, Some(until_a_last_look(arm.deadline()))).await
     }
 
     /// Waits for the peers that still give up an address which they no longer list: for each peer its share of the time, and
