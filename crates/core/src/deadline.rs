@@ -25,8 +25,6 @@ const PAUSE: Duration = Duration::from_secs(3);
 
 /// A change is started only if this much time is left: one round trip to a cloud in the same region, generously.
 const ROUND_TRIP: Duration = Duration::from_millis(100);
-/// Azure's and Google's operations take one to two seconds each, and a move has two; a quarter of a short call.
-const A_MOVE: Duration = Duration::from_secs(3);
 
 /// Time, chance and the end of the process, as the surroundings know them.
 pub trait Watch {
@@ -105,11 +103,6 @@ impl Deadline {
     /// Whether another round trip is worth starting.
     pub fn fits_a_round_trip(&self) -> bool {
         self.remaining() >= ROUND_TRIP
-    }
-
-    /// Whether a move is worth starting that takes a part off another member first: then two changes have to end.
-    pub fn fits_a_move(&self) -> bool {
-        self.remaining() >= A_MOVE.min(self.total / 4)
     }
 
     /// Looks at the host and the clocks. After an error of this kind nothing more may be sent.

@@ -271,7 +271,7 @@ impl Changes {
                 match readiness(step, &ends) {
                     Readiness::Ready => {
                         *begun = true;
-                        running.push(async move { (n, make_one(cloud, deadline, step).await) });
+                        running.push(async move { (n, make_one(cloud, deadline, &step.change).await) });
                     }
                     Readiness::Never => {
                         *begun = true;
@@ -350,17 +350,15 @@ fn readiness<C>(step: &Step<C>, ends: &[Option<End>]) -> Readiness {
     if step.after.iter().all(|after| end(after.step).is_some()) { Readiness::Ready } else { Readiness::NotYet }
 }
 
-async fn make_one<C: Cloud>(cloud: &C, deadline: &Deadline, step: &Step<C::Change>) -> Result<()> {
+async fn make_one<C: Cloud>(cloud: &C, deadline: &Deadline, change: &C::Change) -> Result<()> {
     deadline.check()?;
-    // Nothing is taken off a holder that cannot come here soon.
-    let fits = if step.effect == Effect::Frees { deadline.fits_a_move() } else { deadline.fits_a_round_trip() };
-    if !fits {
-        let (call, target) = cloud.describe(&step.change);
+    if !deadline.fits_a_round_trip() {
+        let (call, target) = cloud.describe(change);
         return Err(Error::new(
             Code::Deadline,
             format!("{call} on {target} was not started: too little time was left for its answer"),
             "call again; if this happens every time, raise `deadlineSeconds`",
         ));
     }
-    Box::pin(cloud.apply(&step.change)).await
+    Box::pin(cloud.apply(change)).await
 }
