@@ -5,44 +5,21 @@
 
 use crate::common;
 use cloudsim::aws::{ENI_A, ENI_B, MEMBER_B, Simulator, World};
-use common::{ACQUIRE, assert_outcome, call, is_installed, say_not_tested};
+use common::{ACQUIRE, assert_outcome, call, own_network};
 use serde_json::{Value, json};
-use std::process::Command;
-
-const INSIDE: &str = "MIRRORVIP_TEST_IN_OWN_NETWORK";
 
 #[test]
 fn the_address_under_a_label_is_the_vip() {
-    if std::env::var_os(INSIDE).is_some() {
-        return inside();
-    }
-    for (program, package) in [("unshare", "util-linux"), ("ip", "iproute2")] {
-        if !is_installed(program) {
-            return say_not_tested(&format!("the address under a label needs `{program}` ({package})"));
-        }
-    }
-    let possible = Command::new("unshare").args(["--net", "--map-root-user", "true"]).output().expect("unshare");
-    if !possible.status.success() {
-        let why = String::from_utf8_lossy(&possible.stderr).into_owned();
-        return say_not_tested(&format!("the address under a label needs a network of its own: {why}"));
-    }
-    let own = std::env::current_exe().expect("this test");
-    let again = ["--exact", "label::the_address_under_a_label_is_the_vip", "--nocapture"];
-    let run = Command::new("unshare").args(["--net", "--map-root-user"]).arg(own).args(again).env(INSIDE, "1").output();
-    let run = run.expect("`unshare` of util-linux is needed for this test");
-    let output = String::from_utf8_lossy(&run.stdout).into_owned() + &String::from_utf8_lossy(&run.stderr);
-    assert!(run.status.success() && output.contains("1 passed"), "{output}");
+    own_network::run("label::the_address_under_a_label_is_the_vip", "the address under a label", inside);
 }
 
 fn inside() {
-    let lines = [
+    for line in [
         "link set lo up",
         "address add 10.109.10.254/27 dev lo label lo:1",
         "address add 192.168.255.10/32 dev lo label lo:2",
-    ];
-    for line in lines {
-        let done = Command::new("ip").args(line.split(' ')).output().expect("`ip` of iproute2 is needed for this test");
-        assert!(done.status.success(), "ip {line}: {}", String::from_utf8_lossy(&done.stderr));
+    ] {
+        own_network::ip(line);
     }
     // With its prefix: the article's whole subnet.
     let sim = Simulator::start(World::article());

@@ -3,6 +3,7 @@
 #![allow(dead_code)] // Each program uses its part.
 
 pub mod field_reports;
+pub mod own_network;
 pub mod scenes;
 
 use irishost::Library;

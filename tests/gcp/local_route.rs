@@ -1,40 +1,19 @@
 //! The table `local` of the operating system, where Google's guest agent has a route for each alias range. The test runs itself
 //! again in a network of its own, as `tests/label.rs` does, and adds such routes there.
 
-use super::{Member, common::*};
+use super::{
+    Member,
+    common::{own_network::ip, *},
+};
 use cloudsim::gcp::{ADDRESS_B, OTHER_ALIAS_B, SECONDARY_RANGE, Simulator, VIP, VM_A, World};
 use serde_json::{Value, json};
-use std::process::Command;
 
-const INSIDE: &str = "MIRRORVIP_TEST_IN_OWN_NETWORK";
 const RANGE: &str = "10.8.0.8/29";
 
 #[test]
 fn a_route_of_the_agent_is_as_good_as_an_address() {
-    if std::env::var_os(INSIDE).is_some() {
-        return inside();
-    }
-    for (program, package) in [("unshare", "util-linux"), ("ip", "iproute2")] {
-        if !is_installed(program) {
-            return say_not_tested(&format!("a route of the table `local` needs `{program}` ({package})"));
-        }
-    }
-    let possible = Command::new("unshare").args(["--net", "--map-root-user", "true"]).output().expect("unshare");
-    if !possible.status.success() {
-        let why = String::from_utf8_lossy(&possible.stderr).into_owned();
-        return say_not_tested(&format!("a route of the table `local` needs a network of its own: {why}"));
-    }
-    let own = std::env::current_exe().expect("this test");
-    let again = ["--exact", "gcp::local_route::a_route_of_the_agent_is_as_good_as_an_address", "--nocapture"];
-    let run = Command::new("unshare").args(["--net", "--map-root-user"]).arg(own).args(again).env(INSIDE, "1").output();
-    let run = run.expect("`unshare` of util-linux is needed for this test");
-    let output = String::from_utf8_lossy(&run.stdout).into_owned() + &String::from_utf8_lossy(&run.stderr);
-    assert!(run.status.success() && output.contains("1 passed"), "{output}");
-}
-
-fn ip(line: &str) {
-    let done = Command::new("ip").args(line.split(' ')).output().expect("`ip` of iproute2 is needed for this test");
-    assert!(done.status.success(), "ip {line}: {}", String::from_utf8_lossy(&done.stderr));
+    let test = "gcp::local_route::a_route_of_the_agent_is_as_good_as_an_address";
+    own_network::run(test, "a route of the table `local`", inside);
 }
 
 fn is_warned(report: &Value) -> bool {
