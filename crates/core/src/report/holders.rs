@@ -22,19 +22,11 @@ pub fn holder_name(holder: &Holder, own: Option<&str>) -> Option<String> {
     }
 }
 
-/// Who had it before: also a member whose machine had stopped, which is why the VIP moves.
-pub fn earlier_name(holder: &Holder, own: Option<&str>) -> Option<String> {
-    match holder {
-        Holder::OtherBroken(name) => Some(name.clone()),
-        holder => holder_name(holder, own),
-    }
-}
-
-/// The one earlier holder, as [`common_holder`] tells the one of now.
-pub fn common_earlier_holder(parts: &[Part], own: Option<&str>) -> Option<String> {
-    let named = parts.iter().map(|part| match &part.holder {
+/// The parts of the first look, where a member whose machine has stopped counts as their holder: the VIP moves because of that.
+pub fn as_held(before: &[Part]) -> Vec<Part> {
+    let named = before.iter().map(|part| match &part.holder {
         Holder::OtherBroken(name) => Part { holder: Holder::Other(name.clone()), ..part.clone() },
         _ => part.clone(),
     });
-    common_holder(&named.collect::<Vec<_>>(), own)
+    named.collect()
 }

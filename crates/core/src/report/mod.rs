@@ -15,9 +15,9 @@ use crate::{
     outcome::Outcome,
     redact::Redactor,
     takeover::Findings,
-    vip::Member,
+    vip::{Member, Part},
 };
-use holders::{common_earlier_holder, common_holder, earlier_name, holder_name};
+use holders::{as_held, common_holder, holder_name};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use summary::summary;
@@ -122,10 +122,12 @@ impl Report {
         if !findings.outcome.is_ok() {
             findings.error.get_or_insert_with(|| without_a_cause(findings.outcome));
         }
+        findings.before = as_held(&findings.before);
         let warnings: Vec<_> = findings.remarks.iter().chain(advice).filter_map(Warning::of).collect();
         let own_name = findings.member.as_ref().and_then(|member| member.as_holder().map(str::to_owned));
-        let holder_before = common_earlier_holder(&findings.before, own_name.as_deref());
-        let holder = common_holder(&findings.after, own_name.as_deref());
+        let name_of = |parts: &[Part]| common_holder(parts, own_name.as_deref());
+        let holder_before = name_of(&findings.before);
+        let holder = name_of(&findings.after);
         let mut summary = summary(subject, &findings, holder_before.as_deref(), own_name.as_deref(), elapsed_ms);
         let outcome = findings.outcome;
         // A line of severity 1 has to say why it is not 0.
@@ -245,8 +247,7 @@ pub fn to_ascii(json: &str) -> String {
 }
 
 fn part_lines(findings: &Findings, own: Option<&str>) -> Vec<PartLine> {
-    let before =
-        |id| findings.before.iter().find(|part| part.id == id).and_then(|part| earlier_name(&part.holder, own));
+    let before = |id| findings.before.iter().find(|part| part.id == id).and_then(|part| holder_name(&part.holder, own));
     let lines = findings.after.iter().map(|part| PartLine {
         vip: part.id.vip.clone(),
         part: part.id.part.clone(),
@@ -270,7 +271,7 @@ mod tests {
     use super::*;
     use crate::{
         check::CheckName,
-        vip::{Holder, Part, PartId},
+        vip::{Holder, PartId},
     };
     use std::time::Duration;
 

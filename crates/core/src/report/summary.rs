@@ -1,9 +1,6 @@
 //! The one line for messages.log, which an operator understands alone.
 
-use super::{
-    holders::{common_earlier_holder, common_holder},
-    subject::Subject,
-};
+use super::{holders::common_holder, subject::Subject};
 use crate::{
     check::{CheckName, Verdict},
     outcome::Outcome,
@@ -78,7 +75,7 @@ fn earlier_holders(findings: &Findings, own: Option<&str>) -> String {
     let held: Vec<Part> = findings.before.iter().filter(known).cloned().collect();
     let unread = findings.before.iter().any(|part| part.holder.is_unknown());
     let several = if unread { "a holder that could not be read" } else { "several holders" };
-    common_earlier_holder(&held, own).unwrap_or_else(|| several.to_owned())
+    common_holder(&held, own).unwrap_or_else(|| several.to_owned())
 }
 
 /// The holder by name whom no packet reaches, as the end of a line.

@@ -76,15 +76,8 @@ pub async fn status<C: Cloud>(cloud: &C, deadline: &Deadline) -> Findings {
     let (mut looks, mut settled) = (1, outcome != Outcome::Split);
     let mut failed = None;
     while !settled && looks < MOST_LOOKS {
-        let waited = match C::LOOK_TWICE_AFTER.min(deadline.remaining() / 4) {
-            Duration::ZERO => Ok(()),
-            wait => deadline.sleep(wait).await,
-        };
-        let again = match waited {
-            Ok(()) => observe_all(cloud, &seen).await,
-            Err(stop) => Err(stop),
-        };
-        let again = match again {
+        let wait = C::LOOK_TWICE_AFTER.min(deadline.remaining() / 4);
+        let again = match observe_after(cloud, deadline, wait, &seen).await {
             Ok(again) => again,
             Err(why) => {
                 failed = Some(why);
@@ -177,11 +170,7 @@ async fn towards<C: Cloud>(cloud: &C, deadline: &Deadline, journal: &Journal, go
         let held = |seen: &C::Seen| cloud.placement(seen).iter().any(|part| !reached(goal, part));
         if held(&seen) {
             let wait = C::LOOK_TWICE_AFTER.min(deadline.remaining() / 2);
-            let again = match deadline.sleep(wait).await {
-                Ok(()) => observe_all(cloud, &seen).await,
-                Err(stop) => Err(stop),
-            };
-            seen = match again {
+            seen = match observe_after(cloud, deadline, wait, &seen).await {
                 Ok(seen) => seen,
                 Err(error) => return Findings::failed(untouched, error),
             };
@@ -209,18 +198,13 @@ async fn towards<C: Cloud>(cloud: &C, deadline: &Deadline, journal: &Journal, go
             Made::Stopped(error) if !run.changes.any_sent() => verify::Verified::unread(before.clone(), error),
             Made::Stopped(error) => verify::Verified::unread(run.changes.as_far_as_known(), error),
         };
-        let undone = matches!(verified.end, verify::End::Undone);
-        if undone {
-            run.changes.take_back(run.goal, &verified.parts);
-        }
-        if !undone || run.round >= MOST_ROUNDS || !deadline.fits_a_round_trip() {
+        if !matches!(verified.end, verify::End::Undone) {
             break verified;
         }
+        run.changes.take_back(run.goal, &verified.parts);
         taken_back += 1;
-        if taken_back >= MOST_TAKEN_BACK {
-            break verified;
-        }
-        if run.look_again().await.is_err() {
+        let enough = taken_back >= MOST_TAKEN_BACK || run.round >= MOST_ROUNDS || !deadline.fits_a_round_trip();
+        if enough || run.look_again().await.is_err() {
             break verified;
         }
     };
@@ -243,6 +227,14 @@ async fn discover_all<C: Cloud>(cloud: &C) -> Result<C::Seen> {
 async fn observe_all<C: Cloud>(cloud: &C, seen: &C::Seen) -> Result<C::Seen> {
     let again = Box::pin(cloud.observe(seen)).await?;
     Box::pin(cloud.complete(again)).await
+}
+
+/// Looks again after this time, which may be zero.
+async fn observe_after<C: Cloud>(cloud: &C, deadline: &Deadline, wait: Duration, seen: &C::Seen) -> Result<C::Seen> {
+    if !wait.is_zero() {
+        deadline.sleep(wait).await?;
+    }
+    observe_all(cloud, seen).await
 }
 
 /// The plan, with nothing of it made.

@@ -3,13 +3,14 @@
 
 use super::{
     changes::{Changes, Progress},
+    observe_all,
     rules::{ROOM_FOR_A_LAST_LOOK, reached},
 };
 use crate::{
     check::CheckItem,
     cloud::Cloud,
     deadline::Deadline,
-    error::{Code, Error, Result},
+    error::{Code, Error},
     vip::{Goal, Holder, Part, PartId},
 };
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -66,7 +67,8 @@ pub async fn until_settled<C: Cloud>(
     let planned = changes.last_seen().to_vec();
     let mut last_look: Option<LastLook> = None;
     loop {
-        let looked = match Box::pin(look(cloud, seen)).await {
+        // A whole look: the changes are made, so nothing waits for what concerns a public address alone.
+        let looked = match Box::pin(observe_all(cloud, seen)).await {
             Ok(looked) => looked,
             Err(error) => return after_a_failed_look::<C>(goal, last_look, &before, changes, error),
         };
@@ -100,12 +102,6 @@ pub async fn until_settled<C: Cloud>(
         }
         last_look = Some((parts, remarks));
     }
-}
-
-/// A whole look: the changes are made, so nothing waits for what concerns a public address alone.
-async fn look<C: Cloud>(cloud: &C, seen: &C::Seen) -> Result<C::Seen> {
-    let again = Box::pin(cloud.observe(seen)).await?;
-    Box::pin(cloud.complete(again)).await
 }
 
 /// Parts and remarks of a look.

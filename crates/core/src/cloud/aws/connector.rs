@@ -45,24 +45,12 @@ impl HttpConnector for Connector {
             let status =
                 StatusCode::try_from(response.status).map_err(|error| ConnectorError::other(error.into(), None))?;
             let (headers, body) = (response.headers, response.body);
-            if status.is_success() && !is_whole(&body) {
-                let message = "the answer is no whole document of this API".to_owned();
-                let remedy = "something between this machine and AWS cuts answers or gives its own; look for a proxy";
-                return Err(to_connector_error(Trouble {
-                    sent: Sent::Maybe,
-                    code: Code::Unavailable,
-                    message,
-                    remedy,
-                }));
-            }
-            // "return: Is true if the request succeeds, and an error otherwise" (EC2 API reference). The SDK does not read it.
-            if status.is_success() && String::from_utf8_lossy(&body).contains("<return>false</return>") {
-                return Err(to_connector_error(Trouble {
-                    sent: Sent::Maybe,
-                    code: Code::Unavailable,
-                    message: "the answer says `return` false".to_owned(),
-                    remedy: "call again; if this happens every time, ask AWS Support why this call does nothing",
-                }));
+            if status.is_success()
+                && let Some((message, remedy)) = wrong_success(&body)
+            {
+                let message = message.to_owned();
+                let trouble = Trouble { sent: Sent::Maybe, code: Code::Unavailable, message, remedy };
+                return Err(to_connector_error(trouble));
             }
             let mut answer = HttpResponse::new(status, SdkBody::from(body));
             for (name, value) in &headers {
@@ -75,10 +63,25 @@ impl HttpConnector for Connector {
     }
 }
 
+/// Why the body of a success is none, and what to do. The SDK finds neither.
+fn wrong_success(body: &[u8]) -> Option<(&'static str, &'static str)> {
+    let text = String::from_utf8_lossy(body);
+    if !is_whole(&text) {
+        return Some((
+            "the answer is no whole document of this API",
+            "something between this machine and AWS cuts answers or gives its own; look for a proxy",
+        ));
+    }
+    // "return: Is true if the request succeeds, and an error otherwise" (EC2 API reference).
+    text.contains("<return>false</return>").then_some((
+        "the answer says `return` false",
+        "call again; if this happens every time, ask AWS Support why this call does nothing",
+    ))
+}
+
 /// Whether the body of a success is one whole response. The SDK accepts a truncated XML document: of three route tables in
 /// such a document, the SDK would return one.
-fn is_whole(body: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(body);
+fn is_whole(text: &str) -> bool {
     let text = text.trim();
     if text.starts_with('{') {
         return true; // A container's credentials come as JSON, whose parser rejects a truncated text.
@@ -116,7 +119,7 @@ mod tests {
             "{\"AccessKeyId\":\"x\"}",
             "<DescribeSubnetsResponse/>",
         ] {
-            assert!(is_whole(whole.as_bytes()), "{whole}");
+            assert!(is_whole(whole), "{whole}");
         }
         for other in [
             "",
@@ -125,7 +128,7 @@ mod tests {
             "<Response><Errors/></Response>",
             "<DescribeRouteTablesResponse><item/>",
         ] {
-            assert!(!is_whole(other.as_bytes()), "{other}");
+            assert!(!is_whole(other), "{other}");
         }
     }
 }

@@ -126,11 +126,11 @@ const fn of_policy(says: &'static str, remedy: &'static str) -> Meaning {
 const MEANINGS: &[Meaning] = &[
     of_policy(
         "service control policy",
-        "a service control policy of the organization forbids {call}; no policy of this instance's role can allow it: ask whoever administers the organization",
+        "a service control policy of the organization forbids {call}; no policy of this instance's role can allow it: ask the administrator of the organization",
     ),
     of_policy(
         "resource control policy",
-        "a resource control policy of the organization forbids {call}; ask whoever administers the organization",
+        "a resource control policy of the organization forbids {call}; ask the administrator of the organization",
     ),
     of_policy(
         "VPC endpoint policy",

@@ -70,7 +70,7 @@ pub async fn find_within(session: &Session, time: Duration, filters: &[(&str, Ve
         |(name, values): &(&str, Vec<String>)| Filter::builder().name(*name).set_values(Some(values.clone())).build();
     let filters: Vec<_> = filters.iter().map(filter).collect();
     let answer = session
-        .read_within(time, CALL, &target, async |ec2| {
+        .read_by(&session.within(time), CALL, &target, async |ec2| {
             ec2.describe_network_interfaces().set_filters(Some(filters.clone())).send().await
         })
         .await?;
@@ -84,7 +84,9 @@ pub async fn source_dest_check(session: &Session) -> CheckItem {
     let answer = async {
         let id = session.identity().await?.interface.clone();
         let answer = session
-            .call_once(CALL, &id, async |ec2| ec2.describe_network_interfaces().network_interface_ids(&id).send().await)
+            .read_by(&session.once(), CALL, &id, async |ec2| {
+                ec2.describe_network_interfaces().network_interface_ids(&id).send().await
+            })
             .await?;
         Ok::<_, Error>((id, answer.network_interfaces().iter().find_map(Interface::new)))
     };

@@ -117,43 +117,36 @@ impl Session {
         self.call_by(&caller, who, kind, call, target, send).await
     }
 
-    /// Makes a read that takes about this time at most. Half of the time without an answer is one attempt; after the time the last
-    /// failure is the error.
-    ///
-    /// # Errors
-    /// As [`Session::call`].
-    pub async fn read_within<O, E>(
-        &self,
-        time: Duration,
-        call: &str,
-        target: &str,
-        send: impl AsyncFn(Ec2) -> std::result::Result<O, SdkError<E, HttpResponse>>,
-    ) -> Result<O>
-    where
-        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-    {
-        self.call_by(&self.caller.within(time), As::Member, Kind::Read, call, target, send).await
+    /// A caller for reads that take about this time at most. Half of the time without an answer is one attempt; after the time the
+    /// last failure is the error.
+    pub fn within(&self, time: Duration) -> Caller {
+        self.caller.within(time)
     }
 
-    /// Makes a read that no decision needs. Tries it once, so that such a read never slows the move down.
-    ///
-    /// # Errors
-    /// As [`Session::call`].
-    pub async fn call_once<O, E>(
-        &self,
-        call: &str,
-        target: &str,
-        send: impl AsyncFn(Ec2) -> std::result::Result<O, SdkError<E, HttpResponse>>,
-    ) -> Result<O>
-    where
-        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-    {
-        let once = self.caller.with_policy(Policy {
+    /// A caller for reads that no decision needs. It tries once, so that such a read never slows the move down.
+    pub fn once(&self) -> Caller {
+        self.caller.with_policy(Policy {
             attempt_timeout: Duration::from_secs(3),
             most_attempts: Some(1),
             longest_silence: None,
-        });
-        self.call_by(&once, As::Member, Kind::Read, call, target, send).await
+        })
+    }
+
+    /// Makes a read of this member's by such a caller.
+    ///
+    /// # Errors
+    /// As [`Session::call`].
+    pub async fn read_by<O, E>(
+        &self,
+        caller: &Caller,
+        call: &str,
+        target: &str,
+        send: impl AsyncFn(Ec2) -> std::result::Result<O, SdkError<E, HttpResponse>>,
+    ) -> Result<O>
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        self.call_by(caller, As::Member, Kind::Read, call, target, send).await
     }
 
     async fn call_by<O, E>(

@@ -98,7 +98,8 @@ impl Needs {
 }
 
 /// Whether a lock of the kind ReadOnly would refuse the writes of a resource ("Lock your Azure resources to protect your
-/// infrastructure"). Only the failover would show it, after the peer has given the VIP up. Nothing is said where there is none.
+/// infrastructure"). Without this check a takeover would meet the lock only after the peer has given the VIP up. Returns `None`
+/// where no lock is in the way.
 async fn unlocked(arm: &Arm, id: &Id) -> Option<CheckItem> {
     const RIGHT: &str = "Microsoft.Authorization/locks/read";
     let name = CheckName::Permission.of(format!("locks of {}", id.shown()));

@@ -99,7 +99,7 @@ async fn a_part_in_doubt_does_not_hide_those_that_are_here() {
     assert_eq!((found.outcome, found.unconfirmed), (Outcome::Partial, true));
     assert_eq!(found.error.expect("an error").code, Code::Ambiguous);
     assert_eq!(found.after.iter().filter(|part| part.holder == Holder::ThisMember).count(), 1);
-    // Where no look shows anything after the changes, nothing is said of any part.
+    // No look shows the part here, so nobody knows where it is.
     let toy = Toy::new(&[("a", Toy::peer())]);
     toy.doubt_is_right.set(true);
     for _ in 0..100 {

@@ -95,7 +95,7 @@ async fn describe(session: &Session, longest: Duration, filter: &str, values: Ve
     let target = values.join(",");
     let filter = Filter::builder().name(filter).set_values(Some(values)).build();
     let answer = session
-        .read_within(longest, "ec2:DescribeAddresses", &target, async |ec2| {
+        .read_by(&session.within(longest), "ec2:DescribeAddresses", &target, async |ec2| {
             ec2.describe_addresses().filters(filter.clone()).send().await
         })
         .await?;

@@ -199,8 +199,7 @@ impl IpConfig {
         Ok(Seen { here: here.clone(), members, public })
     }
 
-    /// Remembers what the peers' entries carry. A VIP that no interface lists any more, whoever took it off, still has what its
-    /// last entry carried.
+    /// Remembers what the peers' entries of the VIPs carry, and keeps it when no interface lists a VIP any more, whoever removed it.
     fn remember(&self, members: &Members) {
         for vip in &self.session.vips {
             let (address, name) = (vip.address.addr(), vip.to_string());
