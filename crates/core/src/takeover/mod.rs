@@ -5,6 +5,7 @@
 
 mod changes;
 mod ending;
+mod look;
 mod rules;
 mod verify;
 
@@ -20,6 +21,7 @@ use crate::{
     vip::{Goal, Holder, Write},
 };
 use changes::Changes;
+use look::{discover_all, observe_after};
 use rules::{ROOM_FOR_A_LAST_LOOK, reached};
 use std::time::Duration;
 
@@ -217,24 +219,6 @@ async fn towards<C: Cloud>(cloud: &C, deadline: &Deadline, journal: &Journal, go
         missing,
         ..ending::conclude(run.goal, !C::READS_LAG.is_zero(), member, before, run.changes, verified)
     }
-}
-
-async fn discover_all<C: Cloud>(cloud: &C) -> Result<C::Seen> {
-    let seen = Box::pin(cloud.discover()).await?;
-    Box::pin(cloud.complete(seen)).await
-}
-
-async fn observe_all<C: Cloud>(cloud: &C, seen: &C::Seen) -> Result<C::Seen> {
-    let again = Box::pin(cloud.observe(seen)).await?;
-    Box::pin(cloud.complete(again)).await
-}
-
-/// Looks again after this time, which may be zero.
-async fn observe_after<C: Cloud>(cloud: &C, deadline: &Deadline, wait: Duration, seen: &C::Seen) -> Result<C::Seen> {
-    if !wait.is_zero() {
-        deadline.sleep(wait).await?;
-    }
-    observe_all(cloud, seen).await
 }
 
 /// The plan, with nothing of it made.

@@ -3,7 +3,7 @@
 
 use super::{
     changes::{Changes, Progress},
-    observe_all,
+    look::observe_all,
     rules::{ROOM_FOR_A_LAST_LOOK, reached},
 };
 use crate::{
