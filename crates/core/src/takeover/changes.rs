@@ -16,6 +16,9 @@ use std::{
 };
 use tokio::time::Instant;
 
+/// What a change takes that comes after another one, where the cloud is no slower than usual.
+const LONGEST_TIME_FOR_A_MOVE: Duration = Duration::from_secs(3);
+
 /// What became of a part's change.
 #[derive(Debug, Clone)]
 pub enum Progress {
@@ -39,6 +42,8 @@ pub struct Changes {
     brought: BTreeSet<PartId>,
     /// Operations that should bring parts here and whose end was not seen.
     unseen_ends: BTreeMap<PartId, Box<str>>,
+    /// Why an earlier round did not bring a part here. It explains a later round that had no time left.
+    earlier: BTreeMap<PartId, Error>,
     /// Why it is not known whether the holder has given a part up, as when its zone does not answer.
     held_back: Option<Error>,
     before: Vec<Part>,
@@ -55,6 +60,7 @@ impl Changes {
             freed: BTreeSet::new(),
             brought: BTreeSet::new(),
             unseen_ends: BTreeMap::new(),
+            earlier: BTreeMap::new(),
             held_back: None,
             last_seen: before.clone(),
             before,
@@ -67,19 +73,25 @@ impl Changes {
         self.by_part.get(part)
     }
 
-    /// The first thing that went wrong, in the order of the parts.
+    /// What went wrong, in the order of the parts: first what a person has to mend, since the rest may pass by itself.
     pub fn first_error(&self) -> Option<Error> {
+        let failed = self.by_part.iter().filter_map(|(part, progress)| match progress {
+            Progress::Failed(error) | Progress::Refused(error) => Some(self.told_of(part, error)),
+            Progress::Done { .. } | Progress::Maybe(_) => None,
+        });
         // A refusal says more than a lost response.
-        let failed = self.by_part.values().find_map(|progress| match progress {
-            Progress::Failed(error) | Progress::Refused(error) => Some(error.clone()),
+        let mut in_doubt = self.by_part.values().filter_map(|progress| match progress {
+            Progress::Maybe(error) => Some(error),
             _ => None,
         });
-        failed.or_else(|| {
-            self.by_part.values().find_map(|progress| match progress {
-                Progress::Maybe(error) => Some(error.clone()),
-                _ => None,
-            })
-        })
+        let first = failed.min_by_key(|error| may_pass(error));
+        first.or_else(|| in_doubt.next()).cloned()
+    }
+
+    /// That a change was not started for want of time says less than what used the time up.
+    fn told_of<'a>(&'a self, part: &PartId, error: &'a Error) -> &'a Error {
+        let not_started = error.code == Code::Deadline && !error.fate.may_have_changed();
+        self.earlier.get(part).filter(|_| not_started).unwrap_or(error)
     }
 
     /// Why the VIP is not here. A holder that never confirmed its change explains the refusals and the time-out that follow
@@ -124,9 +136,7 @@ impl Changes {
         self.held_back.is_some()
             || self.by_part.values().any(|progress| match progress {
                 Progress::Done { .. } => false,
-                Progress::Maybe(error) | Progress::Failed(error) | Progress::Refused(error) => {
-                    error.repeat_may_help() || error.fate.is_race()
-                }
+                Progress::Maybe(error) | Progress::Failed(error) | Progress::Refused(error) => may_pass(error),
             })
     }
 
@@ -224,9 +234,14 @@ impl Changes {
     /// Forgets what the next read and plan will decide again.
     pub fn look_again(&mut self, goal: Goal, parts: &[Part]) {
         self.saw(parts);
-        self.by_part.retain(|_, progress| match progress {
+        let earlier = &mut self.earlier;
+        self.by_part.retain(|part, progress| match progress {
             Progress::Done { .. } | Progress::Maybe(_) => true,
-            Progress::Failed(error) => !wants_another_look(error),
+            Progress::Failed(error) if wants_another_look(error) => {
+                earlier.insert(part.clone(), error.clone());
+                false
+            }
+            Progress::Failed(_) => true,
             Progress::Refused(_) => false,
         });
         self.settle(goal, parts);
@@ -271,7 +286,7 @@ impl Changes {
                 match readiness(step, &ends) {
                     Readiness::Ready => {
                         *begun = true;
-                        running.push(async move { (n, make_one(cloud, deadline, &step.change).await) });
+                        running.push(async move { (n, make_one(cloud, deadline, step).await) });
                     }
                     Readiness::Never => {
                         *begun = true;
@@ -329,6 +344,11 @@ impl Changes {
     }
 }
 
+/// Whether the same change may succeed at the next call, with nobody's help.
+fn may_pass(error: &Error) -> bool {
+    error.repeat_may_help() || error.fate.is_race()
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
     Success,
@@ -350,15 +370,24 @@ fn readiness<C>(step: &Step<C>, ends: &[Option<End>]) -> Readiness {
     if step.after.iter().all(|after| end(after.step).is_some()) { Readiness::Ready } else { Readiness::NotYet }
 }
 
-async fn make_one<C: Cloud>(cloud: &C, deadline: &Deadline, change: &C::Change) -> Result<()> {
+async fn make_one<C: Cloud>(cloud: &C, deadline: &Deadline, step: &Step<C::Change>) -> Result<()> {
     deadline.check()?;
+    let (call, target) = cloud.describe(&step.change);
+    let too_little = |for_what: &str| {
+        let message = format!("{call} on {target} was not started: too little time was left for {for_what}");
+        Err(Error::new(Code::Deadline, message, "call again; if this happens every time, raise `deadlineSeconds`"))
+    };
     if !deadline.fits_a_round_trip() {
-        let (call, target) = cloud.describe(change);
-        return Err(Error::new(
-            Code::Deadline,
-            format!("{call} on {target} was not started: too little time was left for its answer"),
-            "call again; if this happens every time, raise `deadlineSeconds`",
-        ));
+        return too_little("its answer");
     }
-    Box::pin(cloud.apply(change)).await
+    // Its holder keeps a part that could not come here any more: better there than with nobody.
+    if step.effect == Effect::Frees && deadline.remaining() < time_for_a_move(deadline) {
+        return too_little("the change that takes the VIP after it");
+    }
+    Box::pin(cloud.apply(&step.change)).await
+}
+
+/// A part is taken off its holder only if this much time is left to bring it here.
+fn time_for_a_move(deadline: &Deadline) -> Duration {
+    LONGEST_TIME_FOR_A_MOVE.min(deadline.total() / 4)
 }

@@ -107,3 +107,52 @@ async fn a_part_in_doubt_does_not_hide_those_that_are_here() {
     }
     assert_eq!(hold(&toy).await.outcome, Outcome::Unverified);
 }
+
+/// A part that could not come here in time stays with its holder, and the report says what used the time up.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_taken_off_its_holder_at_the_last_moment() {
+    let toy = Toy::new(&[("a", Toy::peer())]);
+    toy.two_steps.set(true);
+    toy.change_takes.set(Duration::from_secs(4));
+    let race = failure(Code::Conflict).with_fate(Fate::Refused(Cause::Race));
+    toy.answer("free", Err(race.clone()));
+    toy.answer("free", Err(race));
+    let (deadline, _) = deadline(10);
+    let found = acquire(&Consistent(&toy), &deadline, &Journal::default(), Write::IfNeeded, Mode::Real).await;
+    assert_eq!((found.outcome, toy.applied()), (Outcome::NotMoved, vec!["free", "free"]));
+    assert_eq!(found.after, [Part { id: id("a"), holder: Toy::peer() }]);
+    let error = found.error.expect("an error");
+    assert_eq!((error.code, error.message.as_str()), (Code::Unavailable, "no"), "the race, and not the want of time");
+    assert!(error.repeat_may_help() && !found.unconfirmed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_begins_with_too_little_time_says_so() {
+    for (change, expected) in [
+        ("free", "too little time was left for the change that takes the VIP after it"),
+        ("a", "too little time was left for its answer"),
+    ] {
+        let toy = Toy::new(&[("a", Toy::peer())]);
+        toy.two_steps.set(change == "free");
+        let (deadline, _) = deadline(10);
+        let left = Duration::from_millis(if change == "free" { 2_400 } else { 90 });
+        tokio::time::advance(Duration::from_secs(10) - left).await;
+        let found = acquire(&Consistent(&toy), &deadline, &Journal::default(), Write::IfNeeded, Mode::Real).await;
+        assert_eq!((found.outcome, toy.applied()), (Outcome::NotMoved, vec![]));
+        let error = found.error.expect("an error");
+        assert_eq!(error.code, Code::Deadline);
+        assert!(error.message.contains(expected) && error.message.contains(change), "{error}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_person_has_to_mend_is_told_before_what_passes() {
+    for (first, second) in [(Code::Unavailable, Code::Denied), (Code::Denied, Code::Unavailable)] {
+        let toy = Toy::new(&[("a", Toy::peer()), ("b", Toy::peer())]);
+        toy.answer("a", Err(failure(first)));
+        toy.answer("b", Err(failure(second)));
+        let found = hold(&toy).await;
+        assert_eq!((found.outcome, found.some_may_come), (Outcome::NotMoved, true));
+        assert_eq!(found.error.expect("an error").code, Code::Denied);
+    }
+}
