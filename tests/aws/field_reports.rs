@@ -184,6 +184,40 @@ fn a_route_to_a_stopped_member_is_held_by_nobody() {
 }
 
 #[test]
+fn an_address_on_a_stopped_member_is_held_by_nobody() {
+    let mut world = World::one_subnet();
+    world.stop_instance(MEMBER_A);
+    let sim = Simulator::start(world);
+    let member = Member::b(&sim).with(json!({ "vip": SECONDARY_IP, "aws": { "mechanism": "secondaryIp" } }));
+    let report = member.status();
+    told("AWS-25", &report);
+    assert!(report["summary"].as_str().is_some_and(|line| line.contains("blackhole")), "{report:#}");
+    assert_eq!(report["holder"], Value::Null);
+    // What only a status wants to know is not asked for during a move.
+    sim.clear_log();
+    told("AWS-26", &member.hook());
+    assert!(sim.log().iter().all(|call| call.action != "DescribeInstances"), "{:?}", sim.log());
+
+    let mut world = World::one_subnet();
+    world.stop_instance(MEMBER_A);
+    world.deny("mirrorvip", "ec2:DescribeInstances");
+    let sim = Simulator::start(world);
+    let member = Member::b(&sim).with(json!({ "vip": SECONDARY_IP, "aws": { "mechanism": "secondaryIp" } }));
+    assert_outcome(&member.status(), "held_elsewhere");
+    told("AWS-27", &member.check());
+}
+
+/// The peer takes the table back, or a read is old: before a read can be trusted nobody knows, so IRIS is asked.
+#[test]
+fn a_table_that_still_shows_the_peer_is_left_to_iris() {
+    let sim = Simulator::start(held_by_a(2));
+    sim.faults().after("ReplaceRoute", 2, Box::new(|world| world.set_route(&table(2), VIP, ENI_A)));
+    let report = Member::b(&sim).with(json!({ "deadlineSeconds": 4 })).hook();
+    told("AWS-24", &report);
+    assert_eq!((&report["askFirst"], &report["retryAfterSeconds"]), (&json!(true), &json!(5)), "{report:#}");
+}
+
+#[test]
 fn what_is_right_as_it_is() {
     // Routes to prefix lists have no CIDR.
     let mut world = held_by_a(1);

@@ -10,13 +10,18 @@ pub fn may_help(findings: &Findings) -> bool {
     findings.left_with_nobody
         || findings.unconfirmed
         || findings.some_may_come
-        || findings.outcome == Outcome::Lost
+        || is_lost(findings)
         || findings.error.as_ref().is_some_and(|error| error.repeat_may_help())
 }
 
 /// Whether IRIS has to be asked first: another member may be the primary by now, and a repeat would take the VIP from it.
 pub fn needs_the_primary(findings: &Findings) -> bool {
-    findings.outcome == Outcome::Lost || is_interrupted(findings)
+    is_lost(findings) || is_interrupted(findings)
+}
+
+/// Another member has taken the VIP after this one, or may have.
+fn is_lost(findings: &Findings) -> bool {
+    findings.outcome == Outcome::Lost || findings.maybe_lost
 }
 
 fn is_interrupted(findings: &Findings) -> bool {
@@ -31,7 +36,7 @@ const AFTER_A_LOSS: u64 = 5;
 
 /// How long to wait at least, in seconds.
 pub fn not_before(findings: &Findings) -> Option<u64> {
-    if findings.outcome == Outcome::Lost {
+    if is_lost(findings) {
         return Some(AFTER_A_LOSS);
     }
     if is_interrupted(findings) {

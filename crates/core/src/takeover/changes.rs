@@ -117,6 +117,11 @@ impl Changes {
         self.brought.contains(&part.id) && part.holder.others().is_some()
     }
 
+    /// Parts that a change of ours certainly brought here, and that the last look showed with another member.
+    pub fn seen_elsewhere(&self) -> impl Iterator<Item = &Part> {
+        self.last_seen.iter().filter(|part| self.lost(part))
+    }
+
     /// Operations of this call whose end was not seen, where the last read shows their parts with another member. One that has
     /// succeeded had brought its parts here before the other member took them.
     pub fn overtaken(&self) -> BTreeSet<Box<str>> {

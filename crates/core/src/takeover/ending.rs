@@ -4,6 +4,10 @@ use super::{
     changes::Changes,
     rules::reached,
     verify::{End, Verified, has_arrived},
+    wording::{
+        changed_meanwhile, do_not_exist, left_here, maybe_taken_by_another, not_read, not_seen_gone, nothing_to_move,
+        parts_disagree, still_arriving, stranded, taken_by_another, unconfirmed,
+    },
 };
 use crate::{
     check::{CheckItem, Verdict},
@@ -30,6 +34,8 @@ pub struct Findings {
     pub left_with_nobody: bool,
     /// Whether no read has shown yet what came of the changes, or of a conflict with somebody else's.
     pub unconfirmed: bool,
+    /// Whether the last look still showed another member with a part that this call had brought here. The look may have been old.
+    pub maybe_lost: bool,
     /// Whether a part stayed away for a cause that may be gone at the next call, whatever kept the others.
     pub some_may_come: bool,
     /// Why the call did not do what it was asked to do.
@@ -55,6 +61,7 @@ impl Findings {
             changed: false,
             left_with_nobody: false,
             unconfirmed: false,
+            maybe_lost: false,
             some_may_come: false,
             error: None,
             resume: None,
@@ -155,6 +162,8 @@ pub fn conclude(
         Goal::LetGo => of_letting_go(&before, &parts, &changes, &end),
     };
     let is_unseen = matches!(end, End::Unseen(_) | End::UnderWay(_));
+    let seen_elsewhere: Vec<_> = changes.seen_elsewhere().cloned().collect();
+    let maybe_lost = matches!((goal, &end), (Goal::Hold(_), End::Unseen(_))) && !seen_elsewhere.is_empty();
     let is_stranded = matches!((goal, &end), (Goal::Hold(_), End::Stranded | End::Undone));
     let ending = match end {
         End::Unseen(error) | End::UnderWay(error) => error,
@@ -164,6 +173,8 @@ pub fn conclude(
         None
     } else if outcome == Outcome::Lost {
         Some(taken_by_another())
+    } else if maybe_lost && own_error.is_none() && ending.is_none() {
+        Some(maybe_taken_by_another(&seen_elsewhere))
     } else {
         // That the process is to end outranks everything: it is why nothing else was tried.
         let interrupted = ending.clone().filter(|error| error.code == Code::Interrupted);
@@ -177,6 +188,7 @@ pub fn conclude(
         member: Some(member),
         changed: changes.any_sent(),
         unconfirmed: !outcome.is_ok() && (changes.was_cut_short() || may_be_gone || is_unseen && changes.any_sent()),
+        maybe_lost,
         some_may_come: !outcome.is_ok() && changes.any_may_come(),
         left_with_nobody: is_stranded && !outcome.is_ok() || parts.iter().any(left),
         before,
@@ -265,131 +277,4 @@ fn is_arriving(part: &Part) -> bool {
 
 fn has_failures(changes: &Changes) -> bool {
     changes.first_error().is_some()
-}
-
-fn unconfirmed() -> Error {
-    Error::new(
-        Code::Deadline,
-        "the change was made, but no fresh read showed it before time was out",
-        "call Status to see where the VIP is; call Acquire again if it is not here",
-    )
-}
-
-fn taken_by_another() -> Error {
-    Error::new(
-        Code::Conflict,
-        "another member took the VIP after this one had taken it",
-        "ask IRIS which member is the primary, and call Acquire there",
-    )
-}
-
-/// Nothing was refused, and yet the last look does not show every part here: somebody changed them after the plan.
-fn changed_meanwhile(parts: &[Part]) -> Error {
-    let elsewhere = parts.iter().filter(|part| part.holder != Holder::ThisMember);
-    Error::new(
-        Code::Unavailable,
-        format!("the VIP changed while this call was under way: {}", whereabouts(elsewhere)),
-        "call again if this member is the primary; find out who else moves the VIP if it happens every time",
-    )
-}
-
-fn parts_disagree(parts: &[Part]) -> Error {
-    Error::new(
-        Code::Conflict,
-        format!("the parts disagree: {}", whereabouts(parts.iter())),
-        "call Acquire on the primary",
-    )
-}
-
-/// No two looks at the parts were alike, because somebody moves them or because a look failed.
-pub fn while_it_moves(error: Error, failed: Option<Error>) -> Error {
-    let why =
-        failed.map_or_else(|| "no two looks were alike".to_owned(), |failed| format!("a second look failed: {failed}"));
-    error.with(|details| {
-        details.code = Code::Unavailable;
-        details.message = format!("{}; {why}", details.message);
-        details.remedy = "call Status again in some seconds".into();
-    })
-}
-
-/// A part is here by name, and nobody can say yet whether it works.
-fn still_arriving(parts: &[Part]) -> Error {
-    Error::new(
-        Code::Unavailable,
-        format!("a part is here, and whether it works could not be seen yet: {}", whereabouts(parts.iter())),
-        "call Status again in some seconds",
-    )
-}
-
-fn not_read(parts: &[Part]) -> Error {
-    let unread: Vec<_> = parts.iter().filter(|part| part.holder.is_unknown()).map(|part| part.id.to_string()).collect();
-    Error::new(
-        Code::Unavailable,
-        format!("the holder of {} could not be read", shortened(unread)),
-        "call again; each of `warnings` names a member that did not answer, and why",
-    )
-}
-
-fn do_not_exist(names: &[String]) -> Error {
-    let verb = if names.len() == 1 { "does" } else { "do" };
-    Error::new(
-        Code::NotFound,
-        format!("{} {verb} not exist (misspelt or deleted)", names.join(", ")),
-        "correct the name in the configuration on every member, or remove it there if that machine is gone",
-    )
-}
-
-/// The parts, each with its holder.
-fn whereabouts<'a>(parts: impl Iterator<Item = &'a Part>) -> String {
-    let holder = |part: &Part| match &part.holder {
-        Holder::ThisMember => "this member".to_owned(),
-        Holder::Arriving(why) | Holder::ThisMemberBroken(why) => format!("this member, where the cloud says {why}"),
-        Holder::Other(name) | Holder::Several { names: name, .. } => name.clone(),
-        Holder::OtherBroken(name) => format!("{name}, which receives nothing"),
-        Holder::Nobody => "nobody".to_owned(),
-        Holder::NotHere | Holder::Unknown => "a holder that could not be read".to_owned(),
-    };
-    shortened(parts.map(|part| format!("{} is with {}", part.id, holder(part))).collect())
-}
-
-/// A message stays one that a person reads.
-fn shortened(mut items: Vec<String>) -> String {
-    const MOST: usize = 3;
-    let more = items.len().saturating_sub(MOST);
-    items.truncate(MOST);
-    let items = items.join(", ");
-    if more == 0 { items } else { format!("{items} and {more} more") }
-}
-
-fn not_seen_gone() -> Error {
-    Error::new(
-        Code::Deadline,
-        "no fresh read showed before time was out that the VIP is gone from here",
-        "call Status to see where the VIP is; call Release again if it is still here",
-    )
-}
-
-/// The last read was a fresh one, and no change was left to make.
-fn left_here() -> Error {
-    Error::new(
-        Code::Unexpected,
-        "a fresh read shows the VIP here, whole or in part, and Release found nothing that it may change",
-        "call Status: `parts` says what is still here; take that off by hand",
-    )
-}
-
-fn stranded() -> Error {
-    Error::new(
-        Code::Unexpected,
-        "the VIP was taken off its holder and is with nobody",
-        "call Acquire again at once: a repeat finishes the move",
-    )
-}
-
-pub fn nothing_to_move() -> Error {
-    Error::new(
-        Code::NotFound,
-        "the configuration names nothing that could hold the VIP",
-        "check the names in the configuration",
-    )
 }

@@ -8,6 +8,7 @@ mod ending;
 mod look;
 mod rules;
 mod verify;
+mod wording;
 
 pub use ending::Findings;
 
@@ -22,7 +23,7 @@ use crate::{
 };
 use changes::Changes;
 use look::{discover_all, observe_after};
-use rules::{ROOM_FOR_A_LAST_LOOK, reached};
+use rules::{TIME_FOR_A_LOOK, reached};
 use std::time::Duration;
 
 /// How often the engine reads and plans again after a conflict. After a lost response it does so until the deadline.
@@ -92,7 +93,7 @@ pub async fn status<C: Cloud>(cloud: &C, deadline: &Deadline) -> Findings {
         (seen, looks) = (again, looks + 1);
     }
     if !settled {
-        error = error.map(|error| ending::while_it_moves(error, failed));
+        error = error.map(|error| wording::while_it_moves(error, failed));
     }
     let missing = cloud.missing(&seen);
     Findings {
@@ -298,7 +299,7 @@ impl<C: Cloud> Run<'_, C> {
             // The first round repeats at once, since most races are over by then; later rounds leave the other side some time.
             let pause = (BETWEEN_ROUNDS * (self.round - 1)).min(LONGEST_BETWEEN_ROUNDS);
             let pause = pause.max(self.changes.asked_to_wait());
-            let too_late = pause + ROOM_FOR_A_LAST_LOOK >= self.deadline.remaining();
+            let too_late = pause + TIME_FOR_A_LOOK >= self.deadline.remaining();
             if !wants_another_look || enough || too_late {
                 return Made::All;
             }

@@ -1,4 +1,4 @@
-//! The two questions that all parts of the engine ask, and the time that a last look needs.
+//! The two questions that all parts of the engine ask, and the time that a look needs.
 
 use crate::{
     error::{Code, Error},
@@ -6,8 +6,8 @@ use crate::{
 };
 use std::time::Duration;
 
-/// Kept for the final read, which reports where the VIP is.
-pub const ROOM_FOR_A_LAST_LOOK: Duration = Duration::from_millis(300);
+/// A look that begins with less time left would not be answered.
+pub const TIME_FOR_A_LOOK: Duration = Duration::from_millis(300);
 
 /// Whether a part stands where the goal wants it.
 pub fn reached(goal: Goal, part: &Part) -> bool {

@@ -4,7 +4,7 @@
 use super::{
     changes::{Changes, Progress},
     look::observe_all,
-    rules::{ROOM_FOR_A_LAST_LOOK, reached},
+    rules::{TIME_FOR_A_LOOK, reached},
 };
 use crate::{
     check::CheckItem,
@@ -94,7 +94,7 @@ pub async fn until_settled<C: Cloud>(
         }
         let delay = delays.next().unwrap_or(Duration::from_secs(1));
         // A look without time for its answer would know less than this one.
-        if delay + ROOM_FOR_A_LAST_LOOK >= deadline.remaining() {
+        if delay + TIME_FOR_A_LOOK >= deadline.remaining() {
             return Verified { end: out_of_time::<C>(goal, &parts, &before, changes, None), parts, remarks };
         }
         if let Err(error) = deadline.sleep(delay).await {

@@ -11,6 +11,7 @@ mod connector;
 mod credentials;
 mod error;
 mod identity;
+mod instance;
 mod interface;
 mod metadata;
 mod public_ip;

@@ -6,6 +6,7 @@
 use super::{
     clients::As,
     identity::Identity,
+    instance,
     interface::{self, Interface},
     public_ip::{self, PublicIps},
     session::{self, Session},
@@ -19,12 +20,15 @@ use crate::{
     net::retry::Kind,
     vip::{Goal, Holder, Member, Part, PartId, Vip},
 };
+use futures_util::future::join;
 use serde_json::Value;
-use std::{net::IpAddr, time::Duration};
+use std::{cell::Cell, collections::BTreeMap, net::IpAddr, time::Duration};
 
 /// AWS with the mechanism `secondaryIp`.
 pub struct SecondaryIp {
     session: Session,
+    /// Whether this call may change something.
+    changes: Cell<bool>,
 }
 
 /// What a look showed.
@@ -33,6 +37,8 @@ pub struct Seen {
     identity: Identity,
     /// The interfaces that carry any of the VIPs.
     holders: Vec<Interface>,
+    /// The holders' instances that do not run, each with its state, or why that is not known. Not asked for during a move.
+    at_rest: Result<BTreeMap<String, String>>,
     public_ips: public_ip::Seen,
 }
 
@@ -70,7 +76,7 @@ impl Mechanism for SecondaryIp {
     type Settings = Settings;
 
     fn new(settings: &Settings, setup: Setup<'_>) -> Result<Self> {
-        Ok(SecondaryIp { session: Session::new(settings, setup)? })
+        Ok(SecondaryIp { session: Session::new(settings, setup)?, changes: Cell::new(false) })
     }
 
     fn resume(&self) -> Option<Value> {
@@ -85,6 +91,10 @@ impl Cloud for SecondaryIp {
     const READS_LAG: Duration = READS_LAG;
     const LOOK_TWICE_AFTER: Duration = session::LOOK_TWICE_AFTER;
 
+    fn will_change(&self) {
+        self.changes.set(true);
+    }
+
     async fn identify(&self) -> Result<Member> {
         self.session.identity().await.map(Identity::to_member)
     }
@@ -98,8 +108,10 @@ impl Cloud for SecondaryIp {
     }
 
     async fn complete(&self, seen: Seen) -> Result<Seen> {
-        let public_ips = public_ip::complete(&self.session, &seen.identity, seen.public_ips).await?;
-        Ok(Seen { public_ips, ..seen })
+        let others = if self.changes.get() { Vec::new() } else { seen.instances_of_others() };
+        let public_ips = public_ip::complete(&self.session, &seen.identity, seen.public_ips);
+        let (public_ips, at_rest) = join(public_ips, Box::pin(instance::at_rest(&self.session, &others))).await;
+        Ok(Seen { public_ips: public_ips?, at_rest, ..seen })
     }
 
     fn member(&self, seen: &Seen) -> Member {
@@ -144,7 +156,9 @@ impl Cloud for SecondaryIp {
     }
 
     fn remarks(&self, seen: &Seen) -> Vec<CheckItem> {
-        self.session.remarks(&seen.identity)
+        let mut items = self.session.remarks(&seen.identity);
+        items.extend(self.blackholes(seen));
+        items
     }
 
     /// AssignPrivateIpAddresses has no parameter `DryRun` (EC2 API reference), so the check reports the call as skipped.
@@ -169,6 +183,16 @@ impl Seen {
         let found = holders.max_by_key(|holder| holder.id != self.identity.interface)?;
         Some((found, found.addresses.get(carries(found)?)?))
     }
+
+    fn instances_of_others(&self) -> Vec<String> {
+        let others = self.holders.iter().filter(|holder| holder.id != self.identity.interface);
+        others.filter_map(|holder| holder.instance.clone()).collect()
+    }
+
+    /// The state of the holder's instance, where that does not run.
+    fn rests(&self, holder: &Interface) -> Option<&str> {
+        self.at_rest.as_ref().ok()?.get(holder.instance.as_ref()?).map(String::as_str)
+    }
 }
 
 impl SecondaryIp {
@@ -178,7 +202,7 @@ impl SecondaryIp {
         let filters = [in_vpc, ("addresses.private-ip-address", addresses)];
         let holders = interface::find(&self.session, &filters);
         let (holders, public_ips) = public_ip::look_beside(&self.session, identity, holders).await?;
-        Ok(Seen { identity: identity.clone(), holders, public_ips })
+        Ok(Seen { identity: identity.clone(), holders, at_rest: Ok(BTreeMap::new()), public_ips })
     }
 
     fn public_ips<'a>(&'a self, seen: &'a Seen) -> PublicIps<'a> {
@@ -195,11 +219,31 @@ impl SecondaryIp {
                 // An interface's primary address is no VIP, even on this member's interface.
                 Some((holder, known)) if known.primary => Holder::Other(format!("{} (its primary address)", holder.id)),
                 Some((holder, _)) if holder.id == seen.identity.interface => Holder::ThisMember,
+                Some((holder, _)) if seen.rests(holder).is_some() => Holder::OtherBroken(holder.id.clone()),
                 Some((holder, _)) => Holder::Other(holder.id.clone()),
             };
             Part { id: PartId::new(vip, format!("secondary ip {}", vip.address.addr())), holder }
         };
         self.session.vips.iter().map(of_one).collect()
+    }
+
+    /// The VIPs on interfaces whose instance does not run, or why nobody can tell.
+    fn blackholes(&self, seen: &Seen) -> Vec<CheckItem> {
+        let stopped = |vip: &Vip| {
+            let (holder, _) = seen.holder(vip.address.addr())?;
+            let instance = holder.instance.as_deref()?;
+            let message = format!(
+                "{vip} is on {}, whose instance {instance} is {}: nobody receives what is sent to it (blackhole)",
+                holder.id,
+                seen.rests(holder)?
+            );
+            Some(CheckItem::new(CheckName::Blackhole, Verdict::Warning, message, "call Acquire on the primary"))
+        };
+        let unknown = seen.at_rest.as_ref().err().map(|error| {
+            let message = format!("whether the holder's instance runs is not known: {}", error.message);
+            CheckItem::new(CheckName::Blackhole, Verdict::Skipped, message, error.remedy.clone())
+        });
+        self.session.vips.iter().filter_map(stopped).chain(unknown).collect()
     }
 
     fn plan_addresses(&self, seen: &Seen, goal: Goal) -> Plan<Change> {

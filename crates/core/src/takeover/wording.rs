@@ -1,0 +1,144 @@
+//! What the engine says of its own: the errors that no cloud has answered.
+
+use crate::{
+    error::{Code, Error},
+    vip::{Holder, Part},
+};
+
+pub fn unconfirmed() -> Error {
+    Error::new(
+        Code::Deadline,
+        "the change was made, but no fresh read showed it before time was out",
+        "call Status to see where the VIP is; call Acquire again if it is not here",
+    )
+}
+
+pub fn taken_by_another() -> Error {
+    Error::new(
+        Code::Conflict,
+        "another member took the VIP after this one had taken it",
+        "ask IRIS which member is the primary, and call Acquire there",
+    )
+}
+
+pub fn maybe_taken_by_another(elsewhere: &[Part]) -> Error {
+    Error::new(
+        Code::Deadline,
+        format!(
+            "the change was made, and when time was out a read still showed that {}: the read was old, or that member has taken the VIP since",
+            whereabouts(elsewhere.iter())
+        ),
+        "ask IRIS which member is the primary, and call Acquire there",
+    )
+}
+
+/// Nothing was refused, and yet the last look does not show every part here: somebody changed them after the plan.
+pub fn changed_meanwhile(parts: &[Part]) -> Error {
+    let elsewhere = parts.iter().filter(|part| part.holder != Holder::ThisMember);
+    Error::new(
+        Code::Unavailable,
+        format!("the VIP changed while this call was under way: {}", whereabouts(elsewhere)),
+        "call again if this member is the primary; find out who else moves the VIP if it happens every time",
+    )
+}
+
+pub fn parts_disagree(parts: &[Part]) -> Error {
+    Error::new(
+        Code::Conflict,
+        format!("the parts disagree: {}", whereabouts(parts.iter())),
+        "call Acquire on the primary",
+    )
+}
+
+/// No two looks at the parts were alike, because somebody moves them or because a look failed.
+pub fn while_it_moves(error: Error, failed: Option<Error>) -> Error {
+    let why =
+        failed.map_or_else(|| "no two looks were alike".to_owned(), |failed| format!("a second look failed: {failed}"));
+    error.with(|details| {
+        details.code = Code::Unavailable;
+        details.message = format!("{}; {why}", details.message);
+        details.remedy = "call Status again in some seconds".into();
+    })
+}
+
+/// A part is here by name, and nobody can say yet whether it works.
+pub fn still_arriving(parts: &[Part]) -> Error {
+    Error::new(
+        Code::Unavailable,
+        format!("a part is here, and whether it works could not be seen yet: {}", whereabouts(parts.iter())),
+        "call Status again in some seconds",
+    )
+}
+
+pub fn not_read(parts: &[Part]) -> Error {
+    let unread: Vec<_> = parts.iter().filter(|part| part.holder.is_unknown()).map(|part| part.id.to_string()).collect();
+    Error::new(
+        Code::Unavailable,
+        format!("the holder of {} could not be read", shortened(unread)),
+        "call again; each of `warnings` names a member that did not answer, and why",
+    )
+}
+
+pub fn do_not_exist(names: &[String]) -> Error {
+    let verb = if names.len() == 1 { "does" } else { "do" };
+    Error::new(
+        Code::NotFound,
+        format!("{} {verb} not exist (misspelt or deleted)", names.join(", ")),
+        "correct the name in the configuration on every member, or remove it there if that machine is gone",
+    )
+}
+
+/// The parts, each with its holder.
+fn whereabouts<'a>(parts: impl Iterator<Item = &'a Part>) -> String {
+    let holder = |part: &Part| match &part.holder {
+        Holder::ThisMember => "this member".to_owned(),
+        Holder::Arriving(why) | Holder::ThisMemberBroken(why) => format!("this member, where the cloud says {why}"),
+        Holder::Other(name) | Holder::Several { names: name, .. } => name.clone(),
+        Holder::OtherBroken(name) => format!("{name}, which receives nothing"),
+        Holder::Nobody => "nobody".to_owned(),
+        Holder::NotHere | Holder::Unknown => "a holder that could not be read".to_owned(),
+    };
+    shortened(parts.map(|part| format!("{} is with {}", part.id, holder(part))).collect())
+}
+
+/// A message stays one that a person reads.
+fn shortened(mut items: Vec<String>) -> String {
+    const MOST: usize = 3;
+    let more = items.len().saturating_sub(MOST);
+    items.truncate(MOST);
+    let items = items.join(", ");
+    if more == 0 { items } else { format!("{items} and {more} more") }
+}
+
+pub fn not_seen_gone() -> Error {
+    Error::new(
+        Code::Deadline,
+        "no fresh read showed before time was out that the VIP is gone from here",
+        "call Status to see where the VIP is; call Release again if it is still here",
+    )
+}
+
+/// The last read was a fresh one, and no change was left to make.
+pub fn left_here() -> Error {
+    Error::new(
+        Code::Unexpected,
+        "a fresh read shows the VIP here, whole or in part, and Release found nothing that it may change",
+        "call Status: `parts` says what is still here; take that off by hand",
+    )
+}
+
+pub fn stranded() -> Error {
+    Error::new(
+        Code::Unexpected,
+        "the VIP was taken off its holder and is with nobody",
+        "call Acquire again at once: a repeat finishes the move",
+    )
+}
+
+pub fn nothing_to_move() -> Error {
+    Error::new(
+        Code::NotFound,
+        "the configuration names nothing that could hold the VIP",
+        "check the names in the configuration",
+    )
+}
