@@ -1,5 +1,7 @@
 //! What people met on this cloud, as docs/field-reports.md lists it. The page says what each report has to be.
 
+mod reads;
+
 use super::{
     Member, VIP,
     common::{field_reports::told, *},

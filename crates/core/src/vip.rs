@@ -125,6 +125,14 @@ impl Holder {
         matches!(self, Holder::Nobody | Holder::OtherBroken(_))
     }
 
+    /// Another member by name, where it receives nothing.
+    pub fn broken_other(&self) -> Option<&str> {
+        match self {
+            Holder::OtherBroken(name) => Some(name),
+            _ => None,
+        }
+    }
+
     /// Whom traffic reaches beside this member.
     pub fn others(&self) -> Option<&str> {
         match self {

@@ -39,9 +39,12 @@ pub trait Cloud {
     /// For how long a read may still show the state before a change. Zero where reads are consistent.
     const READS_LAG: Duration;
 
-    /// How long to wait between two reads where a read may be stale: before this member gives the VIP up, since a stale read must
-    /// not delete what another member has taken since, and before a status says that the parts are with several holders.
+    /// How long to wait between two reads before a status says that the parts are with several holders, where a read may be stale.
     const LOOK_TWICE_AFTER: Duration;
+
+    /// How long to wait between two reads before this member gives the VIP up: a stale read must not delete what another member had
+    /// taken before. Zero where reads are consistent, or where the deletion names this member and can hit nobody else.
+    const DELETES_AFTER: Duration = Duration::ZERO;
 
     /// This call may change something: what is slow must not hold the rest up, and operations of earlier calls are waited for.
     fn will_change(&self) {}
@@ -137,6 +140,9 @@ pub trait Mechanism: Cloud + Sized {
     fn resume(&self) -> Option<Value> {
         None
     }
+
+    /// Another member may have acted meanwhile. The next call must not take for settled what this takeover wrote before.
+    fn forget_writes(&self) {}
 }
 
 /// What every mechanism is set up with.

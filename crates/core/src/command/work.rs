@@ -18,6 +18,7 @@ use crate::{
         transport::Network,
     },
     outcome::Outcome,
+    report::repeat,
     takeover::{self, Findings, Mode},
     vip::Vip,
 };
@@ -83,8 +84,12 @@ impl Work {
             }
         };
         let unfinished = *action == Action::Acquire && !findings.outcome.is_ok();
+        let findings = after_a_pause(findings, deadline);
+        if repeat::needs_the_primary(&findings) {
+            mechanism.forget_writes();
+        }
         let resume = if unfinished { mechanism.resume() } else { None };
-        (Findings { resume, ..after_a_pause(findings, deadline) }, advice)
+        (Findings { resume, ..findings }, advice)
     }
 }
 

@@ -2,7 +2,7 @@
 //! here, from what the engine found.
 
 mod holders;
-mod repeat;
+pub mod repeat;
 mod subject;
 mod summary;
 

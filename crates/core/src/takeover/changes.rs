@@ -1,9 +1,12 @@
 //! Makes the changes of a plan, side by side where they do not wait for one another, and remembers for each part what was sent
 //! and what became of it.
 
-use super::rules::{reached, wants_another_look};
+use super::{
+    rules::{reached, wants_another_look},
+    steps::{End, Readiness, make_one, readiness},
+};
 use crate::{
-    cloud::{Cloud, Effect, Need, Step},
+    cloud::{Cloud, Effect, Step},
     deadline::Deadline,
     error::{Code, Error, Result},
     fate::{Cause, Fate},
@@ -15,9 +18,6 @@ use std::{
     time::Duration,
 };
 use tokio::time::Instant;
-
-/// What a change takes that comes after another one, where the cloud is no slower than usual.
-const LONGEST_TIME_FOR_A_MOVE: Duration = Duration::from_secs(3);
 
 /// What became of a part's change.
 #[derive(Debug, Clone)]
@@ -49,6 +49,8 @@ pub struct Changes {
     before: Vec<Part>,
     last_seen: Vec<Part>,
     sent: bool,
+    /// Whether a look has followed the last change that was sent.
+    seen_since: bool,
     /// Whether the last round wanted another look, and time was out.
     cut_short: bool,
 }
@@ -65,6 +67,7 @@ impl Changes {
             last_seen: before.clone(),
             before,
             sent: false,
+            seen_since: true,
             cut_short: false,
         }
     }
@@ -117,9 +120,9 @@ impl Changes {
         self.brought.contains(&part.id) && part.holder.others().is_some()
     }
 
-    /// Parts that a change of ours certainly brought here, and that the last look showed with another member.
+    /// Parts that a change of ours certainly brought here, and that a look after it showed with another member.
     pub fn seen_elsewhere(&self) -> impl Iterator<Item = &Part> {
-        self.last_seen.iter().filter(|part| self.lost(part))
+        self.last_seen.iter().filter(|part| self.seen_since && self.lost(part))
     }
 
     /// Operations of this call whose end was not seen, where the last read shows their parts with another member. One that has
@@ -134,6 +137,14 @@ impl Changes {
         let ended = self.unseen_ends.iter().filter(|(_, unseen)| ***unseen == *operation);
         self.brought.extend(ended.map(|(part, _)| part.clone()));
         self.unseen_ends.retain(|_, unseen| **unseen != *operation);
+    }
+
+    /// Whether any of these parts is here still because its change was refused for good.
+    pub fn any_stays(&self, parts: &[Part]) -> bool {
+        parts.iter().filter(|part| part.holder.is_here()).any(|part| match self.of(&part.id) {
+            Some(Progress::Failed(error) | Progress::Refused(error)) => !may_pass(error),
+            Some(Progress::Done { .. } | Progress::Maybe(_)) | None => false,
+        })
     }
 
     /// Whether any part stayed away for a cause that may be gone at the next call.
@@ -153,15 +164,16 @@ impl Changes {
         with_nobody.map(|part| &part.id).any(|part| self.freed(part) || passes(part))
     }
 
-    /// Whether a change of ours brought the part here, and a read too recent to be stale shows it with nobody.
-    pub fn is_undone(&self, goal: Goal, part: &Part) -> bool {
-        let done = matches!(self.of(&part.id), Some(Progress::Done { .. }));
+    /// Whether a change of ours brought the part here, and a read that cannot be older than the change shows it with nobody. A read
+    /// may be as old as `reads_lag`.
+    pub fn is_undone(&self, goal: Goal, part: &Part, reads_lag: Duration) -> bool {
+        let done = matches!(self.of(&part.id), Some(Progress::Done { at }) if at.elapsed() >= reads_lag);
         matches!(goal, Goal::Hold(_)) && done && part.holder == Holder::Nobody
     }
 
-    /// Marks what the cloud has undone, so that the engine makes it again.
-    pub fn take_back(&mut self, goal: Goal, parts: &[Part]) {
-        for part in parts.iter().filter(|part| self.is_undone(goal, part)).cloned().collect::<Vec<_>>() {
+    /// Marks what the cloud or somebody else has undone, so that the engine makes it again.
+    pub fn take_back(&mut self, goal: Goal, parts: &[Part], reads_lag: Duration) {
+        for part in parts.iter().filter(|part| self.is_undone(goal, part, reads_lag)).cloned().collect::<Vec<_>>() {
             let error = Error::new(
                 Code::Unavailable,
                 format!("{}: the change succeeded, and a moment later it was not there", part.id),
@@ -178,7 +190,7 @@ impl Changes {
     }
 
     /// Whether a server answered every change that is in doubt, if only with a failure, and a read shows its part where it was
-    /// before. Then nothing was changed, as far as a read can show.
+    /// before. Then nothing was changed, as far as a read can show. Only for reads that cannot be stale.
     pub fn seem_unmade(&self, parts: &[Part]) -> bool {
         let as_before = |part: &Part| self.before.contains(part);
         parts.iter().all(|part| match self.by_part.get(&part.id) {
@@ -217,6 +229,7 @@ impl Changes {
 
     pub fn saw(&mut self, parts: &[Part]) {
         self.last_seen = parts.to_vec();
+        self.seen_since = true;
     }
 
     /// Whether a change met a conflict, or is in doubt, and the call had no time to look again.
@@ -316,6 +329,7 @@ impl Changes {
         let maybe = made.as_ref().is_err_and(|error| error.fate.is_in_doubt());
         let has_traces = made.as_ref().err().is_none_or(|error| error.fate.may_have_changed());
         self.sent |= has_traces;
+        self.seen_since &= !has_traces;
         // A failed clean-up does not affect the outcome; the next read shows what is left.
         if step.effect == Effect::Tidies {
             return;
@@ -340,9 +354,16 @@ impl Changes {
                 Err(error) if maybe => Progress::Maybe(error.clone()),
                 Err(error) => Progress::Failed(error.clone()),
             };
-            // A change that succeeded in an earlier round stays made, whatever a later attempt reports.
-            let done = matches!(self.by_part.get(part), Some(Progress::Done { .. }));
-            if !(done && matches!(progress, Progress::Failed(_))) {
+            // A change that succeeded in an earlier round stays made, whatever a later attempt reports; and what the cloud has
+            // answered says more than that a later attempt was not sent.
+            let is_older_better = match (self.by_part.get(part), &progress) {
+                (Some(Progress::Done { .. }), Progress::Failed(_)) => true,
+                (Some(Progress::Failed(answered)), Progress::Failed(later)) => {
+                    answered.http_status.is_some() && later.http_status.is_none() && !later.fate.may_have_changed()
+                }
+                _ => false,
+            };
+            if !is_older_better {
                 self.by_part.insert(part.clone(), progress);
             }
         }
@@ -352,47 +373,4 @@ impl Changes {
 /// Whether the same change may succeed at the next call, with nobody's help.
 fn may_pass(error: &Error) -> bool {
     error.repeat_may_help() || error.fate.is_race()
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum End {
-    Success,
-    Failure,
-}
-
-enum Readiness {
-    Ready,
-    NotYet,
-    /// What it needs has failed.
-    Never,
-}
-
-fn readiness<C>(step: &Step<C>, ends: &[Option<End>]) -> Readiness {
-    let end = |step: usize| ends.get(step).copied().unwrap_or(Some(End::Success));
-    if step.after.iter().any(|after| after.need == Need::Success && end(after.step) == Some(End::Failure)) {
-        return Readiness::Never;
-    }
-    if step.after.iter().all(|after| end(after.step).is_some()) { Readiness::Ready } else { Readiness::NotYet }
-}
-
-async fn make_one<C: Cloud>(cloud: &C, deadline: &Deadline, step: &Step<C::Change>) -> Result<()> {
-    deadline.check()?;
-    let (call, target) = cloud.describe(&step.change);
-    let too_little = |for_what: &str| {
-        let message = format!("{call} on {target} was not started: too little time was left for {for_what}");
-        Err(Error::new(Code::Deadline, message, "call again; if this happens every time, raise `deadlineSeconds`"))
-    };
-    if !deadline.fits_a_round_trip() {
-        return too_little("its answer");
-    }
-    // Its holder keeps a part that could not come here any more: better there than with nobody.
-    if step.effect == Effect::Frees && deadline.remaining() < time_for_a_move(deadline) {
-        return too_little("the change that takes the VIP after it");
-    }
-    Box::pin(cloud.apply(&step.change)).await
-}
-
-/// A part is taken off its holder only if this much time is left to bring it here.
-fn time_for_a_move(deadline: &Deadline) -> Duration {
-    LONGEST_TIME_FOR_A_MOVE.min(deadline.total() / 4)
 }

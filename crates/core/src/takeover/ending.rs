@@ -119,8 +119,16 @@ pub fn of_status(parts: &[Part], missing: &[String]) -> (Outcome, Option<Error>)
         let outcome = if all(&Holder::is_here) { Outcome::Unknown } else { Outcome::Split };
         return (outcome, Some(still_arriving(parts)));
     }
+    // Whoever receives nothing with one part, because its machine does not run, receives nothing with the others.
+    let broken: Vec<&str> = parts.iter().filter_map(|part| part.holder.broken_other()).collect();
+    let receives_nothing = |holder: &Holder| match holder {
+        Holder::Other(name) => broken.contains(&name.as_str()),
+        holder => holder.is_nobody(),
+    };
     match first {
-        _ if all(&Holder::is_nobody) => match missing {
+        _ if all(&receives_nothing) => match missing {
+            // Where a holder is known by its name, none of the missing ones is it.
+            _ if !parts.iter().any(|part| part.holder == Holder::Nobody) => (Outcome::Unheld, None),
             [] => (Outcome::Unheld, None),
             names => (Outcome::Unknown, Some(do_not_exist(names))),
         },
@@ -158,7 +166,7 @@ pub fn conclude(
     let Verified { parts, end, .. } = verified;
     let own_error = changes.cause();
     let (outcome, error) = match goal {
-        Goal::Hold(_) => of_hold(&before, &parts, &changes, &end),
+        Goal::Hold(_) => of_hold(reads_lag, &before, &parts, &changes, &end),
         Goal::LetGo => of_letting_go(&before, &parts, &changes, &end),
     };
     let is_unseen = matches!(end, End::Unseen(_) | End::UnderWay(_));
@@ -181,8 +189,8 @@ pub fn conclude(
         let told = interrupted.or(own_error).or(ending).or(error).map(as_it_ends);
         Some(told.unwrap_or_else(|| changed_meanwhile(&parts)))
     };
-    // What went along with another part, such as a public address, may still be shown here.
-    let may_be_gone = goal == Goal::LetGo && reads_lag && changes.any_sent();
+    // What went along with another part, such as a public address, may still be shown here; not what is here for a reason.
+    let may_be_gone = goal == Goal::LetGo && reads_lag && changes.any_sent() && !changes.any_stays(&parts);
     let left = |part: &Part| part.holder == Holder::Nobody && changes.freed(&part.id);
     Findings {
         member: Some(member),
@@ -206,13 +214,13 @@ fn as_it_ends(error: Error) -> Error {
     error
 }
 
-fn of_hold(before: &[Part], after: &[Part], changes: &Changes, end: &End) -> (Outcome, Option<Error>) {
+fn of_hold(reads_lag: bool, before: &[Part], after: &[Part], changes: &Changes, end: &End) -> (Outcome, Option<Error>) {
     let mine = |parts: &[Part]| parts.iter().filter(|part| part.holder == Holder::ThisMember).count();
     match end {
         End::Lost => (Outcome::Lost, None),
         End::Stranded | End::Undone if mine(after) > 0 => (Outcome::Partial, Some(stranded())),
         End::Stranded | End::Undone => (Outcome::Stranded, Some(stranded())),
-        End::Unseen(None) if changes.seem_unmade(after) => {
+        End::Unseen(None) if !reads_lag && changes.seem_unmade(after) => {
             (if mine(after) > 0 { Outcome::Partial } else { Outcome::NotMoved }, None)
         }
         End::UnderWay(_) => (Outcome::Partial, Some(unconfirmed())),

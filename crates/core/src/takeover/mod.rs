@@ -7,6 +7,7 @@ mod changes;
 mod ending;
 mod look;
 mod rules;
+mod steps;
 mod verify;
 mod wording;
 
@@ -169,10 +170,10 @@ async fn towards<C: Cloud>(cloud: &C, deadline: &Deadline, journal: &Journal, go
         Ok(seen) => seen,
         Err(error) => return Findings::failed(untouched, error),
     };
-    if goal == Goal::LetGo && mode == Mode::Real && !C::LOOK_TWICE_AFTER.is_zero() {
+    if goal == Goal::LetGo && mode == Mode::Real && !C::DELETES_AFTER.is_zero() {
         let held = |seen: &C::Seen| cloud.placement(seen).iter().any(|part| !reached(goal, part));
         if held(&seen) {
-            let wait = C::LOOK_TWICE_AFTER.min(deadline.remaining() / 2);
+            let wait = C::DELETES_AFTER.min(deadline.remaining() * 3 / 4);
             seen = match observe_after(cloud, deadline, wait, &seen).await {
                 Ok(seen) => seen,
                 Err(error) => return Findings::failed(untouched, error),
@@ -204,7 +205,7 @@ async fn towards<C: Cloud>(cloud: &C, deadline: &Deadline, journal: &Journal, go
         if !matches!(verified.end, verify::End::Undone) {
             break verified;
         }
-        run.changes.take_back(run.goal, &verified.parts);
+        run.changes.take_back(run.goal, &verified.parts, C::READS_LAG);
         taken_back += 1;
         let enough = taken_back >= MOST_TAKEN_BACK || run.round >= MOST_ROUNDS || !deadline.fits_a_round_trip();
         if enough || run.look_again().await.is_err() {

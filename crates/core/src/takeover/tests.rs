@@ -120,14 +120,15 @@ async fn stale_looks_are_waited_out() {
 async fn looks_that_never_confirm_end_as_lost_or_unverified_but_never_as_moved() {
     let old: Looks = [("a", Toy::peer())].into();
     let none: Looks = [("a", Holder::Nobody)].into();
-    for (seconds, stale, expected) in
-        [(30, &old, Outcome::Lost), (5, &old, Outcome::Unverified), (30, &none, Outcome::Unverified)]
+    // What is with nobody once reads cannot be that old is written again: that fights nobody.
+    for (seconds, stale, expected, changes) in
+        [(30, &old, Outcome::Lost, 1), (5, &old, Outcome::Unverified, 1), (40, &none, Outcome::Stranded, 3)]
     {
         let toy = Toy::new(&[("a", Toy::peer())]);
         toy.stale.borrow_mut().extend(vec![stale.clone(); 1000]);
         let found = acquire(&toy, &deadline(seconds).0, &Journal::default(), Write::IfNeeded, Mode::Real).await;
         assert_eq!(found.outcome, expected);
-        assert_eq!(toy.applied(), ["a"], "it does not fight");
+        assert_eq!(toy.applied().len(), changes, "it does not fight");
         // Before a look can be trusted, the peer may have taken it back: the report leaves that to IRIS.
         assert_eq!(found.maybe_lost, seconds == 5);
         if found.maybe_lost {
@@ -167,7 +168,7 @@ async fn what_another_member_took_after_us_is_not_written_again_in_a_later_round
 
 #[tokio::test(start_paused = true)]
 async fn taken_off_the_peer_and_seen_with_nobody_is_stranded() {
-    for (seconds, expected) in [(30, Outcome::Stranded), (5, Outcome::Unverified)] {
+    for (seconds, expected) in [(40, Outcome::Stranded), (5, Outcome::Unverified)] {
         let toy = Toy::new(&[("a", Toy::peer())]);
         toy.lets_go_first.set(true);
         let found = acquire(&toy, &deadline(seconds).0, &Journal::default(), Write::IfNeeded, Mode::Real).await;

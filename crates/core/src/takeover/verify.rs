@@ -14,7 +14,7 @@ use crate::{
     vip::{Goal, Holder, Part, PartId},
 };
 use backon::{BackoffBuilder, ExponentialBuilder};
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 /// What the last look showed.
 pub struct Verified {
@@ -62,7 +62,6 @@ pub async fn until_settled<C: Cloud>(
         .with_max_delay(Duration::from_secs(1))
         .without_max_times()
         .build();
-    let mut confirmed = BTreeSet::new();
     let before = changes.before().to_vec();
     let planned = changes.last_seen().to_vec();
     let mut last_look: Option<LastLook> = None;
@@ -76,12 +75,10 @@ pub async fn until_settled<C: Cloud>(
         let remarks = Some(cloud.remarks(&looked));
         changes.saw(&parts);
         changes.settle(goal, &parts);
-        confirmed.extend(parts.iter().filter(|part| reached(goal, part)).map(|part| part.id.clone()));
-        if matches!(goal, Goal::Hold(_)) && parts.iter().any(|part| taken_away::<C>(part, &before, &confirmed, changes))
-        {
+        if matches!(goal, Goal::Hold(_)) && parts.iter().any(|part| taken_away::<C>(part, &before, changes)) {
             return Verified { parts, end: End::Lost, remarks };
         }
-        if C::READS_LAG.is_zero() && parts.iter().any(|part| changes.is_undone(goal, part)) {
+        if parts.iter().any(|part| changes.is_undone(goal, part, C::READS_LAG)) {
             return Verified { parts, end: End::Undone, remarks };
         }
         if parts.iter().all(|part| reached(goal, part) || !was_sent(changes, &part.id)) {
@@ -158,14 +155,14 @@ fn left_on_nobody<C: Cloud>(part: &Part, before: &[Part], changes: &Changes) -> 
 }
 
 /// Whether another member took a part after our change of it had succeeded. A read may lag behind the change and still
-/// show the old holder, so the old holder counts only once reads cannot be that old; anybody else counts at once, and so
-/// does anybody after a read that had shown this member.
-fn taken_away<C: Cloud>(part: &Part, before: &[Part], confirmed: &BTreeSet<PartId>, changes: &Changes) -> bool {
+/// show the old holder, even after one that had shown this member: two reads may be of different age. So the old holder counts
+/// only once reads cannot be that old; anybody else counts at once.
+fn taken_away<C: Cloud>(part: &Part, before: &[Part], changes: &Changes) -> bool {
     if C::READS_LAG.is_zero() && changes.lost(part) {
         return true;
     }
     let (Some(_), Some(Progress::Done { at })) = (part.holder.others(), changes.of(&part.id)) else { return false };
     let old = before.iter().find(|earlier| earlier.id == part.id).map(|earlier| &earlier.holder);
     let same_as_before = old == Some(&part.holder);
-    !same_as_before || confirmed.contains(&part.id) || at.elapsed() >= C::READS_LAG
+    !same_as_before || at.elapsed() >= C::READS_LAG
 }

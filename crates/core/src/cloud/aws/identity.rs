@@ -10,9 +10,12 @@ use crate::{
     host::LocalNetwork,
     vip::Member,
 };
-use futures_util::future::{try_join_all, try_join4};
+use futures_util::{
+    FutureExt,
+    future::{try_join_all, try_join3},
+};
 use ipnet::IpNet;
-use std::net::IpAddr;
+use std::{net::IpAddr, pin::pin};
 
 /// Who this member is.
 #[derive(Debug, Clone)]
@@ -49,25 +52,42 @@ impl Identity {
     }
 }
 
-/// Reads who this member is.
+/// Reads who this member is. `wants_ipv6`: whether a VIP is an IPv6 address, so that the VPC's IPv6 ranges count.
 ///
 /// # Errors
 /// What the metadata service reports; `unexpected` for an answer that is no id; `unsupported` where this member is in
 /// another VPC than the configured one; `not_found` or `invalid_config` where this machine has no such interface.
-pub async fn read(metadata: &Metadata, settings: &Settings, local: &LocalNetwork) -> Result<Identity> {
+pub async fn read(
+    metadata: &Metadata,
+    settings: &Settings,
+    local: &LocalNetwork,
+    wants_ipv6: bool,
+) -> Result<Identity> {
+    // Only the report shows the zone, so nothing waits for it.
+    let mut zone = pin!(metadata.find_optional("meta-data/placement/availability-zone"));
+    let mut all = pin!(read_all(metadata, settings, local, wants_ipv6));
+    let (identity, zone) = tokio::select! {
+        biased;
+        identity = &mut all => (identity?, zone.now_or_never()),
+        zone = &mut zone => (all.await?, Some(zone)),
+    };
+    Ok(Identity { zone: zone.transpose()?.flatten(), ..identity })
+}
+
+async fn read_all(
+    metadata: &Metadata,
+    settings: &Settings,
+    local: &LocalNetwork,
+    wants_ipv6: bool,
+) -> Result<Identity> {
     let region = async {
         match &settings.region {
             Some(region) => Ok(region.clone()),
             None => metadata.get_required("meta-data/placement/region").await,
         }
     };
-    let (instance, region, zone, mac) = try_join4(
-        metadata.get_required("meta-data/instance-id"),
-        region,
-        metadata.find_optional("meta-data/placement/availability-zone"),
-        mac(metadata, settings, local),
-    )
-    .await?;
+    let instance = metadata.get_required("meta-data/instance-id");
+    let (instance, region, mac) = try_join3(instance, region, mac(metadata, settings, local)).await?;
     let of_interface = |name: &str| format!("{MACS}{mac}/{name}");
     let required = async |name: &str| metadata.get_required(&of_interface(name)).await;
     let optional = async |name: &str| metadata.find_optional(&of_interface(name)).await;
@@ -75,7 +95,7 @@ pub async fn read(metadata: &Metadata, settings: &Settings, local: &LocalNetwork
         required("interface-id"),
         required("vpc-id"),
         optional("vpc-ipv4-cidr-blocks"),
-        optional("vpc-ipv6-cidr-blocks"),
+        async { if wants_ipv6 { optional("vpc-ipv6-cidr-blocks").await } else { Ok(None) } },
         optional("subnet-ipv4-cidr-block"),
         optional("local-ipv4s"),
     )?;
@@ -99,7 +119,7 @@ pub async fn read(metadata: &Metadata, settings: &Settings, local: &LocalNetwork
         ranges.flat_map(|text| text.lines().filter_map(|line| line.trim().parse().ok()).collect::<Vec<_>>()).collect();
     let subnet_range = subnet.and_then(|text| text.trim().parse().ok());
     let primary_address = addresses.and_then(|text| text.lines().next()?.trim().parse().ok());
-    Ok(Identity { instance, region, zone, interface, vpc, vpc_ranges, subnet_range, primary_address })
+    Ok(Identity { instance, region, zone: None, interface, vpc, vpc_ranges, subnet_range, primary_address })
 }
 
 const MACS: &str = "meta-data/network/interfaces/macs/";

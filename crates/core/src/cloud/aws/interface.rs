@@ -15,6 +15,8 @@ pub struct Interface {
     pub id: String,
     /// The instance that the interface is attached to.
     pub instance: Option<String>,
+    /// Whether the interface is attached to anything. One that outlived its instance keeps its addresses, and serves nobody.
+    pub attached: bool,
     /// An AWS service made the interface (a load balancer, a NAT gateway), so we never take its addresses.
     pub service_managed: bool,
     /// Whether AWS drops packets for addresses that are not the interface's own.
@@ -43,6 +45,7 @@ impl Interface {
         Some(Interface {
             id: raw.network_interface_id()?.to_owned(),
             instance: raw.attachment().and_then(|attachment| attachment.instance_id().map(str::to_owned)),
+            attached: raw.attachment().is_some(),
             service_managed: raw.requester_managed().unwrap_or_default(),
             source_dest_check: raw.source_dest_check().unwrap_or_default(),
             addresses: raw.private_ip_addresses().iter().filter_map(address).collect(),

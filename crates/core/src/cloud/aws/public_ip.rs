@@ -77,7 +77,7 @@ pub async fn look_beside<T>(
     }
 }
 
-/// Reads what an earlier look did not wait for. Takes three seconds at most.
+/// Reads what an earlier look did not wait for. Takes six seconds at most.
 ///
 /// # Errors
 /// Only when the call has to end.
@@ -163,7 +163,7 @@ async fn associate(
         })),
         sent => {
             let made = sent.map(drop);
-            session.note_written(allocation.to_owned(), was_here, &made);
+            session.note_written(allocation, was_here, &made);
             made
         }
     }

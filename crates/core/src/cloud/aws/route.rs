@@ -5,6 +5,7 @@
 //! one, and one table for a route that serves something else.
 
 mod calls;
+mod missing;
 mod tables;
 
 use super::{
@@ -17,19 +18,22 @@ use super::{
 };
 use crate::{
     check::{CheckItem, CheckName, Verdict},
-    cloud::{After, Cloud, Mechanism, Need, Plan, Setup, Step},
+    cloud::{Cloud, Mechanism, Plan, Setup, Step},
     error::{Code, Error, Result},
     vip::{Goal, Holder, Member, Part, PartId, Vip},
 };
-use futures_util::future::join_all;
+use futures_util::future::{join_all, try_join};
 use ipnet::IpNet;
+use missing::Missing;
 use serde_json::Value;
 use std::time::Duration;
-use tables::{Table, Target};
+use tables::{Subnets, Table, Target};
 
 /// AWS with the mechanism `route`.
 pub struct Route {
     session: Session,
+    /// The writes under way of routes that are not here.
+    missing: Missing,
 }
 
 /// What a look showed.
@@ -77,11 +81,15 @@ impl Mechanism for Route {
     type Settings = Settings;
 
     fn new(settings: &Settings, setup: Setup<'_>) -> Result<Self> {
-        Ok(Route { session: Session::new(settings, setup)? })
+        Ok(Route { session: Session::new(settings, setup)?, missing: Missing::default() })
     }
 
     fn resume(&self) -> Option<Value> {
         self.session.resume()
+    }
+
+    fn forget_writes(&self) {
+        self.session.forget_writes();
     }
 }
 
@@ -91,6 +99,8 @@ impl Cloud for Route {
 
     const READS_LAG: Duration = READS_LAG;
     const LOOK_TWICE_AFTER: Duration = session::LOOK_TWICE_AFTER;
+    /// DeleteRoute takes no condition.
+    const DELETES_AFTER: Duration = READS_LAG;
 
     async fn identify(&self) -> Result<Member> {
         self.session.identity().await.map(Identity::to_member)
@@ -109,9 +119,16 @@ impl Cloud for Route {
         Ok(Seen { routes, public_ips, ..seen.clone() })
     }
 
+    fn is_late(&self, seen: &Seen) -> bool {
+        matches!(seen.routes.subnets, Subnets::Late)
+    }
+
     async fn complete(&self, seen: Seen) -> Result<Seen> {
-        let public_ips = public_ip::complete(&self.session, &seen.identity, seen.public_ips).await?;
-        Ok(Seen { public_ips, ..seen })
+        let Seen { identity, routes, public_ips } = seen;
+        let routes = tables::complete(&self.session, &identity, routes);
+        let public_ips = public_ip::complete(&self.session, &identity, public_ips);
+        let (routes, public_ips) = try_join(routes, public_ips).await?;
+        Ok(Seen { identity, routes, public_ips })
     }
 
     fn member(&self, seen: &Seen) -> Member {
@@ -135,8 +152,14 @@ impl Cloud for Route {
         let interface = &identity.interface;
         match change {
             Change::Point { table, destination, exists, was_here } => {
+                let _missing = if *was_here {
+                    self.missing.let_pass().await;
+                    None
+                } else {
+                    Some(self.missing.enter())
+                };
                 let made = calls::point(&self.session, table, *destination, interface, *exists).await;
-                self.session.note_written(key(table, *destination), *was_here, &made);
+                self.session.note_written(&key(table, *destination), *was_here, &made);
                 made
             }
             Change::Delete { table, destination } => calls::delete(&self.session, table, *destination).await,
@@ -166,9 +189,12 @@ impl Cloud for Route {
 
     async fn rehearse(&self, seen: &Seen) -> Vec<CheckItem> {
         let Identity { interface, .. } = &seen.identity;
-        let rehearse = |table, vip: &Vip| calls::rehearse(&self.session, table, vip.destination(), interface);
-        let tables = seen.routes.tables.iter().map(|table| table.id.as_str());
-        let all = tables.flat_map(|table| self.session.vips.iter().map(move |vip| rehearse(table, vip)));
+        // The permission is about the table, whatever the destination ("Actions, resources, and condition keys for Amazon EC2").
+        let vip = self.session.vips.first();
+        let is_missing = |table: &Table| self.session.vips.iter().any(|vip| table.target(vip.destination()).is_none());
+        let all = seen.routes.tables.iter().filter_map(|table| {
+            Some(calls::rehearse(&self.session, &table.id, vip?.destination(), interface, is_missing(table)))
+        });
         let mut items: Vec<_> = join_all(all).await.into_iter().flatten().collect();
         items.extend(public_ip::rehearse(&self.session, interface).await);
         items
@@ -231,8 +257,12 @@ impl Route {
         let here = self.route_parts(seen).into_iter().filter(|part| part.holder == Holder::ThisMember);
         let here: Vec<PartId> = here.map(|part| part.id).collect();
         for vip in &self.session.vips {
-            if let Goal::Hold(_) = goal {
-                must_not_hijack(routes, vip, identity)?;
+            if let Goal::Hold(_) = goal
+                && let Err(why) = may_be_routed(routes, vip, identity)?
+            {
+                let parts = routes.tables.iter().map(|table| part_id(vip, &table.id));
+                plan.refused.extend(parts.map(|part| (part, why.clone())));
+                continue;
             }
             for table in &routes.tables {
                 self.plan_route(table, vip, identity, goal, &mut plan);
@@ -244,10 +274,6 @@ impl Route {
         }
         // What is not here comes first: EC2 may throttle the rest, and tries of both would take each other's tokens.
         plan.steps.sort_by_key(|step| step.parts.iter().all(|part| here.contains(part)));
-        let missing = plan.steps.partition_point(|step| !step.parts.iter().all(|part| here.contains(part)));
-        for step in plan.steps.iter_mut().skip(missing).filter(|_| goal != Goal::LetGo) {
-            step.after = (0..missing).map(|step| After { step, need: Need::Over }).collect();
-        }
         Ok(plan)
     }
 
@@ -333,8 +359,9 @@ fn primary_address(identity: &Identity, _: &Vip) -> Result<String> {
     })
 }
 
-/// Refuses a destination that would hijack a network. Such a refusal ends the whole call: the route is wrong in every table.
-fn must_not_hijack(seen: &tables::Seen, vip: &Vip, identity: &Identity) -> Result<()> {
+/// Refuses a destination that would hijack a network. Such a refusal ends the whole call: the route is wrong in every table. The
+/// inner error keeps this VIP away alone: nobody can say whether the destination would.
+fn may_be_routed(seen: &tables::Seen, vip: &Vip, identity: &Identity) -> Result<Result<()>> {
     let destination = vip.destination();
     let of_tables = seen.tables.iter().flat_map(|table| &table.ranges);
     for range in identity.vpc_ranges.iter().chain(of_tables) {
@@ -348,7 +375,12 @@ fn must_not_hijack(seen: &tables::Seen, vip: &Vip, identity: &Identity) -> Resul
         if !range.contains(&destination) {
             continue;
         }
-        match seen.subnets.iter().find(|subnet| subnet.range == destination) {
+        let subnets = match &seen.subnets {
+            Subnets::Read(Ok(subnets)) => subnets,
+            Subnets::Read(Err(error)) => return Ok(Err(error.clone())),
+            Subnets::Late => return Ok(Err(not_read_yet(vip))),
+        };
+        match subnets.iter().find(|subnet| subnet.range == destination) {
             Some(subnet) if subnet.empty => {}
             Some(subnet) => {
                 return Err(Error::new(
@@ -372,7 +404,15 @@ fn must_not_hijack(seen: &tables::Seen, vip: &Vip, identity: &Identity) -> Resul
             }
         }
     }
-    Ok(())
+    Ok(Ok(()))
+}
+
+fn not_read_yet(vip: &Vip) -> Error {
+    Error::new(
+        Code::Unavailable,
+        format!("whether {vip} is an empty subnet is not read yet"),
+        "call again; if this happens every time, see why ec2:DescribeSubnets takes so long",
+    )
 }
 
 fn does_not_exist(table: &str, identity: &Identity) -> Error {

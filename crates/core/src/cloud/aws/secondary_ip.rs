@@ -82,6 +82,10 @@ impl Mechanism for SecondaryIp {
     fn resume(&self) -> Option<Value> {
         self.session.resume()
     }
+
+    fn forget_writes(&self) {
+        self.session.forget_writes();
+    }
 }
 
 impl Cloud for SecondaryIp {
@@ -136,7 +140,7 @@ impl Cloud for SecondaryIp {
         match change {
             Change::Assign { address, was_here } => {
                 let made = self.assign(interface, *address).await;
-                self.session.note_written(address.to_string(), *was_here, &made);
+                self.session.note_written(&address.to_string(), *was_here, &made);
                 made
             }
             Change::Unassign { address } => self.unassign(interface, *address).await,
@@ -219,7 +223,9 @@ impl SecondaryIp {
                 // An interface's primary address is no VIP, even on this member's interface.
                 Some((holder, known)) if known.primary => Holder::Other(format!("{} (its primary address)", holder.id)),
                 Some((holder, _)) if holder.id == seen.identity.interface => Holder::ThisMember,
-                Some((holder, _)) if seen.rests(holder).is_some() => Holder::OtherBroken(holder.id.clone()),
+                Some((holder, _)) if !holder.attached || seen.rests(holder).is_some() => {
+                    Holder::OtherBroken(holder.id.clone())
+                }
                 Some((holder, _)) => Holder::Other(holder.id.clone()),
             };
             Part { id: PartId::new(vip, format!("secondary ip {}", vip.address.addr())), holder }
@@ -231,6 +237,18 @@ impl SecondaryIp {
     fn blackholes(&self, seen: &Seen) -> Vec<CheckItem> {
         let stopped = |vip: &Vip| {
             let (holder, _) = seen.holder(vip.address.addr())?;
+            if !holder.attached {
+                let message = format!(
+                    "{vip} is on {}, which is attached to no instance: nobody receives what is sent to it (blackhole)",
+                    holder.id
+                );
+                return Some(CheckItem::new(
+                    CheckName::Blackhole,
+                    Verdict::Warning,
+                    message,
+                    "call Acquire on the primary",
+                ));
+            }
             let instance = holder.instance.as_deref()?;
             let message = format!(
                 "{vip} is on {}, whose instance {instance} is {}: nobody receives what is sent to it (blackhole)",
@@ -295,7 +313,7 @@ impl SecondaryIp {
             ));
         }
         let own = holder.id == seen.identity.interface;
-        if own || self.session.is_member(&holder.id, holder.instance.as_deref(), true) {
+        if own || self.session.is_member(&holder.id, holder.instance.as_deref(), holder.attached) {
             Ok(())
         } else {
             Err(self.session.stranger(&vip.to_string(), &holder.id))

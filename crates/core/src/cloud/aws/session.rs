@@ -29,7 +29,7 @@ use serde_json::Value;
 use std::time::Duration;
 use tokio::sync::OnceCell;
 
-/// How long a release waits between its two looks: EC2's calls that give an address up take no condition.
+/// How long a status waits before it believes that the parts are apart.
 pub const LOOK_TWICE_AFTER: Duration = Duration::from_secs(3);
 
 /// One call's settings, VIPs, identity and clients.
@@ -85,7 +85,8 @@ impl Session {
     pub async fn identity(&self) -> Result<&Identity> {
         self.identity
             .get_or_try_init(async || {
-                let identity = identity::read(&self.metadata, &self.settings, &self.local);
+                let wants_ipv6 = self.vips.iter().any(|vip| vip.address.addr().is_ipv6());
+                let identity = identity::read(&self.metadata, &self.settings, &self.local, wants_ipv6);
                 let base = self.clients.load_credentials(&self.metadata, self.settings.region.clone());
                 let (identity, base) = try_join(Box::pin(identity), Box::pin(base)).await?;
                 self.clients.use_credentials(&identity, base).await?;
@@ -188,10 +189,15 @@ impl Session {
     }
 
     /// Notes the end of a write for the next call of the same takeover. `was_here`: a read had shown the part here.
-    pub fn note_written(&self, key: String, was_here: bool, made: &Result<()>) {
+    pub fn note_written(&self, key: &str, was_here: bool, made: &Result<()>) {
         if made.is_ok() {
             self.written.note(key, was_here, self.deadline().wall_clock());
         }
+    }
+
+    /// Another member may have acted meanwhile: what was written before says nothing any more.
+    pub fn forget_writes(&self) {
+        self.written.forget();
     }
 
     /// What the next call of the same takeover must not forget.

@@ -156,3 +156,63 @@ async fn what_a_person_has_to_mend_is_told_before_what_passes() {
         assert_eq!(found.error.expect("an error").code, Code::Denied);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_is_not_hidden_by_a_later_try_that_was_not_sent() {
+    let toy = Toy::new(&[("a", Toy::peer()), ("b", Toy::peer())]);
+    let denied = failure(Code::Denied).with(|details| details.http_status = Some(403));
+    toy.answer("a", Err(denied));
+    toy.answer("a", Err(failure(Code::Throttled)));
+    toy.answer("b", Err(failure(Code::Conflict)));
+    let found = hold(&toy).await;
+    assert_eq!((found.outcome, toy.applied()), (Outcome::Partial, vec!["a", "b", "a", "b"]));
+    assert_eq!(found.error.expect("an error").code, Code::Denied);
+}
+
+/// Two reads may be of different age: what one shows is not taken back by the next.
+#[tokio::test(start_paused = true)]
+async fn a_read_that_goes_backwards_is_no_loss() {
+    let looks = [Toy::peer(), Holder::ThisMember, Toy::peer(), Toy::peer()];
+    let toy = shows(Toy::new(&[("a", Toy::peer()), ("b", Toy::peer())]), &[]);
+    let both = |holder: &Holder| Looks::from([("a", holder.clone()), ("b", Toy::peer())]);
+    toy.stale.borrow_mut().extend(looks.iter().map(both));
+    let found = acquire(&toy, &deadline(30).0, &Journal::default(), Write::IfNeeded, Mode::Real).await;
+    assert_eq!((found.outcome, toy.applied()), (Outcome::Moved, vec!["a", "b"]));
+}
+
+/// Only a look after the change can show that somebody has taken the part since.
+#[tokio::test(start_paused = true)]
+async fn a_look_from_before_the_change_shows_no_loss() {
+    let toy = Toy::new(&[("a", Toy::peer()), ("b", Toy::peer())]);
+    let (deadline, surroundings) = deadline(30);
+    *toy.stopped_by.borrow_mut() = Some(surroundings);
+    let found = acquire(&toy, &deadline, &Journal::default(), Write::IfNeeded, Mode::Real).await;
+    assert_eq!((found.outcome, found.maybe_lost), (Outcome::Unverified, false));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_with_a_machine_that_does_not_run_is_held_by_nobody() {
+    let dead = || Holder::OtherBroken("peer".into());
+    for (holders, outcome) in [
+        ([dead(), Toy::peer()], Outcome::Unheld),
+        ([dead(), dead()], Outcome::Unheld),
+        ([dead(), Holder::Nobody], Outcome::Unheld),
+        ([dead(), Holder::Other("third".into())], Outcome::Split),
+        ([dead(), Holder::ThisMember], Outcome::Split),
+    ] {
+        let [first, second] = holders.clone();
+        let toy = Toy::new(&[("a", first), ("b", second)]);
+        assert_eq!(status(&Consistent(&toy), &deadline(30).0).await.outcome, outcome, "{holders:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_release_that_was_refused_for_good_asks_for_no_repeat() {
+    for (code, unconfirmed) in [(Code::Denied, false), (Code::Unavailable, true)] {
+        let toy = Toy::new(&[("a", Holder::ThisMember), ("b", Holder::ThisMember)]);
+        toy.lets_go_first.set(true);
+        toy.answer("a", Err(failure(code)));
+        let found = release(&toy, &deadline(30).0, &Journal::default(), Mode::Real).await;
+        assert_eq!((found.outcome, found.unconfirmed), (Outcome::NotReleased, unconfirmed), "{code:?}");
+    }
+}

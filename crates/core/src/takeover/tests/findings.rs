@@ -100,7 +100,7 @@ async fn a_release_looks_twice_only_where_it_has_to() {
     const HERE: Holder = Holder::ThisMember;
     for (holder, mode, seconds, waited) in [
         (HERE, Mode::Real, 30, 3_000),
-        (HERE, Mode::Real, 4, 2_000),
+        (HERE, Mode::Real, 2, 1_500),
         (HERE, Mode::DryRun, 30, 0),
         (Toy::peer(), Mode::Real, 30, 0),
     ] {

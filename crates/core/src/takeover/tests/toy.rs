@@ -105,6 +105,7 @@ impl Cloud for Toy {
     type Change = &'static str;
     const READS_LAG: Duration = Duration::from_secs(10);
     const LOOK_TWICE_AFTER: Duration = Duration::from_secs(3);
+    const DELETES_AFTER: Duration = Duration::from_secs(3);
 
     async fn identify(&self) -> Result<Member> {
         Ok(Member::default())

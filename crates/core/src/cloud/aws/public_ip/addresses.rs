@@ -79,11 +79,11 @@ pub async fn read(session: &Session, identity: &Identity) -> Result<Result<Addre
     Ok(Ok(Addresses { wanted: found, own }))
 }
 
-const LONGEST_LOOK: Duration = Duration::from_secs(3);
+const LONGEST_LOOK: Duration = Duration::from_secs(6);
 
-/// A read takes about three seconds, or a quarter of a short call.
+/// A read takes about six seconds, or half of a short call. The private addresses do not wait for it; the mirror waits for the call.
 fn longest_look(session: &Session) -> Duration {
-    LONGEST_LOOK.min(session.deadline().remaining() / 4)
+    LONGEST_LOOK.min(session.deadline().remaining() / 2)
 }
 
 /// Keeps a failure with the Elastic IPs, unless the whole call has to end.

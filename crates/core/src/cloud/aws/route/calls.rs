@@ -5,7 +5,7 @@
 //! EC2 API reference.
 
 use crate::{
-    check::CheckItem,
+    check::{CheckItem, Verdict},
     cloud::aws::{
         clients::As,
         error::{route_exists, route_is_absent},
@@ -69,8 +69,15 @@ pub async fn delete(session: &Session, table: &str, destination: IpNet) -> Resul
     }
 }
 
-/// Asks EC2 whether it would allow this member to replace and to create the route.
-pub async fn rehearse(session: &Session, table: &str, destination: IpNet, interface: &str) -> [CheckItem; 2] {
+/// Asks EC2 whether it would allow this member to replace and to create the route. `is_missing`: whether the table lacks a route that
+/// has to be created; where it lacks none, a missing right to create is worth a warning alone.
+pub async fn rehearse(
+    session: &Session,
+    table: &str,
+    destination: IpNet,
+    interface: &str,
+    is_missing: bool,
+) -> [CheckItem; 2] {
     let (v4, v6) = by_family(destination);
     let replace = dry_run(session, As::RouteTableRole, REPLACE, table, async |ec2: Ec2| {
         let call = ec2.replace_route().dry_run(true).route_table_id(table).network_interface_id(interface);
@@ -80,7 +87,11 @@ pub async fn rehearse(session: &Session, table: &str, destination: IpNet, interf
         let call = ec2.create_route().dry_run(true).route_table_id(table).network_interface_id(interface);
         call.set_destination_cidr_block(v4.clone()).set_destination_ipv6_cidr_block(v6.clone()).send().await
     });
-    join(replace, create).await.into()
+    let (replace, mut create) = join(replace, create).await;
+    if create.result == Verdict::Failed && !is_missing {
+        create.result = Verdict::Warning;
+    }
+    [replace, create]
 }
 
 async fn replace(session: &Session, table: &str, destination: IpNet, interface: &str) -> Result<()> {

@@ -1,13 +1,15 @@
 //! Reads route tables from EC2: their routes, the targets of the routes, and the subnets that a VIP could be.
 
 use crate::{
-    cloud::aws::{clients::As, identity::Identity, interface, session::Session, settings::RouteTables},
+    cloud::{
+        aws::{clients::As, identity::Identity, interface, session::Session, settings::RouteTables},
+        late::beside,
+    },
     error::{Error, Result},
     net::retry::Kind,
     vip::Vip,
 };
 use aws_sdk_ec2::types::{Filter, Route, RouteOrigin, RouteState, RouteTable, Subnet};
-use futures_util::future::try_join;
 use ipnet::IpNet;
 
 /// What a look showed of the configured tables.
@@ -18,7 +20,16 @@ pub struct Seen {
     /// Configured ids that do not exist in this VPC.
     pub missing: Vec<String>,
     /// The subnets whose range is a VIP's destination.
-    pub subnets: Vec<OwnRange>,
+    pub subnets: Subnets,
+}
+
+/// The subnets that a VIP inside the VPC could be. A VIP outside needs none of them, and never waits for them.
+#[derive(Debug, Clone)]
+pub enum Subnets {
+    /// Those whose range is a VIP's destination, or why they could not be read.
+    Read(Result<Vec<OwnRange>>),
+    /// The tables did not wait for the answer.
+    Late,
 }
 
 /// One route table.
@@ -128,17 +139,41 @@ pub async fn look(session: &Session, identity: &Identity) -> Result<Seen> {
     };
     // The metadata service has answered the VPC's ranges already, so an overlay address costs no read of subnets.
     let expected_inside = inside(&identity.vpc_ranges);
-    let ((tables, missing), subnets) = try_join(read_tables(session, identity), async {
-        if expected_inside { find_subnets(session, identity, &destinations).await.map(Some) } else { Ok(None) }
-    })
-    .await?;
+    let tables = Box::pin(read_tables(session, identity));
+    let (tables, subnets) = if expected_inside {
+        beside(tables, Box::pin(read_subnets(session, identity, &destinations))).await
+    } else {
+        (tables.await, Some(Ok(Ok(Vec::new()))))
+    };
+    let (tables, missing) = tables?;
     let ranges: Vec<IpNet> = tables.iter().flat_map(|table| table.ranges.iter().copied()).collect();
     let subnets = match subnets {
-        Some(found) => found,
-        None if inside(&ranges) => find_subnets(session, identity, &destinations).await?,
-        None => Vec::new(),
+        Some(_) if !expected_inside && inside(&ranges) => Subnets::Late,
+        Some(read) => Subnets::Read(read?),
+        None => Subnets::Late,
     };
     Ok(Seen { tables, missing, subnets })
+}
+
+/// Reads the subnets that an earlier look did not wait for.
+///
+/// # Errors
+/// Only when the call has to end.
+pub async fn complete(session: &Session, identity: &Identity, seen: Seen) -> Result<Seen> {
+    if let Subnets::Read(_) = seen.subnets {
+        return Ok(seen);
+    }
+    let destinations: Vec<IpNet> = session.vips.iter().map(Vip::destination).collect();
+    let subnets = Subnets::Read(Box::pin(read_subnets(session, identity, &destinations)).await?);
+    Ok(Seen { subnets, ..seen })
+}
+
+/// The inner error says why the subnets could not be read: that keeps only a VIP away that could be one of them.
+async fn read_subnets(session: &Session, identity: &Identity, destinations: &[IpNet]) -> Result<Result<Vec<OwnRange>>> {
+    match find_subnets(session, identity, destinations).await {
+        Err(error) if error.ends_the_call() => Err(error),
+        read => Ok(read),
+    }
 }
 
 /// Reads the tables again, and keeps the subnets of the look before: no change of ours moves a subnet.
@@ -219,8 +254,9 @@ fn is_selected(table: &RouteTable, wanted: &RouteTables, identity: &Identity) ->
 /// Finds the subnets whose range is exactly a VIP's destination.
 async fn find_subnets(session: &Session, identity: &Identity, destinations: &[IpNet]) -> Result<Vec<OwnRange>> {
     let filter = Filter::builder().name("vpc-id").values(&identity.vpc).build();
+    let half = session.within(session.deadline().remaining() / 2);
     let answer = session
-        .call(As::Member, Kind::Read, "ec2:DescribeSubnets", &identity.vpc, async |ec2| {
+        .read_by(&half, "ec2:DescribeSubnets", &identity.vpc, async |ec2| {
             ec2.describe_subnets().filters(filter.clone()).send().await
         })
         .await?;

@@ -1,0 +1,54 @@
+//! When a step of a plan may begin, and how one is made.
+
+use crate::{
+    cloud::{Cloud, Effect, Need, Step},
+    deadline::Deadline,
+    error::{Code, Error, Result},
+};
+use std::time::Duration;
+
+/// What a change takes that comes after another one, where the cloud is no slower than usual.
+const LONGEST_TIME_FOR_A_MOVE: Duration = Duration::from_secs(3);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    Success,
+    Failure,
+}
+
+pub enum Readiness {
+    Ready,
+    NotYet,
+    /// What it needs has failed.
+    Never,
+}
+
+pub fn readiness<C>(step: &Step<C>, ends: &[Option<End>]) -> Readiness {
+    let end = |step: usize| ends.get(step).copied().unwrap_or(Some(End::Success));
+    if step.after.iter().any(|after| after.need == Need::Success && end(after.step) == Some(End::Failure)) {
+        return Readiness::Never;
+    }
+    if step.after.iter().all(|after| end(after.step).is_some()) { Readiness::Ready } else { Readiness::NotYet }
+}
+
+pub async fn make_one<C: Cloud>(cloud: &C, deadline: &Deadline, step: &Step<C::Change>) -> Result<()> {
+    deadline.check()?;
+    let (call, target) = cloud.describe(&step.change);
+    let too_little = |for_what: &str| {
+        let message = format!("{call} on {target} was not started: too little time was left for {for_what}");
+        Err(Error::new(Code::Deadline, message, "call again; if this happens every time, raise `deadlineSeconds`"))
+    };
+    if !deadline.fits_a_round_trip() {
+        return too_little("its answer");
+    }
+    // Its holder keeps a part that could not come here any more: better there than with nobody.
+    if step.effect == Effect::Frees && deadline.remaining() < time_for_a_move(deadline) {
+        return too_little("the change that takes the VIP after it");
+    }
+    Box::pin(cloud.apply(&step.change)).await
+}
+
+/// A part is taken off its holder only if this much time is left to bring it here.
+fn time_for_a_move(deadline: &Deadline) -> Duration {
+    LONGEST_TIME_FOR_A_MOVE.min(deadline.total() / 4)
+}
