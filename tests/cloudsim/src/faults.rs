@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::stale::Staleness;
+
 /// What happens to a call.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fault {
@@ -94,6 +96,7 @@ struct Inner<W> {
     face_buckets: HashMap<String, Bucket>,
     stale_reads: usize,
     stale_for: Duration,
+    stale_unevenly: bool,
     page_size: Option<usize>,
     token_generation: u64,
     hang_tokens: bool,
@@ -155,6 +158,7 @@ impl<W> Default for Inner<W> {
             face_buckets: HashMap::new(),
             stale_reads: 0,
             stale_for: Duration::ZERO,
+            stale_unevenly: false,
             page_size: None,
             token_generation: 0,
             hang_tokens: false,
@@ -225,6 +229,11 @@ impl<W> Faults<W> {
     /// After each write the reads see the state before it for this long.
     pub fn stale_for(&self, time: Duration) {
         self.lock().stale_for = time;
+    }
+
+    /// Every second read sees a write that is hidden for a time: so reads go backwards.
+    pub fn stale_unevenly(&self, uneven: bool) {
+        self.lock().stale_unevenly = uneven;
     }
 
     /// Forces pages of at most `n` entries, asked for or not. A full page always carries a token, so that the last page
@@ -312,9 +321,9 @@ impl<W> Faults<W> {
         limit.is_some_and(|limit| Bucket::of(&mut inner.face_buckets, &bucket, limit).is_empty(limit))
     }
 
-    pub(crate) fn staleness(&self) -> (usize, Duration) {
+    pub(crate) fn staleness(&self) -> Staleness {
         let inner = self.lock();
-        (inner.stale_reads, inner.stale_for)
+        Staleness { reads: inner.stale_reads, time: inner.stale_for, uneven: inner.stale_unevenly }
     }
 
     pub(crate) fn forced_page_size(&self) -> Option<usize> {

@@ -54,6 +54,8 @@ pub enum Start {
     Nobody,
     /// Of two VIPs, or two route tables, one is with each member.
     Split,
+    /// Of two VIPs, or two route tables, one is with the first member and one with nobody.
+    HalfFree,
 }
 
 /// The layout of a run.
@@ -67,9 +69,30 @@ pub struct Setup {
     /// Whether a public address goes with the first VIP.
     pub public: bool,
     pub start: Start,
+    /// What the members are configured for, if that is less than what there is.
+    pub only: Option<Only>,
+}
+
+/// A configuration of one part alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Only {
+    /// The place of its VIP.
+    pub vip: usize,
+    /// The place of its route table, where it has one.
+    pub table: Option<usize>,
+    /// Whether it is the public address, which needs its VIP.
+    pub public: bool,
 }
 
 impl Setup {
+    /// The places of the route tables that the members are configured for.
+    pub fn tables_of_config(&self) -> Vec<usize> {
+        match self.only.and_then(|only| only.table) {
+            Some(table) => vec![table],
+            None => (0..self.tables).collect(),
+        }
+    }
+
     /// Which member has the `n`th of the things that point at a holder.
     pub fn holder_of(&self, n: usize) -> Option<usize> {
         match self.start {
@@ -77,6 +100,7 @@ impl Setup {
             Start::Second => Some(1),
             Start::Nobody => None,
             Start::Split => Some(n % 2),
+            Start::HalfFree => (n % 2 == 0).then_some(0),
         }
     }
 }
@@ -296,6 +320,7 @@ impl<L: Layout> Cloud for Simulated<L> {
         schedule.faults.iter().for_each(|plan| self.plan(*plan));
         schedule.orders.iter().for_each(|order| L::order(&self.sim, &self.setup, *order));
         self.sim.faults().stale_for(schedule.stale_for);
+        self.sim.faults().stale_unevenly(schedule.seed.is_multiple_of(2));
         if let Some((capacity, per_second)) = schedule.throttle {
             self.sim.faults().throttle(capacity, per_second);
         }

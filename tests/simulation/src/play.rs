@@ -39,6 +39,8 @@ pub struct Run {
     /// How many requests met a fault.
     pub faults_met: usize,
     pub trace: Vec<String>,
+    /// Every request before the cloud calmed down, as the cloud saw it; kept with the trace.
+    pub log: Vec<cloudsim::Call>,
 }
 
 /// Carries out a schedule; `traced` keeps every request in words.
@@ -85,6 +87,7 @@ async fn play(schedule: Schedule, traced: bool, gate: Option<Arc<Gate>>) -> Opti
         None => acts.await,
     }
     let calls = calls.into_inner().unwrap_or_default();
+    let log = if traced { scene.cloud.log() } else { Vec::new() };
 
     scene.tell(|| "the cloud calms down".into());
     scene.cloud.calm();
@@ -109,7 +112,7 @@ async fn play(schedule: Schedule, traced: bool, gate: Option<Arc<Gate>>) -> Opti
     let (damage, history) = (scene.cloud.damage(), std::mem::take(&mut *lock(&scene.history)));
     let trace = scene.trace.as_ref().map(|trace| lock(trace).clone()).unwrap_or_default();
     let (names, faults_met) = (scene.cloud.names(), scene.cloud.faults_met());
-    Some(Run { schedule, calls, repeat, recovery, history, names, damage, faults_met, trace })
+    Some(Run { schedule, calls, repeat, recovery, history, names, damage, faults_met, trace, log })
 }
 
 fn quiet(action: Action, reason: &'static str, deadline_seconds: u64, dry_run: bool) -> Turn {

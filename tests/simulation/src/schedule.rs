@@ -171,6 +171,7 @@ impl Schedule {
             tables: 2,
             public: mechanism.has_public_address() && dice.one_in(2),
             start: dice.pick(&[Start::First, Start::First, Start::First, Start::Second, Start::Nobody, Start::Split]),
+            only: None,
         };
         // A third of the runs has nothing but the two members and their timing; another one has a denial and little else.
         let (is_quiet, has_denial) = (dice.one_in(3), dice.one_in(8));

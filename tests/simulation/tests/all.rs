@@ -1,5 +1,6 @@
 //! The suites of the simulation, in one program: `cargo test -p simulation sweeps::` runs one of them.
 
+mod bystanders;
 mod interleavings;
 mod seeds;
 mod shipped;

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::credentials::KeyRing;
 use super::world::World;
 use crate::faults::Faults;
-use crate::stale::Stale;
+use crate::stale::{Stale, Staleness};
 
 pub struct Shared {
     state: Mutex<State>,
@@ -58,7 +58,7 @@ impl State {
     /// Applies a write, or nothing of it; it may stay hidden from reads for a while.
     pub(crate) fn write<T, E>(
         &mut self,
-        staleness: (usize, Duration),
+        staleness: Staleness,
         write: impl FnOnce(&mut World) -> Result<T, E>,
     ) -> Result<T, E> {
         let before = self.world.clone();

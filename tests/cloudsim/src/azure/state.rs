@@ -1,13 +1,12 @@
 //! What the faces share: the world, what reads do not see yet, tokens and operations.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use super::operations::{Held, Operation, Operations, Style, Write, settle};
 use super::tokens::Tokens;
 use super::world::World;
 use crate::faults::Faults;
-use crate::stale::Stale;
+use crate::stale::{Stale, Staleness};
 
 pub struct Shared {
     state: Mutex<State>,
@@ -61,7 +60,7 @@ impl State {
         &mut self,
         mut write: Write,
         before: World,
-        staleness: (usize, Duration),
+        staleness: Staleness,
         orders: &Operations,
     ) -> String {
         self.stale.hide(before, staleness);

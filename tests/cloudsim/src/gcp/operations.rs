@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::changes::{Change, Failure};
 use super::world::World;
-use crate::stale::Stale;
+use crate::stale::{Stale, Staleness};
 
 /// What becomes of a write while another one on the same instance or route goes on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -186,7 +186,7 @@ pub(crate) struct Write {
     pub(crate) user: String,
     pub(crate) request_id: Option<String>,
     pub(crate) change: Change,
-    pub(crate) staleness: (usize, Duration),
+    pub(crate) staleness: Staleness,
 }
 
 impl Write {
@@ -202,7 +202,7 @@ impl Write {
             kind,
             user: String::new(),
             request_id: None,
-            staleness: (0, Duration::ZERO),
+            staleness: Staleness::default(),
         }
     }
 }

@@ -86,11 +86,11 @@ impl Layout for Aws {
             json!({ "ec2": sim.ec2_url(), "sts": sim.sts_url(), "metadata": metadata_url(sim, VMS, member) });
         let addresses = if is_route(setup) { &ROUTED } else { &SECONDARY };
         let mechanism = if is_route(setup) { "route" } else { "secondaryIp" };
-        json!({
-            "cloud": "aws",
-            "vip": vips(setup, addresses, false, Some(ELASTIC_IP)),
-            "aws": { "mechanism": mechanism, "endpoints": endpoints },
-        })
+        let mut block = json!({ "mechanism": mechanism, "endpoints": endpoints });
+        if let Some(table) = setup.only.and_then(|only| only.table) {
+            block["routeTables"] = json!([World::table_id(table + 1)]);
+        }
+        json!({ "cloud": "aws", "vip": vips(setup, addresses, false, Some(ELASTIC_IP)), "aws": block })
     }
 
     fn parts(world: &World, setup: &Setup) -> Vec<Part> {

@@ -104,7 +104,8 @@ impl Layout for Azure {
         if is_route(setup) {
             let second = sim.world().id(OTHER_RESOURCE_GROUP, "Microsoft.Network/routeTables", ROUTE_TABLE_2);
             block["mechanism"] = json!("route");
-            block["routeTables"] = json!([ROUTE_TABLE, &second][..setup.tables]);
+            let tables = [ROUTE_TABLE, &second];
+            block["routeTables"] = setup.tables_of_config().into_iter().map(|table| json!(tables[table])).collect();
         }
         let addresses = if is_route(setup) { &ROUTED } else { &ADDRESSES };
         json!({ "cloud": "azure", "vip": vips(setup, addresses, true, Some(PUBLIC_IP)), "azure": block })

@@ -56,12 +56,13 @@ fn vips(setup: &Setup, addresses: &[&str; 2], named: bool, public: Option<&str>)
         if named && n > 0 {
             item.insert("name".into(), json!("vip2"));
         }
-        if let Some(public) = public.filter(|_| n == 0 && setup.public) {
+        if let Some(public) = public.filter(|_| n == 0 && setup.public && setup.only.is_none_or(|only| only.public)) {
             item.insert("publicIp".into(), json!(public));
         }
         Value::Object(item)
     };
-    (0..setup.vips).map(item).collect()
+    let is_wanted = |n: &usize| setup.only.is_none_or(|only| only.vip == *n);
+    (0..setup.vips).filter(is_wanted).map(item).collect()
 }
 
 fn metadata_url<S: Stage>(sim: &Simulator<S>, vms: [&str; 2], member: usize) -> String {

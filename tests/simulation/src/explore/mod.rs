@@ -58,7 +58,7 @@ impl Case {
         let start = if self.holder == 0 { Start::First } else { Start::Second };
         Schedule {
             seed: 0,
-            setup: Setup { mechanism: self.mechanism, vips: 1, tables: 1, public: false, start },
+            setup: Setup { mechanism: self.mechanism, vips: 1, tables: 1, public: false, start, only: None },
             latency: Latency { ms: (0, 0), slow_one_in: 0 },
             turns: self.actions.map(|action| vec![turn(action)]),
             edits: Vec::new(),

@@ -34,6 +34,7 @@ pub fn judge(run: &Run) -> Vec<Violation> {
         sends_nothing_after_a_blow(call, &mut found);
         tells_the_truth(call, run, &mut found);
         does_not_fight(call, run, &mut found);
+        releases_its_own(call, run, &mut found);
         has_a_cause(call, &mut found);
     }
     for (at, parts) in &run.history.0 {
@@ -138,6 +139,28 @@ fn does_not_fight(call: &Call, run: &Run, found: &mut Vec<Violation>) {
     let first = changes().find(|sent| sent.at > seen && takes_it(sent.at));
     if let Some(sent) = first.filter(|sent| knows_its_end(sent.at)) {
         say(found, "fights", format!("{}: {} at {:.3} s", name(call), sent.what, sent.at.as_secs_f64()));
+    }
+}
+
+/// Promise 4: what another member had before a release began stays with it. A release whose time is short waits less than a read of
+/// EC2 may be old.
+const LONG_ENOUGH: Duration = Duration::from_secs(15);
+
+fn releases_its_own(call: &Call, run: &Run, found: &mut Vec<Violation>) {
+    let (me, other) = (call.member, 1 - call.member);
+    // While the other one acts as well, or an operation is under way, somebody else may have taken it away.
+    let acts = |of: &&Call| of.member == other && of.begun < call.ended && of.ended > call.begun;
+    let is_alone = run.calls.iter().chain(&run.repeat).chain(&run.recovery).find(acts).is_none();
+    if call.action != Action::Release || !is_alone || !run.schedule.orders.is_empty() || call.deadline < LONG_ENOUGH {
+        return;
+    }
+    let mut before: Option<&Vec<Part>> = None;
+    for parts in run.history.within(call.begun, call.ended) {
+        let taken = parts.iter().zip(before.into_iter().flatten());
+        for (part, _) in taken.filter(|(now, was)| was.holders == [other] && now.holders.is_empty()) {
+            say(found, "released what is another's", format!("{} of {me}: {}", name(call), part.name));
+        }
+        before = Some(parts);
     }
 }
 
