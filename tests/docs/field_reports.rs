@@ -2,13 +2,17 @@
 
 use super::root;
 use crate::common::field_reports::{Row, rows};
-use std::{collections::BTreeSet, fs};
+use std::{collections::BTreeSet, fs, path::Path};
 
 /// The tests of a cloud's rows, each with its text.
 fn tests(cloud: &str) -> Vec<(String, String)> {
-    let path = root().join(format!("tests/{cloud}/field_reports.rs"));
-    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let tests = text.split("#[test]\nfn ").skip(1);
+    let folder = root().join(format!("tests/{cloud}"));
+    let read = |path: &Path| fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let texts: Vec<String> = match fs::read_dir(folder.join("field_reports")) {
+        Ok(files) => files.map(|file| read(&file.expect("a file").path())).collect(),
+        Err(_) => vec![read(&folder.join("field_reports.rs"))],
+    };
+    let tests = texts.iter().flat_map(|text| text.split("#[test]\nfn ").skip(1));
     tests.map(|test| (test.split('(').next().expect("a name").to_owned(), test.to_owned())).collect()
 }
 

@@ -87,6 +87,16 @@ impl Arm {
         self.bearer.deadline()
     }
 
+    /// Makes calls until the end of the call.
+    pub fn caller(&self) -> &Caller {
+        self.bearer.caller()
+    }
+
+    /// Asks once. A failure is not repeated, and slows nothing else down.
+    pub fn once(&self) -> Caller {
+        self.bearer.caller().at_most(1)
+    }
+
     /// Gets a token, unless there is one already.
     ///
     /// # Errors
@@ -120,8 +130,8 @@ impl Arm {
     ///
     /// # Errors
     /// Those of [`Arm::get`]; `unexpected` for a list without an end.
-    pub async fn permissions(&self, id: &Id) -> Result<Vec<Value>> {
-        self.list_of(id, "permissions", AUTHORIZATION_VERSION).await
+    pub async fn permissions(&self, caller: &Caller, id: &Id) -> Result<Vec<Value>> {
+        self.list_of(caller, id, "permissions", AUTHORIZATION_VERSION).await
     }
 
     /// The locks of a resource and of its resource group ("Management Locks - List By Scope"; which scopes that covers, the
@@ -129,17 +139,17 @@ impl Arm {
     ///
     /// # Errors
     /// Those of [`Arm::permissions`].
-    pub async fn locks(&self, id: &Id) -> Result<Vec<Value>> {
-        self.list_of(id, "locks", LOCKS_VERSION).await
+    pub async fn locks(&self, caller: &Caller, id: &Id) -> Result<Vec<Value>> {
+        self.list_of(caller, id, "locks", LOCKS_VERSION).await
     }
 
     /// A list that the authorization provider has of a resource.
-    async fn list_of(&self, id: &Id, what: &str, version: &str) -> Result<Vec<Value>> {
+    async fn list_of(&self, caller: &Caller, id: &Id, what: &str, version: &str) -> Result<Vec<Value>> {
         let place = format!("{}/providers/Microsoft.Authorization/{what}", id.as_str());
         let mut url = format!("{}{place}?api-version={version}", self.endpoint);
         let (call, mut all) = (format!("arm:GET {what}"), Vec::new());
         for _ in 0..MOST_PAGES {
-            let mut page = self.read(self.bearer.caller(), &call, &id.shown(), &url, is_list).await?;
+            let mut page = self.read(caller, &call, &id.shown(), &url, is_list).await?;
             if let Some(entries) = page.get_mut("value").and_then(Value::as_array_mut) {
                 all.append(entries);
             }

@@ -106,14 +106,18 @@ fn state_of(nic: &Nic) -> Option<CheckItem> {
     Some(CheckItem::new(CheckName::ProvisioningState, Verdict::Warning, message, remedy))
 }
 
+/// The ids of `azure.nics`.
+pub fn ids(session: &Session, here: &Here) -> impl Iterator<Item = Id> {
+    session.settings.nics.iter().map(|nic| here.id(nic, "networkInterfaces"))
+}
+
 /// Reads the interfaces, except those that were silent before: these stay silent.
 ///
 /// # Errors
 /// `unsupported` when none of the interfaces is this VM's, `invalid_config` when several are; what a silent interface failed
 /// with, when this VM's may be that one.
 pub async fn look(session: &Session, here: &Here, arm: &Arm, silent: Vec<Silent>) -> Result<Members> {
-    let ids = session.settings.nics.iter().map(|nic| here.id(nic, "networkInterfaces"));
-    let asked = ids.filter(|id| !silent.iter().any(|known| known.name == id.name()));
+    let asked = ids(session, here).filter(|id| !silent.iter().any(|known| known.name == id.name()));
     let reads = join_all(asked.map(|id| async move {
         let read = arm.get_share_of(&id).await;
         (id, read)

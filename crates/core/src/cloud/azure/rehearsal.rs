@@ -29,6 +29,9 @@ pub async fn all(session: &Session, needs: &Needs) -> Vec<CheckItem> {
     }
 }
 
+/// The action that the write of an interface needs on it.
+pub const WRITE_INTERFACE: &str = "Microsoft.Network/networkInterfaces/write";
+
 const OF_A_TABLE: [&str; 3] = [
     "Microsoft.Network/routeTables/read",
     "Microsoft.Network/routeTables/routes/write",
@@ -54,7 +57,7 @@ impl Needs {
     /// those without a change as well.
     pub fn write_interface(&mut self, nic: &Nic) {
         self.add(nic.id.clone(), "Microsoft.Network/networkInterfaces/read");
-        self.add(nic.id.clone(), "Microsoft.Network/networkInterfaces/write");
+        self.add(nic.id.clone(), WRITE_INTERFACE);
         let group = nic.body.pointer("/properties/networkSecurityGroup");
         self.add_reference(group, "Microsoft.Network/networkSecurityGroups/join/action");
         for properties in nic.entries().filter_map(|entry| entry.get("properties")) {
@@ -103,7 +106,7 @@ impl Needs {
 async fn unlocked(arm: &Arm, id: &Id) -> Option<CheckItem> {
     const RIGHT: &str = "Microsoft.Authorization/locks/read";
     let name = CheckName::Permission.of(format!("locks of {}", id.shown()));
-    let locks = match arm.locks(id).await {
+    let locks = match arm.locks(arm.caller(), id).await {
         Ok(locks) => locks,
         Err(error) => {
             let message = format!("whether a lock refuses the write is not known: {}", error.message);
@@ -111,18 +114,28 @@ async fn unlocked(arm: &Arm, id: &Id) -> Option<CheckItem> {
             return Some(CheckItem::new(name, Verdict::Skipped, message, remedy));
         }
     };
-    let is_read_only = |lock: &&Value| lock.pointer("/properties/level").and_then(Value::as_str) == Some("ReadOnly");
-    let place = locks.iter().find(is_read_only)?.get("id").and_then(Value::as_str).unwrap_or_default();
-    // The provider's name is written in any case.
-    let at = place.to_ascii_lowercase().find("/providers/microsoft.authorization/locks");
-    let scope = at.and_then(|at| place.get(..at)).unwrap_or(place);
+    let scope = read_only(&locks)?;
     let message = format!("a lock of the kind ReadOnly on {scope} refuses every write of {}", id.shown());
     Some(CheckItem::failed(name, &Error::new(Code::Denied, message, remove_lock(scope))))
 }
 
+/// The scope of a lock of the kind ReadOnly.
+pub fn read_only(locks: &[Value]) -> Option<&str> {
+    let is_read_only = |lock: &&Value| lock.pointer("/properties/level").and_then(Value::as_str) == Some("ReadOnly");
+    let place = locks.iter().find(is_read_only)?.get("id").and_then(Value::as_str).unwrap_or_default();
+    // The provider's name is written in any case.
+    let at = place.to_ascii_lowercase().find("/providers/microsoft.authorization/locks");
+    Some(at.and_then(|at| place.get(..at)).unwrap_or(place))
+}
+
+/// The actions that none of these roles gives.
+pub fn missing<'a>(roles: &[Value], actions: &[&'a str]) -> Vec<&'a str> {
+    actions.iter().filter(|action| !roles.iter().any(|role| gives(role, action))).copied().collect()
+}
+
 async fn rehearse(arm: &Arm, id: &Id, actions: &[&str]) -> CheckItem {
     let name = CheckName::Permission.of(id.shown());
-    let roles = match arm.permissions(id).await {
+    let roles = match arm.permissions(arm.caller(), id).await {
         Ok(roles) => roles,
         Err(error) => {
             return CheckItem::new(
@@ -134,8 +147,7 @@ async fn rehearse(arm: &Arm, id: &Id, actions: &[&str]) -> CheckItem {
             );
         }
     };
-    let missing: Vec<_> =
-        actions.iter().filter(|action| !roles.iter().any(|role| gives(role, action))).copied().collect();
+    let missing = missing(&roles, actions);
     if missing.is_empty() {
         return CheckItem::ok(name, format!("the identity's roles allow {}", actions.join(", ")));
     }

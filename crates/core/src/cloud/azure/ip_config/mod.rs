@@ -4,6 +4,8 @@
 //! untyped JSON, and only under that read's version (`If-Match`). The address has to leave the peer's interface before it
 //! can come to this one. Source: "Network Interfaces - Create Or Update" (REST API reference).
 
+mod change;
+mod forecast;
 mod left_behind;
 mod plan;
 mod refusal;
@@ -26,12 +28,14 @@ use crate::{
         carried::Carried,
         peers::{Silent, share},
     },
-    error::{Code, Result},
+    error::{Code, Error, Result},
     vip::{Goal, Member, Part, PartId, Vip},
 };
+use change::{Change, Purpose};
+use forecast::Forecast;
 use futures_util::future::{join, join_all};
 use left_behind::LeftBehind;
-use plan::{Change, Planner, Purpose, Seen};
+use plan::{Planner, Seen};
 use refusal::Refused;
 use serde_json::Value;
 use std::{
@@ -52,6 +56,7 @@ pub struct IpConfig {
     /// The parts whose address Azure still counts as a peer's.
     held_back: RefCell<BTreeSet<PartId>>,
     left_behind: LeftBehind,
+    forecast: Forecast,
     carried: Carried,
     /// The entries that peers list, as the last look showed them.
     listed: RefCell<Vec<(String, Value)>>,
@@ -75,6 +80,7 @@ impl Mechanism for IpConfig {
             set_aside: SetAside::default(),
             held_back: RefCell::default(),
             left_behind: LeftBehind::default(),
+            forecast: Forecast::default(),
             listed: RefCell::default(),
             waits: Cell::new(false),
         })
@@ -132,6 +138,9 @@ impl Cloud for IpConfig {
         if let Purpose::Frees { entries } = &change.purpose {
             self.carried.keep(entries, &made);
         }
+        if made.is_ok() {
+            self.forecast.refute(&change.id);
+        }
         made.map_err(|error| match &change.purpose {
             Purpose::Takes { arrivals, .. } => {
                 let (own, silent) = (&change.id, self.silent.borrow());
@@ -140,6 +149,7 @@ impl Cloud for IpConfig {
                     Refused { session, here, own, arrivals, silent: &silent, set_aside, held_back, left_behind };
                 in_state(refused.explain(error), change)
             }
+            Purpose::Proves => in_state(nothing_was_taken(error), change),
             Purpose::Frees { .. } | Purpose::LetsGo => in_state(error, change),
         })
     }
@@ -180,8 +190,8 @@ impl Cloud for IpConfig {
 
 impl IpConfig {
     fn planner<'a>(&'a self, seen: &'a Seen, held_back: &'a BTreeSet<PartId>) -> Planner<'a> {
-        let Self { session, carried, set_aside, left_behind, waits, .. } = self;
-        Planner { session, seen, carried, set_aside, held_back, left_behind, waits: waits.get() }
+        let Self { session, carried, set_aside, left_behind, forecast, waits, .. } = self;
+        Planner { session, seen, carried, set_aside, held_back, left_behind, forecast, waits: waits.get() }
     }
 
     /// Reads all interfaces and the public addresses, side by side.
@@ -190,7 +200,11 @@ impl IpConfig {
         let silent = self.silent.borrow().clone();
         let members = members::look(&self.session, here, arm, silent);
         let public = public_ip::look(&self.session, here, arm, &self.silent_public);
-        let (members, public) = join(members, public).await;
+        let reads = join(members, public);
+        let (members, public) = match self.waits.get() {
+            true => self.forecast.beside(arm, members::ids(&self.session, here), reads).await,
+            false => reads.await,
+        };
         let public = public?;
         let members = members?;
         self.silent.replace(members.silent.clone());
@@ -242,4 +256,12 @@ impl IpConfig {
             None => Ok(!ended.is_empty()),
         }
     }
+}
+
+/// The own interface takes nothing, and that was learned in time.
+fn nothing_was_taken(error: Error) -> Error {
+    if error.fate.may_have_changed() || error.ends_the_call() {
+        return error;
+    }
+    error.with(|details| details.message = format!("{}; so nothing was taken off the VIP's holder", details.message))
 }

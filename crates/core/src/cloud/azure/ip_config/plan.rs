@@ -1,12 +1,15 @@
 //! The pure part of the mechanism `ipConfig`: from what a read showed to where each part stands, and to the writes that lead
 //! to a goal.
 
-use super::left_behind::LeftBehind;
+use super::{
+    change::{Arrival, Change, Purpose},
+    forecast::Forecast,
+    left_behind::LeftBehind,
+};
 use crate::{
     cloud::{
         After, Effect, Need, Plan, SetAside, Step,
         azure::{
-            arm,
             id::Id,
             identity::Here,
             members::Members,
@@ -22,7 +25,6 @@ use crate::{
     error::{Code, Error, Result},
     vip::{Goal, Holder, Part, PartId, Vip},
 };
-use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// What one read of the interfaces and public addresses showed.
@@ -34,68 +36,6 @@ pub struct Seen {
     pub members: Members,
     /// The configured public addresses.
     pub public: public_ip::Seen,
-}
-
-/// The write of one interface as a whole.
-#[derive(Debug, Clone)]
-pub struct Change {
-    /// The interface.
-    pub id: Id,
-    /// The interface's new body.
-    pub body: Value,
-    /// The version that the write is conditional on.
-    pub version: String,
-    /// The interface's state, as it was read.
-    pub state: String,
-    /// What the write is for.
-    pub purpose: Purpose,
-}
-
-/// What the write of an interface is for.
-#[derive(Debug, Clone)]
-pub enum Purpose {
-    /// A peer gives the VIP up.
-    Frees {
-        /// The entries that leave it, each with its VIP.
-        entries: Vec<(String, Value)>,
-    },
-    /// This member takes the VIPs of one group: those that one peer has, or nobody. A peer that is slow or cannot be written
-    /// holds up its own VIPs alone.
-    Takes {
-        /// What comes to the own interface.
-        arrivals: Vec<Arrival>,
-        /// Peers with a running operation while nobody lists the VIP, and peers that are deleted: they may still be giving it up.
-        leaving: Vec<Id>,
-    },
-    /// This member gives the VIP up.
-    LetsGo,
-}
-
-/// One VIP's entry on the own interface, as it is to be.
-#[derive(Debug, Clone)]
-pub struct Arrival {
-    /// The VIP, as configured.
-    pub vip: Vip,
-    /// The name of its entry.
-    name: String,
-    /// Its public address.
-    public: Option<Id>,
-    /// The entry of the peer that had it last.
-    pub peer: Option<Value>,
-    /// Its parts that are elsewhere now.
-    pub wanted: Vec<PartId>,
-    /// The public addresses that come with it.
-    pub publics: Vec<(PartId, Id)>,
-}
-
-impl Arrival {
-    /// Puts the entry into `body`, which is the own interface's.
-    ///
-    /// # Errors
-    /// Those of [`Nic::put_entry`].
-    pub fn put(&self, own: &Nic, body: &mut Value) -> Result<()> {
-        own.put_entry(body, &self.name, self.vip.address.addr(), self.public.as_ref(), self.peer.as_ref())
-    }
 }
 
 /// What a plan follows from.
@@ -112,6 +52,8 @@ pub struct Planner<'a> {
     pub held_back: &'a BTreeSet<PartId>,
     /// What stays behind of the peers' entries.
     pub left_behind: &'a LeftBehind,
+    /// Which writes Azure is likely to refuse.
+    pub forecast: &'a Forecast,
     /// Whether this call waits for operations. One that only reads takes an interface at its word, whatever its state.
     pub waits: bool,
 }
@@ -201,7 +143,7 @@ impl<'a> Planner<'a> {
         if !here.is_empty() {
             let ours = |part: &&Part| part.holder.is_here() && !public_ip::serves_another_entry(&part.holder);
             let parts = current.iter().filter(ours).map(|part| part.id.clone()).collect();
-            let change = change(own, own.without(&here)?, Purpose::LetsGo)?;
+            let change = Change::new(own, own.without(&here)?, Purpose::LetsGo)?;
             plan.steps.push(Step { parts, change, effect: Effect::Reaches, after: Vec::new() });
         }
         Ok(plan)
@@ -228,7 +170,7 @@ impl<'a> Planner<'a> {
             let parts = current.iter().filter(moves).map(|part| part.id.clone()).collect();
             let entry = |vip: &Vip| Some((vip.to_string(), peer.entry_with(vip.address.addr())?.clone()));
             let entries = there.iter().filter_map(|vip| entry(vip)).collect();
-            let change = change(peer, peer.without(&there)?, Purpose::Frees { entries })?;
+            let change = Change::new(peer, peer.without(&there)?, Purpose::Frees { entries })?;
             frees.push((&peer.id, plan.steps.len()));
             plan.steps.push(Step { parts, change, effect: Effect::Frees, after: Vec::new() });
         }
@@ -248,9 +190,17 @@ impl<'a> Planner<'a> {
                 free_ones.push(plan.steps.len());
             }
             let purpose = Purpose::Takes { arrivals: group.arrivals, leaving: group.leaving };
-            plan.steps.push(Step { parts, change: change(own, body, purpose)?, effect: Effect::Reaches, after });
+            plan.steps.push(Step { parts, change: Change::new(own, body, purpose)?, effect: Effect::Reaches, after });
         }
-        // Nothing leaves a peer while the own interface takes nothing: the write of what nobody has tells that.
+        // Nothing leaves a peer while the own interface takes nothing: the write of what nobody has tells that. Without such a
+        // write, one that changes nothing tells it, where there is reason to ask.
+        if free_ones.is_empty() && !frees.is_empty() && self.forecast.is_bad(&own.id) {
+            let freed = frees.iter().filter_map(|(_, step)| plan.steps.get(*step));
+            let parts = freed.flat_map(|step| step.parts.clone()).collect();
+            let change = Change::new(own, own.body.clone(), Purpose::Proves)?;
+            free_ones.push(plan.steps.len());
+            plan.steps.push(Step { parts, change, effect: Effect::Prepares, after: Vec::new() });
+        }
         for (_, step) in frees {
             let free_ones = free_ones.iter().map(|step| After { step: *step, need: Need::Success });
             if let Some(step) = plan.steps.get_mut(step) {
@@ -380,14 +330,4 @@ impl<'a> Planner<'a> {
 
 fn lists(nic: &Nic, vip: &Vip) -> bool {
     nic.entry_with(vip.address.addr()).is_some()
-}
-
-fn change(nic: &Nic, body: Value, purpose: Purpose) -> Result<Change> {
-    let version = nic.version().ok_or_else(|| {
-        Error::impostor(
-            format!("the interface {} came without a version (etag), and is not written without one", nic.id.name()),
-            arm::NAME,
-        )
-    })?;
-    Ok(Change { id: nic.id.clone(), body, version, state: nic.state().to_owned(), purpose })
 }

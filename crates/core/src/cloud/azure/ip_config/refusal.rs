@@ -1,10 +1,7 @@
 //! What it means when Azure refuses the write of the own interface: who has the address, whether a retry may help, and which
 //! parts the next plan has to leave out for the sake of the others.
 
-use super::{
-    left_behind::LeftBehind,
-    plan::{Arrival, private_part},
-};
+use super::{change::Arrival, left_behind::LeftBehind, plan::private_part};
 use crate::{
     cloud::{
         SetAside,

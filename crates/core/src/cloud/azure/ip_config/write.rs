@@ -1,6 +1,6 @@
 //! The writes of interfaces: a peer's within its share of the time, the own ones one after another.
 
-use super::plan::{Arrival, Change, Purpose};
+use super::change::{Arrival, Change, Purpose};
 use crate::{
     cloud::{
         azure::{accepted::Accepted, arm::Arm, error::RACE, id::Id, nic::Nic, state::DELETING},
@@ -46,6 +46,7 @@ impl Writes {
         match &change.purpose {
             Purpose::Takes { arrivals, leaving, .. } => self.take(arm, change, arrivals, leaving).await,
             Purpose::Frees { .. } => self.free(arm, change).await,
+            Purpose::Proves => self.prove(arm, change).await,
             Purpose::LetsGo => {
                 let accepted = arm.put(&change.id, &change.body, Some(&change.version), None).await?;
                 // The interface no longer lists the VIP while the operation goes on, so a look would say nothing of its end.
@@ -71,6 +72,14 @@ impl Writes {
             Err(_) => {}
         }
         end
+    }
+
+    /// Writes the own interface as it is.
+    async fn prove(&self, arm: &Arm, change: &Change) -> Result<()> {
+        let mut is_written = arm.deadline().guard(self.own_is_written.lock()).await?;
+        let accepted = arm.put(&change.id, &change.body, Some(&change.version), None).await;
+        *is_written |= accepted.as_ref().err().is_none_or(|error| error.fate.may_have_changed());
+        arm.finish(accepted?, Some(until_a_last_look(arm.deadline()))).await
     }
 
     /// Brings VIPs here. Another write of this call may have made the version of the plan old.

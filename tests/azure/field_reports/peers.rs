@@ -1,0 +1,157 @@
+//! Peers that keep the VIP, lose it late, or are not asked.
+
+use super::{in_state, on};
+use crate::azure::{Member, writes};
+use crate::common::field_reports::told;
+use crate::common::*;
+use cloudsim::azure::{NIC_A, NIC_B, RESOURCE_GROUP, Simulator, VIP, VIP_CONFIG, World};
+use cloudsim::{Fault, Rule};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+const SECOND: &str = "10.0.0.250";
+
+/// The VIP and another one, which is with nobody.
+fn two_vips() -> Value {
+    json!({ "vip": [VIP, { "address": SECOND, "name": "vip2" }] })
+}
+
+/// When an address arrived at the second member's interface, by the log.
+fn second_vip_is_here_by(sim: &Simulator, time: Duration) {
+    assert_eq!(sim.world().holder_of(SECOND).as_deref(), Some(NIC_B));
+    let first = sim.log()[0].started;
+    let put = sim.log().into_iter().find(|call| {
+        call.action == "PUT networkInterfaces"
+            && call.target == NIC_B
+            && call.params.iter().any(|(_, value)| value.contains(SECOND))
+    });
+    let took = put.expect("a write with the second VIP").started - first;
+    assert!(took < time, "the other VIP waited for {took:?}");
+}
+
+#[test]
+fn a_peer_that_cannot_be_written_keeps_its_own_vip_and_no_other() {
+    let another = "Another operation on this or dependent resource is in progress.";
+    for (row, fault) in [
+        (
+            "AZ-7",
+            Fault::error(
+                403,
+                "AuthorizationFailed",
+                "The client 'c' does not have authorization to perform action 'Microsoft.Network/networkInterfaces/write' over scope '/s/mirrora290_z1' or the scope is invalid.",
+            ),
+        ),
+        ("AZ-8", Fault::error(409, "AnotherOperationInProgress", another)),
+        ("AZ-9", Fault::error(429, "RetryableErrorDueToAnotherOperation", another)),
+        ("AZ-10", Fault::error(409, "OperationNotAllowed", "Operation is not allowed now.")),
+        ("AZ-11", Fault::HangBefore),
+    ] {
+        let sim = Simulator::start(World::article());
+        sim.faults().on(on(NIC_A, "PUT networkInterfaces", fault));
+        let begun = Instant::now();
+        let report = Member::b(&sim).with(two_vips()).with(json!({ "deadlineSeconds": 5 })).hook();
+        told(row, &report);
+        assert!(begun.elapsed() < Duration::from_secs(6), "{row}: {:?}", begun.elapsed());
+        second_vip_is_here_by(&sim, Duration::from_millis(1500));
+        assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_A), "{row}");
+    }
+}
+
+#[test]
+fn a_peer_whose_operation_hangs_keeps_its_own_vip_and_no_other() {
+    let sim = Simulator::start(World::article());
+    sim.operations().hang(NIC_A);
+    let report = Member::b(&sim).with(two_vips()).with(json!({ "deadlineSeconds": 5 })).hook();
+    told("AZ-12", &report);
+    second_vip_is_here_by(&sim, Duration::from_millis(1500));
+    // So does a repeat, to which both look free.
+    sim.change(|world| world.unplace(NIC_B, "vip2"));
+    sim.clear_log();
+    let report = Member::b(&sim).with(two_vips()).with(json!({ "deadlineSeconds": 5 })).hook();
+    told("AZ-13", &report);
+    second_vip_is_here_by(&sim, Duration::from_millis(1500));
+    sim.operations().let_go(NIC_A);
+    assert_outcome(&Member::b(&sim).with(two_vips()).hook(), "moved");
+}
+
+#[test]
+fn a_vip_of_a_stranger_or_of_a_load_balancer_holds_no_other_up() {
+    let mut world = World::article();
+    world.add_stranger(SECOND);
+    let sim = Simulator::start(world);
+    told("AZ-14", &Member::b(&sim).with(two_vips()).hook());
+    assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_B));
+    let sim = Simulator::start(World::article());
+    let front = sim.world().id(RESOURCE_GROUP, "Microsoft.Network/loadBalancers", "lb/frontendIPConfigurations/front");
+    let own = sim.world().nic(NIC_B).expect("there")["id"].as_str().expect("an id").to_owned();
+    let message = format!(
+        "IP configuration {own}/ipConfigurations/vip2 is using the private IP address {SECOND} which is already allocated to resource {front}."
+    );
+    let refusal = Fault::error(400, "PrivateIPAddressIsAllocated", &message);
+    sim.faults().on(Rule { times: 1, ..on(NIC_B, "PUT networkInterfaces", refusal) });
+    sim.change(|world| world.unplace(NIC_A, VIP_CONFIG));
+    told("AZ-15", &Member::b(&sim).with(two_vips()).hook());
+    assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_B));
+}
+
+#[test]
+fn a_peer_that_is_deleted_is_not_written() {
+    let sim = Simulator::start(World::article());
+    sim.change(in_state(NIC_A, "Deleting"));
+    sim.faults().before("PUT networkInterfaces", 1, Box::new(|world| world.nics.retain(|nic| nic["name"] != NIC_A)));
+    let report = Member::b(&sim).with(json!({ "deadlineSeconds": 4 })).hook();
+    told("AZ-25", &report);
+    assert_eq!(writes(&sim), [format!("PUT networkInterfaces {NIC_B}")]);
+    // Its machine is being deleted, and Azure says so when the operation ends.
+    let sim = Simulator::start(World::article());
+    sim.operations().rolls_back(true);
+    for _ in 0..9 {
+        sim.operations().fail_next(NIC_A, "OperationNotAllowed", "Operation 'startTenantUpdate' is not allowed on VM 'mirrora290' since the VM is marked for deletion. You can only retry the Delete operation (or wait for an ongoing one to complete).");
+    }
+    told("AZ-26", &Member::b(&sim).with(json!({ "deadlineSeconds": 20 })).hook());
+}
+
+#[test]
+fn an_accepted_write_that_changes_nothing_is_told_after_a_few_rounds() {
+    for (row, nic, most) in [("AZ-51", NIC_A, 2), ("AZ-52", NIC_B, 3)] {
+        let sim = Simulator::start(World::article());
+        sim.operations().ignore(nic);
+        told(row, &Member::b(&sim).with(json!({ "deadlineSeconds": 20 })).hook());
+        let accepted = sim
+            .log()
+            .into_iter()
+            .filter(|call| call.action == "PUT networkInterfaces" && call.target == nic && call.status == 200);
+        assert!(accepted.count() <= most, "{:?}", writes(&sim));
+    }
+}
+
+#[test]
+fn an_address_that_azure_frees_late_is_waited_for() {
+    let mut world = World::article();
+    world.unplace(NIC_A, VIP_CONFIG);
+    let id = |nic: &str| world.nic(nic).expect("there")["id"].as_str().expect("an id").to_owned();
+    let message = format!(
+        "IP configuration {}/ipConfigurations/vip is using the private IP address {VIP} which is already allocated to resource {}/ipConfigurations/vip.",
+        id(NIC_B),
+        id(NIC_A)
+    );
+    let sim = Simulator::start(world);
+    let refusal = Fault::error(400, "PrivateIPAddressIsAllocated", &message);
+    sim.faults().on(Rule { times: 3, ..on(NIC_B, "PUT networkInterfaces", refusal.clone()) });
+    told("AZ-54", &Member::b(&sim).hook());
+    sim.change(|world| world.unplace(NIC_B, VIP_CONFIG));
+    sim.faults().on(on(NIC_B, "PUT networkInterfaces", refusal));
+    told("AZ-55", &Member::b(&sim).with(json!({ "deadlineSeconds": 3 })).hook());
+}
+
+/// All addresses left the old member, and nothing came to the new one.
+#[test]
+fn taken_off_the_peer_and_refused_here_is_finished_by_a_repeat() {
+    let sim = Simulator::start(World::article());
+    sim.operations().rolls_back(true);
+    sim.operations().fail_next(NIC_B, "InternalServerError", "An error occurred.");
+    told("AZ-56", &Member::b(&sim).hook());
+    sim.operations().fail_next(NIC_A, "SubnetIsFull", "the subnet is full");
+    told("AZ-57", &Member::a(&sim).hook());
+    told("AZ-58", &Member::a(&sim).hook());
+}

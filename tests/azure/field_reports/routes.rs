@@ -1,0 +1,123 @@
+//! The routes of tables, and what stands in their way.
+
+use crate::azure::{Member, writes};
+use crate::common::field_reports::told;
+use crate::common::*;
+use cloudsim::azure::{ADDRESS_B, OTHER_RESOURCE_GROUP, ROUTE_TABLE, ROUTE_TABLE_2, Simulator, VIP_CONFIG, World};
+use cloudsim::{Call, Fault, Rule};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+/// Three VIPs in each of two route tables.
+const ROUTED: [&str; 3] = ["10.1.0.254/32", "10.1.0.253/32", "10.1.0.252/32"];
+
+fn routed(world: &World) -> Value {
+    let second = world.id(OTHER_RESOURCE_GROUP, "Microsoft.Network/routeTables", ROUTE_TABLE_2);
+    let vips: Vec<Value> = [VIP_CONFIG, "vip2", "vip3"]
+        .iter()
+        .zip(ROUTED)
+        .map(|(name, address)| json!({ "address": address, "name": name }))
+        .collect();
+    json!({ "vip": vips, "azure": { "mechanism": "route", "routeTables": [ROUTE_TABLE, second] } })
+}
+
+/// How many of the VIPs a table routes to the second member.
+fn routes_to_b(sim: &Simulator, table: &str) -> usize {
+    let world = sim.world();
+    let routes = world.route_table(table).expect("a table")["properties"]["routes"].as_array().expect("routes").clone();
+    routes.iter().filter(|route| route["properties"]["nextHopIpAddress"] == ADDRESS_B).count()
+}
+
+fn puts_of(sim: &Simulator, table: &str) -> Vec<Call> {
+    let of_table = |call: &Call| call.action == "PUT routes" && call.target.starts_with(&format!("{table}/"));
+    sim.log().into_iter().filter(of_table).collect()
+}
+
+#[test]
+fn the_routes_of_a_table_are_written_in_series_and_the_tables_side_by_side() {
+    let sim = Simulator::start(World::routes());
+    sim.operations().duration(Duration::from_millis(400));
+    let begun = Instant::now();
+    let report = Member::b(&sim).with(routed(&sim.world())).hook();
+    told("AZ-1", &report);
+    assert_eq!([ROUTE_TABLE, ROUTE_TABLE_2].map(|table| routes_to_b(&sim, table)), [3, 3]);
+    // Nothing is refused: one write of each VIP and table.
+    assert_eq!(writes(&sim).len(), 6, "{:?}", writes(&sim));
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    let [first, second] = [ROUTE_TABLE, ROUTE_TABLE_2].map(|table| puts_of(&sim, table)[0].started);
+    assert!(first.max(second) - first.min(second) < Duration::from_millis(300), "side by side");
+}
+
+/// Azure says eleven seconds, and is free after one.
+#[test]
+fn a_table_that_somebody_else_writes_is_tried_at_our_own_pace() {
+    let sim = Simulator::start(World::routes());
+    sim.operations().duration_of(&format!("{ROUTE_TABLE}/{VIP_CONFIG}"), Duration::from_secs(1));
+    let mut other = routed(&sim.world());
+    other["azure"]["routeTables"] = json!([ROUTE_TABLE]);
+    let mut first = other.clone();
+    first["vip"] = json!([first["vip"][0]]);
+    let begun = Instant::now();
+    let report = std::thread::scope(|scope| {
+        let earlier = scope.spawn(|| Member::a(&sim).with(first).release());
+        while puts_or_deletes(&sim) == 0 {
+            std::thread::yield_now();
+        }
+        other["vip"] = json!([{ "address": ROUTED[1], "name": "vip2" }]);
+        let report = Member::b(&sim).with(other).hook();
+        assert_outcome(&earlier.join().expect("no panic"), "released");
+        report
+    });
+    told("AZ-2", &report);
+    assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
+    let refused = sim.log().iter().filter(|call| call.status == 429).count();
+    assert!(refused > 0, "nothing collided");
+}
+
+fn puts_or_deletes(sim: &Simulator) -> usize {
+    sim.log().iter().filter(|call| call.action.ends_with(" routes") && call.ended.is_some()).count()
+}
+
+#[test]
+fn a_table_that_cannot_be_read_or_written_holds_no_other_up() {
+    let sim = Simulator::start(World::routes());
+    let (hangs, denied) = (
+        Fault::HangBefore,
+        Fault::error(
+            403,
+            "AuthorizationFailed",
+            "The client 'c' does not have authorization to perform action 'Microsoft.Network/routeTables/routes/write' over scope '/subscriptions/s/rt2' or the scope is invalid.",
+        ),
+    );
+    for (row, action, target, fault) in [
+        ("AZ-3", "GET routeTables", ROUTE_TABLE_2, hangs.clone()),
+        ("AZ-4", "PUT routes", "rt2/vip", denied),
+        (
+            "AZ-5",
+            "GET routeTables",
+            ROUTE_TABLE_2,
+            Fault::error(404, "ResourceNotFound", "The Resource was not found."),
+        ),
+    ] {
+        sim.change(|world| *world = World::routes());
+        sim.clear_log();
+        sim.faults().clear();
+        sim.faults().on(Rule { target: Some(target), ..Rule::always("arm", action, fault) });
+        let report = Member::b(&sim).with(routed(&sim.world())).hook();
+        told(row, &report);
+        assert_eq!(routes_to_b(&sim, ROUTE_TABLE), 3, "{row}: {report:#}");
+        let begun = sim.log()[0].started;
+        let last = puts_of(&sim, ROUTE_TABLE).iter().filter_map(|call| call.ended).max().expect("an answer");
+        assert!(last - begun < Duration::from_secs(4), "{row}: the other table waited for {:?}", last - begun);
+    }
+}
+
+#[test]
+fn a_vip_whose_name_stands_for_something_else_holds_no_other_vip_up() {
+    let sim = Simulator::start(World::routes());
+    sim.change(|world| world.set_route(ROUTE_TABLE, "vip2", "172.16.0.0/12", "10.0.0.77"));
+    let report = Member::b(&sim).with(routed(&sim.world())).hook();
+    told("AZ-6", &report);
+    assert_eq!(routes_to_b(&sim, ROUTE_TABLE), 2, "{report:#}");
+    assert_eq!(routes_to_b(&sim, ROUTE_TABLE_2), 3, "{report:#}");
+}

@@ -1,0 +1,54 @@
+//! The states of interfaces and operations.
+
+use super::in_state;
+use crate::azure::{Member, writes};
+use crate::common::field_reports::told;
+use crate::common::*;
+use cloudsim::azure::{NIC_A, NIC_B, PUBLIC_IP, Simulator, World};
+use serde_json::json;
+use std::time::{Duration, Instant};
+
+#[test]
+fn an_interface_in_the_state_failed_holds_the_vip_all_the_same() {
+    let sim = Simulator::start(World::article_with_public_ip());
+    sim.change(in_state(NIC_A, "Failed"));
+    told("AZ-16", &Member::a(&sim).status());
+    told("AZ-16", &Member::a(&sim).with(json!({ "azure": { "publicIp": PUBLIC_IP } })).status());
+    told("AZ-17", &Member::a(&sim).check());
+    assert!(writes(&sim).is_empty());
+    let report = Member::b(&sim).status();
+    told("AZ-18", &report);
+    // A takeover puts it in order, and says that nothing has moved.
+    let report = Member::a(&sim).hook();
+    told("AZ-19", &report);
+    assert_eq!((report["holderBefore"].as_str(), report["holder"].as_str()), (Some(NIC_A), Some(NIC_A)));
+    assert!(sim.world().is_settled(NIC_A));
+}
+
+#[test]
+fn an_interface_that_somebody_updates_is_told_without_waiting() {
+    let sim = Simulator::start(World::article());
+    for (nic, row, check) in [(NIC_A, "AZ-20", "AZ-21"), (NIC_B, "AZ-22", "AZ-23")] {
+        sim.change(|world| *world = World::article());
+        sim.change(in_state(nic, "Updating"));
+        let begun = Instant::now();
+        let short = json!({ "deadlineSeconds": 6 });
+        told(row, &Member::a(&sim).with(short.clone()).status());
+        told(check, &Member::a(&sim).with(short).check());
+        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    }
+    // A takeover waits for its own interface, and says which it is.
+    let report = Member::b(&sim).with(json!({ "deadlineSeconds": 2 })).hook();
+    told("AZ-24", &report);
+    assert!(writes(&sim).is_empty(), "{:?}", writes(&sim));
+}
+
+#[test]
+fn azure_asks_for_ten_seconds_and_the_end_is_seen_at_our_own_pace() {
+    let sim = Simulator::start(World::article());
+    sim.operations().duration(Duration::from_millis(700));
+    sim.operations().retry_after(Some(10));
+    let begun = Instant::now();
+    told("AZ-53", &Member::b(&sim).hook());
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+}
