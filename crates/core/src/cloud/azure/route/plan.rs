@@ -1,114 +1,50 @@
-//! The mechanism `route`: the VIP is a user-defined route whose next hop is this VM's address. A move is one idempotent call
-//! per table, and nothing in the other member's zone has to answer.
-//!
-//! Source: "Routes - Create Or Update" (REST API reference).
+//! The pure part of the mechanism `route`: from what a read of the tables showed to where each part stands, and to the writes
+//! that lead to a goal.
 
-use super::{
-    arm::{ANYTHING_NEW, Arm},
-    error, forwarding,
-    id::Id,
-    identity::Here,
-    ranges::{self, Range},
-    rehearsal::{self, Needs},
-    session::Session,
-    settings::Settings,
-    state::here_in,
-    tables::{self, Entry},
-};
+use super::change::{Change, Place};
 use crate::{
-    check::CheckItem,
-    cloud::{After, Cloud, Mechanism, Need, Plan, Setup, Step, operation::until_a_last_look, peers::share},
+    cloud::{
+        After, Need, Plan, Step,
+        azure::{
+            id::Id,
+            identity::Here,
+            ranges::{self, Range},
+            session::Session,
+            state::here_in,
+            tables::{self, Entry},
+        },
+    },
     error::{Code, Error, Result},
-    fate::{Cause, Fate},
-    vip::{Goal, Holder, Member, Part, PartId, Vip},
+    vip::{Goal, Holder, Part, PartId, Vip},
 };
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, net::IpAddr, time::Duration};
-use tokio::time::Instant;
-
-/// The VIPs of one call, as user-defined routes.
-pub struct Route {
-    session: Session,
-    silent: tables::Silent,
-}
+use std::{collections::BTreeMap, net::IpAddr};
 
 /// What one read of the route tables showed.
 #[derive(Debug, Clone)]
 pub struct Seen {
-    here: Here,
+    /// This VM.
+    pub here: Here,
     /// The configured tables, each as Azure returned it or with the error that came instead.
-    tables: Vec<(Id, Result<Value>)>,
+    pub tables: Vec<(Id, Result<Value>)>,
     /// The ranges of the networks that the tables serve. Empty without a read where no VIP is large enough to cover one.
-    ranges: Result<Vec<Range>>,
+    pub ranges: Result<Vec<Range>>,
 }
 
-/// A change of one route.
-#[derive(Debug, Clone)]
-pub struct Change {
-    table: Id,
-    /// The route's name.
-    name: String,
-    /// The route as it was read; `None` where there was none.
-    existing: Option<Value>,
-    /// The route's new body; `None` deletes the route.
-    body: Option<Value>,
-    /// Which other changes of this table there are.
-    place: Place,
-    /// Whether the table has yet to answer. Then this only waits for that, and a new look follows.
-    is_late: bool,
+/// What a plan follows from.
+pub struct Planner<'a> {
+    /// The settings and the VIPs.
+    pub session: &'a Session,
+    /// Tables that did not answer.
+    pub silent: &'a tables::Silent,
+    /// The last read.
+    pub seen: &'a Seen,
 }
 
-/// Where a change stands among those of its table. Azure takes one write of a table at a time (kubernetes/kubernetes#88151), and
-/// each write gives all its routes a new version (the routes in andyt530/py-az2tf#16 have one version).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Place {
-    /// An earlier change has made the versions of the read old.
-    follows: bool,
-    /// Another change waits for this one.
-    is_followed: bool,
-}
-
-impl Mechanism for Route {
-    const CLOUD: &'static str = "azure";
-    const NAME: &'static str = "route";
-    type Settings = Settings;
-
-    fn new(settings: &Settings, setup: Setup<'_>) -> Result<Self> {
-        Ok(Route { session: Session::new(settings, setup)?, silent: tables::Silent::default() })
-    }
-}
-
-impl Cloud for Route {
-    type Seen = Seen;
-    type Change = Change;
-
-    /// Resource Manager's reads show every change that it has accepted.
-    const READS_LAG: Duration = Duration::ZERO;
-    const LOOK_TWICE_AFTER: Duration = Duration::ZERO;
-
-    fn will_change(&self) {
-        self.silent.is_impatient.set(true);
-    }
-
-    async fn identify(&self) -> Result<Member> {
-        self.session.identify().await
-    }
-
-    async fn discover(&self) -> Result<Seen> {
-        self.look().await
-    }
-
-    async fn observe(&self, _: &Seen) -> Result<Seen> {
-        self.look().await
-    }
-
-    /// A route names its holder by the address of the next hop.
-    fn member(&self, seen: &Seen) -> Member {
-        let holds_as = seen.here.addresses().next().map(|address| address.to_string());
-        Member { holds_as, ..seen.here.member() }
-    }
-
-    fn placement(&self, seen: &Seen) -> Vec<Part> {
+impl Planner<'_> {
+    /// Where each part stands.
+    pub fn placement(&self) -> Vec<Part> {
+        let seen = self.seen;
         let parts = self.session.vips.iter().flat_map(|vip| {
             let tables = seen.tables.iter();
             tables.map(move |(id, read)| Part { id: route_part(vip, id), holder: seen.holder(read, vip) })
@@ -116,7 +52,12 @@ impl Cloud for Route {
         parts.collect()
     }
 
-    fn plan(&self, seen: &Seen, goal: Goal) -> Result<Plan<Change>> {
+    /// The writes that lead to the goal.
+    ///
+    /// # Errors
+    /// `invalid_config` where any VIP would hijack a network.
+    pub fn plan(&self, goal: Goal) -> Result<Plan<Change>> {
+        let seen = self.seen;
         // Nothing is changed where any VIP would hijack a network.
         for vip in &self.session.vips {
             seen.must_hijack_nothing(vip)?;
@@ -135,9 +76,7 @@ impl Cloud for Route {
                         continue;
                     }
                     (Err(error), _) => Err(error.clone()),
-                    (Ok(table), Goal::Hold(_)) => {
-                        seen.may_be_routed(vip).and_then(|()| self.take(seen, vip, id, table))
-                    }
+                    (Ok(table), Goal::Hold(_)) => seen.may_be_routed(vip).and_then(|()| self.take(vip, id, table)),
                     (Ok(table), Goal::LetGo) => Ok(seen.let_go(vip, id, table)),
                 };
                 match change {
@@ -151,83 +90,14 @@ impl Cloud for Route {
         Ok(plan)
     }
 
-    async fn apply(&self, change: &Change) -> Result<()> {
-        let (_, arm) = self.session.start().await?;
-        if change.is_late {
-            return self.silent.catch_up(arm, &change.table).await;
-        }
-        let id = change.id();
-        // What waits behind this write must not wait for all of the time.
-        let started = Instant::now();
-        let bound = change.place.is_followed.then(|| share(arm.deadline()));
-        let version = if change.place.follows { change.renewed(arm).await? } else { change.version() };
-        let accepted = match change.body.clone() {
-            Some(mut body) => {
-                if let (Some(version), Some(etag)) = (&version, body.get_mut("etag")) {
-                    *etag = version.as_str().into();
-                }
-                arm.put(&id, &body, change.condition(version.as_deref()), bound).await?
-            }
-            // The version protects a route that another member has pointed at itself since the read.
-            None => arm.delete(&id, version.as_deref(), bound).await?,
-        };
-        let left = match bound {
-            Some(bound) => bound.saturating_sub(started.elapsed()),
-            None => until_a_last_look(arm.deadline()),
-        };
-        arm.finish(accepted, Some(left)).await
-    }
-
-    async fn has_succeeded(&self, operation: &str) -> Result<bool> {
-        let (_, arm) = self.session.start().await?;
-        arm.has_succeeded(operation).await
-    }
-
-    fn describe(&self, change: &Change) -> (String, String) {
-        if change.is_late {
-            return ("arm:GET routeTables".to_owned(), change.table.shown());
-        }
-        let (id, method) = (change.id(), if change.body.is_some() { "PUT" } else { "DELETE" });
-        (format!("arm:{method} {}", id.kind()), id.shown())
-    }
-
-    fn remarks(&self, _: &Seen) -> Vec<CheckItem> {
-        self.session.tracking().into_iter().chain([self.session.local_address()]).collect()
-    }
-
-    async fn advice(&self) -> Vec<CheckItem> {
-        vec![forwarding::check(&self.session).await]
-    }
-
-    async fn rehearse(&self, seen: &Seen) -> Vec<CheckItem> {
-        let mut needs = Needs::default();
-        seen.tables.iter().for_each(|(id, _)| needs.write_routes(id));
-        rehearsal::all(&self.session, &needs).await
-    }
-}
-
-impl Route {
-    async fn look(&self) -> Result<Seen> {
-        let (here, arm) = self.session.start_with_token().await?;
-        let tables = tables::look(&self.session, here, arm, &self.silent).await?;
-        let ranges = self.ranges(arm, &tables).await;
-        Ok(Seen { here: here.clone(), tables, ranges })
-    }
-
-    async fn ranges(&self, arm: &Arm, tables: &[(Id, Result<Value>)]) -> Result<Vec<Range>> {
-        if !self.session.vips.iter().any(|vip| ranges::may_cover_a_subnet(vip.destination())) {
-            return Ok(Vec::new());
-        }
-        ranges::look(arm, tables.iter().filter_map(|(_, read)| read.as_ref().ok())).await
-    }
-
     /// The name of a VIP's route.
     fn name<'a>(&'a self, vip: &'a Vip) -> &'a str {
         vip.name.as_deref().unwrap_or(&self.session.settings.route_name)
     }
 
     /// The change that points the table's route at this VM; none where the route points here already.
-    fn take(&self, seen: &Seen, vip: &Vip, id: &Id, table: &Value) -> Result<Option<Change>> {
+    fn take(&self, vip: &Vip, id: &Id, table: &Value) -> Result<Option<Change>> {
+        let seen = self.seen;
         let existing = tables::entry_to(table, vip.destination());
         self.may_be_taken(id, table, vip, existing)?;
         if existing.is_some_and(|route| seen.holder_of(route) == Holder::ThisMember) {
@@ -344,43 +214,6 @@ impl Seen {
                 details.remedy = format!("{}; or use one address (/32)", details.remedy);
             })),
             _ => Ok(()),
-        }
-    }
-}
-
-impl Change {
-    fn late(table: &Id) -> Self {
-        let (table, place) = (table.clone(), Place::default());
-        Change { table, name: String::new(), existing: None, body: None, place, is_late: true }
-    }
-
-    fn id(&self) -> Id {
-        self.table.child("routes", &self.name)
-    }
-
-    /// The version that was read; `None` where there was no route.
-    fn version(&self) -> Option<String> {
-        Entry::of(self.existing.as_ref()?).version()
-    }
-
-    /// Azure refuses a new route if somebody has created one of that name since the read.
-    fn condition<'a>(&self, version: Option<&'a str>) -> Option<&'a str> {
-        if self.existing.is_none() { Some(ANYTHING_NEW) } else { version }
-    }
-
-    /// The route's version now, if nobody but this call has changed the table's routes since the read.
-    async fn renewed(&self, arm: &Arm) -> Result<Option<String>> {
-        let table = tables::read(arm, &self.table).await?;
-        let now = tables::entry_named(&table, &self.name);
-        match (self.existing.as_ref().map(Entry::of), now) {
-            (None, None) => Ok(None),
-            (Some(before), Some(now)) if before.is_like(now) => Ok(now.version()),
-            _ => Err(Error::new(
-                Code::Conflict,
-                format!("the route {} has changed since it was read", self.id().shown()),
-                error::RACE,
-            )
-            .with_fate(Fate::Refused(Cause::Race))),
         }
     }
 }

@@ -1,0 +1,111 @@
+//! The change of one route: an idempotent write under the version that was read, and the wait for its operation.
+
+use crate::{
+    cloud::{
+        azure::{
+            arm::{ANYTHING_NEW, Arm},
+            error,
+            id::Id,
+            tables::{self, Entry},
+        },
+        operation::until_a_last_look,
+        peers::share,
+    },
+    error::{Code, Error, Result},
+    fate::{Cause, Fate},
+};
+use serde_json::Value;
+use tokio::time::Instant;
+
+/// A change of one route.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// The route's table.
+    pub table: Id,
+    /// The route's name.
+    pub name: String,
+    /// The route as it was read; `None` where there was none.
+    pub existing: Option<Value>,
+    /// The route's new body; `None` deletes the route.
+    pub body: Option<Value>,
+    /// Which other changes of this table there are.
+    pub place: Place,
+    /// Whether the table has yet to answer. Then this only waits for that, and a new look follows.
+    pub is_late: bool,
+}
+
+/// Where a change stands among those of its table. Azure takes one write of a table at a time (kubernetes/kubernetes#88151), and
+/// each write gives all its routes a new version (the routes in andyt530/py-az2tf#16 have one version).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Place {
+    /// An earlier change has made the versions of the read old.
+    pub follows: bool,
+    /// Another change waits for this one.
+    pub is_followed: bool,
+}
+
+impl Change {
+    /// The wait for a table that has yet to answer.
+    pub fn late(table: &Id) -> Self {
+        let (table, place) = (table.clone(), Place::default());
+        Change { table, name: String::new(), existing: None, body: None, place, is_late: true }
+    }
+
+    /// The route's id.
+    pub fn id(&self) -> Id {
+        self.table.child("routes", &self.name)
+    }
+
+    /// The version that was read; `None` where there was no route.
+    fn version(&self) -> Option<String> {
+        Entry::of(self.existing.as_ref()?).version()
+    }
+
+    /// Azure refuses a new route if somebody has created one of that name since the read.
+    fn condition<'a>(&self, version: Option<&'a str>) -> Option<&'a str> {
+        if self.existing.is_none() { Some(ANYTHING_NEW) } else { version }
+    }
+
+    /// The route's version now, if nobody but this call has changed the table's routes since the read.
+    async fn renewed(&self, arm: &Arm) -> Result<Option<String>> {
+        let table = tables::read(arm, &self.table).await?;
+        let now = tables::entry_named(&table, &self.name);
+        match (self.existing.as_ref().map(Entry::of), now) {
+            (None, None) => Ok(None),
+            (Some(before), Some(now)) if before.is_like(now) => Ok(now.version()),
+            _ => Err(Error::new(
+                Code::Conflict,
+                format!("the route {} has changed since it was read", self.id().shown()),
+                error::RACE,
+            )
+            .with_fate(Fate::Refused(Cause::Race))),
+        }
+    }
+
+    /// Makes the change and waits for its operation.
+    ///
+    /// # Errors
+    /// Those of [`Arm::put`] and [`Arm::finish`]; a conflict where somebody else has changed the route.
+    pub async fn make(&self, arm: &Arm) -> Result<()> {
+        let id = self.id();
+        // What waits behind this write must not wait for all of the time.
+        let started = Instant::now();
+        let bound = self.place.is_followed.then(|| share(arm.deadline()));
+        let version = if self.place.follows { self.renewed(arm).await? } else { self.version() };
+        let accepted = match self.body.clone() {
+            Some(mut body) => {
+                if let (Some(version), Some(etag)) = (&version, body.get_mut("etag")) {
+                    *etag = version.as_str().into();
+                }
+                arm.put(&id, &body, self.condition(version.as_deref()), bound).await?
+            }
+            // The version protects a route that another member has pointed at itself since the read.
+            None => arm.delete(&id, version.as_deref(), bound).await?,
+        };
+        let left = match bound {
+            Some(bound) => bound.saturating_sub(started.elapsed()),
+            None => until_a_last_look(arm.deadline()),
+        };
+        arm.finish(accepted, Some(left)).await
+    }
+}

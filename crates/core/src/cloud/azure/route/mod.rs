@@ -1,0 +1,138 @@
+//! The mechanism `route`: the VIP is a user-defined route whose next hop is this VM's address. A move is one idempotent call
+//! per table, and nothing in the other member's zone has to answer.
+//!
+//! Source: "Routes - Create Or Update" (REST API reference).
+
+mod change;
+mod plan;
+
+use super::{
+    arm::Arm,
+    forwarding,
+    id::Id,
+    ranges::{self, Range},
+    rehearsal::{self, Needs},
+    session::Session,
+    settings::Settings,
+    tables,
+};
+use crate::{
+    check::CheckItem,
+    cloud::{Cloud, Mechanism, Plan, Setup},
+    error::Result,
+    vip::{Goal, Member, Part},
+};
+use change::Change;
+use plan::{Planner, Seen};
+use serde_json::Value;
+use std::time::Duration;
+
+/// The VIPs of one call, as user-defined routes.
+pub struct Route {
+    session: Session,
+    silent: tables::Silent,
+}
+
+impl Mechanism for Route {
+    const CLOUD: &'static str = "azure";
+    const NAME: &'static str = "route";
+    type Settings = Settings;
+
+    fn new(settings: &Settings, setup: Setup<'_>) -> Result<Self> {
+        Ok(Route { session: Session::new(settings, setup)?, silent: tables::Silent::default() })
+    }
+}
+
+impl Cloud for Route {
+    type Seen = Seen;
+    type Change = Change;
+
+    /// Resource Manager's reads show every change that it has accepted.
+    const READS_LAG: Duration = Duration::ZERO;
+    const LOOK_TWICE_AFTER: Duration = Duration::ZERO;
+
+    fn will_change(&self) {
+        self.silent.is_impatient.set(true);
+    }
+
+    async fn identify(&self) -> Result<Member> {
+        self.session.identify().await
+    }
+
+    async fn discover(&self) -> Result<Seen> {
+        self.look().await
+    }
+
+    async fn observe(&self, _: &Seen) -> Result<Seen> {
+        self.look().await
+    }
+
+    /// A route names its holder by the address of the next hop.
+    fn member(&self, seen: &Seen) -> Member {
+        let holds_as = seen.here.addresses().next().map(|address| address.to_string());
+        Member { holds_as, ..seen.here.member() }
+    }
+
+    fn placement(&self, seen: &Seen) -> Vec<Part> {
+        self.planner(seen).placement()
+    }
+
+    fn plan(&self, seen: &Seen, goal: Goal) -> Result<Plan<Change>> {
+        self.planner(seen).plan(goal)
+    }
+
+    async fn apply(&self, change: &Change) -> Result<()> {
+        let (_, arm) = self.session.start().await?;
+        if change.is_late {
+            return self.silent.catch_up(arm, &change.table).await;
+        }
+        change.make(arm).await
+    }
+
+    async fn has_succeeded(&self, operation: &str) -> Result<bool> {
+        let (_, arm) = self.session.start().await?;
+        arm.has_succeeded(operation).await
+    }
+
+    fn describe(&self, change: &Change) -> (String, String) {
+        if change.is_late {
+            return ("arm:GET routeTables".to_owned(), change.table.shown());
+        }
+        let (id, method) = (change.id(), if change.body.is_some() { "PUT" } else { "DELETE" });
+        (format!("arm:{method} {}", id.kind()), id.shown())
+    }
+
+    fn remarks(&self, _: &Seen) -> Vec<CheckItem> {
+        self.session.tracking().into_iter().chain([self.session.local_address()]).collect()
+    }
+
+    async fn advice(&self) -> Vec<CheckItem> {
+        vec![forwarding::check(&self.session).await]
+    }
+
+    async fn rehearse(&self, seen: &Seen) -> Vec<CheckItem> {
+        let mut needs = Needs::default();
+        seen.tables.iter().for_each(|(id, _)| needs.write_routes(id));
+        rehearsal::all(&self.session, &needs).await
+    }
+}
+
+impl Route {
+    fn planner<'a>(&'a self, seen: &'a Seen) -> Planner<'a> {
+        Planner { session: &self.session, silent: &self.silent, seen }
+    }
+
+    async fn look(&self) -> Result<Seen> {
+        let (here, arm) = self.session.start_with_token().await?;
+        let tables = tables::look(&self.session, here, arm, &self.silent).await?;
+        let ranges = self.ranges(arm, &tables).await;
+        Ok(Seen { here: here.clone(), tables, ranges })
+    }
+
+    async fn ranges(&self, arm: &Arm, tables: &[(Id, Result<Value>)]) -> Result<Vec<Range>> {
+        if !self.session.vips.iter().any(|vip| ranges::may_cover_a_subnet(vip.destination())) {
+            return Ok(Vec::new());
+        }
+        ranges::look(arm, tables.iter().filter_map(|(_, read)| read.as_ref().ok())).await
+    }
+}
