@@ -3,7 +3,9 @@
 use crate::azure::{Member, writes};
 use crate::common::field_reports::told;
 use crate::common::*;
-use cloudsim::azure::{ADDRESS_B, OTHER_RESOURCE_GROUP, ROUTE_TABLE, ROUTE_TABLE_2, Simulator, VIP_CONFIG, World};
+use cloudsim::azure::{
+    ADDRESS_B, OTHER_RESOURCE_GROUP, Overlap, ROUTE_TABLE, ROUTE_TABLE_2, Simulator, VIP_CONFIG, World,
+};
 use cloudsim::{Call, Fault, Rule};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -120,4 +122,50 @@ fn a_vip_whose_name_stands_for_something_else_holds_no_other_vip_up() {
     told("AZ-6", &report);
     assert_eq!(routes_to_b(&sim, ROUTE_TABLE), 2, "{report:#}");
     assert_eq!(routes_to_b(&sim, ROUTE_TABLE_2), 3, "{report:#}");
+}
+
+/// The first call ends before its operation does.
+#[test]
+fn a_repeat_waits_for_the_route_that_is_on_its_way_here() {
+    let only = |sim: &Simulator| {
+        let mut config = routed(&sim.world());
+        config["vip"] = json!([config["vip"][0]]);
+        config["azure"]["routeTables"] = json!([ROUTE_TABLE]);
+        config
+    };
+    for overlap in [Overlap::Retryable, Overlap::Conflict, Overlap::Supersede] {
+        let sim = Simulator::start(World::routes());
+        sim.operations().overlap(overlap);
+        sim.operations().duration(Duration::from_secs(4));
+        let member = || Member::b(&sim).with(only(&sim));
+        let first = member().with(json!({ "deadlineSeconds": 2 })).hook();
+        told("AZ-64", &first);
+        sim.clear_log();
+        let begun = Instant::now();
+        told("AZ-65", &member().hook());
+        assert!(begun.elapsed() < Duration::from_secs(4), "{overlap:?}: begun anew, {:?}", begun.elapsed());
+        assert!(puts_of(&sim, ROUTE_TABLE).is_empty(), "{overlap:?}: {:?}", writes(&sim));
+    }
+    // It never ends.
+    let sim = Simulator::start(World::routes());
+    sim.operations().hang(&format!("{ROUTE_TABLE}/{VIP_CONFIG}"));
+    let member = || Member::b(&sim).with(only(&sim)).with(json!({ "deadlineSeconds": 2 }));
+    assert_eq!(member().hook()["retry"], true);
+    told("AZ-66", &member().hook());
+    assert_eq!(puts_of(&sim, ROUTE_TABLE).len(), 1, "{:?}", writes(&sim));
+    // The other member takes it meanwhile, and is not fought.
+    let sim = Simulator::start(World::routes());
+    sim.operations().overlap(Overlap::Supersede);
+    sim.operations().duration(Duration::from_secs(3));
+    let member = || Member::b(&sim).with(only(&sim)).with(json!({ "deadlineSeconds": 8 }));
+    assert_eq!(member().with(json!({ "deadlineSeconds": 1 })).hook()["retry"], true);
+    sim.clear_log();
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(|| member().hook());
+        while sim.log().iter().filter(|call| call.action == "GET routeTables" && call.ended.is_some()).count() < 2 {
+            std::thread::yield_now();
+        }
+        assert_outcome(&Member::a(&sim).with(only(&sim)).hook(), "moved");
+        told("AZ-67", &waits.join().expect("no panic"));
+    });
 }

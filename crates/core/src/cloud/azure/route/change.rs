@@ -6,16 +6,22 @@ use crate::{
             arm::{ANYTHING_NEW, Arm},
             error,
             id::Id,
+            state::here_in,
             tables::{self, Entry},
         },
-        operation::until_a_last_look,
+        operation::{pace, until_a_last_look},
         peers::share,
     },
     error::{Code, Error, Result},
     fate::{Cause, Fate},
+    vip::Holder,
 };
 use serde_json::Value;
+use std::time::Duration;
 use tokio::time::Instant;
+
+const ARRIVES: &str = "call again: the next call waits for that operation and does not begin it anew; look in the route table's activity \
+    log if this goes on";
 
 /// A change of one route.
 #[derive(Debug, Clone)]
@@ -32,6 +38,8 @@ pub struct Change {
     pub place: Place,
     /// Whether the table has yet to answer. Then this only waits for that, and a new look follows.
     pub is_late: bool,
+    /// Whether an operation of an earlier call leads the route here already. Then this only waits for its end.
+    pub arrives: bool,
 }
 
 /// Where a change stands among those of its table. Azure takes one write of a table at a time (kubernetes/kubernetes#88151), and
@@ -48,7 +56,7 @@ impl Change {
     /// The wait for a table that has yet to answer.
     pub fn late(table: &Id) -> Self {
         let (table, place) = (table.clone(), Place::default());
-        Change { table, name: String::new(), existing: None, body: None, place, is_late: true }
+        Change { table, name: String::new(), existing: None, body: None, place, is_late: true, arrives: false }
     }
 
     /// The route's id.
@@ -73,12 +81,7 @@ impl Change {
         match (self.existing.as_ref().map(Entry::of), now) {
             (None, None) => Ok(None),
             (Some(before), Some(now)) if before.is_like(now) => Ok(now.version()),
-            _ => Err(Error::new(
-                Code::Conflict,
-                format!("the route {} has changed since it was read", self.id().shown()),
-                error::RACE,
-            )
-            .with_fate(Fate::Refused(Cause::Race))),
+            _ => Err(self.has_changed(Fate::Refused(Cause::Race))),
         }
     }
 
@@ -91,6 +94,9 @@ impl Change {
         // What waits behind this write must not wait for all of the time.
         let started = Instant::now();
         let bound = self.place.is_followed.then(|| share(arm.deadline()));
+        if self.arrives {
+            return self.let_arrive(arm, bound.unwrap_or_else(|| until_a_last_look(arm.deadline()))).await;
+        }
         let version = if self.place.follows { self.renewed(arm).await? } else { self.version() };
         let accepted = match self.body.clone() {
             Some(mut body) => {
@@ -107,5 +113,46 @@ impl Change {
             None => until_a_last_look(arm.deadline()),
         };
         arm.finish(accepted, Some(left)).await
+    }
+
+    /// Waits until the route has come here by itself. Azure would refuse a write until the earlier operation is over, or end that one
+    /// and begin anew. Whatever else has come of it, a new look decides: a write that waited here would be a late one.
+    async fn let_arrive(&self, arm: &Arm, bound: Duration) -> Result<()> {
+        let begun = Instant::now();
+        loop {
+            let wait = pace(begun.elapsed());
+            if begun.elapsed() + wait >= bound {
+                return Err(self.still_arrives(begun.elapsed()));
+            }
+            arm.deadline().sleep(wait).await?;
+            let table = tables::read(arm, &self.table).await?;
+            let before = self.existing.as_ref().map(Entry::of);
+            let Some(now) = tables::entry_named(&table, &self.name) else {
+                return Err(self.has_changed(Fate::Refused(Cause::Race)));
+            };
+            let is_ours = before.is_some_and(|before| before.is_like(now));
+            match here_in(now.text("provisioningState")) {
+                Holder::ThisMember if is_ours => return Ok(()),
+                Holder::Arriving(_) if is_ours => {}
+                // It had led here until somebody's later write.
+                Holder::Arriving(_) => return Err(self.has_changed(Fate::AcceptedThenFailed(Cause::Superseded))),
+                // An operation that has failed may have left the route as it was before.
+                _ => return Err(self.has_changed(Fate::Refused(Cause::Race))),
+            }
+        }
+    }
+
+    fn has_changed(&self, fate: Fate) -> Error {
+        let message = format!("the route {} has changed since it was read", self.id().shown());
+        Error::new(Code::Conflict, message, error::RACE).with_fate(fate)
+    }
+
+    fn still_arrives(&self, waited: Duration) -> Error {
+        let message = format!(
+            "the operation that leads the route {} here still runs after {:.1} s",
+            self.id().shown(),
+            waited.as_secs_f64()
+        );
+        Error::new(Code::Unavailable, message, ARRIVES).with_fate(Fate::Refused(Cause::UnderWay))
     }
 }

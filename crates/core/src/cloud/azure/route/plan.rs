@@ -118,6 +118,7 @@ impl Planner<'_> {
             body: Some(route_body(existing, vip, hop)),
             place: Place::default(),
             is_late: false,
+            arrives: existing.is_some_and(|route| matches!(seen.holder_of(route), Holder::Arriving(_))),
         }))
     }
 
@@ -185,6 +186,7 @@ impl Seen {
             body: None,
             place: Place::default(),
             is_late: false,
+            arrives: false,
         })
     }
 
