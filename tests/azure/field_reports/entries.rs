@@ -1,13 +1,13 @@
 //! What an entry carries: pools, groups, public addresses.
 
 use super::on;
-use crate::azure::Member;
+use crate::azure::{Member, writes};
 use crate::common::field_reports::told;
 use crate::common::*;
 use cloudsim::azure::{NIC_A, NIC_B, PUBLIC_IP, RESOURCE_GROUP, Simulator, VIP, VIP_CONFIG, VM_B, World};
 use cloudsim::{Fault, Rule};
-use serde_json::json;
-use std::time::Duration;
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
 
 /// A pool, a NAT rule and a public address that the configuration does not name.
 fn with_settings() -> (World, Vec<String>) {
@@ -114,4 +114,58 @@ fn a_public_address_that_does_not_fit_is_found_by_check_and_keeps_nobody() {
     sim.faults().on(Rule { times: 1, ..on(NIC_B, "PUT networkInterfaces", denied) });
     told("AZ-47", &Member::b(&sim).with(public).hook());
     assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_B));
+}
+
+fn public() -> Value {
+    json!({ "azure": { "publicIp": PUBLIC_IP } })
+}
+
+/// The one write that carries both waits for the read of the address a moment only, and for a read that tells nothing new not at
+/// all.
+#[test]
+fn a_public_address_that_nobody_tells_holds_no_private_one_up() {
+    let slow = Fault::Delay(Duration::from_millis(1500));
+    let denied = Fault::error(403, "AuthorizationFailed", "no");
+    for (row, listed, fault) in [
+        ("AZ-68", true, Fault::HangBefore),
+        ("AZ-69", false, Fault::HangBefore),
+        ("AZ-70", false, slow),
+        ("AZ-71", true, denied),
+    ] {
+        let sim = Simulator::start(if listed { World::article_with_public_ip() } else { World::article() });
+        sim.faults().on(Rule::always("arm", "GET publicIPAddresses", fault));
+        let begun = Instant::now();
+        let report = Member::b(&sim).with(public()).with(json!({ "deadlineSeconds": 10 })).hook();
+        told(row, &report);
+        let begun_by_log = sim.log()[0].started;
+        let own = sim.log().into_iter().find(|call| call.action == "PUT networkInterfaces" && call.target == NIC_B);
+        let took = own.expect("a write").started - begun_by_log;
+        assert!(took < Duration::from_secs(1), "{row}: the private address waited for {took:?}");
+        let world = sim.world();
+        assert_eq!(world.holder_of(VIP).as_deref(), Some(NIC_B), "{row}");
+        let is_here = world.public_holder_of(PUBLIC_IP).as_deref() == Some(NIC_B);
+        assert_eq!(is_here, row != "AZ-69", "{row}");
+        assert!(!report["error"]["remedy"].to_string().contains("zone"), "{row}: {report:#}");
+        if listed {
+            assert!(begun.elapsed() < Duration::from_secs(3), "{row}: {:?}", begun.elapsed());
+            assert_eq!(writes(&sim).len(), 2, "{row}: {:?}", writes(&sim));
+        }
+    }
+}
+
+/// Nothing but the VIP is taken off an interface, so somebody has to act.
+#[test]
+fn a_public_address_on_another_entry_is_told_with_the_entry() {
+    for (nic, check, take) in [(NIC_A, "AZ-72", "AZ-73"), (NIC_B, "AZ-74", "AZ-75")] {
+        let mut world = World::article();
+        world.attach_public_ip(nic, "ipconfig1", PUBLIC_IP);
+        let sim = Simulator::start(world);
+        told(check, &Member::b(&sim).with(public()).check());
+        told(take, &Member::b(&sim).with(public()).hook());
+        told(take, &Member::b(&sim).with(public()).hook());
+        let world = sim.world();
+        assert_eq!(world.holder_of(VIP).as_deref(), Some(NIC_B));
+        assert_eq!(world.public_holder_of(PUBLIC_IP).as_deref(), Some(nic), "it stays on the other entry");
+        assert_eq!(writes(&sim).len(), 2, "{:?}", writes(&sim));
+    }
 }

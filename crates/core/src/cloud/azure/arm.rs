@@ -55,6 +55,9 @@ impl Tokens for Identity {
     }
 }
 
+/// What to do where a resource that is in no member's zone, or this member's own, does not answer.
+pub const SILENT: &str = "call again; look at Azure Service Health, and at the way to Resource Manager, if it goes on";
+
 /// The name of this service in errors.
 pub const NAME: &str = "Resource Manager";
 

@@ -46,6 +46,11 @@ impl Nic {
         self.entries().find(|entry| address_of(entry) == Some(address))
     }
 
+    /// The ip-configuration with this public address.
+    pub fn entry_of(&self, public: &Id) -> Option<&Value> {
+        self.entries().find(|entry| has_public(entry, public))
+    }
+
     fn primary(&self) -> Option<&Value> {
         self.entries().find(|entry| is_primary(entry))
     }

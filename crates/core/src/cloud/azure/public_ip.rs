@@ -4,17 +4,17 @@
 //! A public address that Azure does not return never holds up the private address.
 
 use super::{
-    arm::Arm,
+    arm::{Arm, SILENT},
     id::Id,
     identity::Here,
     members::Members,
-    nic::{Nic, has_public, name_of},
+    nic::{Nic, address_of, has_public, name_of},
     session::Session,
     settings::Reference,
 };
 use crate::{
     check::{CheckItem, CheckName},
-    cloud::peers::several,
+    cloud::{late::beside, peers::several},
     error::{Code, Error, Result},
     vip::{Holder, PartId, Vip},
 };
@@ -25,9 +25,14 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-/// The configured public addresses, each as Azure returned it or with the error that came instead.
+/// The configured public addresses as far as a look has read them.
 #[derive(Debug, Clone)]
-pub struct Seen(Vec<(Id, Result<Value>)>);
+pub struct Seen {
+    /// Each as Azure returned it, or with the error that came instead.
+    read: Vec<(Id, Result<Value>)>,
+    /// Those that the look has not waited for.
+    late: Vec<Id>,
+}
 
 /// Public addresses that did not answer, each with its error. This call does not read them again.
 #[derive(Debug, Default)]
@@ -39,28 +44,39 @@ const ON_ANOTHER_ENTRY: &str = "on another ip-configuration";
 const UNFIT: &str = "choose a public address of SKU Standard in all zones (docs/install-azure.md has the command): neither the SKU \
     nor the zones of one that is in use can be changed";
 
-/// Reads the public addresses side by side. A read has a share of the call's time.
+/// Reads the public addresses side by side, beside the reads of what a move cannot do without, which wait for them a moment only.
 ///
 /// # Errors
 /// Only what ends the whole call.
-pub async fn look(session: &Session, here: &Here, arm: &Arm, silent: &Silent) -> Result<Seen> {
-    let reads = session.vips.iter().filter_map(|vip| id_of(session, here, vip)).map(|id| async move {
-        let known = silent.0.borrow().get(&id).cloned();
+pub async fn look_beside<T>(
+    session: &Session,
+    here: &Here,
+    arm: &Arm,
+    silent: &Silent,
+    private: impl Future<Output = T>,
+) -> (T, Result<Seen>) {
+    let ids: Vec<Id> = session.vips.iter().filter_map(|vip| id_of(session, here, vip)).collect();
+    let read = RefCell::default();
+    let (private, _) = beside(private, read_all(arm, silent, &ids, &read)).await;
+    let read: Vec<(Id, Result<Value>)> = read.into_inner();
+    let late = ids.into_iter().filter(|id| !read.iter().any(|(known, _)| known == id)).collect();
+    (private, Seen { read, late }.unless_it_ends())
+}
+
+/// Reads these side by side, each with a share of the call's time, and adds each read as soon as it is there.
+async fn read_all(arm: &Arm, silent: &Silent, ids: &[Id], to: &RefCell<Vec<(Id, Result<Value>)>>) {
+    let reads = ids.iter().map(|id| async move {
+        let known = silent.0.borrow().get(id).cloned();
         let read = match known {
             Some(why) => Err(why),
-            None => arm.get_share_of(&id).await,
+            None => arm.get_share_of(id).await.map_err(of_no_zone),
         };
         if let Some(why) = read.as_ref().err().filter(|error| error.code == Code::Unavailable) {
             silent.0.borrow_mut().insert(id.clone(), why.clone());
         }
-        (id, read)
+        to.borrow_mut().push((id.clone(), read));
     });
-    let reads = join_all(reads).await;
-    let mut errors = reads.iter().filter_map(|(_, read)| read.as_ref().err());
-    match errors.find(|error| error.ends_the_call()) {
-        Some(stop) => Err(stop.clone()),
-        None => Ok(Seen(reads)),
-    }
+    join_all(reads).await;
 }
 
 /// The public address that the configuration gives to a VIP.
@@ -84,6 +100,35 @@ pub fn serves_another_entry(holder: &Holder) -> bool {
 }
 
 impl Seen {
+    /// Whether a read is late.
+    pub fn is_late(&self) -> bool {
+        !self.late.is_empty()
+    }
+
+    /// Whether a read is late without which nothing is known of an address. Where an interface lists the address, its read would
+    /// tell a move nothing new.
+    pub fn is_wanted(&self, members: &Members) -> bool {
+        self.late.iter().any(|id| members.nics.iter().all(|nic| nic.entry_of(id).is_none()))
+    }
+
+    /// Makes the late reads as well.
+    ///
+    /// # Errors
+    /// Only what ends the whole call.
+    pub async fn complete(self, arm: &Arm, silent: &Silent) -> Result<Self> {
+        let read = RefCell::new(self.read);
+        read_all(arm, silent, &self.late, &read).await;
+        Seen { read: read.into_inner(), late: Vec::new() }.unless_it_ends()
+    }
+
+    fn unless_it_ends(self) -> Result<Self> {
+        let mut errors = self.read.iter().filter_map(|(_, read)| read.as_ref().err());
+        match errors.find(|error| error.ends_the_call()) {
+            Some(stop) => Err(stop.clone()),
+            None => Ok(self),
+        }
+    }
+
     /// Who has a public address of a VIP: by the members' interfaces, which name it, and only then by the address itself. An
     /// interface that was read without the address does not have it, whatever the address says: the two reads may be of
     /// different moments. Nobody has an address that does not exist.
@@ -92,7 +137,7 @@ impl Seen {
         let names_it = |entry: &Value| has_public(entry, id);
         let with: Vec<&Nic> = members.nics.iter().filter(|nic| nic.entries().any(names_it)).collect();
         match with.as_slice() {
-            [] if self.unread(id).is_some() => Holder::NotHere,
+            [] if self.is_unread(id) => Holder::NotHere,
             [] => match self.user(id) {
                 None => Holder::Nobody,
                 Some(user) if members.nics.iter().any(|nic| nic.owns(user)) => Holder::NotHere,
@@ -108,8 +153,18 @@ impl Seen {
     /// Checks that a public address may come to this member.
     ///
     /// # Errors
-    /// The error of its read; `conflict` when somebody outside `azure.nics` uses the address.
-    pub fn may_be_taken(&self, members: &Members, id: &Id) -> Result<()> {
+    /// `conflict` when another ip-configuration of a member uses the address, or somebody outside `azure.nics`; the error of its
+    /// read, where no member's interface lists the address.
+    pub fn may_be_taken(&self, members: &Members, vips: &[Vip], id: &Id) -> Result<()> {
+        let listed = members.nics.iter().find_map(|nic| Some((nic, nic.entry_of(id)?)));
+        if let Some((nic, entry)) = listed {
+            // The write that takes a VIP off a peer sets free what belongs to the VIP.
+            let leaves = |vip: &Vip| !nic.own && address_of(entry) == Some(vip.address.addr());
+            return if vips.iter().any(leaves) { Ok(()) } else { Err(on_another_entry(nic, entry, id, "")) };
+        }
+        if self.late.contains(id) {
+            return Err(not_read_yet(id));
+        }
         if let Some(error) = self.error(id) {
             return Err(error.clone());
         }
@@ -132,7 +187,7 @@ impl Seen {
     /// Whether each address that Azure returned fits this machine. Azure refuses it otherwise, at the failover
     /// (fortinet/azure-templates#43, MicrosoftDocs/azure-docs#64801 and #112083).
     pub fn checks(&self, here: &Here) -> Vec<CheckItem> {
-        let read = || self.0.iter().filter_map(|(id, read)| Some((id, read.as_ref().ok()?)));
+        let read = || self.read.iter().filter_map(|(id, read)| Some((id, read.as_ref().ok()?)));
         let sku = |address: &Value| address.pointer("/sku/name").and_then(Value::as_str).unwrap_or("Basic").to_owned();
         let skus: BTreeSet<String> = read().map(|(_, address)| sku(address)).collect();
         let unfit = read().filter_map(|(id, address)| {
@@ -160,31 +215,48 @@ impl Seen {
     /// Why Release leaves a public address where it is: Release removes the VIP alone, and another ip-configuration of this
     /// member uses the address.
     pub fn left_in_place(&self, own: &Nic, id: &Id) -> Error {
-        let entry = own.entries().find(|entry| has_public(entry, id)).map(name_of).unwrap_or_default();
-        Error::new(
-            Code::Conflict,
-            format!(
-                "the public address {} is on the ip-configuration {entry} of {}, not on the VIP's: Release left it there",
-                id.name(),
-                own.id.name()
-            ),
-            format!("take it off {entry} if it belongs to the VIP, or correct `publicIp` in the configuration"),
-        )
+        let entry = own.entry_of(id).unwrap_or(&Value::Null);
+        on_another_entry(own, entry, id, ": Release left it there")
     }
 
-    /// Why nobody knows who has a public address. One that does not exist is known to be with nobody.
-    fn unread(&self, id: &Id) -> Option<&Error> {
-        self.error(id).filter(|error| error.code != Code::NotFound)
+    /// Whether nobody knows who has a public address. One that does not exist is known to be with nobody.
+    fn is_unread(&self, id: &Id) -> bool {
+        self.late.contains(id) || self.error(id).is_some_and(|error| error.code != Code::NotFound)
     }
 
     fn error(&self, id: &Id) -> Option<&Error> {
-        self.0.iter().find(|(known, _)| known == id)?.1.as_ref().err()
+        self.read.iter().find(|(known, _)| known == id)?.1.as_ref().err()
     }
 
     /// The id of the ip-configuration that has a public address; `None` also where Azure did not return the address.
     fn user(&self, id: &Id) -> Option<&str> {
-        let (_, read) = self.0.iter().find(|(known, _)| known == id)?;
+        let (_, read) = self.read.iter().find(|(known, _)| known == id)?;
         read.as_ref().ok()?.pointer("/properties/ipConfiguration/id")?.as_str()
+    }
+}
+
+/// Nothing but the VIP's own ip-configuration is written, so nobody takes the address off another one.
+fn on_another_entry(nic: &Nic, entry: &Value, id: &Id, then: &str) -> Error {
+    let entry = name_of(entry);
+    let (address, nic) = (id.name(), nic.id.name());
+    Error::new(
+        Code::Conflict,
+        format!("the public address {address} is on the ip-configuration {entry} of {nic}, not on the VIP's{then}"),
+        format!("take it off {entry} if it belongs to the VIP, or correct `publicIp` in the configuration"),
+    )
+}
+
+/// The rest does not wait for this address.
+fn not_read_yet(id: &Id) -> Error {
+    let message = format!("arm:GET publicIPAddresses on {}: no answer while the rest was read", id.name());
+    Error::new(Code::Unavailable, message, SILENT)
+}
+
+/// A public address is in no member's zone.
+fn of_no_zone(error: Error) -> Error {
+    match error.code {
+        Code::Unavailable => error.with(|details| details.remedy = SILENT.into()),
+        _ => error,
     }
 }
 

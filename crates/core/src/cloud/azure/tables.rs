@@ -1,6 +1,11 @@
 //! The configured route tables as Resource Manager returns them, and the routes in them.
 
-use super::{arm::Arm, id::Id, identity::Here, session::Session};
+use super::{
+    arm::{Arm, SILENT},
+    id::Id,
+    identity::Here,
+    session::Session,
+};
 use crate::{
     error::{Code, Error, Result},
     fate::{Cause, Fate},
@@ -15,8 +20,6 @@ use std::{
     time::Duration,
 };
 use tokio::time::{Instant, timeout};
-
-const SILENT: &str = "call again; look at Azure Service Health, and at the way to Resource Manager, if it goes on";
 
 /// How long the other tables have at least, once one has answered.
 const PATIENCE: Duration = Duration::from_secs(2);

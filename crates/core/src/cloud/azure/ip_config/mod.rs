@@ -33,7 +33,7 @@ use crate::{
 };
 use change::{Change, Purpose};
 use forecast::Forecast;
-use futures_util::future::{join, join_all};
+use futures_util::future::join_all;
 use left_behind::LeftBehind;
 use plan::{Planner, Seen};
 use refusal::Refused;
@@ -113,6 +113,20 @@ impl Cloud for IpConfig {
 
     async fn settle(&self, seen: Seen) -> Result<Seen> {
         if self.let_earlier_operations_end(&seen).await? { self.look().await } else { Ok(seen) }
+    }
+
+    fn is_late(&self, seen: &Seen) -> bool {
+        // Check also looks whether the address fits this machine.
+        if self.waits.get() { seen.public.is_wanted(&seen.members) } else { seen.public.is_late() }
+    }
+
+    async fn complete(&self, seen: Seen) -> Result<Seen> {
+        if !self.is_late(&seen) {
+            return Ok(seen);
+        }
+        let (_, arm) = self.session.start().await?;
+        let public = seen.public.complete(arm, &self.silent_public).await?;
+        Ok(Seen { public, ..seen })
     }
 
     async fn observe(&self, _: &Seen) -> Result<Seen> {
@@ -199,8 +213,7 @@ impl IpConfig {
         let (here, arm) = self.session.start_with_token().await?;
         let silent = self.silent.borrow().clone();
         let members = members::look(&self.session, here, arm, silent);
-        let public = public_ip::look(&self.session, here, arm, &self.silent_public);
-        let reads = join(members, public);
+        let reads = public_ip::look_beside(&self.session, here, arm, &self.silent_public, members);
         let (members, public) = match self.waits.get() {
             true => self.forecast.beside(arm, members::ids(&self.session, here), reads).await,
             false => reads.await,

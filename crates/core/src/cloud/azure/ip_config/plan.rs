@@ -231,7 +231,11 @@ impl<'a> Planner<'a> {
                 if !missing(&part) {
                     return true;
                 }
-                match self.set_aside.allows(&part).and_then(|()| self.seen.public.may_be_taken(members, id)) {
+                match self
+                    .set_aside
+                    .allows(&part)
+                    .and_then(|()| self.seen.public.may_be_taken(members, &self.session.vips, id))
+                {
                     Ok(()) => {
                         wanted.push(part.clone());
                         publics.push((part, id.clone()));
@@ -254,6 +258,8 @@ impl<'a> Planner<'a> {
             }
             // An entry without a configured public address keeps the one that it has.
             let brought = there.as_ref().and_then(public_of).filter(|_| configured.is_none());
+            let brought =
+                brought.filter(|id| !self.session.vips.iter().any(|vip| self.public_id(vip).as_ref() == Some(id)));
             publics.extend(brought.iter().map(|id| (public_ip::part(vip, id), id.clone())));
             let name = entry_name(self.session, vip).to_owned();
             arrivals.push(Arrival { vip: vip.clone(), name, public: public.or(brought), peer: there, wanted, publics });
