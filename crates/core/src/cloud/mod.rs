@@ -108,6 +108,11 @@ pub trait Cloud {
         Vec::new()
     }
 
+    /// Why a part's holder could not be read, where no repeat would read it. Pure.
+    fn unreadable(&self, _: &Self::Seen) -> Option<Error> {
+        None
+    }
+
     /// What needs attention beside the holder. It does not keep the VIP from moving. Pure.
     fn remarks(&self, seen: &Self::Seen) -> Vec<CheckItem>;
 

@@ -43,6 +43,15 @@ impl Silent {
     }
 }
 
+/// Why the holder could not be read, where these failures hide it and no repeat would do better.
+pub fn unreadable<'a>(failures: impl Iterator<Item = &'a Error>) -> Option<Error> {
+    let failures: Vec<&Error> = failures.collect();
+    let first = failures.first().filter(|_| !failures.iter().any(|error| error.repeat_may_help()))?;
+    Some(
+        (*first).clone().with(|details| details.message = format!("the holder could not be read: {}", details.message)),
+    )
+}
+
 /// Several members at once, this one among them or not.
 pub fn several<'a>(names: impl Iterator<Item = &'a str>, here: bool) -> Holder {
     Holder::Several { names: names.collect::<Vec<_>>().join(" and "), here }

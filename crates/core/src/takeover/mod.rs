@@ -71,8 +71,10 @@ pub async fn status<C: Cloud>(cloud: &C, deadline: &Deadline) -> Findings {
     };
     let understand = |seen: &C::Seen| {
         let parts = cloud.placement(seen);
-        let told = ending::of_status(&parts, &cloud.missing(seen));
-        (parts, told)
+        let (outcome, error) = ending::of_status(&parts, &cloud.missing(seen));
+        let is_unread = outcome == Outcome::Unknown && parts.iter().any(|part| part.holder.is_unknown());
+        let why = if is_unread { cloud.unreadable(seen) } else { None };
+        (parts, (outcome, why.or(error)))
     };
     let (mut parts, (mut outcome, mut error)) = understand(&seen);
     // One look is several reads, and a part that moved between two of them looks torn apart. Two equal looks settle that, where
