@@ -4,7 +4,7 @@ use super::{in_state, on};
 use crate::azure::{Member, writes};
 use crate::common::field_reports::told;
 use crate::common::*;
-use cloudsim::azure::{NIC_A, NIC_B, RESOURCE_GROUP, Simulator, VIP, VIP_CONFIG, World};
+use cloudsim::azure::{NIC_A, NIC_B, RESOURCE_GROUP, Simulator, VIP, VIP_CONFIG, VM_B, World};
 use cloudsim::{Fault, Rule};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -154,4 +154,48 @@ fn taken_off_the_peer_and_refused_here_is_finished_by_a_repeat() {
     sim.operations().fail_next(NIC_A, "SubnetIsFull", "the subnet is full");
     told("AZ-57", &Member::a(&sim).hook());
     told("AZ-58", &Member::a(&sim).hook());
+}
+
+/// Whoever may hold the VIP is asked until time is out; what does not need its answer comes at once.
+#[test]
+fn a_peer_that_does_not_answer_is_asked_until_time_is_out_and_holds_no_other_vip_up() {
+    let sim = Simulator::start(World::article());
+    sim.faults().on(on(NIC_A, "GET networkInterfaces", Fault::HangBefore));
+    let begun = Instant::now();
+    let report = Member::b(&sim).with(two_vips()).with(json!({ "deadlineSeconds": 12 })).hook();
+    let took = begun.elapsed();
+    told("AZ-76", &report);
+    assert!(took > Duration::from_secs(9) && took < Duration::from_secs(13), "ended after {took:?} of 12 s");
+    second_vip_is_here_by(&sim, Duration::from_millis(3500));
+    // It answers when half of the time is over.
+    let sim = Simulator::start(World::article());
+    let hangs = on(NIC_A, "GET networkInterfaces", Fault::HangBefore);
+    sim.faults().on(hangs);
+    let report = std::thread::scope(|scope| {
+        let call = scope.spawn(|| Member::b(&sim).with(json!({ "deadlineSeconds": 12 })).hook());
+        std::thread::sleep(Duration::from_millis(6500));
+        sim.faults().clear();
+        call.join().expect("no panic")
+    });
+    told("AZ-77", &report);
+    assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_B));
+}
+
+#[test]
+fn an_earlier_operation_on_a_peer_holds_no_other_vip_up() {
+    let sim = Simulator::start(World::article());
+    sim.change(in_state(NIC_A, "Updating"));
+    let mut vips = two_vips();
+    vips["vip"].as_array_mut().expect("a list").push(json!({ "address": "10.0.0.249", "name": "vip3" }));
+    let report = Member::b(&sim).with(vips).with(json!({ "deadlineSeconds": 6 })).hook();
+    told("AZ-78", &report);
+    second_vip_is_here_by(&sim, Duration::from_millis(1500));
+}
+
+#[test]
+fn a_holder_that_may_not_be_read_is_a_missing_right() {
+    let mut world = World::article();
+    let peer = world.nic(NIC_A).expect("there")["id"].as_str().expect("an id").to_owned();
+    world.deny(VM_B, "Microsoft.Network/networkInterfaces/read", Some(&peer));
+    told("AZ-79", &Member::b(&Simulator::start(world)).status());
 }

@@ -4,7 +4,7 @@ use crate::azure::{Member, writes};
 use crate::common::field_reports::told;
 use crate::common::*;
 use cloudsim::azure::{
-    ADDRESS_B, OTHER_RESOURCE_GROUP, Overlap, ROUTE_TABLE, ROUTE_TABLE_2, Simulator, VIP_CONFIG, World,
+    ADDRESS_B, OTHER_RESOURCE_GROUP, Overlap, ROUTE_TABLE, ROUTE_TABLE_2, Simulator, VIP_CONFIG, VM_B, World,
 };
 use cloudsim::{Call, Fault, Rule};
 use serde_json::{Value, json};
@@ -168,4 +168,14 @@ fn a_repeat_waits_for_the_route_that_is_on_its_way_here() {
         assert_outcome(&Member::a(&sim).with(only(&sim)).hook(), "moved");
         told("AZ-67", &waits.join().expect("no panic"));
     });
+}
+
+#[test]
+fn a_table_that_may_not_be_read_is_a_missing_right() {
+    let mut world = World::routes();
+    let second = world.id(OTHER_RESOURCE_GROUP, "Microsoft.Network/routeTables", ROUTE_TABLE_2);
+    world.deny(VM_B, "Microsoft.Network/routeTables/read", Some(&second));
+    let sim = Simulator::start(world);
+    let config = routed(&sim.world());
+    told("AZ-80", &Member::b(&sim).with(config).status());
 }

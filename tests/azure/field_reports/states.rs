@@ -40,6 +40,10 @@ fn an_interface_that_somebody_updates_is_told_without_waiting() {
     // A takeover waits for its own interface, and says which it is.
     let report = Member::b(&sim).with(json!({ "deadlineSeconds": 2 })).hook();
     told("AZ-24", &report);
+    let part = &report["parts"][0];
+    assert_eq!((&part["before"], &part["after"]), (&json!(NIC_A), &json!(NIC_A)), "{report:#}");
+    assert_eq!(report["member"]["interface"], NIC_B, "{report:#}");
+    assert!(!report["error"]["remedy"].to_string().contains("zone"), "{report:#}");
     assert!(writes(&sim).is_empty(), "{:?}", writes(&sim));
 }
 

@@ -2,10 +2,10 @@
 //!
 //! We report an interface that does not exist and skip it. We read an interface once in a call if Resource Manager does not
 //! answer within its share of the time, or if this identity may not read it: a move that works without this interface must
-//! not wait for it. Such an interface may still have the VIP.
+//! not wait for it. Such an interface may still have the VIP; where Azure says so, the call asks it again until time is out.
 
 use super::{
-    arm::{self, Arm},
+    arm::{self, Arm, SILENT},
     id::Id,
     identity::Here,
     nic::Nic,
@@ -14,10 +14,13 @@ use super::{
 };
 use crate::{
     check::{CheckItem, CheckName, Verdict},
-    cloud::peers::Silent,
+    cloud::peers::{DEAD_ZONE, Silent},
     error::{Code, Error, Result},
 };
-use futures_util::future::join_all;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use serde_json::Value;
+use std::time::Duration;
+use tokio::time::{Instant, timeout};
 
 /// The interfaces of `azure.nics`, as one read showed them.
 #[derive(Debug, Clone)]
@@ -111,20 +114,64 @@ pub fn ids(session: &Session, here: &Here) -> impl Iterator<Item = Id> {
     session.settings.nics.iter().map(|nic| here.id(nic, "networkInterfaces"))
 }
 
+/// For which interfaces a look waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// For all, each within its share of the time.
+    All,
+    /// For the own one; for the others at most three times as long as that took, or [`SHORTEST_PATIENCE`]. Those that are late count
+    /// as silent until somebody needs them.
+    Own,
+}
+
+/// How long the peers have at least, once the own interface has answered.
+const SHORTEST_PATIENCE: Duration = Duration::from_secs(2);
+/// The bound on reads that have no other: longer than any call.
+const LONGEST_READ: Duration = Duration::from_secs(600);
+
+/// Reads these side by side.
+async fn read(here: &Here, arm: &Arm, ids: Vec<Id>, patience: Patience) -> Vec<(Id, Result<Value>)> {
+    let begun = Instant::now();
+    let mut late = ids.clone();
+    let mut reads: FuturesUnordered<_> =
+        ids.into_iter().map(|id| async move { (arm.get_share_of(&id).await, id) }).collect();
+    let (mut all, mut until): (Vec<(Id, Result<Value>)>, Option<Duration>) = (Vec::new(), None);
+    while !reads.is_empty() {
+        let left = until.map_or(LONGEST_READ, |until| until.saturating_sub(begun.elapsed()));
+        let Ok(Some((read, id))) = timeout(left, reads.next()).await else { break };
+        late.retain(|known| *known != id);
+        let is_own =
+            |body: &Value| here.interface_of(&Nic { id: id.clone(), body: body.clone(), own: false }).is_some();
+        if patience == Patience::Own && read.as_ref().is_ok_and(is_own) {
+            until = Some((begun.elapsed() * 3).max(SHORTEST_PATIENCE));
+        }
+        all.push((id, read));
+    }
+    let waited = begun.elapsed().as_secs_f64();
+    all.extend(late.into_iter().map(|id| {
+        let message = format!("arm:GET networkInterfaces on {}: no answer within {waited:.1} s", id.name());
+        (id, Err(Error::new(Code::Unavailable, message, DEAD_ZONE)))
+    }));
+    all
+}
+
 /// Reads the interfaces, except those that were silent before: these stay silent.
 ///
 /// # Errors
 /// `unsupported` when none of the interfaces is this VM's, `invalid_config` when several are; what a silent interface failed
 /// with, when this VM's may be that one.
-pub async fn look(session: &Session, here: &Here, arm: &Arm, silent: Vec<Silent>) -> Result<Members> {
-    let asked = ids(session, here).filter(|id| !silent.iter().any(|known| known.name == id.name()));
-    let reads = join_all(asked.map(|id| async move {
-        let read = arm.get_share_of(&id).await;
-        (id, read)
-    }));
+pub async fn look(
+    session: &Session,
+    here: &Here,
+    arm: &Arm,
+    silent: Vec<Silent>,
+    patience: Patience,
+) -> Result<Members> {
+    let asked = ids(session, here).filter(|id| !silent.iter().any(|known| known.name == id.name())).collect();
+    let reads = read(here, arm, asked, patience).await;
     let mut missing: Vec<Id> = Vec::new();
     let mut members = Members { nics: Vec::new(), missing: Vec::new(), silent };
-    for (id, read) in reads.await {
+    for (id, read) in reads {
         match read {
             Ok(body) => {
                 let mut nic = Nic { id, body, own: false };
@@ -151,7 +198,7 @@ pub async fn look(session: &Session, here: &Here, arm: &Arm, silent: Vec<Silent>
         [] => {
             let passes = members.silent.iter().find(|silent| silent.why.repeat_may_help());
             let silent = passes.or(members.silent.first());
-            return Err(silent.map_or_else(|| not_listed(here, &members, &missing), |silent| silent.why.clone()));
+            return Err(silent.map_or_else(|| not_listed(here, &members, &missing), |silent| may_be_own(&silent.why)));
         }
         several => {
             return Err(Error::new(
@@ -162,6 +209,12 @@ pub async fn look(session: &Session, here: &Here, arm: &Arm, silent: Vec<Silent>
         }
     }
     Ok(members)
+}
+
+/// The zone of this member is not lost.
+fn may_be_own(why: &Error) -> Error {
+    let why = why.clone();
+    if why.remedy == DEAD_ZONE { why.with(|details| details.remedy = SILENT.into()) } else { why }
 }
 
 fn not_listed(here: &Here, members: &Members, missing: &[Id]) -> Error {

@@ -10,7 +10,10 @@ use super::{
 };
 use crate::{
     check::{CheckItem, CheckName, Verdict},
-    cloud::operation::{failed, pace, still_running, unseen},
+    cloud::{
+        operation::{failed, pace, still_running, unseen},
+        peers::DEAD_ZONE,
+    },
     error::{Code, Error, Result},
     fate::Fate,
     journal::Journal,
@@ -54,6 +57,23 @@ impl Arm {
         result.map_err(|error| match &operation {
             Some(operation) => error.of_operation(operation),
             None => error,
+        })
+    }
+
+    /// The same, of an operation that is on no other member's resource: no lost zone keeps it.
+    ///
+    /// # Errors
+    /// Those of [`Arm::finish`].
+    pub async fn finish_here(&self, accepted: Accepted, bound: Option<Duration>) -> Result<()> {
+        let name = accepted.id.shown();
+        self.finish(accepted, bound).await.map_err(|error| match error.remedy == DEAD_ZONE {
+            true => error.with(|details| {
+                details.remedy = format!(
+                    "call again: the next call waits for that operation; look in the activity log of {name} for what it waits for \
+                     if this goes on"
+                );
+            }),
+            false => error,
         })
     }
 

@@ -219,6 +219,13 @@ impl Seen {
         on_another_entry(own, entry, id, ": Release left it there")
     }
 
+    /// Why nobody knows who has some of the addresses.
+    pub fn failures(&self, members: &Members) -> impl Iterator<Item = &Error> {
+        let is_listed = |id: &Id| members.nics.iter().any(|nic| nic.entry_of(id).is_some());
+        let unread = self.read.iter().filter(move |(id, _)| self.is_unread(id) && !is_listed(id));
+        unread.filter_map(|(_, read)| read.as_ref().err())
+    }
+
     /// Whether nobody knows who has a public address. One that does not exist is known to be with nobody.
     fn is_unread(&self, id: &Id) -> bool {
         self.late.contains(id) || self.error(id).is_some_and(|error| error.code != Code::NotFound)

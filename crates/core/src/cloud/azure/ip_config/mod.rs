@@ -17,7 +17,8 @@ use crate::{
         Cloud, Mechanism, Plan, SetAside, Setup,
         azure::{
             accepted::Accepted,
-            members::{self, Members},
+            id::Id,
+            members::{self, Members, Patience},
             nic::address_of,
             public_ip,
             rehearsal::{self, Needs},
@@ -26,14 +27,15 @@ use crate::{
             state::UPDATING,
         },
         carried::Carried,
-        peers::{Silent, share},
+        operation::until_a_last_look,
+        peers::{Silent, unreadable},
     },
     error::{Code, Error, Result},
+    fate::Fate,
     vip::{Goal, Member, Part, PartId, Vip},
 };
 use change::{Change, Purpose};
 use forecast::Forecast;
-use futures_util::future::join_all;
 use left_behind::LeftBehind;
 use plan::{Planner, Seen};
 use refusal::Refused;
@@ -48,8 +50,12 @@ use write::{Writes, in_state};
 /// The VIPs of one call, as ip-configurations.
 pub struct IpConfig {
     session: Session,
-    /// Members that did not answer. This call does not read them again.
+    /// Members that did not answer. This call does not read them again, unless one of them may have a VIP.
     silent: RefCell<Vec<Silent>>,
+    /// Those of them that the next look waits for.
+    ask_again: RefCell<BTreeSet<String>>,
+    /// Why the own interface takes nothing: an operation of an earlier call on it does not end.
+    own_is_busy: RefCell<Option<Error>>,
     silent_public: public_ip::Silent,
     writes: Writes,
     set_aside: SetAside,
@@ -75,6 +81,8 @@ impl Mechanism for IpConfig {
             carried: Carried::of_request(setup.resume, Self::CLOUD, Self::NAME, &setup.vips, of_vip),
             session: Session::new(settings, setup)?,
             silent: RefCell::default(),
+            ask_again: RefCell::default(),
+            own_is_busy: RefCell::default(),
             silent_public: public_ip::Silent::default(),
             writes: Writes::default(),
             set_aside: SetAside::default(),
@@ -112,7 +120,7 @@ impl Cloud for IpConfig {
     }
 
     async fn settle(&self, seen: Seen) -> Result<Seen> {
-        if self.let_earlier_operations_end(&seen).await? { self.look().await } else { Ok(seen) }
+        if self.let_own_operation_end(&seen).await? { self.look().await } else { Ok(seen) }
     }
 
     fn is_late(&self, seen: &Seen) -> bool {
@@ -158,9 +166,18 @@ impl Cloud for IpConfig {
         made.map_err(|error| match &change.purpose {
             Purpose::Takes { arrivals, .. } => {
                 let (own, silent) = (&change.id, self.silent.borrow());
-                let Self { session, set_aside, held_back, left_behind, .. } = self;
-                let refused =
-                    Refused { session, here, own, arrivals, silent: &silent, set_aside, held_back, left_behind };
+                let Self { session, set_aside, held_back, left_behind, ask_again, .. } = self;
+                let refused = Refused {
+                    session,
+                    here,
+                    own,
+                    arrivals,
+                    silent: &silent,
+                    set_aside,
+                    held_back,
+                    ask_again,
+                    left_behind,
+                };
                 in_state(refused.explain(error), change)
             }
             Purpose::Proves => in_state(nothing_was_taken(error), change),
@@ -179,6 +196,11 @@ impl Cloud for IpConfig {
 
     fn missing(&self, seen: &Seen) -> Vec<String> {
         seen.members.missing.clone()
+    }
+
+    fn unreadable(&self, seen: &Seen) -> Option<Error> {
+        let members = seen.members.silent.iter().map(|silent| &silent.why);
+        unreadable(members.chain(seen.public.failures(&seen.members)))
     }
 
     fn remarks(&self, seen: &Seen) -> Vec<CheckItem> {
@@ -204,15 +226,17 @@ impl Cloud for IpConfig {
 
 impl IpConfig {
     fn planner<'a>(&'a self, seen: &'a Seen, held_back: &'a BTreeSet<PartId>) -> Planner<'a> {
-        let Self { session, carried, set_aside, left_behind, forecast, waits, .. } = self;
-        Planner { session, seen, carried, set_aside, held_back, left_behind, forecast, waits: waits.get() }
+        let Self { session, carried, set_aside, left_behind, forecast, own_is_busy, waits, .. } = self;
+        Planner { session, seen, carried, set_aside, held_back, left_behind, forecast, own_is_busy, waits: waits.get() }
     }
 
     /// Reads all interfaces and the public addresses, side by side.
     async fn look(&self) -> Result<Seen> {
         let (here, arm) = self.session.start_with_token().await?;
-        let silent = self.silent.borrow().clone();
-        let members = members::look(&self.session, here, arm, silent);
+        let needed = self.ask_again.take();
+        let patience = if self.waits.get() && needed.is_empty() { Patience::Own } else { Patience::All };
+        let silent = self.silent.borrow().iter().filter(|silent| !needed.contains(&silent.name)).cloned().collect();
+        let members = members::look(&self.session, here, arm, silent, patience);
         let reads = public_ip::look_beside(&self.session, here, arm, &self.silent_public, members);
         let (members, public) = match self.waits.get() {
             true => self.forecast.beside(arm, members::ids(&self.session, here), reads).await,
@@ -243,32 +267,31 @@ impl IpConfig {
         }
     }
 
-    /// Waits for the operations of earlier calls on the interfaces that a move would write. Answers whether there was one: its
-    /// end makes `seen` old, however the operation ended.
-    async fn let_earlier_operations_end(&self, seen: &Seen) -> Result<bool> {
+    /// Waits for the operation of an earlier call on the own interface: a second write would only undo the first one. All VIPs need
+    /// this interface, so nothing else waits meanwhile. Answers whether there was an operation: its end makes `seen` old, however
+    /// the operation ended.
+    async fn let_own_operation_end(&self, seen: &Seen) -> Result<bool> {
         let (_, arm) = self.session.start().await?;
-        let vips = &self.session.vips;
-        let nics = seen.members.nics.iter();
-        let concerned =
-            nics.filter(|nic| nic.own || vips.iter().any(|vip| nic.entry_with(vip.address.addr()).is_some()));
-        let waits = concerned.filter(|nic| nic.state() == UPDATING).map(|nic| async move {
-            // A peer's operation may never end and must not use up all the time. We wait without this bound for the own
-            // interface, because a second write would only undo the first one.
-            let bound = (!nic.own).then(|| share(arm.deadline()));
-            let end = arm.finish(Accepted::running(&nic.id), bound).await;
-            end.map_err(|error| {
-                error.with(|details| {
-                    details.message = format!("{} is in the state {UPDATING}; {}", nic.id.name(), details.message);
-                })
-            })
-        });
-        let ended = join_all(waits).await;
-        let mut errors = ended.iter().filter_map(|end| end.as_ref().err());
-        match errors.find(|error| error.ends_the_call()) {
-            Some(stop) => Err(stop.clone()),
-            None => Ok(!ended.is_empty()),
+        let Some(own) = seen.members.own().filter(|own| own.state() == UPDATING) else { return Ok(false) };
+        let bound = until_a_last_look(arm.deadline());
+        match arm.finish_here(Accepted::running(&own.id), Some(bound)).await {
+            Err(stop) if stop.ends_the_call() => Err(stop),
+            Err(busy) if busy.fate.is_in_doubt() => {
+                self.own_is_busy.replace(Some(still_updating(&own.id, busy)));
+                Ok(true)
+            }
+            Ok(()) | Err(_) => Ok(true),
         }
     }
+}
+
+/// Nothing of this call is in doubt: it has sent nothing.
+fn still_updating(own: &Id, error: Error) -> Error {
+    error.with_fate(Fate::NotSent).with(|details| {
+        details.code = Code::Deadline;
+        details.message = format!("{} is in the state {UPDATING}; {}", own.name(), details.message);
+        details.operation = None;
+    })
 }
 
 /// The own interface takes nothing, and that was learned in time.

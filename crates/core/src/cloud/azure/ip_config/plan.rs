@@ -25,7 +25,7 @@ use crate::{
     error::{Code, Error, Result},
     vip::{Goal, Holder, Part, PartId, Vip},
 };
-use std::collections::BTreeSet;
+use std::{cell::RefCell, collections::BTreeSet};
 
 /// What one read of the interfaces and public addresses showed.
 #[derive(Debug, Clone)]
@@ -52,6 +52,8 @@ pub struct Planner<'a> {
     pub held_back: &'a BTreeSet<PartId>,
     /// What stays behind of the peers' entries.
     pub left_behind: &'a LeftBehind,
+    /// Why the own interface takes nothing, although nothing refuses it.
+    pub own_is_busy: &'a RefCell<Option<Error>>,
     /// Which writes Azure is likely to refuse.
     pub forecast: &'a Forecast,
     /// Whether this call waits for operations. One that only reads takes an interface at its word, whatever its state.
@@ -140,7 +142,10 @@ impl<'a> Planner<'a> {
             }
         }
         let here: Vec<&Vip> = self.session.vips.iter().filter(|vip| lists(own, vip)).collect();
-        if !here.is_empty() {
+        if let Some(busy) = self.is_busy(own) {
+            let parts = current.iter().filter(|part| part.holder.is_here());
+            plan.refused.extend(parts.map(|part| (part.id.clone(), busy.clone())));
+        } else if !here.is_empty() {
             let ours = |part: &&Part| part.holder.is_here() && !public_ip::serves_another_entry(&part.holder);
             let parts = current.iter().filter(ours).map(|part| part.id.clone()).collect();
             let change = Change::new(own, own.without(&here)?, Purpose::LetsGo)?;
@@ -300,9 +305,17 @@ impl<'a> Planner<'a> {
         groups
     }
 
+    /// Why this member's interface takes no write now.
+    fn is_busy(&self, own: &Nic) -> Option<Error> {
+        self.own_is_busy.borrow().clone().filter(|_| own.state() == UPDATING)
+    }
+
     /// Checks that this one VIP may come here. A refusal does not hold the other VIPs up.
     fn may_be_taken(&self, own: &Nic, vip: &Vip) -> Result<()> {
         self.set_aside.allows(&self.private_part(vip))?;
+        if let Some(busy) = self.is_busy(own) {
+            return Err(busy);
+        }
         let Seen { here, members, .. } = self.seen;
         let address = vip.address.addr();
         let name = entry_name(self.session, vip);

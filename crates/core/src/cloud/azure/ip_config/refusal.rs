@@ -30,6 +30,8 @@ pub struct Refused<'a> {
     pub set_aside: &'a SetAside,
     /// Where the parts go that wait for a peer, so that the others need not.
     pub held_back: &'a RefCell<BTreeSet<PartId>>,
+    /// Where the silent members go that the next look has to ask again.
+    pub ask_again: &'a RefCell<BTreeSet<String>>,
     /// What the next plan leaves behind of the peers' entries.
     pub left_behind: &'a LeftBehind,
 }
@@ -53,16 +55,14 @@ impl Refused<'_> {
             let others = self.arrivals.iter().filter(|arrival| !arrival.wanted.is_empty()).count() > named.len();
             match self.user(&error) {
                 User::Peer(name) => match self.silent.iter().find(|silent| silent.name == name) {
-                    Some(silent) if others => self.set_aside.note(named, silent.may_hold(error)),
-                    Some(silent) => silent.may_hold(error),
+                    Some(silent) => self.silent_holder(silent, named, others, error),
                     None => {
                         self.held_back.borrow_mut().extend(named.into_iter().filter(|_| others));
                         leaving(error, &name)
                     }
                 },
                 User::Unnamed => match self.silent.first() {
-                    Some(silent) if others => self.set_aside.note(named, silent.may_hold(error)),
-                    Some(silent) => silent.may_hold(error),
+                    Some(silent) => self.silent_holder(silent, named, others, error),
                     None => error,
                 },
                 User::Stranger => self.set_aside.note(named, error),
@@ -72,6 +72,21 @@ impl Refused<'_> {
         } else {
             error
         }
+    }
+
+    /// A member that did not answer may have the address. Time is left to ask it again, unless this identity may not ask; VIPs that
+    /// do not wait for it go on meanwhile.
+    fn silent_holder(&self, silent: &Silent, named: Vec<PartId>, others: bool, error: Error) -> Error {
+        let error = silent.may_hold(error);
+        if error.code == Code::Denied {
+            return if others { self.set_aside.note(named, error) } else { error };
+        }
+        self.ask_again.borrow_mut().insert(silent.name.clone());
+        self.held_back.borrow_mut().extend(named.into_iter().filter(|_| others));
+        error.with(|details| {
+            details.code = Code::Conflict;
+            details.fate = details.fate.because(Cause::UnderWay);
+        })
     }
 
     /// Leaves out the references of the entries that the message names, so that the VIP can come without them.

@@ -3,7 +3,14 @@
 use super::change::{Arrival, Change, Purpose};
 use crate::{
     cloud::{
-        azure::{accepted::Accepted, arm::Arm, error::RACE, id::Id, nic::Nic, state::DELETING},
+        azure::{
+            accepted::Accepted,
+            arm::Arm,
+            error::RACE,
+            id::Id,
+            nic::Nic,
+            state::{DELETING, UPDATING},
+        },
         operation::until_a_last_look,
         peers::{DEAD_ZONE, share},
     },
@@ -15,6 +22,7 @@ use serde_json::Value;
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
+    time::Duration,
 };
 use tokio::{sync::Mutex, time::Instant};
 
@@ -28,6 +36,8 @@ pub struct Writes {
     outlasted: RefCell<BTreeSet<Id>>,
     /// One write of the own interface at a time; whether the version that the plan knows is old.
     own_is_written: Mutex<bool>,
+    /// Peers whose earlier operation this call has waited for. It does not do so again.
+    waited_for: RefCell<BTreeSet<Id>>,
     /// How often a peer's write has succeeded.
     freed: RefCell<BTreeMap<Id, u32>>,
 }
@@ -50,7 +60,7 @@ impl Writes {
             Purpose::LetsGo => {
                 let accepted = arm.put(&change.id, &change.body, Some(&change.version), None).await?;
                 // The interface no longer lists the VIP while the operation goes on, so a look would say nothing of its end.
-                arm.finish(accepted, None).await
+                arm.finish_here(accepted, None).await
             }
         }
     }
@@ -62,6 +72,9 @@ impl Writes {
             return Err(comes_back(id));
         }
         let (begun, share) = (Instant::now(), share(arm.deadline()));
+        if change.state == UPDATING && self.waited_for.borrow_mut().insert(id.clone()) {
+            return Err(let_end(arm, id, share).await);
+        }
         let accepted = arm.put(id, &change.body, Some(&change.version), Some(share)).await.map_err(of_a_peer)?;
         let end = arm.finish(accepted, Some(share.saturating_sub(begun.elapsed()))).await;
         match &end {
@@ -79,7 +92,7 @@ impl Writes {
         let mut is_written = arm.deadline().guard(self.own_is_written.lock()).await?;
         let accepted = arm.put(&change.id, &change.body, Some(&change.version), None).await;
         *is_written |= accepted.as_ref().err().is_none_or(|error| error.fate.may_have_changed());
-        arm.finish(accepted?, Some(until_a_last_look(arm.deadline()))).await
+        arm.finish_here(accepted?, Some(until_a_last_look(arm.deadline()))).await
     }
 
     /// Brings VIPs here. Another write of this call may have made the version of the plan old.
@@ -93,7 +106,7 @@ impl Writes {
             arm.put(&change.id, &change.body, Some(&change.version), None).await
         };
         *is_written |= accepted.as_ref().err().is_none_or(|error| error.fate.may_have_changed());
-        arm.finish(accepted?, Some(until_a_last_look(arm.deadline()))).await
+        arm.finish_here(accepted?, Some(until_a_last_look(arm.deadline()))).await
     }
 
     /// Waits for the peers that still give up an address which they no longer list: for each peer its share of the time, and
@@ -116,6 +129,17 @@ impl Writes {
             }
         }
         Ok(())
+    }
+}
+
+/// Waits for the operation of an earlier call on a peer's interface. However it ends, what was read is old then.
+async fn let_end(arm: &Arm, id: &Id, share: Duration) -> Error {
+    match arm.finish(Accepted::running(id), Some(share)).await {
+        Err(stop) if stop.ends_the_call() => stop.with_fate(Fate::NotSent),
+        Ok(()) | Err(_) => {
+            let message = format!("an earlier operation on {} has changed it since it was read", id.name());
+            Error::new(Code::Conflict, message, RACE).with_fate(Fate::Refused(Cause::Race))
+        }
     }
 }
 

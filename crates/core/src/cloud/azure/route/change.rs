@@ -112,7 +112,7 @@ impl Change {
             Some(bound) => bound.saturating_sub(started.elapsed()),
             None => until_a_last_look(arm.deadline()),
         };
-        arm.finish(accepted, Some(left)).await
+        arm.finish_here(accepted, Some(left)).await
     }
 
     /// Waits until the route has come here by itself. Azure would refuse a write until the earlier operation is over, or end that one

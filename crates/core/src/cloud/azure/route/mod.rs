@@ -18,8 +18,8 @@ use super::{
 };
 use crate::{
     check::CheckItem,
-    cloud::{Cloud, Mechanism, Plan, Setup},
-    error::Result,
+    cloud::{Cloud, Mechanism, Plan, Setup, peers::unreadable},
+    error::{Code, Error, Result},
     vip::{Goal, Member, Part},
 };
 use change::Change;
@@ -100,6 +100,11 @@ impl Cloud for Route {
         }
         let (id, method) = (change.id(), if change.body.is_some() { "PUT" } else { "DELETE" });
         (format!("arm:{method} {}", id.kind()), id.shown())
+    }
+
+    fn unreadable(&self, seen: &Seen) -> Option<Error> {
+        let failures = seen.tables.iter().filter_map(|(_, read)| read.as_ref().err());
+        unreadable(failures.filter(|error| error.code != Code::NotFound))
     }
 
     fn remarks(&self, _: &Seen) -> Vec<CheckItem> {
