@@ -17,11 +17,11 @@ use crate::{
     vip::Holder,
 };
 use serde_json::Value;
-use std::time::Duration;
+use std::{cell::RefCell, collections::BTreeSet, time::Duration};
 use tokio::time::Instant;
 
-const ARRIVES: &str = "call again: the next call waits for that operation and does not begin it anew; look in the route table's activity \
-    log if this goes on";
+const ARRIVES: &str =
+    "call again: the next call waits for that operation; look in the route table's activity log if this goes on";
 
 /// A change of one route.
 #[derive(Debug, Clone)]
@@ -38,7 +38,7 @@ pub struct Change {
     pub place: Place,
     /// Whether the table has yet to answer. Then this only waits for that, and a new look follows.
     pub is_late: bool,
-    /// Whether an operation of an earlier call leads the route here already. Then this only waits for its end.
+    /// Whether an operation of an earlier call leads the route here already. Then this waits for its end first.
     pub arrives: bool,
 }
 
@@ -85,17 +85,18 @@ impl Change {
         }
     }
 
-    /// Makes the change and waits for its operation.
+    /// Makes the change and waits for its operation. `waited_for` are the routes whose earlier operation this call has waited for: it
+    /// does so once, since a state that never ends must not keep the VIP away.
     ///
     /// # Errors
     /// Those of [`Arm::put`] and [`Arm::finish`]; a conflict where somebody else has changed the route.
-    pub async fn make(&self, arm: &Arm) -> Result<()> {
+    pub async fn make(&self, arm: &Arm, waited_for: &RefCell<BTreeSet<Id>>) -> Result<()> {
         let id = self.id();
         // What waits behind this write must not wait for all of the time.
         let started = Instant::now();
         let bound = self.place.is_followed.then(|| share(arm.deadline()));
-        if self.arrives {
-            return self.let_arrive(arm, bound.unwrap_or_else(|| until_a_last_look(arm.deadline()))).await;
+        if self.arrives && waited_for.borrow_mut().insert(id.clone()) {
+            return self.let_arrive(arm, share(arm.deadline())).await;
         }
         let version = if self.place.follows { self.renewed(arm).await? } else { self.version() };
         let accepted = match self.body.clone() {
@@ -116,7 +117,8 @@ impl Change {
     }
 
     /// Waits until the route has come here by itself. Azure would refuse a write until the earlier operation is over, or end that one
-    /// and begin anew. Whatever else has come of it, a new look decides: a write that waited here would be a late one.
+    /// and begin anew. Whatever else has come of it, a new look decides: a write that waited here would be a late one, and take the
+    /// route from a member that came after it.
     async fn let_arrive(&self, arm: &Arm, bound: Duration) -> Result<()> {
         let begun = Instant::now();
         loop {
@@ -148,11 +150,8 @@ impl Change {
     }
 
     fn still_arrives(&self, waited: Duration) -> Error {
-        let message = format!(
-            "the operation that leads the route {} here still runs after {:.1} s",
-            self.id().shown(),
-            waited.as_secs_f64()
-        );
-        Error::new(Code::Unavailable, message, ARRIVES).with_fate(Fate::Refused(Cause::UnderWay))
+        let (route, waited) = (self.id().shown(), waited.as_secs_f64());
+        let message = format!("the operation that leads the route {route} here still runs after {waited:.1} s");
+        Error::new(Code::Conflict, message, ARRIVES).with_fate(Fate::Refused(Cause::UnderWay))
     }
 }

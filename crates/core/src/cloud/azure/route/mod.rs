@@ -25,12 +25,14 @@ use crate::{
 use change::Change;
 use plan::{Planner, Seen};
 use serde_json::Value;
-use std::time::Duration;
+use std::{cell::RefCell, collections::BTreeSet, time::Duration};
 
 /// The VIPs of one call, as user-defined routes.
 pub struct Route {
     session: Session,
     silent: tables::Silent,
+    /// Routes whose earlier operation this call has waited for.
+    waited_for: RefCell<BTreeSet<Id>>,
 }
 
 impl Mechanism for Route {
@@ -39,7 +41,11 @@ impl Mechanism for Route {
     type Settings = Settings;
 
     fn new(settings: &Settings, setup: Setup<'_>) -> Result<Self> {
-        Ok(Route { session: Session::new(settings, setup)?, silent: tables::Silent::default() })
+        Ok(Route {
+            session: Session::new(settings, setup)?,
+            silent: tables::Silent::default(),
+            waited_for: RefCell::default(),
+        })
     }
 }
 
@@ -86,7 +92,7 @@ impl Cloud for Route {
         if change.is_late {
             return self.silent.catch_up(arm, &change.table).await;
         }
-        change.make(arm).await
+        change.make(arm, &self.waited_for).await
     }
 
     async fn has_succeeded(&self, operation: &str) -> Result<bool> {
