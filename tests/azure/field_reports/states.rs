@@ -4,7 +4,7 @@ use super::in_state;
 use crate::azure::{Member, writes};
 use crate::common::field_reports::told;
 use crate::common::*;
-use cloudsim::azure::{NIC_A, NIC_B, PUBLIC_IP, Simulator, World};
+use cloudsim::azure::{NIC_A, NIC_B, PUBLIC_IP, Simulator, VM_A, World};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -55,4 +55,30 @@ fn azure_asks_for_ten_seconds_and_the_end_is_seen_at_our_own_pace() {
     let begun = Instant::now();
     told("AZ-53", &Member::b(&sim).hook());
     assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+}
+
+/// The interface keeps the VIP, and nothing arrives there.
+#[test]
+fn a_holder_whose_machine_does_not_run_is_told() {
+    let stop: fn(&mut World) = |world| world.vm_mut(VM_A).expect("there").running = false;
+    let delete: fn(&mut World) = |world| {
+        let nic = world.nic_mut(NIC_A).expect("there");
+        nic["properties"].as_object_mut().expect("properties").remove("virtualMachine");
+    };
+    for (status, check, change) in [("AZ-81", "AZ-82", stop), ("AZ-83", "AZ-84", delete)] {
+        let sim = Simulator::start(World::article_with_public_ip());
+        sim.change(change);
+        let member = || Member::b(&sim).with(json!({ "azure": { "publicIp": PUBLIC_IP } }));
+        told(status, &member().status());
+        told(check, &member().check());
+        assert_outcome(&member().call(ACQUIRE, json!({ "dryRun": true })), "would_move");
+        sim.clear_log();
+        told("AZ-85", &member().hook());
+        assert!(!sim.log().iter().any(|call| call.action == "GET instanceView"), "a move does not ask");
+    }
+    // Without the right, the interface is taken at its word.
+    let mut world = World::article();
+    stop(&mut world);
+    world.deny("*", "Microsoft.Compute/*", None);
+    told("AZ-86", &Member::b(&Simulator::start(world)).status());
 }

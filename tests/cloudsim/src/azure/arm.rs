@@ -249,6 +249,7 @@ fn dispatch(state: &mut State, asked: &Asked) -> Result<Answer> {
         ("GET", "microsoft.network/locations/operations") if !list => operation_status::status(state, asked),
         ("GET", "microsoft.network/locations/operationresults") if !list => operation_status::result(state, asked),
         ("GET", "microsoft.compute/virtualmachines") if !list => networks::machine(state, asked),
+        ("GET", "microsoft.compute/virtualmachines/instanceview") if list => networks::instance_view(state, asked),
         ("GET", "microsoft.authorization/permissions") if list => access::permissions(state, asked),
         ("GET", "microsoft.authorization/locks") if list => access::locks(state, asked),
         (method, _) => {

@@ -129,6 +129,16 @@ impl Arm {
         share_of(self.bearer.caller(), &call, async |caller: Caller| self.get_by(&caller, id).await).await
     }
 
+    /// The state of a machine. Asks once: nothing depends on it.
+    ///
+    /// # Errors
+    /// Those of [`Arm::get`].
+    pub async fn instance_view(&self, vm: &Id) -> Result<Value> {
+        let url = format!("{}{}/instanceView?api-version={COMPUTE_VERSION}", self.endpoint, vm.as_str());
+        let has_form = |body: &Value| body.get("statuses").is_some_and(Value::is_array);
+        self.read(&self.once(), "arm:GET instanceView", &vm.shown(), &url, has_form).await
+    }
+
     /// What this identity may do with a resource, an entry for each of its roles ("Permissions - List For Resource").
     ///
     /// # Errors

@@ -9,6 +9,7 @@ use super::{
     id::Id,
     identity::Here,
     nic::Nic,
+    power::Idle,
     session::Session,
     state::DELETING,
 };
@@ -29,6 +30,8 @@ pub struct Members {
     pub nics: Vec<Nic>,
     /// Listed interfaces that do not exist, by name.
     pub missing: Vec<String>,
+    /// Peers' interfaces whose machine receives nothing, where somebody has looked.
+    pub idle: Vec<Idle>,
     /// Listed interfaces in an unknown state: Resource Manager did not answer, or refused the read.
     pub silent: Vec<Silent>,
 }
@@ -56,7 +59,16 @@ impl Members {
         });
         let silent = self.silent.iter().map(|silent| silent.remark("the interface", "azure.nics"));
         let states = self.nics.iter().filter_map(state_of);
-        missing.chain(silent).chain(states).chain(self.groups_differ()).collect()
+        let idle = self.idle.iter().map(|idle| {
+            let name = idle.nic.name();
+            CheckItem::new(
+                CheckName::Blackhole,
+                Verdict::Warning,
+                format!("the interface {name} receives nothing: {}", idle.why),
+                "call Acquire on the primary, or start that machine if it is the primary",
+            )
+        });
+        missing.chain(idle).chain(silent).chain(states).chain(self.groups_differ()).collect()
     }
 
     /// The VIP's entry has the groups of its holder's interface, so a move may change which rules apply to the VIP.
@@ -170,7 +182,7 @@ pub async fn look(
     let asked = ids(session, here).filter(|id| !silent.iter().any(|known| known.name == id.name())).collect();
     let reads = read(here, arm, asked, patience).await;
     let mut missing: Vec<Id> = Vec::new();
-    let mut members = Members { nics: Vec::new(), missing: Vec::new(), silent };
+    let mut members = Members { nics: Vec::new(), missing: Vec::new(), idle: Vec::new(), silent };
     for (id, read) in reads {
         match read {
             Ok(body) => {

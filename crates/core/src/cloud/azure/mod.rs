@@ -17,6 +17,7 @@ mod members;
 mod metadata;
 mod nic;
 mod operation;
+mod power;
 mod public_ip;
 mod ranges;
 mod rehearsal;

@@ -36,6 +36,11 @@ impl Nic {
         self.body.pointer("/properties/macAddress").and_then(Value::as_str).unwrap_or_default()
     }
 
+    /// The machine that the interface belongs to, as far as the interface tells.
+    pub fn machine(&self) -> Option<Id> {
+        self.body.pointer("/properties/virtualMachine/id")?.as_str().map(Id::from_text)
+    }
+
     /// The ip-configurations.
     pub fn entries(&self) -> impl Iterator<Item = &Value> {
         self.body.pointer("/properties/ipConfigurations").and_then(Value::as_array).into_iter().flatten()

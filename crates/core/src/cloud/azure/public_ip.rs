@@ -145,6 +145,9 @@ impl Seen {
             },
             [nic] if nic.own && nic.entry_with(vip.address.addr()).is_some_and(names_it) => here_in(nic.state()),
             [nic] if nic.own => Holder::ThisMemberBroken(ON_ANOTHER_ENTRY.into()),
+            [nic] if members.idle.iter().any(|idle| idle.nic == nic.id) => {
+                Holder::OtherBroken(nic.id.name().to_owned())
+            }
             [nic] => Holder::Other(nic.id.name().to_owned()),
             nics => several(nics.iter().map(|nic| nic.id.name()), nics.iter().any(|nic| nic.own)),
         }
@@ -155,12 +158,13 @@ impl Seen {
     /// # Errors
     /// `conflict` when another ip-configuration of a member uses the address, or somebody outside `azure.nics`; the error of its
     /// read, where no member's interface lists the address.
-    pub fn may_be_taken(&self, members: &Members, vips: &[Vip], id: &Id) -> Result<()> {
+    pub fn may_be_taken(&self, members: &Members, vips: &[Vip], vip: &Vip, id: &Id) -> Result<()> {
         let listed = members.nics.iter().find_map(|nic| Some((nic, nic.entry_of(id)?)));
         if let Some((nic, entry)) = listed {
-            // The write that takes a VIP off a peer sets free what belongs to the VIP.
-            let leaves = |vip: &Vip| !nic.own && address_of(entry) == Some(vip.address.addr());
-            return if vips.iter().any(leaves) { Ok(()) } else { Err(on_another_entry(nic, entry, id, "")) };
+            // The write that takes a VIP off a peer sets free what belongs to the VIP; on the own interface it may be on its way.
+            let is_of = |vip: &Vip| address_of(entry) == Some(vip.address.addr());
+            let is_right = if nic.own { is_of(vip) } else { vips.iter().any(is_of) };
+            return if is_right { Ok(()) } else { Err(on_another_entry(nic, entry, id, "")) };
         }
         if self.late.contains(id) {
             return Err(not_read_yet(id));

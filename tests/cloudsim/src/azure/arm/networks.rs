@@ -107,6 +107,23 @@ fn vnet_body(world: &World, group: &str, name: &str) -> Option<Value> {
     }))
 }
 
+/// <https://learn.microsoft.com/rest/api/compute/virtual-machines/instance-view>, states as in
+/// <https://learn.microsoft.com/azure/virtual-machines/states-billing>.
+pub(super) fn instance_view(state: &mut State, asked: &Asked) -> Result<Answer> {
+    const KIND: &str = "Microsoft.Compute/virtualMachines";
+    let group = asked.path.group.as_deref().unwrap_or_default();
+    let id = state.world.id(group, KIND, asked.path.name_at(0));
+    asked.permit(&state.world, &format!("{KIND}/instanceView/read"), &id)?;
+    let group = asked.group(&state.world)?.to_owned();
+    let world = state.read();
+    let machine = world.vms.iter().find(|vm| world.vm_id(vm).eq_ignore_ascii_case(&id));
+    let vm = machine.ok_or_else(|| not_found(KIND, asked.path.name_at(0), &group))?;
+    let power = if vm.running { "running" } else { "deallocated" };
+    let status = |code: String| json!({ "code": code, "level": "Info" });
+    let statuses = [status("ProvisioningState/succeeded".into()), status(format!("PowerState/{power}"))];
+    Ok(answers::json(200, &json!({ "statuses": statuses })))
+}
+
 pub(super) fn machine(state: &mut State, asked: &Asked) -> Result<Answer> {
     const KIND: &str = "Microsoft.Compute/virtualMachines";
     let (id, group) = scope(state, asked, KIND)?;

@@ -37,7 +37,7 @@ pub(super) fn check(asked: &Asked, world: &World) -> Result<()> {
             ],
             NETWORK,
         ),
-        "microsoft.compute" => (&["virtualmachines"], COMPUTE),
+        "microsoft.compute" => (&["virtualmachines", "virtualmachines/instanceview"], COMPUTE),
         "microsoft.authorization" => (&["permissions", "locks"], AUTHORIZATION),
         _ => {
             let message = format!("The resource namespace '{namespace}' is invalid.");

@@ -19,8 +19,8 @@ use crate::{
             accepted::Accepted,
             id::Id,
             members::{self, Members, Patience},
-            nic::address_of,
-            public_ip,
+            nic::{Nic, address_of},
+            power, public_ip,
             rehearsal::{self, Needs},
             session::Session,
             settings::Settings,
@@ -46,6 +46,9 @@ use std::{
     time::Duration,
 };
 use write::{Writes, in_state};
+
+/// Half of it is the share of a member that is asked again; the rest is for the write and for a last look.
+const ROOM_TO_ASK_AGAIN: Duration = Duration::from_secs(2);
 
 /// The VIPs of one call, as ip-configurations.
 pub struct IpConfig {
@@ -129,12 +132,21 @@ impl Cloud for IpConfig {
     }
 
     async fn complete(&self, seen: Seen) -> Result<Seen> {
-        if !self.is_late(&seen) {
+        let is_late = self.is_late(&seen);
+        if !is_late && self.waits.get() {
             return Ok(seen);
         }
         let (_, arm) = self.session.start().await?;
-        let public = seen.public.complete(arm, &self.silent_public).await?;
-        Ok(Seen { public, ..seen })
+        let Seen { here, mut members, mut public } = seen;
+        if is_late {
+            public = public.complete(arm, &self.silent_public).await?;
+        }
+        if !self.waits.get() {
+            let has_a_vip =
+                |nic: &&Nic| self.session.vips.iter().any(|vip| nic.entry_with(vip.address.addr()).is_some());
+            members.idle = power::look(arm, members.peers().filter(has_a_vip)).await;
+        }
+        Ok(Seen { here, members, public })
     }
 
     async fn observe(&self, _: &Seen) -> Result<Seen> {
@@ -175,6 +187,7 @@ impl Cloud for IpConfig {
                     silent: &silent,
                     set_aside,
                     held_back,
+                    may_ask_again: arm.deadline().remaining() >= ROOM_TO_ASK_AGAIN,
                     ask_again,
                     left_behind,
                 };

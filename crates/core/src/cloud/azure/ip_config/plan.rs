@@ -118,13 +118,14 @@ impl<'a> Planner<'a> {
 
     /// Who has a VIP's private address.
     fn holder(&self, vip: &Vip) -> Holder {
-        let Members { nics, silent, .. } = &self.seen.members;
+        let Members { nics, silent, idle, .. } = &self.seen.members;
         let with: Vec<&Nic> = nics.iter().filter(|nic| lists(nic, vip)).collect();
         match with.as_slice() {
             // A member that did not answer may have it.
             [] if !silent.is_empty() => Holder::NotHere,
             [] => Holder::Nobody,
             [nic] if nic.own => self.here_in(nic.state()),
+            [nic] if idle.iter().any(|idle| idle.nic == nic.id) => Holder::OtherBroken(nic.id.name().to_owned()),
             [nic] => Holder::Other(nic.id.name().to_owned()),
             // Azure refuses this within a subnet. If it happens all the same, neither member may rely on it.
             nics => several(nics.iter().map(|nic| nic.id.name()), nics.iter().any(|nic| nic.own)),
@@ -168,7 +169,8 @@ impl<'a> Planner<'a> {
                 continue;
             }
             let is_there = |holder: &Holder| {
-                *holder == Holder::Other(peer.id.name().to_owned()) || matches!(holder, Holder::Several { .. })
+                matches!(holder, Holder::Other(name) | Holder::OtherBroken(name) if name == peer.id.name())
+                    || matches!(holder, Holder::Several { .. })
             };
             let wanted = |id: &PartId| arrivals.iter().any(|arrival| arrival.wanted.contains(id));
             let moves = |part: &&Part| is_there(&part.holder) && wanted(&part.id);
@@ -239,7 +241,7 @@ impl<'a> Planner<'a> {
                 match self
                     .set_aside
                     .allows(&part)
-                    .and_then(|()| self.seen.public.may_be_taken(members, &self.session.vips, id))
+                    .and_then(|()| self.seen.public.may_be_taken(members, &self.session.vips, vip, id))
                 {
                     Ok(()) => {
                         wanted.push(part.clone());

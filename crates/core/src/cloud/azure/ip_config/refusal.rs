@@ -30,6 +30,8 @@ pub struct Refused<'a> {
     pub set_aside: &'a SetAside,
     /// Where the parts go that wait for a peer, so that the others need not.
     pub held_back: &'a RefCell<BTreeSet<PartId>>,
+    /// Whether time is left to ask a silent member again, and for a last look after that.
+    pub may_ask_again: bool,
     /// Where the silent members go that the next look has to ask again.
     pub ask_again: &'a RefCell<BTreeSet<String>>,
     /// What the next plan leaves behind of the peers' entries.
@@ -74,11 +76,11 @@ impl Refused<'_> {
         }
     }
 
-    /// A member that did not answer may have the address. Time is left to ask it again, unless this identity may not ask; VIPs that
-    /// do not wait for it go on meanwhile.
+    /// A member that did not answer may have the address. While time is left it is asked again, unless this identity may not ask; VIPs
+    /// that do not wait for it go on meanwhile.
     fn silent_holder(&self, silent: &Silent, named: Vec<PartId>, others: bool, error: Error) -> Error {
         let error = silent.may_hold(error);
-        if error.code == Code::Denied {
+        if error.code == Code::Denied || !self.may_ask_again {
             return if others { self.set_aside.note(named, error) } else { error };
         }
         self.ask_again.borrow_mut().insert(silent.name.clone());
