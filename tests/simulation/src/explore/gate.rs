@@ -2,7 +2,8 @@
 //!
 //! The gate decides when neither member can go on by itself: each waits here, waits for an operation, or has ended its call.
 //! Until then virtual time goes on, so that a member that pauses between two attempts gets here first. Requests to the metadata
-//! and polls of an operation pass at once: they change nothing, and a poll tells only whether the operation has ended.
+//! and polls of an operation pass at once: they change nothing, and a poll tells only whether the operation has ended. So do questions
+//! about rights and locks, whose answer nothing in a run changes.
 //!
 //! A request that had its answer from the very same state of the cloud gets it again: it is a repeat, and no step. Its member
 //! waits for a change, so the other one goes first; repeats pass when neither member has anything else to send.
@@ -45,7 +46,7 @@ impl Arrival {
         let path = request.url.path();
         let operation = path.split_once("/operations/").and_then(|(_, rest)| rest.split('/').next());
         let kind = match operation.filter(|name| !name.is_empty()) {
-            _ if !scene.cloud.is_api(request) => Kind::Local,
+            _ if !scene.cloud.is_api(request) || is_about_rights(path) => Kind::Local,
             Some(name) => Kind::Poll(name.to_owned()),
             None if scene.cloud.is_change(request) => Kind::Change,
             None => Kind::Look,
@@ -54,6 +55,11 @@ impl Arrival {
         let body = String::from_utf8_lossy(&request.body);
         Arrival { member, kind, words: format!("{} {} {condition:?} {body}", request.method, request.url) }
     }
+}
+
+/// Nothing in a run changes what Azure answers to these, so their place among the others means nothing.
+fn is_about_rights(path: &str) -> bool {
+    path.contains("/providers/Microsoft.Authorization/")
 }
 
 /// A request that was let through.
