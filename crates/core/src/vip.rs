@@ -133,6 +133,11 @@ impl Holder {
         }
     }
 
+    /// Whether another member has it by name, whether a packet arrives there or not.
+    pub fn is_elsewhere(&self) -> bool {
+        self.others().is_some() || matches!(self, Holder::OtherBroken(_))
+    }
+
     /// Whom traffic reaches beside this member.
     pub fn others(&self) -> Option<&str> {
         match self {

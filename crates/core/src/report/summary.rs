@@ -94,7 +94,11 @@ fn broken(findings: &Findings) -> Option<&str> {
 
 /// Who holds the parts that are not here.
 fn others(findings: &Findings) -> String {
-    let mut names: Vec<&str> = findings.after.iter().filter_map(|part| part.holder.others()).collect();
+    let taken = findings.after.iter().filter_map(|part| match &part.holder {
+        Holder::OtherBroken(name) => Some(name.as_str()),
+        holder => holder.others(),
+    });
+    let mut names: Vec<&str> = taken.collect();
     names.sort_unstable();
     names.dedup();
     if names.is_empty() { "another member".to_owned() } else { names.join(" and ") }

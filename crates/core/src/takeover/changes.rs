@@ -117,7 +117,7 @@ impl Changes {
     /// Whether another member holds a part that this call had brought here. This call does not take it again. Only for reads
     /// that cannot be stale.
     pub fn lost(&self, part: &Part) -> bool {
-        self.brought.contains(&part.id) && part.holder.others().is_some()
+        self.brought.contains(&part.id) && part.holder.is_elsewhere()
     }
 
     /// Parts that a change of ours certainly brought here, and that a look after it showed with another member.
@@ -128,7 +128,7 @@ impl Changes {
     /// Operations of this call whose end was not seen, where the last read shows their parts with another member. One that has
     /// succeeded had brought its parts here before the other member took them.
     pub fn overtaken(&self) -> BTreeSet<Box<str>> {
-        let elsewhere = self.last_seen.iter().filter(|part| part.holder.others().is_some());
+        let elsewhere = self.last_seen.iter().filter(|part| part.holder.is_elsewhere());
         elsewhere.filter_map(|part| self.unseen_ends.get(&part.id).cloned()).collect()
     }
 

@@ -150,7 +150,7 @@ fn left_on_nobody<C: Cloud>(part: &Part, before: &[Part], changes: &Changes) -> 
         Some(Progress::Done { at }) => at.elapsed() >= C::READS_LAG,
         _ => changes.freed(&part.id),
     };
-    let had = before.iter().any(|earlier| earlier.id == part.id && earlier.holder.others().is_some());
+    let had = before.iter().any(|earlier| earlier.id == part.id && earlier.holder.is_elsewhere());
     old_enough && had && part.holder == Holder::Nobody
 }
 
