@@ -2,18 +2,23 @@
 
 use super::root;
 use crate::common::field_reports::{Row, rows};
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{collections::BTreeSet, fs, path::PathBuf};
 
-/// The tests of a cloud's rows, each with its text.
+/// The tests of a cloud's rows, each with its text: those of `field_reports.rs`, and those of the modules in its folder.
 fn tests(cloud: &str) -> Vec<(String, String)> {
-    let folder = root().join(format!("tests/{cloud}"));
-    let read = |path: &Path| fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let texts: Vec<String> = match fs::read_dir(folder.join("field_reports")) {
-        Ok(files) => files.map(|file| read(&file.expect("a file").path())).collect(),
-        Err(_) => vec![read(&folder.join("field_reports.rs"))],
+    let file = root().join(format!("tests/{cloud}/field_reports.rs"));
+    let modules = fs::read_dir(file.with_extension("")).into_iter().flatten().flatten().map(|entry| entry.path());
+    let files = std::iter::once((String::new(), file.clone())).chain(modules.map(|path| {
+        let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        (format!("{name}::"), path)
+    }));
+    let of_file = |(module, path): (String, PathBuf)| {
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let tests = text.split("#[test]\nfn ").skip(1);
+        let named = tests.map(|test| (module.clone() + test.split('(').next().expect("a name"), test.to_owned()));
+        named.collect::<Vec<_>>()
     };
-    let tests = texts.iter().flat_map(|text| text.split("#[test]\nfn ").skip(1));
-    tests.map(|test| (test.split('(').next().expect("a name").to_owned(), test.to_owned())).collect()
+    files.flat_map(of_file).collect()
 }
 
 #[test]
@@ -23,10 +28,11 @@ fn every_row_has_its_test_and_every_test_its_row() {
     assert_eq!(ids.len(), rows.len(), "an id stands twice");
     for cloud in ["aws", "azure", "gcp"] {
         let tests = tests(cloud);
-        let of_cloud = |row: &&Row| row.test.starts_with(&format!("{cloud}::field_reports::"));
+        let start = format!("{cloud}::field_reports::");
+        let of_cloud = |row: &&Row| row.test.starts_with(&start);
         let mut named = BTreeSet::new();
         for row in rows.iter().filter(of_cloud) {
-            let name = row.test.rsplit("::").next().expect("a name");
+            let name = row.test.strip_prefix(&start).expect("of this cloud");
             let (_, text) = tests.iter().find(|(test, _)| test == name).unwrap_or_else(|| panic!("no {}", row.test));
             assert!(text.contains(&format!("\"{}\"", row.id)), "{} is not held against {}", row.id, row.test);
             named.insert(name);

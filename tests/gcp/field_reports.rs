@@ -1,5 +1,7 @@
 //! What people met on this cloud, as docs/field-reports.md lists it. The page says what each report has to be.
 
+mod broken_holder;
+
 use super::{Member, common::*, writes};
 use crate::common::field_reports::told;
 use cloudsim::gcp::{PUBLIC_IP, ROUTED_VIP, Simulator, VIP, VM_A, VM_B, World, ZONE_A};

@@ -43,7 +43,7 @@ pub enum CheckName {
     CanIpForward,
     /// The operating system carries the VIP.
     VipNotLocal,
-    /// A route that leads to an interface which does not work (AWS), or a holder whose machine does not run (Azure).
+    /// A holder by name that takes no packet: a route that leads nowhere (AWS, GCP), or a machine that does not run.
     Blackhole,
     /// A route that no longer counts (GCP).
     LeftoverRoute,

@@ -10,11 +10,12 @@ use super::{
     path::Path,
     remembered::{Remembered, would_be_lost},
     session::{Connection, Session},
+    state,
     trouble::Trouble,
     vm::{Vm, access_configs, text},
 };
 use crate::{
-    check::{CheckItem, CheckName, Verdict},
+    check::CheckItem,
     cloud::{
         After, Effect, Need, Plan, Step,
         peers::{Silent, several},
@@ -160,7 +161,7 @@ impl<'a> PublicIp<'a> {
                 Claim::Unasked { silent } => Holder::Other(silent.name.clone()),
             },
             [vm] if vm.own => Holder::ThisMember,
-            [vm] => Holder::Other(vm.name().to_owned()),
+            [vm] => state::holder(vm),
             vms => several(vms.iter().map(|vm| vm.name()), vms.iter().any(|vm| vm.own)),
         };
         Some(Part { id, holder })
@@ -360,45 +361,4 @@ fn delete(vm: &Vm, interface: usize, config: &Value, part: PartId, effect: Effec
     let action = Action::DeleteAccessConfig { name: text(config, "name").to_owned(), last_address };
     let change = Change { vm: vm.path.clone(), interface, is_peer: !vm.own, state: vm.state().to_owned(), action };
     Step { parts: vec![part], change, effect, after: Vec::new() }
-}
-
-/// Whether this member reaches Google's API without the VIP's public address: by Private Google Access, Cloud NAT or a
-/// proxy. We can read the first of these and our own proxy.
-pub async fn way_to_the_api(session: &Session, connection: &Connection) -> Option<CheckItem> {
-    const NAME: CheckName = CheckName::ApiAccess;
-    let Connection { here, compute, .. } = connection;
-    wanted(session)?;
-    if session.has_proxy {
-        return Some(CheckItem::ok(NAME, "the way to the API leads through a proxy"));
-    }
-    let skipped = |why: &str, remedy: &str| {
-        CheckItem::new(NAME, Verdict::Skipped, format!("not looked at: {why}"), remedy.to_owned())
-    };
-    let look = async {
-        let own = here.path();
-        let vm = compute.get("instances.get", &own).await?;
-        let interface = vm.pointer(&format!("/networkInterfaces/{}", session.settings.network_interface));
-        let Some(subnet) = interface.and_then(|nic| Path::from_link(text(nic, "subnetwork"))) else { return Ok(None) };
-        compute.get("subnetworks.get", &subnet).await.map(|body| Some((subnet, body)))
-    };
-    Some(match look.await {
-        Err(error) => skipped(&error.message, &error.remedy),
-        Ok(None) => skipped("the VM's interface has no subnet", "look at the VM's interface"),
-        Ok(Some((_, body))) if body.get("privateIpGoogleAccess") == Some(&Value::Bool(true)) => {
-            CheckItem::ok(NAME, "the subnet has Private Google Access")
-        }
-        Ok(Some((subnet, _))) => CheckItem::new(
-            NAME,
-            Verdict::Warning,
-            format!(
-                "the subnet {subnet} has no Private Google Access: a member without a public address may not reach the API, \
-                 and the VIP's address leaves the member that hands the VIP over"
-            ),
-            format!(
-                "gcloud compute networks subnets update {subnet} --region {} --enable-private-ip-google-access (not needed \
-                 with Cloud NAT)",
-                here.region()
-            ),
-        ),
-    })
 }

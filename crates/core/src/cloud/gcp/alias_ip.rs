@@ -5,6 +5,7 @@
 //! where the list is absent (googleapis/python-compute#446). Each write is conditional on the fingerprint that the look
 //! read. Source: "Configure alias IP ranges" (VPC documentation), "Method: instances.updateNetworkInterface".
 
+mod down;
 mod local;
 mod motion;
 mod plan;
@@ -12,6 +13,7 @@ mod refusal;
 
 use super::{
     access_config::{self, Address},
+    api_access,
     compute::{Compute, not_understood},
     interface::{Action, Change, Write},
     members::{self, Members},
@@ -362,6 +364,7 @@ impl Cloud for AliasIp {
 
     fn remarks(&self, seen: &Seen) -> Vec<CheckItem> {
         let mut items = seen.members.remarks();
+        items.extend(self.view(seen).down());
         items.extend(local::item(&self.session, &seen.here, &self.view(seen).held()));
         items.extend(self.view(seen).public_ip().losses());
         items
@@ -369,7 +372,7 @@ impl Cloud for AliasIp {
 
     async fn advice(&self) -> Vec<CheckItem> {
         let Ok(connection) = self.session.connect().await else { return Vec::new() };
-        access_config::way_to_the_api(&self.session, connection).await.into_iter().collect()
+        api_access::look(&self.session, connection).await.into_iter().collect()
     }
 
     async fn rehearse(&self, seen: &Seen) -> Vec<CheckItem> {

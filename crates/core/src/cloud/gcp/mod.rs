@@ -5,6 +5,7 @@
 
 mod access_config;
 mod alias_ip;
+mod api_access;
 mod compute;
 mod error;
 mod identity;

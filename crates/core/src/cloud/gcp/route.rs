@@ -6,7 +6,9 @@
 //! left, the takeover adds the new route behind the old one; the new route wins once the old one is gone.
 //! Sources: "Routes" (VPC documentation), "Method: routes.insert".
 
+mod hop;
 mod plan;
+mod remarks;
 
 use super::{
     compute::{Order, all_pages},
@@ -192,7 +194,7 @@ impl Cloud for Route {
 
     fn remarks(&self, seen: &Seen) -> Vec<CheckItem> {
         let mut items = vec![local_address(&self.session.vips, &self.session.local)];
-        items.extend(self.view(seen).leftovers());
+        items.extend(self.view(seen).remarks());
         items
     }
 

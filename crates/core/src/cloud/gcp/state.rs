@@ -1,14 +1,33 @@
-//! The state of a peer's VM, for the operator: it explains why the VM does not take a change better than Google's refusal does.
+//! The state of a peer's VM: whether packets arrive there, and for the operator why the VM does not take a change, which it
+//! explains better than Google's refusal does.
 //!
 //! Source: "Compute Engine instance lifecycle"; the values are those of `Instance.status` in the discovery document (20261106).
 //! A VM that has stopped takes changes of its interface like one that runs (guess); only a VM between two states does not.
 
-use super::{compute::Compute, path::Path, vm::text};
-use crate::error::{Code, Error};
+use super::{
+    compute::Compute,
+    path::Path,
+    vm::{Vm, text},
+};
+use crate::{
+    error::{Code, Error},
+    vip::Holder,
+};
 use std::time::Duration;
 
 /// The most that the question for a VM's state may take after a refusal.
 const LONGEST_LOOK: Duration = Duration::from_secs(1);
+
+/// Whether no packet arrives at a VM in this state, whatever its interface has. One that is being stopped still runs.
+pub fn is_down(state: &str) -> bool {
+    matches!(state, "TERMINATED" | "STOPPED" | "SUSPENDED" | "REPAIRING")
+}
+
+/// The holder that this VM of another member is.
+pub fn holder(vm: &Vm) -> Holder {
+    let name = vm.name().to_owned();
+    if is_down(vm.state()) { Holder::OtherBroken(name) } else { Holder::Other(name) }
+}
 
 /// Adds the state of the VM to the error of a change of it, where the VM does not run. `seen` is its state in the last look.
 /// After a refusal the state is asked for anew: the VM may have begun to stop since.
@@ -46,13 +65,22 @@ fn remedy(state: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::remedy;
+    use super::{is_down, remedy};
 
     #[test]
     fn only_a_vm_that_does_not_run_explains_a_refusal() {
         assert!(remedy("RUNNING").is_none() && remedy("").is_none());
         for state in ["STOPPING", "SUSPENDED", "TERMINATED", "STAGING", "REPAIRING"] {
             assert!(remedy(state).is_some(), "{state}");
+        }
+    }
+
+    #[test]
+    fn a_vm_on_its_way_down_still_takes_packets() {
+        for (state, down) in
+            [("TERMINATED", true), ("SUSPENDED", true), ("STOPPING", false), ("STAGING", false), ("", false)]
+        {
+            assert_eq!(is_down(state), down, "{state}");
         }
     }
 }

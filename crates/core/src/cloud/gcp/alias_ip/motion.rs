@@ -28,7 +28,7 @@ pub struct Motion {
 impl Motion {
     /// Notes what a look shows: where the parts are, and the peers' interfaces of this number.
     pub fn see(&self, parts: Vec<Part>, peers: &[Vm], number: usize) {
-        let held = parts.into_iter().filter(|part| part.holder.is_here() || part.holder.others().is_some());
+        let held = parts.into_iter().filter(|part| part.holder.is_here() || part.holder.is_elsewhere());
         self.with_members.borrow_mut().extend(held.map(|part| part.id));
         for vm in peers.iter().filter(|vm| !vm.own) {
             let Some(now) = vm.interface(number).map(|nic| text(nic, "fingerprint").to_owned()) else { continue };

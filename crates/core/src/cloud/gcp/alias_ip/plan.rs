@@ -11,6 +11,7 @@ use crate::{
             members::{Members, Own},
             remembered::Remembered,
             session::Session,
+            state,
             trouble::Trouble,
             vm::{Vm, entry_with, net_of, ranges, text},
         },
@@ -75,7 +76,7 @@ impl<'a> View<'a> {
                 [] => Holder::Nobody,
                 [vm] if vm.own && untold => Holder::Arriving("not in the VM's metadata yet".into()),
                 [vm] if vm.own => Holder::ThisMember,
-                [vm] => Holder::Other(vm.name().to_owned()),
+                [vm] => state::holder(vm),
                 vms => several(vms.iter().map(|vm| vm.name()), vms.iter().any(|vm| vm.own)),
             };
             parts.push(Part { id: private_part(self.session, vip), holder });

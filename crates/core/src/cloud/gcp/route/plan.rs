@@ -1,7 +1,7 @@
 //! The pure part of `route`: which route wins, the changes that make it this member's, and the VIPs that may have none.
 
+use super::hop;
 use crate::{
-    check::{CheckItem, CheckName, Verdict},
     cloud::{
         After, Effect, Need, Plan, Step,
         gcp::{
@@ -76,10 +76,15 @@ impl<'a> View<'a> {
             if counting.iter().all(|route| self.leads_here(route)) {
                 return Holder::ThisMember;
             }
-            let mut hops: Vec<&str> = counting.iter().map(|route| hop(route).unwrap_or(text(route, "name"))).collect();
+            let mut hops: Vec<&str> =
+                counting.iter().map(|route| hop::name(route).unwrap_or(text(route, "name"))).collect();
             hops.sort_unstable();
             hops.dedup();
             match hops.as_slice() {
+                // A route to a VM that has stopped stays, and keeps the VM's name.
+                hops if counting.iter().all(|route| self.leads_nowhere(route)) => {
+                    Holder::OtherBroken(hops.join(" and "))
+                }
                 [one] => Holder::Other((*one).to_owned()),
                 _ => several(hops.into_iter(), counting.iter().any(|route| self.leads_here(route))),
             }
@@ -108,29 +113,6 @@ impl<'a> View<'a> {
             }
         }
         Ok(plan)
-    }
-
-    /// Warnings about routes of this VIP that lose and that nobody has deleted.
-    pub fn leftovers(&self) -> Vec<CheckItem> {
-        let of_vip = |vip: &Vip| {
-            let routes = self.routes_of(vip);
-            let best = routes.first().map(|route| priority(route));
-            let late = routes.into_iter().filter(|route| Some(priority(route)) != best && self.is_ours(route, vip));
-            late.map(|route| {
-                CheckItem::new(
-                    CheckName::LeftoverRoute,
-                    Verdict::Warning,
-                    format!(
-                        "the route {} to {vip} still leads to {}; it does not count",
-                        text(route, "name"),
-                        hop(route).unwrap_or("something else")
-                    ),
-                    "call Acquire on the primary: it removes what is left over",
-                )
-            })
-            .collect::<Vec<_>>()
-        };
-        self.session.vips.iter().flat_map(of_vip).collect()
     }
 
     /// The steps that make a route to this member win.
@@ -276,14 +258,14 @@ impl<'a> View<'a> {
     }
 
     /// Those of them that apply to every VM.
-    fn routes_of(&self, vip: &Vip) -> Vec<&'a Value> {
+    pub fn routes_of(&self, vip: &Vip) -> Vec<&'a Value> {
         let mut routes = self.routes_to(vip);
         routes.retain(|route| !is_tagged(route));
         routes
     }
 
     /// Whether the route belongs to this VIP: by its name, or because it leads to a member.
-    fn is_ours(&self, route: &Value, vip: &Vip) -> bool {
+    pub fn is_ours(&self, route: &Value, vip: &Vip) -> bool {
         let (name, ours) = (text(route, "name"), route_name(self.session, vip));
         let to_a_member = || {
             let instance = text(route, "nextHopInstance");
@@ -292,9 +274,14 @@ impl<'a> View<'a> {
                 instance.ends_with(&format!("{}/instances/{}", zone.unwrap_or_default(), member.name))
             })
         };
-        hop(route).is_some()
+        hop::name(route).is_some()
             && !is_tagged(route)
             && (name == ours || name == second_name(ours) || self.leads_here(route) || to_a_member())
+    }
+
+    /// Whether no packet arrives where the route leads. Of this member's own VM its running process knows better.
+    pub fn leads_nowhere(&self, route: &Value) -> bool {
+        !self.leads_here(route) && hop::obstacle(route).is_some()
     }
 
     fn leads_here(&self, route: &Value) -> bool {
@@ -329,18 +316,13 @@ pub fn number_of(route: &Value) -> Option<&str> {
     (!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())).then_some(number)
 }
 
-fn priority(route: &Value) -> u64 {
+/// Its place among the routes to one destination: the lowest number wins.
+pub fn priority(route: &Value) -> u64 {
     route.get("priority").and_then(Value::as_u64).unwrap_or(1_000)
 }
 
 fn destination(route: &Value) -> Option<IpNet> {
     net(text(route, "destRange"))
-}
-
-/// The VM or the address that a route leads to. `None` for any other next hop.
-fn hop(route: &Value) -> Option<&str> {
-    let instance = text(route, "nextHopInstance").rsplit('/').next().filter(|name| !name.is_empty());
-    instance.or(Some(text(route, "nextHopIp")).filter(|ip| !ip.is_empty()))
 }
 
 /// Whether the route has tags. It then applies only to the VMs with one of them ("Routes"), so it is not the VIP's.

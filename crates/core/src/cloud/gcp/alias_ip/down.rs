@@ -1,0 +1,32 @@
+//! Parts that are on a VM that does not run: by name it holds them.
+
+use super::plan::View;
+use crate::{
+    check::{CheckItem, CheckName, Verdict},
+    vip::Holder,
+};
+
+impl View<'_> {
+    /// Warnings about these parts, one for each VIP and VM.
+    pub fn down(&self) -> Vec<CheckItem> {
+        let parts = self.placement();
+        let mut told: Vec<(&str, &str)> = Vec::new();
+        let mut items = Vec::new();
+        for part in &parts {
+            let Holder::OtherBroken(name) = &part.holder else { continue };
+            let about = (part.id.vip.as_str(), name.as_str());
+            if told.contains(&about) {
+                continue;
+            }
+            told.push(about);
+            let vm = self.seen.members.vms.iter().find(|vm| !vm.own && vm.name() == name);
+            items.push(CheckItem::new(
+                CheckName::Blackhole,
+                Verdict::Warning,
+                format!("{} is on {name}, which is {}", part.id, vm.map_or("down", |vm| vm.state())),
+                "call Acquire on the primary",
+            ));
+        }
+        items
+    }
+}

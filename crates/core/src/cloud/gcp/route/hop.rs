@@ -1,0 +1,40 @@
+//! Where a route leads, and whether a packet arrives there.
+
+use crate::cloud::gcp::vm::text;
+use serde_json::Value;
+
+/// The VM or the address that a route leads to. `None` for any other next hop.
+pub fn name(route: &Value) -> Option<&str> {
+    let instance = text(route, "nextHopInstance").rsplit('/').next().filter(|name| !name.is_empty());
+    instance.or(Some(text(route, "nextHopIp")).filter(|ip| !ip.is_empty()))
+}
+
+/// Why no packet arrives where a route leads, by Google's own warnings about it (`Route.warnings` in the discovery document,
+/// 20261106). Google says nothing of a next hop that works.
+pub fn obstacle(route: &Value) -> Option<&'static str> {
+    let warnings = route.get("warnings").and_then(Value::as_array).into_iter().flatten();
+    let mut codes = warnings.map(|warning| text(warning, "code"));
+    codes.find_map(|code| KINDS.iter().find(|(known, _)| *known == code).map(|(_, meaning)| *meaning))
+}
+
+const KINDS: [(&str, &str); 5] = [
+    ("NEXT_HOP_NOT_RUNNING", "does not run"),
+    ("NEXT_HOP_INSTANCE_NOT_FOUND", "does not exist"),
+    ("NEXT_HOP_ADDRESS_NOT_ASSIGNED", "is no VM's address"),
+    ("NEXT_HOP_INSTANCE_NOT_ON_NETWORK", "is not in the route's network"),
+    ("NEXT_HOP_CANNOT_IP_FORWARD", "has IP forwarding off"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::{name, obstacle};
+    use serde_json::json;
+
+    #[test]
+    fn only_a_warning_about_the_next_hop_keeps_packets_away() {
+        let route =
+            |code: &str| json!({ "nextHopInstance": "projects/p/zones/z/instances/a", "warnings": [{ "code": code }] });
+        assert_eq!((name(&route("")), obstacle(&route("NEXT_HOP_NOT_RUNNING"))), (Some("a"), Some("does not run")));
+        assert_eq!((obstacle(&route("DEPRECATED_RESOURCE_USED")), obstacle(&json!({}))), (None, None));
+    }
+}

@@ -1,0 +1,58 @@
+//! What needs attention beside the holder: routes that lead nowhere, and routes that no longer count.
+
+use super::{
+    hop,
+    plan::{View, priority},
+};
+use crate::{
+    check::{CheckItem, CheckName, Verdict},
+    cloud::gcp::vm::text,
+    vip::Vip,
+};
+use serde_json::Value;
+
+impl View<'_> {
+    /// Warnings about the VIPs' routes.
+    pub fn remarks(&self) -> Vec<CheckItem> {
+        let of_vip = |vip: &Vip| {
+            let routes = self.routes_of(vip);
+            let best = routes.first().map(|route| priority(route));
+            let (counting, late): (Vec<&Value>, Vec<&Value>) =
+                routes.into_iter().partition(|route| Some(priority(route)) == best);
+            let dead =
+                counting.into_iter().filter(|route| self.leads_nowhere(route)).map(|route| leads_nowhere(vip, route));
+            let late = late.into_iter().filter(|route| self.is_ours(route, vip)).map(|route| leftover(vip, route));
+            dead.chain(late).collect::<Vec<_>>()
+        };
+        self.session.vips.iter().flat_map(of_vip).collect()
+    }
+}
+
+/// A route that counts and whose next hop takes no packet. Its next hop looks like a holder.
+fn leads_nowhere(vip: &Vip, route: &Value) -> CheckItem {
+    CheckItem::new(
+        CheckName::Blackhole,
+        Verdict::Warning,
+        format!(
+            "the route {} of {vip} leads to {}, which {}",
+            text(route, "name"),
+            hop::name(route).unwrap_or("something else"),
+            hop::obstacle(route).unwrap_or("takes no packet")
+        ),
+        "call Acquire on the primary",
+    )
+}
+
+/// A route of the VIP that loses and that nobody has deleted.
+fn leftover(vip: &Vip, route: &Value) -> CheckItem {
+    CheckItem::new(
+        CheckName::LeftoverRoute,
+        Verdict::Warning,
+        format!(
+            "the route {} to {vip} still leads to {}; it does not count",
+            text(route, "name"),
+            hop::name(route).unwrap_or("something else")
+        ),
+        "call Acquire on the primary: it removes what is left over",
+    )
+}
