@@ -40,6 +40,7 @@ use refusal::parts_at_fault;
 use serde_json::Value;
 use std::{
     cell::{Cell, RefCell},
+    collections::BTreeSet,
     time::Duration,
 };
 use tokio::sync::Mutex;
@@ -55,8 +56,8 @@ pub struct AliasIp {
     trouble: Trouble,
     /// Parts that this call took off a peer, once for each time.
     freed: RefCell<Vec<PartId>>,
-    /// Whether Google has refused the ranges as in use once in this call, while no look showed who uses them.
-    refused_before: Cell<bool>,
+    /// Parts whose range Google has refused as in use in this call, while no look showed who uses it.
+    refused_once: RefCell<BTreeSet<PartId>>,
     /// Whether this call changed this member's interface: then the metadata server has something new to report.
     wrote_own: Cell<bool>,
     /// Whether this call has waited for the operating system to accept packets for the VIPs.
@@ -133,8 +134,8 @@ impl AliasIp {
     }
 
     fn view<'a>(&'a self, seen: &'a Seen) -> View<'a> {
-        let Self { session, remembered, trouble, set_aside, motion, freed, .. } = self;
-        View { session, seen, remembered, trouble, set_aside, motion, freed }
+        let Self { session, remembered, trouble, set_aside, refused_once, motion, freed, .. } = self;
+        View { session, seen, remembered, trouble, set_aside, refused_once, motion, freed }
     }
 
     async fn set_aliases(
@@ -222,16 +223,15 @@ impl AliasIp {
         }
         let peers = self.peers(connection);
         // The other parts do not wait for an operation that concerns these.
-        if at_fault.len() < parts.len() {
-            let error = connection.operations.explain(&peers, error).await;
-            return self.put_aside(connection, at_fault, error);
-        }
-        let error = connection.operations.let_others_end(&peers, error).await;
-        // The first time, the operation of a peer may have ended just now: another look and another write tell.
-        if error.fate.is_race() || !self.refused_before.replace(true) {
-            return error;
-        }
-        self.put_aside(connection, at_fault, error)
+        let error = match at_fault.len() < parts.len() {
+            true => connection.operations.explain(&peers, error).await,
+            false => connection.operations.let_others_end(&peers, error).await,
+        };
+        // The first time, the operation of a peer may have ended since, and a failed one leaves no trace: another look and
+        // another write tell.
+        let is_first = at_fault.iter().any(|part| !self.refused_once.borrow().contains(part));
+        self.refused_once.borrow_mut().extend(at_fault.iter().cloned());
+        if error.fate.is_race() || is_first { error } else { self.put_aside(connection, at_fault, error) }
     }
 
     /// Sets parts aside whose range is in use, as no look shows by whom. The next look may show more.
@@ -280,7 +280,7 @@ impl Mechanism for AliasIp {
             set_aside: SetAside::default(),
             motion: Motion::default(),
             freed: RefCell::default(),
-            refused_before: Cell::default(),
+            refused_once: RefCell::default(),
             wrote_own: Cell::default(),
             has_waited: Cell::default(),
             is_own_look_old: Cell::default(),

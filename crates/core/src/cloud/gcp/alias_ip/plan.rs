@@ -22,7 +22,7 @@ use crate::{
 };
 use ipnet::IpNet;
 use serde_json::{Value, json};
-use std::{cell::RefCell, net::IpAddr};
+use std::{cell::RefCell, collections::BTreeSet, net::IpAddr};
 
 /// What one look showed.
 #[derive(Debug, Clone)]
@@ -47,6 +47,8 @@ pub struct View<'a> {
     pub trouble: &'a Trouble,
     /// Parts that Google refused a write for.
     pub set_aside: &'a SetAside,
+    /// Parts whose range Google has refused as in use once, and no look showed by whom.
+    pub refused_once: &'a RefCell<BTreeSet<PartId>>,
     pub motion: &'a Motion,
     /// Parts that this call took off a peer, once for each time.
     pub freed: &'a RefCell<Vec<PartId>>,
@@ -122,7 +124,7 @@ impl<'a> View<'a> {
     /// of these one that puts them here, so that a VIP waits for no peer but its own.
     ///
     /// The first write goes before the others, since it shows that this member's interface takes VIPs at all: nothing leaves a
-    /// healthy holder before.
+    /// healthy holder before. What Google has refused once has the last write, and a write of its own.
     fn hold(&self, own: Own<'_>) -> Plan<Change> {
         let mut plan = Plan { steps: Vec::new(), refused: Vec::new() };
         let mut coming: Vec<&Vip> = Vec::new();
@@ -146,7 +148,8 @@ impl<'a> View<'a> {
             .filter(|(_, _, there)| !there.is_empty())
             .collect();
         let is_free = |vip: &&Vip| !held.iter().any(|(_, _, there)| there.contains(vip));
-        let free: Vec<&Vip> = missing.iter().copied().filter(is_free).collect();
+        let is_refused = |vip: &&Vip| self.refused_once.borrow().contains(&private_part(self.session, vip));
+        let (again, free): (Vec<&Vip>, Vec<&Vip>) = missing.iter().copied().filter(is_free).partition(is_refused);
         if !free.is_empty() {
             plan.steps.push(self.take(own, &free, &[]));
         }
@@ -169,6 +172,10 @@ impl<'a> View<'a> {
         }
         plan.steps.extend(taking.into_iter().map(|(after, vips)| self.take(own, &vips, &after)));
         self.public_ip().plan_hold(own, &coming, &mut plan);
+        for vip in again {
+            let earlier = 0..plan.steps.len();
+            plan.steps.push(self.take(own, &[vip], &[]).after_all(earlier));
+        }
         plan
     }
 
