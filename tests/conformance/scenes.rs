@@ -56,8 +56,16 @@ pub fn moves_two_vips_and_ends_a_split(mechanism: Mechanism) {
     stage.assert_held_by(&[1]);
     let stage = both(Start::Split);
     assert_outcome(&stage.a().status(), "split");
-    assert_outcome(&stage.b().hook(), "moved");
+    let [a, b] = stage.names();
+    let planned = stage.b().call(ACQUIRE, json!({ "dryRun": true }));
+    let report = stage.b().hook();
+    assert_outcome(&report, "moved");
     stage.assert_held_by(&[1]);
+    // What was here already did not move.
+    let line = |report: &Value| report["summary"].as_str().expect("text").to_owned();
+    assert!(line(&planned).contains(&format!(" would come from {a}; ")), "{planned:#}");
+    assert!(line(&report).contains(&format!(" came from {a}, the rest was here already")), "{report:#}");
+    assert!(!line(&report).contains(&format!("from {b}")), "{report:#}");
     assert_outcome(&stage.b().release(), "released");
     stage.assert_held_by(&[]);
 }

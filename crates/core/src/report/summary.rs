@@ -25,12 +25,22 @@ pub fn summary(subject: &Subject, findings: &Findings, before: Option<&str>, own
     let earlier = earlier_holders(findings, own);
     match findings.outcome {
         Outcome::Moved if nobody_before => format!("{vips} is now on {here} after {ms} ms; {nobody} held it before"),
-        Outcome::Moved => format!("{vips} moved from {} to {here} in {ms} ms", before.unwrap_or(&earlier)),
+        Outcome::Moved => match came(findings, own, nobody) {
+            Some((what, from)) => {
+                format!("{vips} is whole on {here} after {ms} ms: {what} came from {from}, the rest was here already")
+            }
+            None => format!("{vips} moved from {} to {here} in {ms} ms", before.unwrap_or(&earlier)),
+        },
         Outcome::AlreadyHeld => format!("{vips} is on {here} already, confirmed in {ms} ms"),
-        Outcome::WouldMove => format!(
-            "{vips} would move from {} to {here}; nothing was changed",
-            before.unwrap_or(if nobody_before { nobody } else { &earlier })
-        ),
+        Outcome::WouldMove => match came(findings, own, nobody) {
+            Some((what, from)) => {
+                format!("{vips} is partly on {here}: {what} would come from {from}; nothing was changed")
+            }
+            None => format!(
+                "{vips} would move from {} to {here}; nothing was changed",
+                before.unwrap_or(if nobody_before { nobody } else { &earlier })
+            ),
+        },
         Outcome::Skipped => {
             format!("{vips} was left alone: `takeOverIn` chooses another moment than {}", subject.reason)
         }
@@ -69,11 +79,39 @@ pub fn summary(subject: &Subject, findings: &Findings, before: Option<&str>, own
     }
 }
 
+/// What was not here before, and with whom it was, where some parts were here already.
+fn came(findings: &Findings, own: Option<&str>, nobody: &str) -> Option<(String, String)> {
+    let was_here = |part: &&Part| part.holder.is_here() && part.holder.others().is_none();
+    let (here, away): (Vec<&Part>, Vec<&Part>) = findings.before.iter().partition(was_here);
+    if here.is_empty() {
+        return None;
+    }
+    let is_whole = |vip: &str| !here.iter().any(|part| part.id.vip == vip);
+    let mut names: Vec<String> = Vec::new();
+    for part in &away {
+        let name = if is_whole(&part.id.vip) { part.id.vip.clone() } else { part.id.to_string() };
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let (first, more) = (names.first()?, names.len() - 1);
+    let what = if more == 0 { first.clone() } else { format!("{first} and {more} more") };
+    let from = match away.iter().all(|part| part.holder == Holder::Nobody) {
+        true => nobody.to_owned(),
+        false => held_by(away.into_iter(), own),
+    };
+    Some((what, from))
+}
+
 /// Who held anything before, where parts were with different holders or with nobody.
 fn earlier_holders(findings: &Findings, own: Option<&str>) -> String {
+    held_by(findings.before.iter(), own)
+}
+
+fn held_by<'a>(parts: impl Iterator<Item = &'a Part> + Clone, own: Option<&str>) -> String {
+    let unread = parts.clone().any(|part| part.holder.is_unknown());
     let known = |part: &&Part| !(part.holder == Holder::Nobody || part.holder.is_unknown());
-    let held: Vec<Part> = findings.before.iter().filter(known).cloned().collect();
-    let unread = findings.before.iter().any(|part| part.holder.is_unknown());
+    let held: Vec<Part> = parts.filter(known).cloned().collect();
     let several = if unread { "a holder that could not be read" } else { "several holders" };
     common_holder(&held, own).unwrap_or_else(|| several.to_owned())
 }
@@ -108,4 +146,44 @@ fn others(findings: &Findings) -> String {
 fn first(findings: &Findings, verdict: Verdict) -> String {
     let found = findings.checks.iter().flatten().find(|item| item.result == verdict);
     found.map(|item| format!(": {}", item.message)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vip::PartId;
+
+    fn line(outcome: Outcome, before: &[(&str, &str, Holder)]) -> String {
+        let part = |(vip, part, holder): &(&str, &str, Holder)| Part {
+            id: PartId { vip: (*vip).into(), part: (*part).into() },
+            holder: holder.clone(),
+        };
+        let before: Vec<Part> = before.iter().map(part).collect();
+        let findings = Findings { before, ..Findings::new(outcome) };
+        let subject = Subject { vips: "10.0.0.9/32".into(), ..Subject::default() };
+        summary(&subject, &findings, common_holder(&findings.before, Some("me")).as_deref(), Some("me"), 5)
+    }
+
+    #[test]
+    fn what_was_here_already_did_not_move() {
+        let (here, peer) = (Holder::ThisMember, Holder::Other("peer".into()));
+        let private = |holder: &Holder| ("10.0.0.9/32", "alias ip nic0", holder.clone());
+        let public = |holder: &Holder| ("10.0.0.9/32", "public ip web", holder.clone());
+        let second = |holder: &Holder| ("10.0.0.10/32", "alias ip nic0", holder.clone());
+        for (before, words) in [
+            (
+                vec![private(&here), public(&peer)],
+                "10.0.0.9/32 (public ip web) came from peer, the rest was here already",
+            ),
+            (vec![private(&here), public(&Holder::Nobody)], "10.0.0.9/32 (public ip web) came from nobody, the rest"),
+            (vec![private(&here), public(&here), second(&peer)], ": 10.0.0.10/32 came from peer, the rest"),
+            (vec![private(&peer), public(&here), second(&peer)], "(alias ip nic0) and 1 more came from peer, the rest"),
+            (vec![private(&here), public(&Holder::Unknown)], "came from a holder that could not be read"),
+            (vec![private(&peer), public(&Holder::Nobody)], "moved from peer to this member (me)"),
+        ] {
+            assert!(line(Outcome::Moved, &before).contains(words), "{}", line(Outcome::Moved, &before));
+        }
+        let planned = line(Outcome::WouldMove, &[private(&here), public(&peer)]);
+        assert!(planned.contains("(public ip web) would come from peer; nothing was changed"), "{planned}");
+    }
 }
