@@ -2,6 +2,7 @@
 
 mod broken_holder;
 mod in_use;
+mod metadata;
 
 use super::{Member, common::*, writes};
 use crate::common::field_reports::told;

@@ -120,7 +120,7 @@ impl AliasIp {
     }
 
     /// The ranges that the metadata server reports for this VM, once this call has changed them. It is a second source: the
-    /// look does without it where it does not answer.
+    /// look does without it where it does not answer, or knows no such list.
     async fn told(&self) -> Result<Option<Vec<IpNet>>> {
         if !self.wrote_own.get() {
             return Ok(None);

@@ -95,13 +95,11 @@ impl Metadata {
     /// The alias ranges of one interface as the server reports them to the VM's own software.
     ///
     /// # Errors
-    /// When the server does not answer.
+    /// When the server does not answer, or knows no such list: an interface without alias ranges has an empty one
+    /// (`"ipAliases":[]` in what users show of their VMs).
     pub async fn aliases(&self, caller: &Caller, interface: usize) -> Result<Vec<String>> {
         let path = format!("instance/network-interfaces/{interface}/ip-aliases/?recursive=true");
-        match self.json(caller, &path).await {
-            Err(error) if error.code == Code::NotFound => Ok(Vec::new()),
-            answer => answer,
-        }
+        self.json(caller, &path).await
     }
 
     /// The access scopes of the service account's tokens.
