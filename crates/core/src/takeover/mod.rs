@@ -20,7 +20,7 @@ use crate::{
     error::{Error, Result},
     journal::{Journal, Step},
     outcome::Outcome,
-    vip::{Goal, Holder, Write},
+    vip::{Goal, Holder, Part, Write},
 };
 use changes::Changes;
 use look::{discover_all, observe_after};
@@ -337,25 +337,40 @@ impl<C: Cloud> Run<'_, C> {
 
     async fn look_again(&mut self) -> Result<()> {
         let was_late = self.cloud.is_late(&self.seen);
-        let again = Box::pin(self.cloud.observe(&self.seen)).await?;
-        self.seen = if was_late { Box::pin(self.cloud.complete(again)).await? } else { again };
+        self.seen = self.look(was_late).await?;
         self.changes.look_again(self.goal, &self.cloud.placement(&self.seen));
-        if self.sees_losses() {
-            self.ask_what_became_of_changes().await;
+        if self.sees_losses() && self.ask_what_became_of_changes().await {
+            // A change that was made between that look and the question is here now, and nobody came after it.
+            let later = self.look(was_late).await?;
+            let parts = self.cloud.placement(&later);
+            let is_here = |lost: &Part| parts.iter().any(|part| part.id == lost.id && part.holder.is_here());
+            if self.changes.last_seen().iter().filter(|part| self.changes.lost(part)).all(is_here) {
+                self.seen = later;
+                self.changes.look_again(self.goal, &parts);
+            }
         }
         Ok(())
     }
 
+    async fn look(&self, is_whole: bool) -> Result<C::Seen> {
+        let again = Box::pin(self.cloud.observe(&self.seen)).await?;
+        if is_whole { Box::pin(self.cloud.complete(again)).await } else { Ok(again) }
+    }
+
     /// Another member has a part now, and the end of the operation that should bring it here was not seen: if that succeeded,
-    /// the other member came later, and this call must not fight it. Without an answer the call goes on.
-    async fn ask_what_became_of_changes(&mut self) {
+    /// the other member came later, and this call must not fight it. Without an answer the call goes on. Returns whether any has
+    /// succeeded.
+    async fn ask_what_became_of_changes(&mut self) -> bool {
+        let mut any = false;
         let bound = LONGEST_QUESTION.min(self.deadline.remaining() / 2);
         for operation in self.changes.overtaken() {
             let asked = tokio::time::timeout(bound, self.cloud.has_succeeded(&operation)).await;
             if let Ok(Ok(true)) = asked {
                 self.changes.note_success(&operation);
+                any = true;
             }
         }
+        any
     }
 }
 

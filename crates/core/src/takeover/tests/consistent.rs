@@ -40,6 +40,15 @@ async fn a_change_whose_end_was_not_seen_is_asked_for_before_anything_is_taken_f
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_change_that_is_made_after_the_look_is_not_lost() {
+    let toy = shows(Toy::new(&[("a", Toy::peer())]), &[Toy::peer(), Toy::peer()]);
+    toy.answer("a", Err(unseen()));
+    toy.succeeded.borrow_mut().insert("operation 1");
+    let found = hold(&toy).await;
+    assert_eq!((found.outcome, toy.applied()), (Outcome::Moved, vec!["a"]));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_another_member_gave_up_again_is_lost_all_the_same() {
     // The change succeeds, and the next looks show: undone, with the other member, with nobody.
     let toy = shows(Toy::new(&[("a", Holder::Nobody)]), &[Holder::Nobody, Holder::Nobody, Toy::peer(), Holder::Nobody]);
