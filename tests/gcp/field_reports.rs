@@ -2,6 +2,7 @@
 
 mod broken_holder;
 mod in_use;
+mod last_instant;
 mod metadata;
 
 use super::{Member, common::*, writes};

@@ -18,7 +18,7 @@ use crate::{
     check::CheckItem,
     cloud::{
         After, Effect, Need, Plan, Step,
-        peers::{Silent, several},
+        peers::{DEAD_ZONE, Silent, several},
     },
     error::{Code, Error, Result},
     fate::{Cause, Fate},
@@ -85,7 +85,7 @@ impl Known {
         let known = self.silent.borrow().clone();
         let read = match known {
             Some(why) => Err(why),
-            None => compute.get_share_of("addresses.get", &path).await,
+            None => compute.get_share_of("addresses.get", &path).await.map_err(of_no_member),
         };
         match read {
             Err(error) if error.ends_the_call() => Err(error),
@@ -96,6 +96,14 @@ impl Known {
             }
         }
     }
+}
+
+/// An address is in a region: a silent read of it tells nothing of a member's zone.
+fn of_no_member(error: Error) -> Error {
+    if error.remedy != DEAD_ZONE {
+        return error;
+    }
+    error.with(|details| details.remedy = "call again, and look at status.cloud.google.com if it does not pass".into())
 }
 
 /// Stands for the address that a look did not wait for.
