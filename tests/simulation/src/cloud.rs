@@ -100,7 +100,7 @@ impl Setup {
             Start::Second => Some(1),
             Start::Nobody => None,
             Start::Split => Some(n % 2),
-            Start::HalfFree => (n % 2 == 0).then_some(0),
+            Start::HalfFree => n.is_multiple_of(2).then_some(0),
         }
     }
 }
@@ -320,7 +320,7 @@ impl<L: Layout> Cloud for Simulated<L> {
         schedule.faults.iter().for_each(|plan| self.plan(*plan));
         schedule.orders.iter().for_each(|order| L::order(&self.sim, &self.setup, *order));
         self.sim.faults().stale_for(schedule.stale_for);
-        self.sim.faults().stale_unevenly(schedule.seed.is_multiple_of(2));
+        self.sim.faults().stale_unevenly(!schedule.seed.is_multiple_of(2));
         if let Some((capacity, per_second)) = schedule.throttle {
             self.sim.faults().throttle(capacity, per_second);
         }
