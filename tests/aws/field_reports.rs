@@ -217,6 +217,7 @@ fn a_table_that_still_shows_the_peer_is_left_to_iris() {
     let report = Member::b(&sim).with(json!({ "deadlineSeconds": 4 })).hook();
     told("AWS-24", &report);
     assert_eq!((&report["askFirst"], &report["retryAfterSeconds"]), (&json!(true), &json!(5)), "{report:#}");
+    assert_eq!(report["resume"], Value::Null, "nothing that was written before is settled");
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod broken_holder;
 mod in_use;
 mod last_instant;
 mod metadata;
+mod unread;
 
 use super::{Member, common::*, writes};
 use crate::common::field_reports::told;
@@ -68,8 +69,8 @@ fn nothing_leaves_a_healthy_peer_while_this_members_interface_takes_nothing() {
 fn a_public_address_that_is_slow_does_not_hide_the_private_one() {
     let sim = Simulator::start(World::article());
     // addAccessConfig is the second operation on this member's VM.
-    sim.operations().duration_of(VM_B, Duration::from_millis(1_200));
-    let report = Member::b(&sim).with(public()).with(json!({ "deadlineSeconds": 2 })).hook();
+    sim.operations().duration_of(VM_B, Duration::from_millis(2_400));
+    let report = Member::b(&sim).with(public()).with(json!({ "deadlineSeconds": 4 })).hook();
     told("GCP-5", &report);
     let parts = report["parts"].as_array().expect("parts");
     assert_eq!((&parts[0]["after"], &parts[1]["after"]), (&json!(VM_B), &json!(null)), "{report:#}");

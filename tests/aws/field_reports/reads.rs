@@ -23,15 +23,6 @@ fn a_release_leaves_the_new_holders_route() {
 }
 
 #[test]
-fn what_was_written_before_another_member_acted_is_written_again() {
-    let sim = Simulator::start(held_by_a(1));
-    sim.faults().after("ReplaceRoute", 1, Box::new(|world| world.set_route(&table(1), VIP, ENI_A)));
-    let report = Member::b(&sim).with(seconds(3)).hook();
-    told("AWS-24", &report);
-    assert_eq!(report["resume"], Value::Null, "nothing that was written is settled");
-}
-
-#[test]
 fn a_refusal_that_was_carried_out_is_not_called_unmade() {
     let sim = Simulator::start(held_by_a(1));
     sim.faults().stale_for(Duration::from_secs(30));
@@ -173,4 +164,23 @@ fn a_route_that_is_deleted_right_after_the_write_is_made_again() {
     sim.faults().after("ReplaceRoute", 1, Box::new(gone));
     told("AWS-42", &Member::b(&sim).hook());
     assert_eq!(writes(&sim), ["ReplaceRoute", "CreateRoute"]);
+}
+
+#[test]
+fn an_elastic_ip_that_cannot_be_read_is_told_as_such() {
+    let mut world = held_by_a(1).with_elastic_ip(ENI_A);
+    world.deny("mirrorvip", "ec2:DescribeAddresses");
+    told("AWS-43", &Member::b(&Simulator::start(world)).with(public()).status());
+    let sim = Simulator::start(held_by_a(1).with_elastic_ip(ENI_A));
+    sim.faults().on(Rule::always("ec2", "DescribeAddresses", Fault::HangBefore));
+    told("AWS-44", &Member::b(&sim).with(public()).with(seconds(3)).status());
+}
+
+#[test]
+fn what_does_not_exist_is_no_split_that_a_takeover_ends() {
+    let sim = Simulator::start(held_by_a(1));
+    let tables = json!({ "aws": { "routeTables": [table(1), "rtb-0ffffffffffffffff"] } });
+    told("AWS-45", &Member::b(&sim).with(tables).status());
+    let gone = json!({ "aws": { "publicIp": "eipalloc-0fffffffffffffff" } });
+    told("AWS-46", &Member::b(&sim).with(gone).status());
 }

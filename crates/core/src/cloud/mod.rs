@@ -108,8 +108,13 @@ pub trait Cloud {
         Vec::new()
     }
 
-    /// Why a part's holder could not be read, where no repeat would read it. Pure.
+    /// Why a part's holder could not be read, where one cause says it. Pure.
     fn unreadable(&self, _: &Self::Seen) -> Option<Error> {
+        None
+    }
+
+    /// What the configuration names and the cloud does not have, so that its part is with nobody for ever. Pure.
+    fn absent(&self, _: &Self::Seen) -> Option<Error> {
         None
     }
 

@@ -72,8 +72,11 @@ pub async fn status<C: Cloud>(cloud: &C, deadline: &Deadline) -> Findings {
     let understand = |seen: &C::Seen| {
         let parts = cloud.placement(seen);
         let (outcome, error) = ending::of_status(&parts, &cloud.missing(seen));
-        let is_unread = outcome == Outcome::Unknown && parts.iter().any(|part| part.holder.is_unknown());
-        let why = if is_unread { cloud.unreadable(seen) } else { None };
+        let why = match outcome {
+            Outcome::Unknown if parts.iter().any(|part| part.holder.is_unknown()) => cloud.unreadable(seen),
+            Outcome::Split => cloud.absent(seen),
+            _ => None,
+        };
         (parts, (outcome, why.or(error)))
     };
     let (mut parts, (mut outcome, mut error)) = understand(&seen);

@@ -265,6 +265,21 @@ impl PublicIps<'_> {
         self.session.vips.iter().filter_map(|vip| Some((vip, vip.public_ip.as_ref()?)))
     }
 
+    /// Why nobody can say where the Elastic IPs are.
+    pub fn unreadable(&self) -> Option<Error> {
+        let error = self.addresses().err()?;
+        Some(error.with(|details| {
+            details.message = format!("where the Elastic IP is could not be read: {}", details.message);
+        }))
+    }
+
+    /// The first Elastic IP that does not exist.
+    pub fn absent(&self) -> Option<Error> {
+        let addresses = self.addresses().ok()??;
+        let (_, id) = self.wanted().find(|(_, allocation)| addresses.find(allocation).is_none())?;
+        Some(does_not_exist(id))
+    }
+
     /// The Elastic IPs; `None` where the look did not wait for them.
     fn addresses(&self) -> Result<Option<&Addresses>> {
         match self.seen {
@@ -291,6 +306,14 @@ impl PublicIps<'_> {
     }
 }
 
+fn does_not_exist(allocation: &str) -> Error {
+    Error::new(
+        Code::NotFound,
+        format!("there is no Elastic IP {allocation} in this account and Region"),
+        "correct `publicIp`",
+    )
+}
+
 /// The Elastic IP, where this member may put it on this private address of its own.
 fn may_be_taken<'a>(
     session: &Session,
@@ -299,13 +322,7 @@ fn may_be_taken<'a>(
     allocation: &str,
     private: &str,
 ) -> Result<&'a Address> {
-    let known = addresses.find(allocation).ok_or_else(|| {
-        Error::new(
-            Code::NotFound,
-            format!("there is no Elastic IP {allocation} in this account and Region"),
-            "correct `publicIp`",
-        )
-    })?;
+    let known = addresses.find(allocation).ok_or_else(|| does_not_exist(allocation))?;
     if let Some(holder) = known.interface.as_ref().filter(|_| !known.is_on(identity)) {
         if known.service_managed.clone()? {
             return Err(Error::new(

@@ -177,6 +177,15 @@ impl Cloud for Route {
         (call.to_owned(), target.to_owned())
     }
 
+    fn unreadable(&self, seen: &Seen) -> Option<Error> {
+        self.public_ips(seen).unreadable()
+    }
+
+    fn absent(&self, seen: &Seen) -> Option<Error> {
+        let table = seen.routes.missing.first().map(|table| does_not_exist(table, &seen.identity));
+        table.or_else(|| self.public_ips(seen).absent())
+    }
+
     fn remarks(&self, seen: &Seen) -> Vec<CheckItem> {
         let mut items = self.session.remarks(&seen.identity);
         items.extend(self.blackholes(seen));

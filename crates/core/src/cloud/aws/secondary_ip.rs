@@ -159,6 +159,14 @@ impl Cloud for SecondaryIp {
         }
     }
 
+    fn unreadable(&self, seen: &Seen) -> Option<Error> {
+        self.public_ips(seen).unreadable()
+    }
+
+    fn absent(&self, seen: &Seen) -> Option<Error> {
+        self.public_ips(seen).absent()
+    }
+
     fn remarks(&self, seen: &Seen) -> Vec<CheckItem> {
         let mut items = self.session.remarks(&seen.identity);
         items.extend(self.blackholes(seen));

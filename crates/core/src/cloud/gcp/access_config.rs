@@ -40,6 +40,11 @@ impl Address {
         Path::from_link(text(self.read.as_ref().ok()?, "selfLink"))
     }
 
+    /// Why it could not be read.
+    pub fn failure(&self) -> Option<&Error> {
+        self.read.as_ref().err()
+    }
+
     /// The address itself, once it is known.
     pub fn ip(&self) -> Option<&str> {
         self.read.as_ref().ok().map(|body| text(body, "address")).filter(|ip| !ip.is_empty())

@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     check::{CheckItem, CheckName},
-    cloud::{Cloud, Mechanism, Plan, SetAside, Setup, late::beside},
+    cloud::{Cloud, Mechanism, Plan, SetAside, Setup, late::beside, peers::unreadable},
     error::{Code, Error, Result},
     vip::{Goal, Member, Part, PartId},
 };
@@ -360,6 +360,11 @@ impl Cloud for AliasIp {
 
     fn missing(&self, seen: &Seen) -> Vec<String> {
         seen.members.missing.clone()
+    }
+
+    fn unreadable(&self, seen: &Seen) -> Option<Error> {
+        let members = seen.members.silent.iter().map(|silent| &silent.why);
+        unreadable(members.chain(seen.address.iter().filter_map(|address| address.failure())))
     }
 
     fn remarks(&self, seen: &Seen) -> Vec<CheckItem> {
