@@ -53,6 +53,9 @@ pub fn summary(subject: &Subject, findings: &Findings, before: Option<&str>, own
         Outcome::NotMoved if findings.changed => format!("{vips} did not move{why}"),
         Outcome::NotMoved => format!("{vips} did not move and nothing was changed{why}"),
         Outcome::Stranded => format!("{vips} was taken off the peer and is not yet on {here}{why}"),
+        Outcome::Unverified if findings.error.as_ref().is_some_and(|error| error.fate.is_in_doubt()) => {
+            format!("whether {vips} was changed towards {here} could not be confirmed{why}")
+        }
         Outcome::Unverified => format!("{vips} was changed towards {here} but this could not be confirmed{why}"),
         Outcome::Lost => format!("{vips} was taken by {} after {here} had taken it; left there", others(findings)),
         Outcome::Held => format!("{vips} is on {here}"),
