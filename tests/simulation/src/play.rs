@@ -164,6 +164,7 @@ async fn call(machine: &Machine, turn: &Turn) -> Call {
         Action::Acquire => command::Action::Acquire,
         Action::Release => command::Action::Release,
         Action::Status => command::Action::Status,
+        Action::Check => command::Action::Check,
     };
     let request = turn.request(&scene.cloud.config(machine.number)).to_string();
     let report = Life::new(machine, async {

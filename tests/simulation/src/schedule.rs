@@ -73,6 +73,7 @@ pub enum Action {
     Acquire,
     Release,
     Status,
+    Check,
 }
 
 /// When a blow falls.

@@ -2,6 +2,7 @@
 
 mod bystanders;
 mod interleavings;
+mod readiness;
 mod seeds;
 mod shipped;
 mod sweeps;

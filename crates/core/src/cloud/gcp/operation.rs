@@ -93,7 +93,10 @@ impl Operations {
         if ended.as_ref().is_err_and(|error| error.fate.is_in_doubt()) {
             let is_own = !operation.is_earlier;
             let path = operation.path.clone();
-            self.running.keep(key, operation);
+            // One that this identity may not read would be waited for for ever; the look shows what it did.
+            if !ended.as_ref().is_err_and(may_not_be_read) {
+                self.running.keep(key, operation);
+            }
             let ended = ended.map(|()| begun).map_err(|error| if is_own { error.of_operation(&path) } else { error });
             return ended.map_err(|error| if patience == Patience::Full { waited_for(error) } else { error });
         }
@@ -353,6 +356,10 @@ impl Operations {
         };
         self.compute.bearer.call_by(&caller, Kind::Read, "compute:operations.wait", on, attempt).await
     }
+}
+
+fn may_not_be_read(error: &Error) -> bool {
+    error.http_status == Some(403)
 }
 
 /// The error of an operation on this member's own VM, or on a route, that outlasts the call.
