@@ -199,3 +199,43 @@ fn a_holder_that_may_not_be_read_is_a_missing_right() {
     world.deny(VM_B, "Microsoft.Network/networkInterfaces/read", Some(&peer));
     told("AZ-79", &Member::b(&Simulator::start(world)).status());
 }
+
+/// A third member whose interface cannot be read may have the first VIP. The second one is with a healthy peer.
+#[test]
+fn a_peer_that_cannot_be_read_keeps_no_other_peers_vip() {
+    for (row, fault) in [
+        ("AZ-87", Fault::HangBefore),
+        ("AZ-87", Fault::error(500, "InternalServerError", "no")),
+        ("AZ-88", Fault::error(403, "AuthorizationFailed", "no")),
+    ] {
+        let mut world = World::article();
+        let mut third = world.nic(NIC_A).expect("there").clone();
+        let id = world.id(RESOURCE_GROUP, "Microsoft.Network/networkInterfaces", "mirrorc_z3");
+        third["id"] = json!(id);
+        third["name"] = json!("mirrorc_z3");
+        third["properties"]["macAddress"] = json!("00-0D-3A-00-00-33");
+        third["properties"]["ipConfigurations"][0]["properties"]["privateIPAddress"] = json!("10.0.0.6");
+        world.nics.push(third);
+        for nic in [NIC_A, "mirrorc_z3"] {
+            world.unplace(nic, VIP_CONFIG);
+        }
+        world.place(VIP_CONFIG, VIP, "mirrorc_z3");
+        world.place("vip2", SECOND, NIC_A);
+        let sim = Simulator::start(world);
+        sim.faults().on(on("mirrorc_z3", "GET networkInterfaces", fault));
+        let nics = json!({ "azure": { "nics": [NIC_A, NIC_B, "mirrorc_z3"] }, "deadlineSeconds": 6 });
+        let report = Member::b(&sim).with(two_vips()).with(nics).hook();
+        told(row, &report);
+        assert_eq!(sim.world().holder_of(SECOND).as_deref(), Some(NIC_B), "{report:#}");
+        assert_eq!(sim.world().holder_of(VIP).as_deref(), Some("mirrorc_z3"), "{report:#}");
+    }
+}
+
+#[test]
+fn a_peer_that_is_deleted_between_read_and_write_gives_the_vip_up() {
+    let sim = Simulator::start(World::article());
+    let deleted = |world: &mut World| world.nics.retain(|nic| nic["name"] != NIC_A);
+    sim.faults().before("PUT networkInterfaces", 1, Box::new(deleted));
+    told("AZ-89", &Member::b(&sim).hook());
+    assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_B));
+}

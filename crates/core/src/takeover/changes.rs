@@ -40,6 +40,8 @@ pub struct Changes {
     freed: BTreeSet<PartId>,
     /// Parts that a change of ours certainly brought here, if only for a moment, whatever a later read showed.
     brought: BTreeSet<PartId>,
+    /// Parts that a change of ours brought here, and that some look since has shown with another member.
+    doubted: BTreeSet<PartId>,
     /// Operations that should bring parts here and whose end was not seen.
     unseen_ends: BTreeMap<PartId, Box<str>>,
     /// Why an earlier round did not bring a part here. It explains a later round that had no time left.
@@ -49,8 +51,6 @@ pub struct Changes {
     before: Vec<Part>,
     last_seen: Vec<Part>,
     sent: bool,
-    /// Whether a look has followed the last change that was sent.
-    seen_since: bool,
     /// Whether the last round wanted another look, and time was out.
     cut_short: bool,
 }
@@ -61,13 +61,13 @@ impl Changes {
             by_part: BTreeMap::new(),
             freed: BTreeSet::new(),
             brought: BTreeSet::new(),
+            doubted: BTreeSet::new(),
             unseen_ends: BTreeMap::new(),
             earlier: BTreeMap::new(),
             held_back: None,
             last_seen: before.clone(),
             before,
             sent: false,
-            seen_since: true,
             cut_short: false,
         }
     }
@@ -120,9 +120,11 @@ impl Changes {
         self.brought.contains(&part.id) && part.holder.is_elsewhere()
     }
 
-    /// Parts that a change of ours certainly brought here, and that a look after it showed with another member.
+    /// Parts that a change of ours certainly brought here, that a look after it showed with another member, and that no look has
+    /// shown here since.
     pub fn seen_elsewhere(&self) -> impl Iterator<Item = &Part> {
-        self.last_seen.iter().filter(|part| self.seen_since && self.lost(part))
+        let is_away = |part: &&Part| part.holder != Holder::ThisMember && self.doubted.contains(&part.id);
+        self.last_seen.iter().filter(is_away)
     }
 
     /// Operations of this call whose end was not seen, where the last read shows their parts with another member. One that has
@@ -165,10 +167,11 @@ impl Changes {
     }
 
     /// Whether a change of ours brought the part here, and a read that cannot be older than the change shows it with nobody. A read
-    /// may be as old as `reads_lag`.
+    /// may be as old as `reads_lag`. What another member may have had meanwhile is not made again: it may have given it up for a third.
     pub fn is_undone(&self, goal: Goal, part: &Part, reads_lag: Duration) -> bool {
         let done = matches!(self.of(&part.id), Some(Progress::Done { at }) if at.elapsed() >= reads_lag);
-        matches!(goal, Goal::Hold(_)) && done && part.holder == Holder::Nobody
+        let is_doubted = !reads_lag.is_zero() && self.doubted.contains(&part.id);
+        matches!(goal, Goal::Hold(_)) && done && part.holder == Holder::Nobody && !is_doubted
     }
 
     /// Marks what the cloud or somebody else has undone, so that the engine makes it again.
@@ -229,7 +232,8 @@ impl Changes {
 
     pub fn saw(&mut self, parts: &[Part]) {
         self.last_seen = parts.to_vec();
-        self.seen_since = true;
+        let doubted: Vec<_> = parts.iter().filter(|part| self.lost(part)).map(|part| part.id.clone()).collect();
+        self.doubted.extend(doubted);
     }
 
     /// Whether a change met a conflict, or is in doubt, and the call had no time to look again.
@@ -329,7 +333,6 @@ impl Changes {
         let maybe = made.as_ref().is_err_and(|error| error.fate.is_in_doubt());
         let has_traces = made.as_ref().err().is_none_or(|error| error.fate.may_have_changed());
         self.sent |= has_traces;
-        self.seen_since &= !has_traces;
         // A failed clean-up does not affect the outcome; the next read shows what is left.
         if step.effect == Effect::Tidies {
             return;

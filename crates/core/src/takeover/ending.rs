@@ -171,7 +171,8 @@ pub fn conclude(
     };
     let is_unseen = matches!(end, End::Unseen(_) | End::UnderWay(_));
     let seen_elsewhere: Vec<_> = changes.seen_elsewhere().cloned().collect();
-    let maybe_lost = matches!((goal, &end), (Goal::Hold(_), End::Unseen(_))) && !seen_elsewhere.is_empty();
+    let maybe_lost =
+        matches!((goal, &end), (Goal::Hold(_), End::Unseen(_) | End::Stranded)) && !seen_elsewhere.is_empty();
     let is_stranded = matches!((goal, &end), (Goal::Hold(_), End::Stranded | End::Undone));
     let ending = match end {
         End::Unseen(error) | End::UnderWay(error) => error,

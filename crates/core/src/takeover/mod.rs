@@ -85,7 +85,7 @@ pub async fn status<C: Cloud>(cloud: &C, deadline: &Deadline) -> Findings {
     let (mut looks, mut settled) = (1, outcome != Outcome::Split);
     let mut failed = None;
     while !settled && looks < MOST_LOOKS {
-        let wait = C::LOOK_TWICE_AFTER.min(deadline.remaining() / 4);
+        let wait = C::LOOK_TWICE_AFTER.min(deadline.remaining() / 2);
         let again = match observe_after(cloud, deadline, wait, &seen).await {
             Ok(again) => again,
             Err(why) => {

@@ -132,7 +132,7 @@ async fn looks_that_never_confirm_end_as_lost_or_unverified_but_never_as_moved()
         // Before a look can be trusted, the peer may have taken it back: the report leaves that to IRIS.
         assert_eq!(found.maybe_lost, seconds == 5);
         if found.maybe_lost {
-            assert!(found.error.expect("an error").message.contains("still showed that vip (a) is with peer"));
+            assert!(found.error.expect("an error").message.contains("at the last one vip (a) is with peer"));
         }
     }
 }

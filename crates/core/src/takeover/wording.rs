@@ -25,7 +25,7 @@ pub fn maybe_taken_by_another(elsewhere: &[Part]) -> Error {
     Error::new(
         Code::Deadline,
         format!(
-            "the change was made, and when time was out a read still showed that {}: the read was old, or that member has taken the VIP since",
+            "the change was made, and a read after it showed another member; at the last one {}: the read was old, or another member has taken the VIP since",
             whereabouts(elsewhere.iter())
         ),
         "ask IRIS which member is the primary, and call Acquire there",

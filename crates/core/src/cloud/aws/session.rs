@@ -7,7 +7,7 @@ use super::{
     identity::{self, Identity},
     metadata::Metadata,
     settings::Settings,
-    written::Written,
+    written::{READS_LAG, Written},
 };
 use crate::{
     check::{CheckItem, CheckName, Verdict},
@@ -30,7 +30,7 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 
 /// How long a status waits before it believes that the parts are apart.
-pub const LOOK_TWICE_AFTER: Duration = Duration::from_secs(3);
+pub const LOOK_TWICE_AFTER: Duration = READS_LAG;
 
 /// One call's settings, VIPs, identity and clients.
 pub struct Session {

@@ -225,3 +225,26 @@ async fn a_release_that_was_refused_for_good_asks_for_no_repeat() {
         assert_eq!((found.outcome, found.unconfirmed), (Outcome::NotReleased, unconfirmed), "{code:?}");
     }
 }
+
+/// The peer's machine is deleted between the look and the write.
+#[tokio::test(start_paused = true)]
+async fn a_holder_that_is_gone_when_it_is_written_is_looked_for_again() {
+    let toy = Toy::new(&[("a", Toy::peer())]);
+    toy.two_steps.set(true);
+    toy.answer("free", Err(failure(Code::NotFound)));
+    let looks = [Toy::peer(), Holder::Nobody];
+    let toy = shows(toy, &looks);
+    let found = hold(&toy).await;
+    assert_eq!((found.outcome, toy.applied()), (Outcome::Moved, vec!["free", "a"]));
+}
+
+/// Our change was made, then a look showed the peer, then nobody: it may have taken the part and given it up since.
+#[tokio::test(start_paused = true)]
+async fn what_another_member_may_have_had_is_not_made_again() {
+    let looks = [Toy::peer(), Toy::peer()];
+    let toy = shows(Toy::new(&[("a", Toy::peer())]), &looks);
+    let none: Looks = [("a", Holder::Nobody)].into();
+    toy.stale.borrow_mut().extend(vec![none; 1_000]);
+    let found = super::hold(&toy, Write::IfNeeded).await;
+    assert_eq!((found.outcome, found.maybe_lost, toy.applied()), (Outcome::Stranded, true, vec!["a"]));
+}

@@ -193,7 +193,12 @@ impl<'a> Planner<'a> {
             let after = frees.iter().filter(|(peer, _)| group.peers.contains(peer));
             let after = after.map(|(_, step)| After { step: *step, need: Need::Success }).collect();
             let parts = group.arrivals.iter().flat_map(|arrival| arrival.wanted.clone()).collect();
-            if group.peers.is_empty() && group.leaving.is_empty() {
+            // What a silent member may have is refused for a reason that is no other VIP's.
+            let is_nobodys =
+                |part: &PartId| current.iter().any(|known| known.id == *part && known.holder == Holder::Nobody);
+            let are_free = group.arrivals.iter().filter(|arrival| !arrival.wanted.is_empty());
+            let mut are_free = are_free.map(|arrival| self.private_part(&arrival.vip));
+            if group.peers.is_empty() && group.leaving.is_empty() && are_free.all(|part| is_nobodys(&part)) {
                 free_ones.push(plan.steps.len());
             }
             let purpose = Purpose::Takes { arrivals: group.arrivals, leaving: group.leaving };
