@@ -129,17 +129,4 @@ fn bystanders(mechanism: Mechanism) {
     assert!(held_up.is_empty());
 }
 
-macro_rules! bystanders {
-    ($($(#[$attribute:meta])* $name:ident: $mechanism:ident;)*) => {
-        $(#[test] $(#[$attribute])* fn $name() { bystanders(Mechanism::$mechanism); })*
-    };
-}
-
-bystanders! {
-    #[cfg(feature = "aws")] aws_route: AwsRoute;
-    #[cfg(feature = "aws")] aws_secondary_ip: AwsSecondaryIp;
-    azure_ip_config: AzureIpConfig;
-    azure_route: AzureRoute;
-    gcp_alias_ip: GcpAliasIp;
-    gcp_route: GcpRoute;
-}
+of_each_mechanism!(bystanders);

@@ -79,17 +79,4 @@ fn says_ready_only_where_it_is(mechanism: Mechanism) {
     assert_eq!(wrong, [""; 0]);
 }
 
-macro_rules! readiness {
-    ($($(#[$attribute:meta])* $name:ident: $mechanism:ident;)*) => {
-        $(#[test] $(#[$attribute])* fn $name() { says_ready_only_where_it_is(Mechanism::$mechanism); })*
-    };
-}
-
-readiness! {
-    #[cfg(feature = "aws")] aws_route: AwsRoute;
-    #[cfg(feature = "aws")] aws_secondary_ip: AwsSecondaryIp;
-    azure_ip_config: AzureIpConfig;
-    azure_route: AzureRoute;
-    gcp_alias_ip: GcpAliasIp;
-    gcp_route: GcpRoute;
-}
+of_each_mechanism!(says_ready_only_where_it_is);
