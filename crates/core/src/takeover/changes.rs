@@ -42,6 +42,8 @@ pub struct Changes {
     brought: BTreeSet<PartId>,
     /// Parts that a change of ours brought here, and that some look since has shown with another member.
     doubted: BTreeSet<PartId>,
+    /// Parts whose holder was not there when it was to give them up.
+    gone: BTreeSet<PartId>,
     /// Operations that should bring parts here and whose end was not seen.
     unseen_ends: BTreeMap<PartId, Box<str>>,
     /// Why an earlier round did not bring a part here. It explains a later round that had no time left.
@@ -62,6 +64,7 @@ impl Changes {
             freed: BTreeSet::new(),
             brought: BTreeSet::new(),
             doubted: BTreeSet::new(),
+            gone: BTreeSet::new(),
             unseen_ends: BTreeMap::new(),
             earlier: BTreeMap::new(),
             held_back: None,
@@ -324,9 +327,25 @@ impl Changes {
                 *end = Some(if made.is_ok() { End::Success } else { End::Failure });
             }
             if let Some(step) = steps.get(n) {
+                let made = self.gone_meanwhile(step, made);
                 self.note(step, &made);
             }
         }
+    }
+
+    /// Whoever had the parts at the look may not exist any more: the next look shows that, and who has them now. If it shows the
+    /// holder as before, something else does not exist, and the second answer counts.
+    fn gone_meanwhile<C>(&mut self, step: &Step<C>, made: Result<()>) -> Result<()> {
+        made.map_err(|error| {
+            let is_gone = step.effect == Effect::Frees && error.code == Code::NotFound;
+            let is_first = is_gone && !step.parts.iter().all(|part| self.gone.contains(part));
+            if !is_first {
+                return error;
+            }
+            self.gone.extend(step.parts.iter().cloned());
+            let fate = error.fate.because(Cause::Race);
+            error.with_fate(fate).with(|details| details.code = Code::Conflict)
+        })
     }
 
     fn note<C>(&mut self, step: &Step<C>, made: &Result<()>) {

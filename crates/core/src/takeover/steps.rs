@@ -4,7 +4,6 @@ use crate::{
     cloud::{Cloud, Effect, Need, Step},
     deadline::Deadline,
     error::{Code, Error, Result},
-    fate::Cause,
 };
 use std::time::Duration;
 
@@ -46,17 +45,7 @@ pub async fn make_one<C: Cloud>(cloud: &C, deadline: &Deadline, step: &Step<C::C
     if step.effect == Effect::Frees && deadline.remaining() < time_for_a_move(deadline) {
         return too_little("the change that takes the VIP after it");
     }
-    let made = Box::pin(cloud.apply(&step.change)).await;
-    if step.effect == Effect::Frees { made.map_err(gone_meanwhile) } else { made }
-}
-
-/// Whoever had the part at the look does not exist any more: the next look shows that, and who has it now.
-fn gone_meanwhile(error: Error) -> Error {
-    if error.code != Code::NotFound {
-        return error;
-    }
-    let fate = error.fate.because(Cause::Race);
-    error.with_fate(fate).with(|details| details.code = Code::Conflict)
+    Box::pin(cloud.apply(&step.change)).await
 }
 
 /// A part is taken off its holder only if this much time is left to bring it here.

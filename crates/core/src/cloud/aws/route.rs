@@ -6,6 +6,7 @@
 
 mod calls;
 mod missing;
+mod refusal;
 mod tables;
 
 use super::{
@@ -25,6 +26,7 @@ use crate::{
 use futures_util::future::{join_all, try_join};
 use ipnet::IpNet;
 use missing::Missing;
+use refusal::{does_not_exist, foreign, may_be_routed};
 use serde_json::Value;
 use std::time::Duration;
 use tables::{Subnets, Table, Target};
@@ -366,76 +368,4 @@ fn primary_address(identity: &Identity, _: &Vip) -> Result<String> {
             "call again; if this happens every time, see that the interface has an IPv4 address and look at the metadata service",
         )
     })
-}
-
-/// Refuses a destination that would hijack a network. Such a refusal ends the whole call: the route is wrong in every table. The
-/// inner error keeps this VIP away alone: nobody can say whether the destination would.
-fn may_be_routed(seen: &tables::Seen, vip: &Vip, identity: &Identity) -> Result<Result<()>> {
-    let destination = vip.destination();
-    let of_tables = seen.tables.iter().flat_map(|table| &table.ranges);
-    for range in identity.vpc_ranges.iter().chain(of_tables) {
-        if destination.contains(range) {
-            return Err(Error::new(
-                Code::InvalidConfig,
-                format!("the VIP's destination {destination} covers {range}, a range of {} itself", identity.vpc),
-                "use an address outside the VPC with /32, or a subnet of its own without interfaces",
-            ));
-        }
-        if !range.contains(&destination) {
-            continue;
-        }
-        let subnets = match &seen.subnets {
-            Subnets::Read(Ok(subnets)) => subnets,
-            Subnets::Read(Err(error)) => return Ok(Err(error.clone())),
-            Subnets::Late => return Ok(Err(not_read_yet(vip))),
-        };
-        match subnets.iter().find(|subnet| subnet.range == destination) {
-            Some(subnet) if subnet.empty => {}
-            Some(subnet) => {
-                return Err(Error::new(
-                    Code::Conflict,
-                    format!(
-                        "the VIP's destination {destination} is the subnet {}, which has interfaces in it",
-                        subnet.id
-                    ),
-                    "give the VIP a subnet without any interface, or an address outside the VPC with /32",
-                ));
-            }
-            None => {
-                return Err(Error::new(
-                    Code::InvalidConfig,
-                    format!(
-                        "the VIP's destination {destination} is inside {range} of {} and is no whole subnet",
-                        identity.vpc
-                    ),
-                    "AWS routes inside a VPC only whole subnets: use the range of an empty subnet, or an address outside the VPC with /32",
-                ));
-            }
-        }
-    }
-    Ok(Ok(()))
-}
-
-fn not_read_yet(vip: &Vip) -> Error {
-    Error::new(
-        Code::Unavailable,
-        format!("whether {vip} is an empty subnet is not read yet"),
-        "call again; if this happens every time, see why ec2:DescribeSubnets takes so long",
-    )
-}
-
-fn does_not_exist(table: &str, identity: &Identity) -> Error {
-    Error::new(
-        Code::NotFound,
-        format!("route table {table} does not exist in {}", identity.vpc),
-        "remove it from `aws.routeTables` on every member, or correct its id",
-    )
-}
-
-fn foreign(vip: &Vip, table: &Table, target: &str) -> Error {
-    Error::new(
-        Code::Conflict,
-        format!("{} routes {} to {target}, which is no network interface", table.id, vip.destination()),
-        "this address serves something else; choose another VIP, or leave this table out of `aws.routeTables`",
-    )
 }

@@ -245,24 +245,11 @@ impl SecondaryIp {
     fn blackholes(&self, seen: &Seen) -> Vec<CheckItem> {
         let stopped = |vip: &Vip| {
             let (holder, _) = seen.holder(vip.address.addr())?;
-            if !holder.attached {
-                let message = format!(
-                    "{vip} is on {}, which is attached to no instance: nobody receives what is sent to it (blackhole)",
-                    holder.id
-                );
-                return Some(CheckItem::new(
-                    CheckName::Blackhole,
-                    Verdict::Warning,
-                    message,
-                    "call Acquire on the primary",
-                ));
-            }
-            let instance = holder.instance.as_deref()?;
-            let message = format!(
-                "{vip} is on {}, whose instance {instance} is {}: nobody receives what is sent to it (blackhole)",
-                holder.id,
-                seen.rests(holder)?
-            );
+            let which = match &holder.instance {
+                _ if !holder.attached => "which is attached to no instance".to_owned(),
+                instance => format!("whose instance {} is {}", instance.as_deref()?, seen.rests(holder)?),
+            };
+            let message = format!("{vip} is on {}, {which}: nobody receives what is sent to it (blackhole)", holder.id);
             Some(CheckItem::new(CheckName::Blackhole, Verdict::Warning, message, "call Acquire on the primary"))
         };
         let unknown = seen.at_rest.as_ref().err().map(|error| {

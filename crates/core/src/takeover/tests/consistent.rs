@@ -248,3 +248,14 @@ async fn what_another_member_may_have_had_is_not_made_again() {
     let found = super::hold(&toy, Write::IfNeeded).await;
     assert_eq!((found.outcome, found.maybe_lost, toy.applied()), (Outcome::Stranded, true, vec!["a"]));
 }
+
+/// The look shows the holder as before, so it is something else that does not exist.
+#[tokio::test(start_paused = true)]
+async fn what_is_not_found_twice_is_not_there() {
+    let toy = Toy::new(&[("a", Toy::peer())]);
+    toy.two_steps.set(true);
+    (0..9).for_each(|_| toy.answer("free", Err(failure(Code::NotFound))));
+    let found = hold(&toy).await;
+    assert_eq!((found.outcome, toy.applied()), (Outcome::NotMoved, vec!["free", "free"]));
+    assert_eq!(found.error.expect("an error").code, Code::NotFound);
+}
