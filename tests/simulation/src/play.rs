@@ -98,14 +98,14 @@ async fn play(schedule: Schedule, traced: bool, gate: Option<Arc<Gate>>) -> Opti
 
     let mut repeat = None;
     if let Some(last) = calls.last().filter(|last: &&Call| last.report.is_some() && !last.is_ok()) {
-        let turn = quiet(last.action, last.reason, 30, last.dry_run);
+        let turn = Turn { dry_run: last.dry_run, ..Turn::quiet(last.action, last.reason, 30) };
         repeat = Some(call(&machines[last.member], &turn).await);
         sleep(CALM).await;
     }
     let member = machines.len() - 1 - (schedule.seed % 2) as usize;
     let mut recovery = Vec::new();
     while recovery.len() < MOST_CALLS && !recovery.last().is_some_and(Call::is_ok) {
-        recovery.push(call(&machines[member], &quiet(Action::Acquire, "NotifyBecomePrimary", 30, false)).await);
+        recovery.push(call(&machines[member], &Turn::quiet(Action::Acquire, "NotifyBecomePrimary", 30)).await);
         sleep(CALM).await;
     }
     scene.look();
@@ -113,10 +113,6 @@ async fn play(schedule: Schedule, traced: bool, gate: Option<Arc<Gate>>) -> Opti
     let trace = scene.trace.as_ref().map(|trace| lock(trace).clone()).unwrap_or_default();
     let (names, faults_met) = (scene.cloud.names(), scene.cloud.faults_met());
     Some(Run { schedule, calls, repeat, recovery, history, names, damage, faults_met, trace, log })
-}
-
-fn quiet(action: Action, reason: &'static str, deadline_seconds: u64, dry_run: bool) -> Turn {
-    Turn { wait: Duration::ZERO, action, reason, deadline_seconds, dry_run, blow: None, repeats: 0 }
 }
 
 async fn edit(scene: &Scene, edits: &[(Duration, u32)]) {

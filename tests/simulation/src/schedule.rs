@@ -62,6 +62,11 @@ pub struct Turn {
 }
 
 impl Turn {
+    /// A call at once that nothing hits and that is not repeated.
+    pub fn quiet(action: Action, reason: &'static str, deadline_seconds: u64) -> Self {
+        Turn { wait: Duration::ZERO, action, reason, deadline_seconds, dry_run: false, blow: None, repeats: 0 }
+    }
+
     /// What the member asks for, without its configuration.
     pub fn request(&self, config: &Value) -> Value {
         json!({ "config": config, "reason": self.reason, "deadlineSeconds": self.deadline_seconds, "dryRun": self.dry_run })
@@ -162,6 +167,23 @@ impl FaultKind {
 }
 
 impl Schedule {
+    /// These calls, in a cloud in which nothing goes wrong.
+    pub fn undisturbed(setup: Setup, turns: [Vec<Turn>; 2]) -> Self {
+        Schedule {
+            seed: 0,
+            setup,
+            latency: Latency { ms: (5, 5), slow_one_in: 0 },
+            turns,
+            edits: Vec::new(),
+            orders: Vec::new(),
+            faults: Vec::new(),
+            stale_for: Duration::ZERO,
+            throttle: None,
+            denial: None,
+            outages: Vec::new(),
+        }
+    }
+
     /// Draws the schedule of a seed, for one of these mechanisms.
     pub fn among(seed: u64, mechanisms: &[Mechanism]) -> Self {
         let mut dice = Dice(Rng::with_seed(seed));

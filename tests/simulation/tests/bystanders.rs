@@ -5,12 +5,11 @@
 //! not need the request must have moved when the call ends.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use simulation::{
     Run, Schedule, carry_out,
     cloud::{Mechanism, Only, Part, Setup, Start},
-    schedule::{Action, FaultKind, FaultPlan, Latency, Turn},
+    schedule::{Action, FaultKind, FaultPlan, Turn},
 };
 
 /// The member that takes over.
@@ -22,28 +21,8 @@ const FEWEST_TRIALS: usize = 30;
 type Request = (String, String);
 
 fn schedule(setup: Setup, fault: Option<FaultPlan>) -> Schedule {
-    let turn = Turn {
-        wait: Duration::ZERO,
-        action: Action::Acquire,
-        reason: "NotifyBecomePrimary",
-        deadline_seconds: 20,
-        dry_run: false,
-        blow: None,
-        repeats: 0,
-    };
-    Schedule {
-        seed: 0,
-        setup,
-        latency: Latency { ms: (5, 5), slow_one_in: 0 },
-        turns: [Vec::new(), vec![turn]],
-        edits: Vec::new(),
-        orders: Vec::new(),
-        faults: fault.into_iter().collect(),
-        stale_for: Duration::ZERO,
-        throttle: None,
-        denial: None,
-        outages: Vec::new(),
-    }
+    let turn = Turn::quiet(Action::Acquire, "NotifyBecomePrimary", 20);
+    Schedule { faults: fault.into_iter().collect(), ..Schedule::undisturbed(setup, [Vec::new(), vec![turn]]) }
 }
 
 /// The requests to the API in their order, without the questions for operations, which have other names in each run.

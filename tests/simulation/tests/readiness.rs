@@ -10,35 +10,16 @@ use simulation::{
     cloud::{Mechanism, Setup, Start},
     oracle::judge,
     record::Call,
-    schedule::{Action, Latency, Turn},
+    schedule::{Action, Turn},
 };
 
 /// More permissions than any cloud has here, for everything and for each of two members.
 const DENIALS: u32 = 48;
 
 fn schedule(setup: Setup, denial: Option<u32>) -> Schedule {
-    let turn = |action, reason| Turn {
-        wait: Duration::from_secs(1),
-        action,
-        reason,
-        deadline_seconds: 20,
-        dry_run: false,
-        blow: None,
-        repeats: 0,
-    };
-    Schedule {
-        seed: 0,
-        setup,
-        latency: Latency { ms: (5, 5), slow_one_in: 0 },
-        turns: [Vec::new(), vec![turn(Action::Check, "terminal"), turn(Action::Acquire, "NotifyBecomePrimary")]],
-        edits: Vec::new(),
-        orders: Vec::new(),
-        faults: Vec::new(),
-        stale_for: Duration::ZERO,
-        throttle: None,
-        denial,
-        outages: Vec::new(),
-    }
+    let turn = |action, reason| Turn { wait: Duration::from_secs(1), ..Turn::quiet(action, reason, 20) };
+    let turns = vec![turn(Action::Check, "terminal"), turn(Action::Acquire, "NotifyBecomePrimary")];
+    Schedule { denial, ..Schedule::undisturbed(setup, [Vec::new(), turns]) }
 }
 
 /// Check and Acquire of one schedule.

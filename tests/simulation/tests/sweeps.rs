@@ -10,7 +10,7 @@ use simulation::{
     Run, Schedule, carry_out,
     cloud::{Mechanism, Part, Setup, Start},
     oracle::{Violation, judge},
-    schedule::{Action, Blow, FaultKind, FaultPlan, Latency, Trigger, Turn},
+    schedule::{Action, Blow, FaultKind, FaultPlan, Trigger, Turn},
 };
 
 /// What is called, and where the VIP is at that time. The call is the second member's.
@@ -95,27 +95,11 @@ fn schedule(setup: Setup, action: Action, number: usize, fault: Option<(Place, T
         alike: trial.for_good,
         kind: trial.kind,
     };
-    let turn = Turn {
-        wait: Duration::ZERO,
-        action,
-        reason: "NotifyBecomePrimary",
-        deadline_seconds: 20,
-        dry_run: false,
-        blow: fault.and_then(|(_, trial)| trial.blow),
-        repeats: 0,
-    };
+    let turn = Turn { blow: fault.and_then(|(_, trial)| trial.blow), ..Turn::quiet(action, "NotifyBecomePrimary", 20) };
     Schedule {
         seed: number as u64,
-        setup,
-        latency: Latency { ms: (5, 5), slow_one_in: 0 },
-        turns: [Vec::new(), vec![turn]],
-        edits: Vec::new(),
-        orders: Vec::new(),
         faults: fault.map(plan).into_iter().collect(),
-        stale_for: Duration::ZERO,
-        throttle: None,
-        denial: None,
-        outages: Vec::new(),
+        ..Schedule::undisturbed(setup, [Vec::new(), vec![turn]])
     }
 }
 

@@ -34,7 +34,8 @@ pub struct Findings {
     pub left_with_nobody: bool,
     /// Whether no read has shown yet what came of the changes, or of a conflict with somebody else's.
     pub unconfirmed: bool,
-    /// Whether the last look still showed another member with a part that this call had brought here. The look may have been old.
+    /// Whether a look has shown another member with a part that this call had brought here, and none has shown the part here since.
+    /// The look may have been old.
     pub maybe_lost: bool,
     /// Whether a part stayed away for a cause that may be gone at the next call, whatever kept the others.
     pub some_may_come: bool,

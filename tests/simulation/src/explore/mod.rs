@@ -46,28 +46,14 @@ impl Case {
     }
 
     fn schedule(self) -> Schedule {
-        let turn = |action| Turn {
-            wait: Duration::ZERO,
-            action,
-            reason: if action == Action::Acquire { "NotifyBecomePrimary" } else { "terminal" },
-            deadline_seconds: DEADLINE_SECONDS,
-            dry_run: false,
-            blow: None,
-            repeats: 0,
-        };
+        let reason = |action| if action == Action::Acquire { "NotifyBecomePrimary" } else { "terminal" };
+        let turn = |action| Turn::quiet(action, reason(action), DEADLINE_SECONDS);
         let start = if self.holder == 0 { Start::First } else { Start::Second };
+        let setup = Setup { mechanism: self.mechanism, vips: 1, tables: 1, public: false, start, only: None };
         Schedule {
-            seed: 0,
-            setup: Setup { mechanism: self.mechanism, vips: 1, tables: 1, public: false, start, only: None },
             latency: Latency { ms: (0, 0), slow_one_in: 0 },
-            turns: self.actions.map(|action| vec![turn(action)]),
-            edits: Vec::new(),
             orders: vec![Order::Duration(LATE)],
-            faults: Vec::new(),
-            stale_for: Duration::ZERO,
-            throttle: None,
-            denial: None,
-            outages: Vec::new(),
+            ..Schedule::undisturbed(setup, self.actions.map(|action| vec![turn(action)]))
         }
     }
 }

@@ -47,6 +47,17 @@ pub struct Session {
     written: Written,
 }
 
+/// Keeps the failure of a read with the parts that it is about, unless the whole call has to end.
+///
+/// # Errors
+/// Only when the call has to end.
+pub fn kept_apart<T>(read: Result<T>) -> Result<Result<T>> {
+    match read {
+        Err(error) if error.ends_the_call() => Err(error),
+        read => Ok(read),
+    }
+}
+
 impl Session {
     /// Sets the session up. Sends nothing.
     ///

@@ -4,9 +4,9 @@ use crate::{
     cloud::aws::{
         identity::Identity,
         interface::{self, Interface},
-        session::Session,
+        session::{Session, kept_apart},
     },
-    error::{Error, Result},
+    error::Result,
 };
 use aws_sdk_ec2::types::Filter;
 use futures_util::future::try_join;
@@ -68,12 +68,12 @@ pub async fn read(session: &Session, identity: &Identity) -> Result<Result<Addre
     );
     let (mut found, on_own) = match look.await {
         Ok((found, on_own)) => (found, on_own),
-        Err(error) => return kept_apart(error),
+        Err(error) => return kept_apart(Err(error)),
     };
     found.retain(|address| wanted.contains(&address.allocation));
     let found = match mark_services(session, found).await {
         Ok(found) => found,
-        Err(error) => return kept_apart(error),
+        Err(error) => return kept_apart(Err(error)),
     };
     let own = on_own.into_iter().filter(|address| address.is_on(identity)).collect();
     Ok(Ok(Addresses { wanted: found, own }))
@@ -84,11 +84,6 @@ const LONGEST_LOOK: Duration = Duration::from_secs(6);
 /// A read takes about six seconds, or half of a short call. The private addresses do not wait for it; the mirror waits for the call.
 fn longest_look(session: &Session) -> Duration {
     LONGEST_LOOK.min(session.deadline().remaining() / 2)
-}
-
-/// Keeps a failure with the Elastic IPs, unless the whole call has to end.
-fn kept_apart<T>(error: Error) -> Result<Result<T>> {
-    if error.ends_the_call() { Err(error) } else { Ok(Err(error)) }
 }
 
 async fn describe(session: &Session, longest: Duration, filter: &str, values: Vec<String>) -> Result<Vec<Address>> {
@@ -125,10 +120,7 @@ async fn mark_services(session: &Session, mut found: Vec<Address>) -> Result<Vec
         return Ok(found);
     }
     let filters = [("network-interface-id", doubtful.clone())];
-    let interfaces = match interface::find_within(session, longest_look(session), &filters).await {
-        Ok(interfaces) => Ok(interfaces),
-        Err(error) => kept_apart(error)?,
-    };
+    let interfaces = kept_apart(interface::find_within(session, longest_look(session), &filters).await)?;
     for address in &mut found {
         let Some(holder) = address.interface.as_ref().filter(|holder| doubtful.contains(holder)) else { continue };
         let managed = |known: &[Interface]| known.iter().any(|known| known.id == *holder && known.service_managed);

@@ -2,7 +2,13 @@
 
 use crate::{
     cloud::{
-        aws::{clients::As, identity::Identity, interface, session::Session, settings::RouteTables},
+        aws::{
+            clients::As,
+            identity::Identity,
+            interface,
+            session::{Session, kept_apart},
+            settings::RouteTables,
+        },
         late::beside,
     },
     error::{Error, Result},
@@ -170,10 +176,7 @@ pub async fn complete(session: &Session, identity: &Identity, seen: Seen) -> Res
 
 /// The inner error says why the subnets could not be read: that keeps only a VIP away that could be one of them.
 async fn read_subnets(session: &Session, identity: &Identity, destinations: &[IpNet]) -> Result<Result<Vec<OwnRange>>> {
-    match find_subnets(session, identity, destinations).await {
-        Err(error) if error.ends_the_call() => Err(error),
-        read => Ok(read),
-    }
+    kept_apart(find_subnets(session, identity, destinations).await)
 }
 
 /// Reads the tables again, and keeps the subnets of the look before: no change of ours moves a subnet.
