@@ -4,7 +4,7 @@ use crate::{
     check::{CheckItem, CheckName, Verdict},
     deadline::Deadline,
     error::{Code, Error, Result},
-    net::retry::Caller,
+    net::retry::{Caller, SILENT},
     vip::Holder,
 };
 use std::time::Duration;
@@ -43,13 +43,18 @@ impl Silent {
     }
 }
 
-/// Why the holder could not be read, where these failures hide it and no repeat would do better.
+/// Why the holder could not be read, where these failures hide it. One that a repeat may do better with goes first.
 pub fn unreadable<'a>(failures: impl Iterator<Item = &'a Error>) -> Option<Error> {
     let failures: Vec<&Error> = failures.collect();
-    let first = failures.first().filter(|_| !failures.iter().any(|error| error.repeat_may_help()))?;
-    Some(
-        (*first).clone().with(|details| details.message = format!("the holder could not be read: {}", details.message)),
-    )
+    let first = failures.iter().find(|error| error.repeat_may_help()).or(failures.first())?;
+    let mut messages: Vec<&str> = vec![&first.message];
+    for error in &failures {
+        if !messages.contains(&error.message.as_str()) {
+            messages.push(&error.message);
+        }
+    }
+    let message = format!("the holder could not be read: {}", messages.join("; "));
+    Some((*first).clone().with(|details| details.message = message))
 }
 
 /// Several members at once, this one among them or not.
@@ -69,8 +74,12 @@ where
     F: Future<Output = Result<T>>,
 {
     let share = share(caller.deadline());
-    tokio::time::timeout(share, read(caller.within(share))).await.unwrap_or_else(|_| {
+    let answer = tokio::time::timeout(share, read(caller.within(share))).await.unwrap_or_else(|_| {
         let message = format!("{call}: no answer within {:.1} s", share.as_secs_f64());
         Err(Error::new(Code::Unavailable, message, DEAD_ZONE))
+    });
+    answer.map_err(|error| match error.remedy == SILENT {
+        true => error.with(|details| details.remedy = DEAD_ZONE.into()),
+        false => error,
     })
 }

@@ -14,7 +14,8 @@ use crate::{
     journal::{Journal, Step},
 };
 use backon::{BackoffBuilder, ExponentialBuilder};
-use std::{rc::Rc, time::Duration};
+use futures_util::future::{Either, select};
+use std::{pin::pin, rc::Rc, time::Duration};
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// What a call does to the cloud. After a lost response the engine reads before it repeats a change; a read is simply retried.
@@ -45,19 +46,25 @@ pub struct Caller {
     journal: Journal,
     network: Rc<dyn Network>,
     policy: Policy,
-    /// When to stop repeating, if before the deadline. An attempt that is under way goes on.
+    /// When to stop repeating, if before the deadline. A change that is under way goes on.
     until: Option<Instant>,
+    /// When a read without an answer is asked again, if before the attempt's own end.
+    patience: Option<Duration>,
     pace: Rc<Paces>,
 }
 
 /// An attempt of a read gets at least this time, whatever is left of the call.
 const SHORTEST_ATTEMPT: Duration = Duration::from_secs(3);
 const FIRST_DELAY: Duration = Duration::from_millis(100);
+const LIMIT_TOO_SHORT: &str = "check the way to the endpoint; if it is only slow, raise `http.requestTimeoutMs`";
+/// What to do about a read that had no answer in its share of the call's time.
+pub const SILENT: &str =
+    "call again; check the way to the endpoint, and give the call more time (`deadlineSeconds`) if it is only slow";
 
 impl Caller {
     /// A caller that may retry until the deadline, at full speed.
     pub fn new(deadline: Deadline, journal: Journal, network: Rc<dyn Network>, policy: Policy) -> Self {
-        Caller { deadline, journal, network, policy, until: None, pace: Rc::default() }
+        Caller { deadline, journal, network, policy, until: None, patience: None, pace: Rc::default() }
     }
 
     /// A client for one service.
@@ -80,15 +87,13 @@ impl Caller {
 
     /// The same caller under another policy, at a pace of its own.
     pub fn with_policy(&self, policy: Policy) -> Self {
-        Caller { policy, until: None, pace: Rc::default(), ..self.clone() }
+        Caller { policy, until: None, patience: None, pace: Rc::default(), ..self.clone() }
     }
 
-    /// The same caller, which retries nothing after this time and reports the last failure instead; at the same pace. An attempt
-    /// without an answer takes half of the time at most, so that one lost answer is not all that there is.
+    /// The same caller, which retries nothing after this time and reports the last failure instead; at the same pace. No read
+    /// outlives this time; one without an answer is asked again after half of it, and a change has no longer for its answer.
     pub fn within(&self, time: Duration) -> Self {
-        let attempt_timeout = self.policy.attempt_timeout.min(time / 2);
-        let policy = Policy { attempt_timeout, ..self.policy };
-        Caller { policy, until: Some(Instant::now() + time), ..self.clone() }
+        Caller { until: Some(Instant::now() + time), patience: Some(time / 2), ..self.clone() }
     }
 
     /// The same caller, which sends nothing after this time; at the same pace. An attempt that is under way goes on.
@@ -145,14 +150,14 @@ impl Caller {
                 Ok(turn) => turn,
                 Err(stop) => return Err(out_of_time(last, stop)),
             };
-            *attempts += 1;
-            let longest = self.longest_attempt(kind);
-            let answer = self.deadline.guard(timeout(longest, attempt())).await;
+            let answer = match kind {
+                Kind::Read => self.deadline.guard(self.read(attempts, &attempt)).await,
+                Kind::Change => self.deadline.guard(self.change(attempts, &attempt)).await,
+            };
             drop(turn);
             let error = match answer {
-                Ok(Ok(Ok(value))) => return Ok(value),
-                Ok(Ok(Err(error))) => error,
-                Ok(Err(_elapsed)) => no_answer(kind, longest),
+                Ok(Ok(value)) => return Ok(value),
+                Ok(Err(error)) => error,
                 // Cut off while the request was on its way.
                 Err(stop) => {
                     let fate = if kind == Kind::Change { Fate::InDoubt } else { Fate::NotSent };
@@ -222,14 +227,51 @@ impl Caller {
         place.map_err(|_| Error::new(Code::Internal, "the request queue was closed", "report this"))
     }
 
-    /// An unanswered change has to leave time for the read that shows whether it was made.
-    fn longest_attempt(&self, kind: Kind) -> Duration {
+    /// One attempt. An unanswered change has to leave time for the read that shows whether it was made.
+    async fn change<T>(&self, attempts: &mut u32, attempt: &impl AsyncFn() -> Result<T>) -> Result<T> {
+        *attempts += 1;
         let left = self.deadline.remaining();
-        match kind {
-            // One lost answer is not all that there is.
-            Kind::Read => self.policy.attempt_timeout.min((left / 2).max(SHORTEST_ATTEMPT)),
-            Kind::Change => self.policy.attempt_timeout.min(left - (left / 4).min(Duration::from_secs(2))),
+        let configured = self.policy.attempt_timeout;
+        let share = self.patience.unwrap_or(configured).min(left - (left / 4).min(Duration::from_secs(2)));
+        let longest = configured.min(share);
+        let cut = |_| Err(no_answer(Kind::Change, longest, longest == configured));
+        timeout(longest, attempt()).await.unwrap_or_else(cut)
+    }
+
+    /// One attempt, or two side by side: an answer that is late may be lost, and then a second question brings one; or the API is
+    /// slow, and then the first one does.
+    async fn read<T>(&self, attempts: &mut u32, attempt: &impl AsyncFn() -> Result<T>) -> Result<T> {
+        *attempts += 1;
+        let begun = Instant::now();
+        let configured = self.policy.attempt_timeout;
+        let left = self.until.map_or(Duration::MAX, |until| until.saturating_duration_since(begun));
+        let longest = configured.min(left);
+        let patience = (self.deadline.remaining() / 2).max(SHORTEST_ATTEMPT).min(self.patience.unwrap_or(longest));
+        let may_ask_again = self.policy.most_attempts.is_none_or(|most| *attempts < most);
+        let mut first = pin!(attempt());
+        let cut = |longest| no_answer(Kind::Read, longest, longest == configured);
+        if patience >= longest || !may_ask_again {
+            return timeout(longest, first).await.unwrap_or_else(|_| Err(cut(longest)));
         }
+        if let Ok(answer) = timeout(patience, first.as_mut()).await {
+            return answer;
+        }
+        *attempts += 1;
+        let longest = (patience + configured).min(left);
+        let answer = timeout_at(begun + longest, first_good(first, pin!(attempt()))).await;
+        answer.unwrap_or_else(|_| Err(cut(longest)))
+    }
+}
+
+/// The answer that comes first, if it is no failure; else the other one.
+async fn first_good<T>(
+    one: impl Future<Output = Result<T>> + Unpin,
+    other: impl Future<Output = Result<T>> + Unpin,
+) -> Result<T> {
+    match select(one, other).await {
+        Either::Left((Err(_), other)) => other.await,
+        Either::Right((Err(_), one)) => one.await,
+        Either::Left((answer, _)) | Either::Right((answer, _)) => answer,
     }
 }
 
@@ -254,9 +296,10 @@ fn with_fate(kind: Kind, error: Error) -> Error {
     }
 }
 
-fn no_answer(kind: Kind, waited: Duration) -> Error {
+/// `by_the_limit`: the configured one cut the attempt off, and not the call's own time.
+fn no_answer(kind: Kind, waited: Duration, by_the_limit: bool) -> Error {
     let message = format!("no answer within {} ms", waited.as_millis());
-    let remedy = "check the way to the endpoint; if it is only slow, raise `http.requestTimeoutMs`";
+    let remedy = if by_the_limit { LIMIT_TOO_SHORT } else { SILENT };
     match kind {
         Kind::Read => Error::new(Code::Unavailable, message, remedy),
         Kind::Change => Error::in_doubt(message, remedy),
@@ -274,138 +317,4 @@ fn out_of_time(last: Option<Error>, stop: Error) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{deadline::Watch, net::client::Sockets};
-    use std::cell::{Cell, RefCell};
-
-    struct Quiet(Instant);
-
-    impl Watch for Quiet {
-        fn termination_requested(&self) -> bool {
-            false
-        }
-        fn boot_time(&self) -> Duration {
-            self.0.elapsed()
-        }
-        fn wall_clock(&self) -> std::time::SystemTime {
-            std::time::SystemTime::UNIX_EPOCH
-        }
-        fn random(&self) -> u64 {
-            7
-        }
-    }
-
-    fn caller(seconds: u64) -> Caller {
-        let deadline = Deadline::new(Duration::from_secs(seconds), Box::new(Quiet(Instant::now())));
-        Caller::new(
-            deadline,
-            Journal::default(),
-            Rc::new(Sockets),
-            Policy { attempt_timeout: Duration::from_secs(5), most_attempts: None, longest_silence: None },
-        )
-    }
-
-    fn failure(code: Code) -> Error {
-        Error::new(code, "no", "wait")
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_passing_fault_is_repeated_and_counted() {
-        let caller = caller(20);
-        let left = Cell::new(2);
-        let result = caller
-            .call(Kind::Read, "x:Get", "t", async || match left.replace(left.get() - 1) {
-                0 => Ok(7),
-                _ => Err(failure(Code::Unavailable)),
-            })
-            .await;
-        assert_eq!(result.expect("third attempt"), 7);
-        assert_eq!(caller.journal().steps()[0].attempts, 3);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_final_fault_is_not_repeated() {
-        let caller = caller(20);
-        let result = caller.call(Kind::Change, "x:Put", "t", async || Err::<(), _>(failure(Code::Denied))).await;
-        assert_eq!(result.expect_err("denied").code, Code::Denied);
-        assert_eq!(caller.journal().steps()[0].attempts, 1);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn retry_after_is_obeyed() {
-        let caller = caller(20);
-        let times = RefCell::new(Vec::new());
-        let _ = caller
-            .call(Kind::Read, "x:Get", "t", async || {
-                times.borrow_mut().push(Instant::now());
-                match times.borrow().len() {
-                    1 => Err(failure(Code::Throttled).with(|d| d.retry_after = Some(Duration::from_secs(7)))),
-                    _ => Ok(()),
-                }
-            })
-            .await;
-        let times = times.borrow();
-        assert!(times[1] - times[0] >= Duration::from_secs(7), "{:?}", times[1] - times[0]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn retry_after_past_the_deadline_ends_the_call_at_once() {
-        let caller = caller(5);
-        let begun = Instant::now();
-        let result = caller
-            .call(Kind::Read, "x:Get", "t", async || {
-                Err::<(), _>(failure(Code::Throttled).with(|d| d.retry_after = Some(Duration::from_secs(60))))
-            })
-            .await;
-        assert_eq!(result.expect_err("throttled").code, Code::Throttled);
-        assert!(begun.elapsed() < Duration::from_secs(1));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_change_without_an_answer_is_ambiguous_and_a_read_is_not() {
-        let caller = caller(7);
-        let change = caller.call(Kind::Change, "x:Put", "t", async || std::future::pending::<Result<()>>().await).await;
-        let change = change.expect_err("no answer");
-        assert_eq!((change.code, change.fate), (Code::Ambiguous, Fate::InDoubt));
-        let read = caller.call(Kind::Read, "x:Get", "t", async || std::future::pending::<Result<()>>().await).await;
-        let read = read.expect_err("no answer");
-        assert_eq!((read.code, read.fate), (Code::Deadline, Fate::NotSent));
-    }
-
-    /// The default hook has ten seconds, and a request may take as long.
-    #[tokio::test(start_paused = true)]
-    async fn one_lost_answer_of_a_read_is_not_all_that_there_is() {
-        let caller =
-            Caller { policy: Policy { attempt_timeout: Duration::from_secs(10), ..caller(10).policy }, ..caller(10) };
-        let attempts = Cell::new(0);
-        let read = async || {
-            attempts.set(attempts.get() + 1);
-            if attempts.get() == 1 { std::future::pending().await } else { Ok(attempts.get()) }
-        };
-        assert_eq!(caller.call(Kind::Read, "x:Get", "t", read).await.expect("the second attempt"), 2);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn throttled_calls_slow_down_together() {
-        let caller = caller(60);
-        let begun = Instant::now();
-        // A bucket of 10 that refills with 5 a second.
-        let spent = Cell::new(0_u32);
-        let one = async || {
-            let refilled = u32::try_from(begun.elapsed().as_millis() / 200).expect("small");
-            if spent.get() >= 10 + refilled {
-                return Err(failure(Code::Throttled));
-            }
-            spent.set(spent.get() + 1);
-            Ok(())
-        };
-        let calls = (0..60).map(|_| caller.call(Kind::Change, "x:Put", "t", one));
-        let results = futures_util::future::join_all(calls).await;
-        assert!(results.iter().all(Result::is_ok));
-        let attempts: u32 = caller.journal().steps().iter().map(|step| step.attempts).sum();
-        // The bucket alone needs 10 s for 50 more; nobody hammers it meanwhile.
-        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
-        assert!(attempts < 150, "{attempts} attempts for 60 calls");
-    }
-}
+mod tests;

@@ -1,0 +1,186 @@
+//! The retry policy in stopped time.
+
+use super::*;
+use crate::{deadline::Watch, net::client::Sockets};
+use std::cell::{Cell, RefCell};
+
+struct Quiet(Instant);
+
+impl Watch for Quiet {
+    fn termination_requested(&self) -> bool {
+        false
+    }
+    fn boot_time(&self) -> Duration {
+        self.0.elapsed()
+    }
+    fn wall_clock(&self) -> std::time::SystemTime {
+        std::time::SystemTime::UNIX_EPOCH
+    }
+    fn random(&self) -> u64 {
+        7
+    }
+}
+
+fn caller(seconds: u64) -> Caller {
+    let deadline = Deadline::new(Duration::from_secs(seconds), Box::new(Quiet(Instant::now())));
+    Caller::new(
+        deadline,
+        Journal::default(),
+        Rc::new(Sockets),
+        Policy { attempt_timeout: Duration::from_secs(5), most_attempts: None, longest_silence: None },
+    )
+}
+
+fn failure(code: Code) -> Error {
+    Error::new(code, "no", "wait")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_passing_fault_is_repeated_and_counted() {
+    let caller = caller(20);
+    let left = Cell::new(2);
+    let result = caller
+        .call(Kind::Read, "x:Get", "t", async || match left.replace(left.get() - 1) {
+            0 => Ok(7),
+            _ => Err(failure(Code::Unavailable)),
+        })
+        .await;
+    assert_eq!(result.expect("third attempt"), 7);
+    assert_eq!(caller.journal().steps()[0].attempts, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_final_fault_is_not_repeated() {
+    let caller = caller(20);
+    let result = caller.call(Kind::Change, "x:Put", "t", async || Err::<(), _>(failure(Code::Denied))).await;
+    assert_eq!(result.expect_err("denied").code, Code::Denied);
+    assert_eq!(caller.journal().steps()[0].attempts, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry_after_is_obeyed() {
+    let caller = caller(20);
+    let times = RefCell::new(Vec::new());
+    let _ = caller
+        .call(Kind::Read, "x:Get", "t", async || {
+            times.borrow_mut().push(Instant::now());
+            match times.borrow().len() {
+                1 => Err(failure(Code::Throttled).with(|d| d.retry_after = Some(Duration::from_secs(7)))),
+                _ => Ok(()),
+            }
+        })
+        .await;
+    let times = times.borrow();
+    assert!(times[1] - times[0] >= Duration::from_secs(7), "{:?}", times[1] - times[0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry_after_past_the_deadline_ends_the_call_at_once() {
+    let caller = caller(5);
+    let begun = Instant::now();
+    let result = caller
+        .call(Kind::Read, "x:Get", "t", async || {
+            Err::<(), _>(failure(Code::Throttled).with(|d| d.retry_after = Some(Duration::from_secs(60))))
+        })
+        .await;
+    assert_eq!(result.expect_err("throttled").code, Code::Throttled);
+    assert!(begun.elapsed() < Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_without_an_answer_is_ambiguous_and_a_read_is_not() {
+    let caller = caller(7);
+    let change = caller.call(Kind::Change, "x:Put", "t", async || std::future::pending::<Result<()>>().await).await;
+    let change = change.expect_err("no answer");
+    assert_eq!((change.code, change.fate), (Code::Ambiguous, Fate::InDoubt));
+    let read = caller.call(Kind::Read, "x:Get", "t", async || std::future::pending::<Result<()>>().await).await;
+    let read = read.expect_err("no answer");
+    assert_eq!((read.code, read.fate), (Code::Deadline, Fate::NotSent));
+}
+
+/// The default hook has ten seconds, and a request may take as long.
+#[tokio::test(start_paused = true)]
+async fn one_lost_answer_of_a_read_is_not_all_that_there_is() {
+    let caller =
+        Caller { policy: Policy { attempt_timeout: Duration::from_secs(10), ..caller(10).policy }, ..caller(10) };
+    let attempts = Cell::new(0);
+    let read = async || {
+        attempts.set(attempts.get() + 1);
+        if attempts.get() == 1 { std::future::pending().await } else { Ok(attempts.get()) }
+    };
+    assert_eq!(caller.call(Kind::Read, "x:Get", "t", read).await.expect("the second attempt"), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn throttled_calls_slow_down_together() {
+    let caller = caller(60);
+    let begun = Instant::now();
+    // A bucket of 10 that refills with 5 a second.
+    let spent = Cell::new(0_u32);
+    let one = async || {
+        let refilled = u32::try_from(begun.elapsed().as_millis() / 200).expect("small");
+        if spent.get() >= 10 + refilled {
+            return Err(failure(Code::Throttled));
+        }
+        spent.set(spent.get() + 1);
+        Ok(())
+    };
+    let calls = (0..60).map(|_| caller.call(Kind::Change, "x:Put", "t", one));
+    let results = futures_util::future::join_all(calls).await;
+    assert!(results.iter().all(Result::is_ok));
+    let attempts: u32 = caller.journal().steps().iter().map(|step| step.attempts).sum();
+    // The bucket alone needs 10 s for 50 more; nobody hammers it meanwhile.
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    assert!(attempts < 150, "{attempts} attempts for 60 calls");
+}
+
+/// On an API whose every answer takes six of the call's twenty seconds, a share of ten is enough for one read.
+#[tokio::test(start_paused = true)]
+async fn a_slow_answer_counts_although_it_was_asked_for_again() {
+    let policy = Policy { attempt_timeout: Duration::from_secs(10), ..caller(20).policy };
+    let caller = Caller { policy, ..caller(20) };
+    let begun = Instant::now();
+    let asked = Cell::new(0);
+    let read = async || {
+        asked.set(asked.get() + 1);
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        Ok(())
+    };
+    let share = caller.within(Duration::from_secs(10));
+    share.call(Kind::Read, "x:Get", "t", read).await.expect("the first answer");
+    assert_eq!((begun.elapsed(), asked.get()), (Duration::from_secs(6), 2));
+    assert_eq!(caller.journal().steps()[0].attempts, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_second_answer_counts_where_the_first_one_fails_late() {
+    let caller =
+        Caller { policy: Policy { attempt_timeout: Duration::from_secs(10), ..caller(20).policy }, ..caller(20) };
+    let asked = Cell::new(0);
+    let read = async || {
+        asked.set(asked.get() + 1);
+        let is_first = asked.get() == 1;
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        if is_first { Err(failure(Code::Unavailable)) } else { Ok(asked.get()) }
+    };
+    let answer = caller.within(Duration::from_secs(18)).call(Kind::Read, "x:Get", "t", read).await;
+    assert_eq!(answer.expect("the second answer"), 2);
+}
+
+/// Its own time cut the read off, so a longer `http.requestTimeoutMs` would not help.
+#[tokio::test(start_paused = true)]
+async fn a_read_ends_with_its_share_and_says_so() {
+    let caller =
+        Caller { policy: Policy { attempt_timeout: Duration::from_secs(10), ..caller(20).policy }, ..caller(20) };
+    let begun = Instant::now();
+    let share = caller.within(Duration::from_secs(4));
+    let read = share.call(Kind::Read, "x:Get", "t", async || std::future::pending::<Result<()>>().await).await;
+    assert_eq!(read.expect_err("no answer").remedy, SILENT);
+    assert_eq!(begun.elapsed(), Duration::from_secs(4));
+    assert_eq!(caller.journal().steps().len(), 1);
+
+    let policy = Policy { attempt_timeout: Duration::from_secs(2), most_attempts: Some(1), ..caller.policy };
+    let limit = Caller { policy, ..caller.clone() };
+    let read = limit.call(Kind::Read, "x:Get", "t", async || std::future::pending::<Result<()>>().await);
+    assert_eq!(read.await.expect_err("no answer").remedy, LIMIT_TOO_SHORT);
+}
