@@ -50,6 +50,12 @@ fn what_the_entry_carries_comes_along_through_races_and_long_operations() {
     sim.faults().before("PUT networkInterfaces", 1, Box::new(|world| world.unplace(NIC_A, VIP_CONFIG)));
     told("AZ-28", &Member::b(&sim).hook());
     all_settings_came(&sim, &ids);
+    // The peer takes it back bare between our two writes.
+    let sim = Simulator::start(world.clone());
+    let back = Box::new(|world: &mut World| world.place(VIP_CONFIG, VIP, NIC_A));
+    sim.faults().before("PUT networkInterfaces", 2, back);
+    told("AZ-94", &Member::b(&sim).hook());
+    all_settings_came(&sim, &ids);
     // The peer's operation takes longer than half of the time, and the next call carries on.
     let sim = Simulator::start(world);
     sim.operations().duration_of(NIC_A, Duration::from_millis(2600));

@@ -35,14 +35,25 @@ impl Carried {
 
     /// Keeps the entries that a write took off a peer, or may have.
     pub fn keep(&self, entries: &[(String, Value)], written: &Result<()>) {
-        if written.as_ref().err().is_none_or(|error| error.fate.may_have_changed()) {
-            self.0.borrow_mut().extend(entries.iter().cloned());
+        if written.as_ref().err().is_some_and(|error| !error.fate.may_have_changed()) {
+            return;
+        }
+        let mut carried = self.0.borrow_mut();
+        for (vip, entry) in entries {
+            let earlier = carried.remove(vip);
+            carried.insert(vip.clone(), completed(entry.clone(), earlier));
         }
     }
 
     /// The entry of this VIP.
     pub fn entry(&self, vip: &Vip) -> Option<Value> {
         self.0.borrow().get(&vip.to_string()).cloned()
+    }
+
+    /// A peer's entry of this VIP, with what an earlier one carried: a member that takes the VIP back between two writes of this call
+    /// may do so without it.
+    pub fn complete(&self, vip: &Vip, entry: Value) -> Value {
+        completed(entry, self.entry(vip))
     }
 
     /// What the next call must not forget.
@@ -52,10 +63,40 @@ impl Carried {
     }
 }
 
+/// The entry, with what the earlier one has and this one lacks.
+fn completed(entry: Value, earlier: Option<Value>) -> Value {
+    match (entry, earlier) {
+        (Value::Object(mut now), Some(Value::Object(earlier))) => {
+            for (key, value) in earlier {
+                let known = now.remove(&key).unwrap_or_default();
+                now.insert(key, completed(known, Some(value)));
+            }
+            Value::Object(now)
+        }
+        (Value::Null, Some(earlier)) => earlier,
+        (Value::Array(now), Some(earlier)) if now.is_empty() => earlier,
+        (now, _) => now,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::error::{Code, Error};
+
+    #[test]
+    fn a_bare_entry_takes_nothing_away_from_an_earlier_one() {
+        let vip = Vip { address: "10.0.0.1/32".parse().expect("a VIP"), public_ip: None, name: None };
+        let carried = Carried::default();
+        let rich = json!({ "name": "vip", "properties": { "pools": ["a"], "rules": ["r"], "primary": false } });
+        let bare = json!({ "name": "new", "properties": { "pools": ["b"], "rules": [], "primary": true } });
+        let both = json!({ "name": "new", "properties": { "pools": ["b"], "rules": ["r"], "primary": true } });
+        assert_eq!(carried.complete(&vip, bare.clone()), bare, "nothing came before");
+        carried.keep(&[(vip.to_string(), rich)], &Ok(()));
+        assert_eq!(carried.complete(&vip, bare.clone()), both);
+        carried.keep(&[(vip.to_string(), bare)], &Ok(()));
+        assert_eq!(carried.entry(&vip), Some(both));
+    }
 
     #[test]
     fn a_request_brings_only_what_fits() {

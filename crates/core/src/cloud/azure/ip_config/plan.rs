@@ -264,6 +264,7 @@ impl<'a> Planner<'a> {
             }
             let address = vip.address.addr();
             let there = members.peers().find_map(|peer| peer.entry_with(address).cloned());
+            let there = there.map(|entry| self.carried.complete(vip, entry));
             let mut there = there.or_else(|| self.carried.entry(vip));
             if let Some(entry) = &mut there {
                 self.left_behind.leave_out(vip, entry);
