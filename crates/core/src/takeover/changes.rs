@@ -2,6 +2,7 @@
 //! and what became of it.
 
 use super::{
+    progress::Progress,
     rules::{reached, wants_another_look},
     steps::{End, Readiness, make_one, readiness},
 };
@@ -19,20 +20,6 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// What became of a part's change.
-#[derive(Debug, Clone)]
-pub enum Progress {
-    Done {
-        at: Instant,
-    },
-    /// Sent, and the answer was lost.
-    Maybe(Error),
-    /// Not made.
-    Failed(Error),
-    /// Not even planned.
-    Refused(Error),
-}
-
 /// All that this call did so far.
 pub struct Changes {
     by_part: BTreeMap<PartId, Progress>,
@@ -40,6 +27,8 @@ pub struct Changes {
     freed: BTreeSet<PartId>,
     /// Parts that a change of ours certainly brought here, if only for a moment, whatever a later read showed.
     brought: BTreeSet<PartId>,
+    /// Parts that a look of this call has shown here.
+    shown: BTreeSet<PartId>,
     /// Parts that a change of ours brought here, and that some look since has shown with another member.
     doubted: BTreeSet<PartId>,
     /// Parts whose holder was not there when it was to give them up.
@@ -63,6 +52,7 @@ impl Changes {
             by_part: BTreeMap::new(),
             freed: BTreeSet::new(),
             brought: BTreeSet::new(),
+            shown: shown_here(&before).collect(),
             doubted: BTreeSet::new(),
             gone: BTreeSet::new(),
             unseen_ends: BTreeMap::new(),
@@ -117,10 +107,10 @@ impl Changes {
         self.freed.contains(part)
     }
 
-    /// Whether another member holds a part that this call had brought here. This call does not take it again. Only for reads
-    /// that cannot be stale.
+    /// Whether another member holds a part that this call had brought here, or had seen here. This call does not take it again.
+    /// Only for reads that cannot be stale.
     pub fn lost(&self, part: &Part) -> bool {
-        self.brought.contains(&part.id) && part.holder.is_elsewhere()
+        (self.brought.contains(&part.id) || self.shown.contains(&part.id)) && part.holder.is_elsewhere()
     }
 
     /// Parts that a change of ours certainly brought here, that a look after it showed with another member, and that no look has
@@ -235,8 +225,9 @@ impl Changes {
 
     pub fn saw(&mut self, parts: &[Part]) {
         self.last_seen = parts.to_vec();
-        let doubted: Vec<_> = parts.iter().filter(|part| self.lost(part)).map(|part| part.id.clone()).collect();
-        self.doubted.extend(doubted);
+        self.shown.extend(shown_here(parts));
+        let elsewhere = parts.iter().filter(|part| part.holder.is_elsewhere()).map(|part| &part.id);
+        self.doubted.extend(elsewhere.filter(|id| self.brought.contains(*id)).cloned());
     }
 
     /// Whether a change met a conflict, or is in doubt, and the call had no time to look again.
@@ -376,20 +367,16 @@ impl Changes {
                 Err(error) if maybe => Progress::Maybe(error.clone()),
                 Err(error) => Progress::Failed(error.clone()),
             };
-            // A change that succeeded in an earlier round stays made, whatever a later attempt reports; and what the cloud has
-            // answered says more than that a later attempt was not sent.
-            let is_older_better = match (self.by_part.get(part), &progress) {
-                (Some(Progress::Done { .. }), Progress::Failed(_)) => true,
-                (Some(Progress::Failed(answered)), Progress::Failed(later)) => {
-                    answered.http_status.is_some() && later.http_status.is_none() && !later.fate.may_have_changed()
-                }
-                _ => false,
-            };
+            let is_older_better = self.by_part.get(part).is_some_and(|older| older.says_more_than(&progress));
             if !is_older_better {
                 self.by_part.insert(part.clone(), progress);
             }
         }
     }
+}
+
+fn shown_here(parts: &[Part]) -> impl Iterator<Item = PartId> {
+    parts.iter().filter(|part| part.holder == Holder::ThisMember).map(|part| part.id.clone())
 }
 
 /// Whether the same change may succeed at the next call, with nobody's help.

@@ -6,6 +6,7 @@
 mod changes;
 mod ending;
 mod look;
+mod progress;
 mod rules;
 mod steps;
 mod verify;

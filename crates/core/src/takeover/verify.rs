@@ -2,8 +2,9 @@
 //! or time is out.
 
 use super::{
-    changes::{Changes, Progress},
+    changes::Changes,
     look::observe_all,
+    progress::Progress,
     rules::{TIME_FOR_A_LOOK, reached},
 };
 use crate::{
@@ -53,8 +54,8 @@ pub async fn until_settled<C: Cloud>(
     goal: Goal,
     changes: &mut Changes,
 ) -> Verified {
-    // Without any change the first look is the fresh one.
-    if !changes.any_sent() {
+    // Without any change the first look is the fresh one, unless an operation of somebody else's still brings a part here.
+    if !changes.any_sent() && !changes.last_seen().iter().any(|part| arrives::<C>(goal, part)) {
         return Verified { parts: changes.last_seen().to_vec(), end: End::Settled, remarks: None };
     }
     let mut delays = ExponentialBuilder::default()
@@ -81,7 +82,8 @@ pub async fn until_settled<C: Cloud>(
         if parts.iter().any(|part| changes.is_undone(goal, part, C::READS_LAG)) {
             return Verified { parts, end: End::Undone, remarks };
         }
-        if parts.iter().all(|part| reached(goal, part) || !was_sent(changes, &part.id)) {
+        let is_settled = |part: &Part| reached(goal, part) || !was_sent(changes, &part.id) && !arrives::<C>(goal, part);
+        if parts.iter().all(is_settled) {
             if C::READS_LAG.is_zero() && parts.iter().any(|part| has_arrived(goal, part, &planned, changes)) {
                 return Verified { parts, end: End::Undone, remarks };
             }
@@ -136,6 +138,12 @@ fn out_of_time<C: Cloud>(goal: Goal, parts: &[Part], before: &[Part], changes: &
 
 fn was_sent(changes: &Changes, part: &PartId) -> bool {
     matches!(changes.of(part), Some(Progress::Done { .. } | Progress::Maybe(_)))
+}
+
+/// Whether an operation brings the part here that this call did not begin: another call of this member did. Where reads lag behind,
+/// there are no operations.
+fn arrives<C: Cloud>(goal: Goal, part: &Part) -> bool {
+    matches!((goal, &part.holder), (Goal::Hold(_), Holder::Arriving(_))) && C::READS_LAG.is_zero()
 }
 
 /// Whether a part has come to this member since the plan of a release: an operation of an earlier call has ended.
