@@ -2,7 +2,7 @@
 //! address to nobody else until the operation there is over.
 
 use super::{Member, common::*, writes};
-use cloudsim::azure::{NIC_A, NIC_B, PUBLIC_IP, RESOURCE_GROUP, Simulator, VIP, VIP_CONFIG, World};
+use cloudsim::azure::{NIC_A, NIC_B, PUBLIC_IP, RESOURCE_GROUP, ROUTE_TABLE, Simulator, VIP, VIP_CONFIG, World};
 use cloudsim::{Fault, Rule};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -253,4 +253,25 @@ fn what_a_request_hands_on_is_used_only_where_it_fits() {
     let sim = Simulator::start(World::article());
     let report = Member::b(&sim).call(ACQUIRE, json!({ "resume": "text" }));
     assert_error(&report, "not_moved", "invalid_request");
+}
+
+/// A hook and a task of one member may call at the same moment. Neither gives up because of the other one.
+#[test]
+fn two_calls_of_one_member_wait_for_one_another() {
+    for routed in [false, true] {
+        let sim = Simulator::start(if routed { World::routes() } else { World::article() });
+        let mut config = json!({});
+        if routed {
+            config = json!({ "vip": "10.1.0.254/32", "azure": { "mechanism": "route", "routeTables": [ROUTE_TABLE] } });
+        }
+        sim.operations().duration(Duration::from_secs(1));
+        let member = || Member::b(&sim).with(config.clone());
+        std::thread::scope(|scope| {
+            let calls = [0, 1].map(|_| scope.spawn(|| member().hook()));
+            for call in calls {
+                let report = call.join().expect("no panic");
+                assert_eq!(report["ok"], true, "{report:#}");
+            }
+        });
+    }
 }

@@ -4,7 +4,8 @@ use crate::azure::{Member, writes};
 use crate::common::field_reports::told;
 use crate::common::*;
 use cloudsim::azure::{
-    ADDRESS_B, OTHER_RESOURCE_GROUP, Overlap, ROUTE_TABLE, ROUTE_TABLE_2, Simulator, VIP_CONFIG, VM_B, World,
+    ADDRESS_B, NIC_A, NIC_B, OTHER_RESOURCE_GROUP, Overlap, ROUTE_TABLE, ROUTE_TABLE_2, Simulator, VIP_CONFIG, VM_B,
+    World,
 };
 use cloudsim::{Call, Fault, Rule};
 use serde_json::{Value, json};
@@ -124,6 +125,53 @@ fn a_vip_whose_name_stands_for_something_else_holds_no_other_vip_up() {
     assert_eq!(routes_to_b(&sim, ROUTE_TABLE_2), 3, "{report:#}");
 }
 
+#[test]
+fn a_release_waits_for_its_own_operation() {
+    let config = |sim: &Simulator| {
+        let mut config = routed(&sim.world());
+        config["vip"] = json!([config["vip"][0]]);
+        config["azure"]["routeTables"] = json!([ROUTE_TABLE]);
+        config
+    };
+    let sim = Simulator::start(World::routes());
+    sim.operations().duration(Duration::from_secs(5));
+    let member = |seconds: u64| Member::a(&sim).with(config(&sim)).with(json!({ "deadlineSeconds": seconds }));
+    told("AZ-95", &member(2).release());
+    told("AZ-96", &member(20).release());
+    assert_eq!(puts_or_deletes(&sim), 1, "{:?}", writes(&sim));
+    assert_eq!(sim.world().next_hop(ROUTE_TABLE, VIP_CONFIG), None);
+}
+
+/// The members' addresses are known where `azure.nics` lists their interfaces.
+#[test]
+fn a_route_to_a_stranger_is_taken_only_where_the_members_are_not_known() {
+    let strange = || {
+        let mut world = World::routes();
+        world.set_route(ROUTE_TABLE, VIP_CONFIG, ROUTED[0], "10.0.0.77");
+        Simulator::start(world)
+    };
+    let with_nics = |sim: &Simulator, nics: &[&str]| {
+        let mut config = routed(&sim.world());
+        config["vip"] = json!([config["vip"][0]]);
+        config["azure"]["nics"] = json!(nics);
+        config
+    };
+    let sim = strange();
+    told("AZ-91", &Member::b(&sim).with(with_nics(&sim, &[NIC_A, NIC_B])).hook());
+    assert_eq!(sim.world().next_hop(ROUTE_TABLE, VIP_CONFIG).as_deref(), Some("10.0.0.77"));
+    assert_eq!(routes_to_b(&sim, ROUTE_TABLE_2), 1);
+    told("AZ-92", &Member::b(&sim).with(with_nics(&sim, &[NIC_A, NIC_B])).check());
+    // The address may have been that of an interface that is gone, or cannot be read.
+    for gone in [true, false] {
+        let sim = strange();
+        let late = Rule { target: Some(NIC_A), ..Rule::always("arm", "GET networkInterfaces", Fault::HangBefore) };
+        let other = if gone { "mirrorc_z3" } else { NIC_A };
+        sim.faults().on(late);
+        told("AZ-93", &Member::b(&sim).with(with_nics(&sim, &[other, NIC_B])).hook());
+        assert_eq!(routes_to_b(&sim, ROUTE_TABLE), 1, "gone: {gone}");
+    }
+}
+
 /// The first call ends before its operation does.
 #[test]
 fn a_repeat_waits_for_the_route_that_is_on_its_way_here() {
@@ -145,6 +193,17 @@ fn a_repeat_waits_for_the_route_that_is_on_its_way_here() {
         told("AZ-65", &member().hook());
         assert!(begun.elapsed() < Duration::from_secs(4), "{overlap:?}: begun anew, {:?}", begun.elapsed());
         assert!(puts_of(&sim, ROUTE_TABLE).is_empty(), "{overlap:?}: {:?}", writes(&sim));
+    }
+    // It outlasts the half of the repeat's time as well: the write that is tried then is refused, and not tried again and again.
+    for overlap in [Overlap::Retryable, Overlap::Conflict] {
+        let sim = Simulator::start(World::routes());
+        sim.operations().overlap(overlap);
+        sim.operations().duration(Duration::from_secs(5));
+        let member = || Member::b(&sim).with(only(&sim));
+        assert_eq!(member().with(json!({ "deadlineSeconds": 1 })).hook()["retry"], true);
+        sim.clear_log();
+        told("AZ-90", &member().with(json!({ "deadlineSeconds": 6 })).hook());
+        assert_eq!(puts_of(&sim, ROUTE_TABLE).len(), 1, "{overlap:?}: {:?}", writes(&sim));
     }
     // It never ends.
     let sim = Simulator::start(World::routes());

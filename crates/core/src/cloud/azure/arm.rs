@@ -194,16 +194,20 @@ impl Arm {
             .await
     }
 
-    /// Replaces a resource. With `version` Azure refuses the write if somebody has changed the resource since. With `share`
-    /// the write has no more of the call's time than that, however often Azure says "try again".
+    /// The caller of a write that has no more of the call's time than `share`, however often Azure says "try again".
+    pub fn caller_within(&self, share: Option<Duration>) -> Caller {
+        let caller = self.bearer.caller();
+        share.map_or_else(|| caller.clone(), |share| caller.within(share))
+    }
+
+    /// Replaces a resource. With `version` Azure refuses the write if somebody has changed the resource since.
     ///
     /// # Errors
     /// Resource Manager's own, by their meaning; `ambiguous` when no answer says what became of the write.
-    pub async fn put(&self, id: &Id, body: &Value, version: Option<&str>, share: Option<Duration>) -> Result<Accepted> {
+    pub async fn put(&self, caller: &Caller, id: &Id, body: &Value, version: Option<&str>) -> Result<Accepted> {
         let call = format!("arm:PUT {}", id.kind());
-        let caller = self.caller_within(share);
         self.bearer
-            .call_by(&caller, Kind::Change, &call, &id.shown(), async |token| {
+            .call_by(caller, Kind::Change, &call, &id.shown(), async |token| {
                 let answer = self.send(Kind::Change, Method::PUT, &self.url(id), token, Some(body), version).await?;
                 let body = read_json(Kind::Change, &answer)?;
                 let accepted = Accepted::new(&answer, &body, id, "PUT");
@@ -221,11 +225,10 @@ impl Arm {
     ///
     /// # Errors
     /// Those of [`Arm::put`].
-    pub async fn delete(&self, id: &Id, version: Option<&str>, share: Option<Duration>) -> Result<Accepted> {
+    pub async fn delete(&self, caller: &Caller, id: &Id, version: Option<&str>) -> Result<Accepted> {
         let call = format!("arm:DELETE {}", id.kind());
-        let caller = self.caller_within(share);
         self.bearer
-            .call_by(&caller, Kind::Change, &call, &id.shown(), async |token| {
+            .call_by(caller, Kind::Change, &call, &id.shown(), async |token| {
                 let answer = self.send(Kind::Change, Method::DELETE, &self.url(id), token, None, version).await?;
                 if answer.status != 204 && answer.status != 404 {
                     read_json(Kind::Change, &answer)?;
@@ -233,11 +236,6 @@ impl Arm {
                 Ok(Accepted::new(&answer, &Value::Null, id, "DELETE"))
             })
             .await
-    }
-
-    fn caller_within(&self, share: Option<Duration>) -> Caller {
-        let caller = self.bearer.caller();
-        share.map_or_else(|| caller.clone(), |share| caller.within(share))
     }
 
     pub(super) fn url(&self, id: &Id) -> String {

@@ -20,7 +20,7 @@ use crate::{
 };
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use serde_json::Value;
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 use tokio::time::{Instant, timeout};
 
 /// The interfaces of `azure.nics`, as one read showed them.
@@ -129,20 +129,26 @@ pub fn ids(session: &Session, here: &Here) -> impl Iterator<Item = Id> {
 /// For which interfaces a look waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Patience {
-    /// For all, each within its share of the time.
+    /// For all, each within its share of the time. Once every VIP and the own interface have been found, the others are as for
+    /// `Own`: no address of a network is on two interfaces.
     All,
     /// For the own one; for the others at most three times as long as that took, or [`SHORTEST_PATIENCE`]. Those that are late count
     /// as silent until somebody needs them.
     Own,
 }
 
-/// How long the peers have at least, once the own interface has answered.
+/// How long the peers have at least, once nothing waits for them.
 const SHORTEST_PATIENCE: Duration = Duration::from_secs(2);
 /// The bound on reads that have no other: longer than any call.
 const LONGEST_READ: Duration = Duration::from_secs(600);
 
 /// Reads these side by side.
-async fn read(here: &Here, arm: &Arm, ids: Vec<Id>, patience: Patience) -> Vec<(Id, Result<Value>)> {
+async fn read(session: &Session, here: &Here, arm: &Arm, ids: Vec<Id>, patience: Patience) -> Vec<(Id, Result<Value>)> {
+    let mut sought: Vec<IpAddr> = match patience {
+        Patience::All => session.vips.iter().map(|vip| vip.address.addr()).collect(),
+        Patience::Own => Vec::new(),
+    };
+    let mut is_own_known = false;
     let begun = Instant::now();
     let mut late = ids.clone();
     let mut reads: FuturesUnordered<_> =
@@ -152,9 +158,12 @@ async fn read(here: &Here, arm: &Arm, ids: Vec<Id>, patience: Patience) -> Vec<(
         let left = until.map_or(LONGEST_READ, |until| until.saturating_sub(begun.elapsed()));
         let Ok(Some((read, id))) = timeout(left, reads.next()).await else { break };
         late.retain(|known| *known != id);
-        let is_own =
-            |body: &Value| here.interface_of(&Nic { id: id.clone(), body: body.clone(), own: false }).is_some();
-        if patience == Patience::Own && read.as_ref().is_ok_and(is_own) {
+        if let Ok(body) = &read {
+            let nic = Nic { id: id.clone(), body: body.clone(), own: false };
+            is_own_known |= here.interface_of(&nic).is_some();
+            sought.retain(|address| nic.entry_with(*address).is_none());
+        }
+        if until.is_none() && is_own_known && sought.is_empty() {
             until = Some((begun.elapsed() * 3).max(SHORTEST_PATIENCE));
         }
         all.push((id, read));
@@ -180,7 +189,7 @@ pub async fn look(
     patience: Patience,
 ) -> Result<Members> {
     let asked = ids(session, here).filter(|id| !silent.iter().any(|known| known.name == id.name())).collect();
-    let reads = read(here, arm, asked, patience).await;
+    let reads = read(session, here, arm, asked, patience).await;
     let mut missing: Vec<Id> = Vec::new();
     let mut members = Members { nics: Vec::new(), missing: Vec::new(), idle: Vec::new(), silent };
     for (id, read) in reads {

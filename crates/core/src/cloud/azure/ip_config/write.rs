@@ -58,7 +58,7 @@ impl Writes {
             Purpose::Frees { .. } => self.free(arm, change).await,
             Purpose::Proves => self.prove(arm, change).await,
             Purpose::LetsGo => {
-                let accepted = arm.put(&change.id, &change.body, Some(&change.version), None).await?;
+                let accepted = arm.put(arm.caller(), &change.id, &change.body, Some(&change.version)).await?;
                 // The interface no longer lists the VIP while the operation goes on, so a look would say nothing of its end.
                 arm.finish_here(accepted, None).await
             }
@@ -75,7 +75,8 @@ impl Writes {
         if change.state == UPDATING && self.waited_for.borrow_mut().insert(id.clone()) {
             return Err(let_end(arm, id, share).await);
         }
-        let accepted = arm.put(id, &change.body, Some(&change.version), Some(share)).await.map_err(of_a_peer)?;
+        let caller = arm.caller_within(Some(share));
+        let accepted = arm.put(&caller, id, &change.body, Some(&change.version)).await.map_err(of_a_peer)?;
         let end = arm.finish(accepted, Some(share.saturating_sub(begun.elapsed()))).await;
         match &end {
             Ok(()) => *self.freed.borrow_mut().entry(id.clone()).or_default() += 1,
@@ -90,7 +91,7 @@ impl Writes {
     /// Writes the own interface as it is.
     async fn prove(&self, arm: &Arm, change: &Change) -> Result<()> {
         let mut is_written = arm.deadline().guard(self.own_is_written.lock()).await?;
-        let accepted = arm.put(&change.id, &change.body, Some(&change.version), None).await;
+        let accepted = arm.put(arm.caller(), &change.id, &change.body, Some(&change.version)).await;
         *is_written |= accepted.as_ref().err().is_none_or(|error| error.fate.may_have_changed());
         arm.finish_here(accepted?, Some(until_a_last_look(arm.deadline()))).await
     }
@@ -101,9 +102,9 @@ impl Writes {
         let mut is_written = arm.deadline().guard(self.own_is_written.lock()).await?;
         let accepted = if *is_written {
             let (body, version) = renewed(arm, &change.id, arrivals).await?;
-            arm.put(&change.id, &body, Some(&version), None).await
+            arm.put(arm.caller(), &change.id, &body, Some(&version)).await
         } else {
-            arm.put(&change.id, &change.body, Some(&change.version), None).await
+            arm.put(arm.caller(), &change.id, &change.body, Some(&change.version)).await
         };
         *is_written |= accepted.as_ref().err().is_none_or(|error| error.fate.may_have_changed());
         arm.finish_here(accepted?, Some(until_a_last_look(arm.deadline()))).await

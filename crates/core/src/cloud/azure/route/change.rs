@@ -6,7 +6,7 @@ use crate::{
             arm::{ANYTHING_NEW, Arm},
             error,
             id::Id,
-            state::here_in,
+            state::{DELETING, here_in},
             tables::{self, Entry},
         },
         operation::{pace, until_a_last_look},
@@ -14,13 +14,14 @@ use crate::{
     },
     error::{Code, Error, Result},
     fate::{Cause, Fate},
+    net::retry::Caller,
     vip::Holder,
 };
 use serde_json::Value;
 use std::{cell::RefCell, collections::BTreeSet, time::Duration};
 use tokio::time::Instant;
 
-const ARRIVES: &str =
+const UNDER_WAY: &str =
     "call again: the next call waits for that operation; look in the route table's activity log if this goes on";
 
 /// A change of one route.
@@ -38,8 +39,8 @@ pub struct Change {
     pub place: Place,
     /// Whether the table has yet to answer. Then this only waits for that, and a new look follows.
     pub is_late: bool,
-    /// Whether an operation of an earlier call leads the route here already. Then this waits for its end first.
-    pub arrives: bool,
+    /// Whether an operation that began earlier makes this change already. Then this waits for its end first.
+    pub is_under_way: bool,
 }
 
 /// Where a change stands among those of its table. Azure takes one write of a table at a time (kubernetes/kubernetes#88151), and
@@ -56,7 +57,7 @@ impl Change {
     /// The wait for a table that has yet to answer.
     pub fn late(table: &Id) -> Self {
         let (table, place) = (table.clone(), Place::default());
-        Change { table, name: String::new(), existing: None, body: None, place, is_late: true, arrives: false }
+        Change { table, name: String::new(), existing: None, body: None, place, is_late: true, is_under_way: false }
     }
 
     /// The route's id.
@@ -91,23 +92,35 @@ impl Change {
     /// # Errors
     /// Those of [`Arm::put`] and [`Arm::finish`]; a conflict where somebody else has changed the route.
     pub async fn make(&self, arm: &Arm, waited_for: &RefCell<BTreeSet<Id>>) -> Result<()> {
-        let id = self.id();
         // What waits behind this write must not wait for all of the time.
-        let started = Instant::now();
         let bound = self.place.is_followed.then(|| share(arm.deadline()));
-        if self.arrives && waited_for.borrow_mut().insert(id.clone()) {
-            return self.let_arrive(arm, share(arm.deadline())).await;
+        if !self.is_under_way {
+            return self.write(arm, &arm.caller_within(bound), bound).await;
         }
+        if waited_for.borrow_mut().insert(self.id()) {
+            return self.let_end(arm, share(arm.deadline())).await;
+        }
+        // The write is refused as long as that operation runs, and once it has ended nothing is left to write.
+        match self.write(arm, &arm.once(), bound).await {
+            Err(error) if error.fate.is_race() && !error.fate.was_accepted() => {
+                self.let_end(arm, bound.unwrap_or_else(|| until_a_last_look(arm.deadline()))).await
+            }
+            made => made,
+        }
+    }
+
+    async fn write(&self, arm: &Arm, caller: &Caller, bound: Option<Duration>) -> Result<()> {
+        let (id, started) = (self.id(), Instant::now());
         let version = if self.place.follows { self.renewed(arm).await? } else { self.version() };
         let accepted = match self.body.clone() {
             Some(mut body) => {
                 if let (Some(version), Some(etag)) = (&version, body.get_mut("etag")) {
                     *etag = version.as_str().into();
                 }
-                arm.put(&id, &body, self.condition(version.as_deref()), bound).await?
+                arm.put(caller, &id, &body, self.condition(version.as_deref())).await?
             }
             // The version protects a route that another member has pointed at itself since the read.
-            None => arm.delete(&id, version.as_deref(), bound).await?,
+            None => arm.delete(caller, &id, version.as_deref()).await?,
         };
         let left = match bound {
             Some(bound) => bound.saturating_sub(started.elapsed()),
@@ -116,28 +129,31 @@ impl Change {
         arm.finish_here(accepted, Some(left)).await
     }
 
-    /// Waits until the route has come here by itself. Azure would refuse a write until the earlier operation is over, or end that one
-    /// and begin anew. Whatever else has come of it, a new look decides: a write that waited here would be a late one, and take the
-    /// route from a member that came after it.
-    async fn let_arrive(&self, arm: &Arm, bound: Duration) -> Result<()> {
+    /// Waits until the route has come here, or has gone, by itself. Azure would refuse a write until the earlier operation is over, or
+    /// end that one and begin anew. Whatever else has come of it, a new look decides: a write that waited here would be a late one,
+    /// and take the route from a member that came after it.
+    async fn let_end(&self, arm: &Arm, bound: Duration) -> Result<()> {
         let begun = Instant::now();
         loop {
             let wait = pace(begun.elapsed());
             if begun.elapsed() + wait >= bound {
-                return Err(self.still_arrives(begun.elapsed()));
+                return Err(self.still_runs(begun.elapsed()));
             }
             arm.deadline().sleep(wait).await?;
             let table = tables::read(arm, &self.table).await?;
             let before = self.existing.as_ref().map(Entry::of);
             let Some(now) = tables::entry_named(&table, &self.name) else {
-                return Err(self.has_changed(Fate::Refused(Cause::Race)));
+                return if self.body.is_none() { Ok(()) } else { Err(self.has_changed(Fate::Refused(Cause::Race))) };
             };
             let is_ours = before.is_some_and(|before| before.is_like(now));
-            match here_in(now.text("provisioningState")) {
-                Holder::ThisMember if is_ours => return Ok(()),
-                Holder::Arriving(_) if is_ours => {}
+            let state = now.text("provisioningState");
+            match (here_in(state), self.body.is_some()) {
+                (Holder::ThisMember, true) if is_ours => return Ok(()),
+                (Holder::Arriving(_), is_to_come) if is_ours && is_to_come == (state != DELETING) => {}
                 // It had led here until somebody's later write.
-                Holder::Arriving(_) => return Err(self.has_changed(Fate::AcceptedThenFailed(Cause::Superseded))),
+                (Holder::Arriving(_), true) => {
+                    return Err(self.has_changed(Fate::AcceptedThenFailed(Cause::Superseded)));
+                }
                 // An operation that has failed may have left the route as it was before.
                 _ => return Err(self.has_changed(Fate::Refused(Cause::Race))),
             }
@@ -149,9 +165,11 @@ impl Change {
         Error::new(Code::Conflict, message, error::RACE).with_fate(fate)
     }
 
-    fn still_arrives(&self, waited: Duration) -> Error {
+    fn still_runs(&self, waited: Duration) -> Error {
         let (route, waited) = (self.id().shown(), waited.as_secs_f64());
-        let message = format!("the operation that leads the route {route} here still runs after {waited:.1} s");
-        Error::new(Code::Conflict, message, ARRIVES).with_fate(Fate::Refused(Cause::UnderWay))
+        let what = if self.body.is_some() { "leads" } else { "deletes" };
+        let here = if self.body.is_some() { " here" } else { "" };
+        let message = format!("the operation that {what} the route {route}{here} still runs after {waited:.1} s");
+        Error::new(Code::Conflict, message, UNDER_WAY).with_fate(Fate::Refused(Cause::UnderWay))
     }
 }

@@ -4,6 +4,7 @@
 //! Source: "Routes - Create Or Update" (REST API reference).
 
 mod change;
+mod listed;
 mod plan;
 
 use super::{
@@ -23,6 +24,7 @@ use crate::{
     vip::{Goal, Member, Part},
 };
 use change::Change;
+pub use listed::Listed;
 use plan::{Planner, Seen};
 use serde_json::Value;
 use std::{cell::RefCell, collections::BTreeSet, time::Duration};
@@ -31,6 +33,7 @@ use std::{cell::RefCell, collections::BTreeSet, time::Duration};
 pub struct Route {
     session: Session,
     silent: tables::Silent,
+    listed: Listed,
     /// Routes whose earlier operation this call has waited for.
     waited_for: RefCell<BTreeSet<Id>>,
 }
@@ -44,6 +47,7 @@ impl Mechanism for Route {
         Ok(Route {
             session: Session::new(settings, setup)?,
             silent: tables::Silent::default(),
+            listed: Listed::default(),
             waited_for: RefCell::default(),
         })
     }
@@ -118,7 +122,7 @@ impl Cloud for Route {
     }
 
     async fn advice(&self) -> Vec<CheckItem> {
-        vec![forwarding::check(&self.session).await]
+        vec![forwarding::check(&self.session, &self.listed).await]
     }
 
     async fn rehearse(&self, seen: &Seen) -> Vec<CheckItem> {
@@ -137,7 +141,11 @@ impl Route {
         let (here, arm) = self.session.start_with_token().await?;
         let tables = tables::look(&self.session, here, arm, &self.silent).await?;
         let ranges = self.ranges(arm, &tables).await;
-        Ok(Seen { here: here.clone(), tables, ranges })
+        let mut seen = Seen { here: here.clone(), tables, ranges, members: None };
+        if self.planner(&seen).placement().iter().any(|part| part.holder.is_elsewhere()) {
+            seen.members = self.listed.addresses(&self.session).await;
+        }
+        Ok(seen)
     }
 
     async fn ranges(&self, arm: &Arm, tables: &[(Id, Result<Value>)]) -> Result<Vec<Range>> {

@@ -10,7 +10,7 @@ use crate::{
             identity::Here,
             ranges::{self, Range},
             session::Session,
-            state::here_in,
+            state::{DELETING, here_in},
             tables::{self, Entry},
         },
     },
@@ -29,6 +29,8 @@ pub struct Seen {
     pub tables: Vec<(Id, Result<Value>)>,
     /// The ranges of the networks that the tables serve. Empty without a read where no VIP is large enough to cover one.
     pub ranges: Result<Vec<Range>>,
+    /// The addresses of all interfaces of `azure.nics`, where they are known.
+    pub members: Option<Vec<IpAddr>>,
 }
 
 /// What a plan follows from.
@@ -118,8 +120,22 @@ impl Planner<'_> {
             body: Some(route_body(existing, vip, hop)),
             place: Place::default(),
             is_late: false,
-            arrives: existing.is_some_and(|route| matches!(seen.holder_of(route), Holder::Arriving(_))),
+            is_under_way: existing.is_some_and(|route| seen.arrives(route)),
         }))
+    }
+
+    /// Checks that a route leads to a member, where all of them are known.
+    fn must_be_of_a_member(&self, id: &Id, vip: &Vip, route: Entry<'_>) -> Result<()> {
+        let (Some(hop), Some(members)) = (route.next_hop(), &self.seen.members) else { return Ok(()) };
+        if members.contains(&hop) || self.seen.here.addresses().any(|own| own == hop) {
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::Conflict,
+            format!("{} routes {} to {hop}, which is no interface of `azure.nics`", id.name(), vip.destination()),
+            "if this was a member's address, add that interface to `azure.nics` on every member or delete the route; if it serves \
+             something else, choose another VIP, or leave this table out of `azure.routeTables`",
+        ))
     }
 
     /// Checks that the table's route is the VIP's, or that a new one finds its name free.
@@ -127,7 +143,7 @@ impl Planner<'_> {
         if let Some(route) = existing {
             let kind = route.text("nextHopType");
             if kind == "VirtualAppliance" {
-                return Ok(());
+                return self.must_be_of_a_member(id, vip, route);
             }
             return Err(Error::new(
                 Code::Conflict,
@@ -176,6 +192,11 @@ impl Seen {
         }
     }
 
+    /// Whether an operation leads the route here. One that deletes it leads it nowhere.
+    fn arrives(&self, route: Entry<'_>) -> bool {
+        matches!(self.holder_of(route), Holder::Arriving(_)) && !is_deleted(route)
+    }
+
     /// The change that deletes the table's route, if the route points at this VM.
     fn let_go(&self, vip: &Vip, id: &Id, table: &Value) -> Option<Change> {
         let route = tables::entry_to(table, vip.destination())?;
@@ -186,7 +207,7 @@ impl Seen {
             body: None,
             place: Place::default(),
             is_late: false,
-            arrives: false,
+            is_under_way: is_deleted(route),
         })
     }
 
@@ -232,6 +253,10 @@ fn in_series(steps: &mut [Step<Change>]) {
             earlier.change.place.is_followed = true;
         }
     }
+}
+
+fn is_deleted(route: Entry<'_>) -> bool {
+    route.text("provisioningState") == DELETING
 }
 
 fn route_part(vip: &Vip, table: &Id) -> PartId {
