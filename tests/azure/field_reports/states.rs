@@ -4,7 +4,7 @@ use super::in_state;
 use crate::azure::{Member, writes};
 use crate::common::field_reports::told;
 use crate::common::*;
-use cloudsim::azure::{NIC_A, NIC_B, PUBLIC_IP, Simulator, VM_A, World};
+use cloudsim::azure::{NIC_A, NIC_B, PUBLIC_IP, ROUTE_TABLE, Simulator, VM_A, World};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -81,4 +81,19 @@ fn a_holder_whose_machine_does_not_run_is_told() {
     stop(&mut world);
     world.deny("*", "Microsoft.Compute/*", None);
     told("AZ-86", &Member::b(&Simulator::start(world)).status());
+}
+
+/// The same of a next hop, where `azure.nics` says whose address it is.
+#[test]
+fn a_next_hop_whose_machine_does_not_run_is_told() {
+    let mut world = World::routes();
+    world.vm_mut(VM_A).expect("there").running = false;
+    let sim = Simulator::start(world);
+    let azure = json!({ "mechanism": "route", "routeTables": [ROUTE_TABLE], "nics": [NIC_A, NIC_B] });
+    let member = || Member::b(&sim).with(json!({ "vip": "10.1.0.254/32", "azure": azure }));
+    told("AZ-97", &member().status());
+    told("AZ-98", &member().check());
+    sim.clear_log();
+    assert_outcome(&member().hook(), "moved");
+    assert!(!sim.log().iter().any(|call| call.action == "GET instanceView"), "a move does not ask");
 }

@@ -1,7 +1,7 @@
 //! Whether Azure delivers packets for a routed VIP to this VM. Without IP forwarding Azure drops every packet whose
 //! destination is no address of the interface ("Virtual network traffic routing", Microsoft Learn).
 
-use super::{id::Id, nic::Nic, route::Listed, session::Session};
+use super::{id::Id, listed::Listed, nic::Nic, session::Session};
 use crate::{
     check::{CheckItem, CheckName, Verdict},
     error::Result,

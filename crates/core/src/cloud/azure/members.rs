@@ -59,15 +59,7 @@ impl Members {
         });
         let silent = self.silent.iter().map(|silent| silent.remark("the interface", "azure.nics"));
         let states = self.nics.iter().filter_map(state_of);
-        let idle = self.idle.iter().map(|idle| {
-            let name = idle.nic.name();
-            CheckItem::new(
-                CheckName::Blackhole,
-                Verdict::Warning,
-                format!("the interface {name} receives nothing: {}", idle.why),
-                "call Acquire on the primary, or start that machine if it is the primary",
-            )
-        });
+        let idle = self.idle.iter().map(|idle| idle.remark(&format!("the interface {}", idle.nic.name())));
         missing.chain(idle).chain(silent).chain(states).chain(self.groups_differ()).collect()
     }
 

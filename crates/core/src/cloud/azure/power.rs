@@ -6,6 +6,7 @@
 //! Azure Virtual Machines".
 
 use super::{arm::Arm, id::Id, nic::Nic};
+use crate::check::{CheckItem, CheckName, Verdict};
 use futures_util::future::join_all;
 use serde_json::Value;
 use std::time::Duration;
@@ -23,6 +24,18 @@ pub struct Idle {
     pub nic: Id,
     /// For example `its machine is deallocated`.
     pub why: String,
+}
+
+impl Idle {
+    /// The warning. `who` names the interface as the mechanism knows it.
+    pub fn remark(&self, who: &str) -> CheckItem {
+        CheckItem::new(
+            CheckName::Blackhole,
+            Verdict::Warning,
+            format!("{who} receives nothing: {}", self.why),
+            "call Acquire on the primary, or start that machine if it is the primary",
+        )
+    }
 }
 
 /// Those of these interfaces whose machine receives nothing.

@@ -4,13 +4,13 @@
 //! Source: "Routes - Create Or Update" (REST API reference).
 
 mod change;
-mod listed;
 mod plan;
 
 use super::{
     arm::Arm,
     forwarding,
     id::Id,
+    listed::Listed,
     ranges::{self, Range},
     rehearsal::{self, Needs},
     session::Session,
@@ -24,7 +24,6 @@ use crate::{
     vip::{Goal, Member, Part},
 };
 use change::Change;
-pub use listed::Listed;
 use plan::{Planner, Seen};
 use serde_json::Value;
 use std::{cell::RefCell, collections::BTreeSet, time::Duration};
@@ -77,6 +76,14 @@ impl Cloud for Route {
         self.look().await
     }
 
+    /// For a move it means nothing whether the machine of a next hop runs.
+    async fn complete(&self, mut seen: Seen) -> Result<Seen> {
+        if !self.silent.is_impatient.get() && seen.members.is_some() {
+            seen.idle = self.listed.idle(&self.session, &seen.hops(&self.session.vips)).await;
+        }
+        Ok(seen)
+    }
+
     /// A route names its holder by the address of the next hop.
     fn member(&self, seen: &Seen) -> Member {
         let holds_as = seen.here.addresses().next().map(|address| address.to_string());
@@ -117,8 +124,10 @@ impl Cloud for Route {
         unreadable(failures.filter(|error| error.code != Code::NotFound))
     }
 
-    fn remarks(&self, _: &Seen) -> Vec<CheckItem> {
-        self.session.tracking().into_iter().chain([self.session.local_address()]).collect()
+    fn remarks(&self, seen: &Seen) -> Vec<CheckItem> {
+        let idle =
+            seen.idle.iter().map(|(hop, idle)| idle.remark(&format!("the next hop {hop} ({})", idle.nic.name())));
+        idle.chain(self.session.tracking()).chain([self.session.local_address()]).collect()
     }
 
     async fn advice(&self) -> Vec<CheckItem> {
@@ -141,8 +150,8 @@ impl Route {
         let (here, arm) = self.session.start_with_token().await?;
         let tables = tables::look(&self.session, here, arm, &self.silent).await?;
         let ranges = self.ranges(arm, &tables).await;
-        let mut seen = Seen { here: here.clone(), tables, ranges, members: None };
-        if self.planner(&seen).placement().iter().any(|part| part.holder.is_elsewhere()) {
+        let mut seen = Seen { here: here.clone(), tables, ranges, members: None, idle: Vec::new() };
+        if !seen.hops(&self.session.vips).is_empty() {
             seen.members = self.listed.addresses(&self.session).await;
         }
         Ok(seen)

@@ -8,6 +8,7 @@ use crate::{
         azure::{
             id::Id,
             identity::Here,
+            power::Idle,
             ranges::{self, Range},
             session::Session,
             state::{DELETING, here_in},
@@ -18,7 +19,10 @@ use crate::{
     vip::{Goal, Holder, Part, PartId, Vip},
 };
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 /// What one read of the route tables showed.
 #[derive(Debug, Clone)]
@@ -31,6 +35,8 @@ pub struct Seen {
     pub ranges: Result<Vec<Range>>,
     /// The addresses of all interfaces of `azure.nics`, where they are known.
     pub members: Option<Vec<IpAddr>>,
+    /// Next hops whose machine does not run, where somebody has looked.
+    pub idle: Vec<(IpAddr, Idle)>,
 }
 
 /// What a plan follows from.
@@ -187,6 +193,7 @@ impl Seen {
                 "" => Holder::ThisMember,
                 state => here_in(state),
             },
+            Some(hop) if self.idle.iter().any(|(idle, _)| *idle == hop) => Holder::OtherBroken(hop.to_string()),
             Some(hop) => Holder::Other(hop.to_string()),
             None => Holder::Other(route.text("nextHopType").to_owned()),
         }
@@ -195,6 +202,13 @@ impl Seen {
     /// Whether an operation leads the route here. One that deletes it leads it nowhere.
     fn arrives(&self, route: Entry<'_>) -> bool {
         matches!(self.holder_of(route), Holder::Arriving(_)) && !is_deleted(route)
+    }
+
+    /// The next hops of the VIPs' routes that lead to other members.
+    pub fn hops(&self, vips: &[Vip]) -> BTreeSet<IpAddr> {
+        let tables = self.tables.iter().filter_map(|(_, read)| read.as_ref().ok());
+        let routes = tables.flat_map(|table| vips.iter().filter_map(|vip| tables::entry_to(table, vip.destination())));
+        routes.filter(|route| self.holder_of(*route).is_elsewhere()).filter_map(Entry::next_hop).collect()
     }
 
     /// The change that deletes the table's route, if the route points at this VM.

@@ -1,11 +1,14 @@
 //! The members' interfaces, where `azure.nics` lists them: a route that leads to none of them is somebody else's.
 
-use crate::{
-    cloud::azure::{id::Id, nic::Nic, nic::address_of, session::Session},
-    error::Result,
+use super::{
+    id::Id,
+    nic::{Nic, address_of},
+    power::{self, Idle},
+    session::Session,
 };
+use crate::error::Result;
 use futures_util::future::join_all;
-use std::{cell::Cell, net::IpAddr, time::Duration};
+use std::{cell::Cell, collections::BTreeSet, net::IpAddr, time::Duration};
 use tokio::{sync::OnceCell, time::timeout};
 
 /// How long a look waits for the interfaces. They say whether a route may be taken, and one of them may be in a lost zone.
@@ -32,6 +35,20 @@ impl Listed {
             Ok(join_all(ids.map(read)).await)
         });
         Ok(nics.await?)
+    }
+
+    /// Those of these next hops that receive nothing, each with the reason: the machine of its interface does not run.
+    pub async fn idle(&self, session: &Session, hops: &BTreeSet<IpAddr>) -> Vec<(IpAddr, Idle)> {
+        let (Ok((_, arm)), Ok(nics)) = (session.start().await, self.nics(session).await) else { return Vec::new() };
+        let has = |nic: &Nic, hop: &IpAddr| nic.entry_with(*hop).is_some();
+        let known: Vec<&Nic> = nics.iter().flatten().filter(|nic| hops.iter().any(|hop| has(nic, hop))).collect();
+        let idle = power::look(arm, known.iter().copied()).await;
+        let of_nic = |idle: Idle| {
+            let nic = known.iter().find(|nic| nic.id == idle.nic);
+            let hops = hops.iter().filter(move |hop| nic.is_some_and(|nic| has(nic, hop)));
+            hops.map(move |hop| (*hop, idle.clone()))
+        };
+        idle.into_iter().flat_map(of_nic).collect()
     }
 
     /// The addresses of all members; `None` where not every interface could be read in time, since the route may lead to that one.
