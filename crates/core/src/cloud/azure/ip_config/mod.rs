@@ -55,6 +55,8 @@ pub struct IpConfig {
     session: Session,
     /// Members that did not answer. This call does not read them again, unless one of them may have a VIP.
     silent: RefCell<Vec<Silent>>,
+    /// Listed interfaces that do not exist, by name.
+    missing: RefCell<Vec<String>>,
     /// Those of them that the next look waits for.
     ask_again: RefCell<BTreeSet<String>>,
     /// Why the own interface takes nothing: an operation of an earlier call on it does not end.
@@ -84,6 +86,7 @@ impl Mechanism for IpConfig {
             carried: Carried::of_request(setup.resume, Self::CLOUD, Self::NAME, &setup.vips, of_vip),
             session: Session::new(settings, setup)?,
             silent: RefCell::default(),
+            missing: RefCell::default(),
             ask_again: RefCell::default(),
             own_is_busy: RefCell::default(),
             silent_public: public_ip::Silent::default(),
@@ -177,7 +180,7 @@ impl Cloud for IpConfig {
         }
         made.map_err(|error| match &change.purpose {
             Purpose::Takes { arrivals, .. } => {
-                let (own, silent) = (&change.id, self.silent.borrow());
+                let (own, silent, missing) = (&change.id, self.silent.borrow(), self.missing.borrow());
                 let Self { session, set_aside, held_back, left_behind, ask_again, .. } = self;
                 let refused = Refused {
                     session,
@@ -185,6 +188,7 @@ impl Cloud for IpConfig {
                     own,
                     arrivals,
                     silent: &silent,
+                    missing: &missing,
                     set_aside,
                     held_back,
                     may_ask_again: arm.deadline().remaining() >= ROOM_TO_ASK_AGAIN,
@@ -258,6 +262,7 @@ impl IpConfig {
         let public = public?;
         let members = members?;
         self.silent.replace(members.silent.clone());
+        self.missing.replace(members.missing.clone());
         self.remember(&members);
         self.writes.note_look().await;
         Ok(Seen { here: here.clone(), members, public })

@@ -26,6 +26,8 @@ pub struct Refused<'a> {
     pub arrivals: &'a [Arrival],
     /// The members that did not answer.
     pub silent: &'a [Silent],
+    /// Listed interfaces that do not exist, by name.
+    pub missing: &'a [String],
     /// Where the parts go that the refusal is about.
     pub set_aside: &'a SetAside,
     /// Where the parts go that wait for a peer, so that the others need not.
@@ -67,7 +69,7 @@ impl Refused<'_> {
                     Some(silent) => self.silent_holder(silent, named, others, error),
                     None => error,
                 },
-                User::Stranger => self.set_aside.note(named, error),
+                User::Stranger => self.set_aside.note(named, self.or_misspelt(error)),
             }
         } else if for_good(&error) {
             self.without_what_is_refused(error)
@@ -88,6 +90,20 @@ impl Refused<'_> {
         error.with(|details| {
             details.code = Code::Conflict;
             details.fate = details.fate.because(Cause::UnderWay);
+        })
+    }
+
+    /// The user may be a member that the configuration lists under a wrong name.
+    fn or_misspelt(&self, error: Error) -> Error {
+        if self.missing.is_empty() {
+            return error;
+        }
+        error.with(|details| {
+            details.remedy = format!(
+                "correct `azure.nics` on every member, if {} is the misspelt name of the interface that has the address; otherwise {}",
+                self.missing.join(" or "),
+                details.remedy
+            );
         })
     }
 
