@@ -45,3 +45,45 @@ pub fn not_before(findings: &Findings) -> Option<u64> {
     let asked = findings.error.as_ref().filter(|_| may_help(findings))?.retry_after?;
     Some(asked.as_secs().max(1))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+
+    #[test]
+    fn each_cause_alone_is_worth_a_repeat() {
+        let denied = || Findings::failed(Outcome::NotMoved, Error::new(Code::Denied, "no", "allow it"));
+        assert!(!may_help(&denied()));
+        assert!(may_help(&Findings { left_with_nobody: true, ..denied() }));
+        assert!(may_help(&Findings { unconfirmed: true, ..denied() }));
+        assert!(may_help(&Findings { some_may_come: true, ..denied() }));
+        assert!(may_help(&Findings { maybe_lost: true, ..denied() }));
+        assert!(may_help(&Findings { outcome: Outcome::Lost, ..denied() }));
+        let passes = Error::new(Code::Unavailable, "no", "call again");
+        assert!(may_help(&Findings::failed(Outcome::NotMoved, passes)));
+    }
+
+    #[test]
+    fn iris_is_asked_and_given_time_after_a_loss_or_a_pause() {
+        let found = |code| Findings::failed(Outcome::NotMoved, Error::new(code, "no", "wait"));
+        assert_eq!((needs_the_primary(&found(Code::Denied)), not_before(&found(Code::Denied))), (false, None));
+        let paused = found(Code::Interrupted);
+        assert_eq!((needs_the_primary(&paused), not_before(&paused)), (true, Some(UNTIL_THE_MIRROR_KNOWS)));
+        let lost = Findings { maybe_lost: true, ..found(Code::Interrupted) };
+        assert_eq!((needs_the_primary(&lost), not_before(&lost)), (true, Some(AFTER_A_LOSS)));
+    }
+
+    #[test]
+    fn what_the_cloud_asks_for_counts_where_a_repeat_may_help() {
+        let asks = |code, milliseconds| {
+            let error = Error::new(code, "no", "wait").with(|details| {
+                details.retry_after = Some(std::time::Duration::from_millis(milliseconds));
+            });
+            not_before(&Findings::failed(Outcome::NotMoved, error))
+        };
+        assert_eq!(asks(Code::Throttled, 7_000), Some(7));
+        assert_eq!(asks(Code::Throttled, 300), Some(1));
+        assert_eq!(asks(Code::Denied, 7_000), None);
+    }
+}
