@@ -238,4 +238,10 @@ fn a_peer_that_is_deleted_between_read_and_write_gives_the_vip_up() {
     sim.faults().before("PUT networkInterfaces", 1, Box::new(deleted));
     told("AZ-89", &Member::b(&sim).hook());
     assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_B));
+    // The same while the operation on it runs.
+    let sim = Simulator::start(World::article());
+    sim.operations().duration_of(NIC_A, Duration::from_millis(300));
+    sim.faults().before("GET operations", 1, Box::new(deleted));
+    told("AZ-100", &Member::b(&sim).hook());
+    assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_B));
 }

@@ -264,12 +264,16 @@ impl Operation {
     fn end(&mut self, world: &mut World) {
         match &self.ending {
             Ending::Succeeded => {
+                self.status = Status::Succeeded;
                 if self.write.deletes {
                     remove(world, &self.write.resource);
                 } else if let Some(resource) = world.resource_mut(&self.write.resource) {
                     set_state(resource, "Succeeded");
+                } else {
+                    // Somebody has deleted the resource meanwhile (scylladb/scylla-cluster-tests#7388).
+                    let message = format!("Resource {} not found.", self.write.resource);
+                    self.status = Status::Failed(ArmError::new(200, "NotFound", message));
                 }
-                self.status = Status::Succeeded;
             }
             Ending::Failed { code, message } => {
                 if self.rolls_back {

@@ -118,6 +118,8 @@ static ROWS: &[Row] = {
         // read its result before it decides anything.
         Row::new(Either, "CanceledAndSupersededDueToAnotherOperation", "", Code::Conflict, Text(RACE))
             .because(Cause::Superseded),
+        // The same report: "Operation execution has been preempted by a more recent operation."
+        Row::new(Either, "OperationPreempted", "", Code::Conflict, Text(RACE)).because(Cause::Superseded),
         // Azure/aks-engine#336, kubernetes/kubernetes#65025: no repeat mends a resource in the state Failed.
         Row::new(Either, "ReferencedResourceNotProvisioned", "is in Failed state", Code::Unexpected, Of(put_again)),
         // hashicorp/terraform#7986: `RetryableError` with this detail, while a resource that the body names is updated.
@@ -168,6 +170,16 @@ static ROWS: &[Row] = {
             "",
             Code::NotFound,
             Text("correct `azure.resourceGroup`, or the resource group in the id"),
+        ),
+        // scylladb/scylla-cluster-tests#7388 has `NotFound` of an interface that was deleted beside it.
+        Row::new(
+            Operation,
+            "*NotFound",
+            "",
+            Code::NotFound,
+            Text(
+                "look whether somebody deletes that resource; take it out of the configuration if it is gone for good",
+            ),
         ),
         // hashicorp/terraform-provider-azurerm#4225 and #15265; "Azure Virtual Network FAQ".
         Row::new(Either, "PrivateIPAddressNotIn*", "", Code::InvalidConfig, Text(ADDRESS)),

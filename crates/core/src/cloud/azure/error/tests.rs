@@ -24,6 +24,7 @@ const LINES: &[Line] = &[
     (412, "PreconditionFailed", "PreconditionFailedEtagMismatch", "m", Code::Conflict, false, "somebody else"),
     (0, "Canceled", "CanceledAndSupersededDueToAnotherOperation", "m", Code::Conflict, false, "somebody else"),
     (0, "CanceledAndSupersededDueToAnotherOperation", "", "m", Code::Conflict, false, "somebody else"),
+    (0, "OperationPreempted", "", "m", Code::Conflict, false, "somebody else"),
     (
         400,
         "ReferencedResourceNotProvisioned",
@@ -107,6 +108,7 @@ const LINES: &[Line] = &[
     ),
     (404, "SubscriptionNotFound", "", "m", Code::NotFound, false, "`azure.subscriptionId`"),
     (404, "ResourceGroupNotFound", "", "m", Code::NotFound, false, "`azure.resourceGroup`"),
+    (0, "NotFound", "", "Resource /subscriptions/s/n1 not found.", Code::NotFound, false, "deletes that resource"),
     (400, "PrivateIPAddressNotInSubnet", "", "m", Code::InvalidConfig, false, "the address"),
     (400, "PrivateIPAddressInReservedRange", "", "m", Code::InvalidConfig, false, "the address"),
     (400, "InvalidResourceReference", "", "m", Code::InvalidConfig, false, "configuration"),
