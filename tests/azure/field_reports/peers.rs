@@ -245,3 +245,10 @@ fn a_peer_that_is_deleted_between_read_and_write_gives_the_vip_up() {
     told("AZ-100", &Member::b(&sim).hook());
     assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_B));
 }
+
+#[test]
+fn a_holder_whose_name_is_misspelt_is_no_stranger() {
+    let sim = Simulator::start(World::article());
+    told("AZ-99", &Member::b(&sim).with(json!({ "azure": { "nics": ["mirrora290_z9", NIC_B] } })).hook());
+    assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_A));
+}
