@@ -81,6 +81,12 @@ pub trait Cloud {
     /// Where each part stands. Pure.
     fn placement(&self, seen: &Self::Seen) -> Vec<Part>;
 
+    /// Parts that an earlier look of this call had shown here, as only this look tells: what is known of a public address may come
+    /// after the interface that has it. Pure.
+    fn was_here(&self, _: &Self::Seen) -> Vec<PartId> {
+        Vec::new()
+    }
+
     /// The changes that lead to the goal; an empty plan when it is reached. Pure.
     ///
     /// # Errors

@@ -27,8 +27,8 @@ pub struct Changes {
     freed: BTreeSet<PartId>,
     /// Parts that a change of ours certainly brought here, if only for a moment, whatever a later read showed.
     brought: BTreeSet<PartId>,
-    /// Parts that a look of this call has shown here.
-    shown: BTreeSet<PartId>,
+    /// Parts that some look of this call has shown here, whoever had brought them.
+    here: BTreeSet<PartId>,
     /// Parts that a change of ours brought here, and that some look since has shown with another member.
     doubted: BTreeSet<PartId>,
     /// Parts whose holder was not there when it was to give them up.
@@ -52,7 +52,7 @@ impl Changes {
             by_part: BTreeMap::new(),
             freed: BTreeSet::new(),
             brought: BTreeSet::new(),
-            shown: shown_here(&before).collect(),
+            here: shown_here(&before).collect(),
             doubted: BTreeSet::new(),
             gone: BTreeSet::new(),
             unseen_ends: BTreeMap::new(),
@@ -107,10 +107,22 @@ impl Changes {
         self.freed.contains(part)
     }
 
-    /// Whether another member holds a part that this call had brought here, or had seen here. This call does not take it again.
-    /// Only for reads that cannot be stale.
+    /// Whether another member holds a part that this call had brought here. This call does not take it again. Only for reads
+    /// that cannot be stale.
     pub fn lost(&self, part: &Part) -> bool {
-        (self.brought.contains(&part.id) || self.shown.contains(&part.id)) && part.holder.is_elsewhere()
+        self.brought.contains(&part.id) && part.holder.is_elsewhere()
+    }
+
+    /// Whether another member took a part from this one in this call: one that this call had brought here, or one that was here all
+    /// along while this call brought another one. Only for reads that cannot be stale.
+    pub fn was_taken(&self, part: &Part) -> bool {
+        let had = self.brought.contains(&part.id) || !self.brought.is_empty() && self.here.contains(&part.id);
+        had && part.holder.is_elsewhere()
+    }
+
+    /// Notes parts that a look of this call has shown here.
+    pub fn note_here(&mut self, parts: impl IntoIterator<Item = PartId>) {
+        self.here.extend(parts);
     }
 
     /// Parts that a change of ours certainly brought here, that a look after it showed with another member, and that no look has
@@ -225,9 +237,9 @@ impl Changes {
 
     pub fn saw(&mut self, parts: &[Part]) {
         self.last_seen = parts.to_vec();
-        self.shown.extend(shown_here(parts));
-        let elsewhere = parts.iter().filter(|part| part.holder.is_elsewhere()).map(|part| &part.id);
-        self.doubted.extend(elsewhere.filter(|id| self.brought.contains(*id)).cloned());
+        self.note_here(shown_here(parts));
+        let doubted: Vec<_> = parts.iter().filter(|part| self.lost(part)).map(|part| part.id.clone()).collect();
+        self.doubted.extend(doubted);
     }
 
     /// Whether a change met a conflict, or is in doubt, and the call had no time to look again.

@@ -323,9 +323,9 @@ impl<C: Cloud> Run<'_, C> {
         }
     }
 
-    /// Whether another member took a part that this call had brought here. This call sends nothing more then.
+    /// Whether another member took a part from this one after a change of this call. This call sends nothing more then.
     fn has_lost(&self) -> bool {
-        self.sees_losses() && self.changes.last_seen().iter().any(|part| self.changes.lost(part))
+        self.sees_losses() && self.changes.last_seen().iter().any(|part| self.changes.was_taken(part))
     }
 
     fn sees_losses(&self) -> bool {
@@ -342,13 +342,14 @@ impl<C: Cloud> Run<'_, C> {
     async fn look_again(&mut self) -> Result<()> {
         let was_late = self.cloud.is_late(&self.seen);
         self.seen = self.look(was_late).await?;
+        self.changes.note_here(self.cloud.was_here(&self.seen));
         self.changes.look_again(self.goal, &self.cloud.placement(&self.seen));
         if self.sees_losses() && self.ask_what_became_of_changes().await {
             // A change that was made between that look and the question is here now, and nobody came after it.
             let later = self.look(was_late).await?;
             let parts = self.cloud.placement(&later);
             let is_here = |lost: &Part| parts.iter().any(|part| part.id == lost.id && part.holder.is_here());
-            if self.changes.last_seen().iter().filter(|part| self.changes.lost(part)).all(is_here) {
+            if self.changes.last_seen().iter().filter(|part| self.changes.was_taken(part)).all(is_here) {
                 self.seen = later;
                 self.changes.look_again(self.goal, &parts);
             }

@@ -74,6 +74,7 @@ pub async fn until_settled<C: Cloud>(
         };
         let parts = cloud.placement(&looked);
         let remarks = Some(cloud.remarks(&looked));
+        changes.note_here(cloud.was_here(&looked));
         changes.saw(&parts);
         changes.settle(goal, &parts);
         if matches!(goal, Goal::Hold(_)) && parts.iter().any(|part| taken_away::<C>(part, &before, changes)) {
@@ -166,7 +167,7 @@ fn left_on_nobody<C: Cloud>(part: &Part, before: &[Part], changes: &Changes) -> 
 /// show the old holder, even after one that had shown this member: two reads may be of different age. So the old holder counts
 /// only once reads cannot be that old; anybody else counts at once.
 fn taken_away<C: Cloud>(part: &Part, before: &[Part], changes: &Changes) -> bool {
-    if C::READS_LAG.is_zero() && changes.lost(part) {
+    if C::READS_LAG.is_zero() && changes.was_taken(part) {
         return true;
     }
     let (Some(_), Some(Progress::Done { at })) = (part.holder.others(), changes.of(&part.id)) else { return false };

@@ -24,7 +24,7 @@ use super::{
     settings::Settings,
     state,
     trouble::Trouble,
-    vm::{Vm, net, text},
+    vm::{Vm, access_configs, net, text},
 };
 use crate::{
     check::{CheckItem, CheckName},
@@ -54,6 +54,8 @@ pub struct AliasIp {
     motion: Motion,
     remembered: Remembered,
     trouble: Trouble,
+    /// The public addresses that a look has shown on this member's interface.
+    own_addresses: RefCell<BTreeSet<String>>,
     /// Parts that this call took off a peer, once for each time.
     freed: RefCell<Vec<PartId>>,
     /// Parts whose range Google has refused as in use in this call, while no look showed who uses it.
@@ -99,8 +101,8 @@ impl AliasIp {
             None => access_config::not_read_yet(&self.session),
         };
         members.own_interface(here, settings.network_interface)?;
-        self.remember(&members, address.as_ref());
         let seen = Seen { here: here.clone(), members, address, is_late, told: told? };
+        self.remember(&seen.members, seen.address.as_ref());
         self.motion.see(self.view(&seen).placement(), &seen.members.vms, settings.network_interface);
         // Only once: an agent that does not act at once may not act at all.
         if seen.told.is_some() && !self.has_waited.get() {
@@ -113,6 +115,9 @@ impl AliasIp {
 
     /// Remembers what belongs to the VIPs.
     fn remember(&self, members: &Members, address: Option<&Address>) {
+        let own = members.own().and_then(|vm| vm.interface(self.session.settings.network_interface));
+        let configs = own.into_iter().flat_map(access_configs);
+        self.own_addresses.borrow_mut().extend(configs.map(|config| text(config, "natIP").to_owned()));
         for vip in &self.session.vips {
             let ip = access_config::part_of(&self.session, vip).and(address).and_then(Address::ip);
             self.remembered.see(vip, ip, &members.vms, self.session.settings.network_interface);
@@ -279,6 +284,7 @@ impl Mechanism for AliasIp {
             address: access_config::Known::default(),
             set_aside: SetAside::default(),
             motion: Motion::default(),
+            own_addresses: RefCell::default(),
             freed: RefCell::default(),
             refused_once: RefCell::default(),
             wrote_own: Cell::default(),
@@ -334,6 +340,12 @@ impl Cloud for AliasIp {
 
     fn placement(&self, seen: &Seen) -> Vec<Part> {
         self.view(seen).placement()
+    }
+
+    fn was_here(&self, seen: &Seen) -> Vec<PartId> {
+        let ip = seen.address.as_ref().and_then(Address::ip).filter(|ip| self.own_addresses.borrow().contains(*ip));
+        let part = |vip| access_config::part_of(&self.session, vip);
+        ip.into_iter().flat_map(|_| self.session.vips.iter().filter_map(part)).collect()
     }
 
     fn plan(&self, seen: &Seen, goal: Goal) -> Result<Plan<Change>> {

@@ -259,3 +259,22 @@ async fn what_is_not_found_twice_is_not_there() {
     assert_eq!((found.outcome, toy.applied()), (Outcome::NotMoved, vec!["free", "free"]));
     assert_eq!(found.error.expect("an error").code, Code::NotFound);
 }
+
+/// `b` was here all along. The other member takes it while this call brings `a`, and `c` needs a second round.
+#[tokio::test(start_paused = true)]
+async fn what_was_here_until_another_member_took_it_is_not_taken_back() {
+    let parts = [("a", Toy::peer()), ("b", Holder::ThisMember), ("c", Toy::peer())];
+    let toy = Toy::new(&parts);
+    toy.answer("c", Err(failure(Code::Conflict)));
+    *toy.after_apply.borrow_mut() = Some(Box::new(|toy: &Toy| {
+        toy.parts.borrow_mut().insert("b", Toy::peer());
+    }));
+    let found = hold(&toy).await;
+    assert_eq!((found.outcome, toy.applied()), (Outcome::Lost, vec!["a", "c"]));
+    // Before anything was brought here, nobody knows who came first.
+    let toy = Toy::new(&[("a", Toy::peer()), ("b", Toy::peer())]);
+    toy.stale.borrow_mut().push_back([("a", Toy::peer()), ("b", Holder::ThisMember)].into());
+    toy.answer("a", Err(failure(Code::Conflict)));
+    let found = hold(&toy).await;
+    assert_eq!(found.outcome, Outcome::Moved);
+}
