@@ -33,6 +33,8 @@ pub struct Changes {
     doubted: BTreeSet<PartId>,
     /// Parts whose holder was not there when it was to give them up.
     gone: BTreeSet<PartId>,
+    /// Parts whose last change is in doubt and may still reach the goal, whatever a later plan says of them.
+    may_end: BTreeSet<PartId>,
     /// Operations that should bring parts here and whose end was not seen.
     unseen_ends: BTreeMap<PartId, Box<str>>,
     /// Why an earlier round did not bring a part here. It explains a later round that had no time left.
@@ -55,6 +57,7 @@ impl Changes {
             here: shown_here(&before).collect(),
             doubted: BTreeSet::new(),
             gone: BTreeSet::new(),
+            may_end: BTreeSet::new(),
             unseen_ends: BTreeMap::new(),
             earlier: BTreeMap::new(),
             held_back: None,
@@ -157,6 +160,7 @@ impl Changes {
     /// Whether any part stayed away for a cause that may be gone at the next call.
     pub fn any_may_come(&self) -> bool {
         self.held_back.is_some()
+            || !self.may_end.is_empty()
             || self.by_part.values().any(|progress| match progress {
                 Progress::Done { .. } => false,
                 Progress::Maybe(error) | Progress::Failed(error) | Progress::Refused(error) => may_pass(error),
@@ -278,6 +282,7 @@ impl Changes {
     /// Counts a change in doubt as made where a fresh read shows its part in place.
     pub fn settle(&mut self, goal: Goal, parts: &[Part]) {
         for part in parts.iter().filter(|part| reached(goal, part)) {
+            self.may_end.remove(&part.id);
             if let Some(progress @ Progress::Maybe(_)) = self.by_part.get_mut(&part.id) {
                 *progress = Progress::Done { at: Instant::now() };
                 self.brought.insert(part.id.clone());
@@ -367,6 +372,10 @@ impl Changes {
             && let Some(operation) = &error.operation
         {
             self.unseen_ends.extend(step.parts.iter().map(|part| (part.clone(), operation.clone())));
+        }
+        if step.effect == Effect::Reaches {
+            self.may_end.retain(|part| !step.parts.contains(part));
+            self.may_end.extend(step.parts.iter().filter(|_| maybe).cloned());
         }
         if step.effect == Effect::Frees && has_traces {
             self.freed.extend(step.parts.iter().cloned());
