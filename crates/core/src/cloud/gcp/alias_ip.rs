@@ -217,7 +217,13 @@ impl AliasIp {
         if write != Write::Takes || error.code != Code::Conflict || error.fate.is_race() {
             return self.set_aside.note(at_fault, error);
         }
+        // The first time, an operation may have ended since, and a failed one leaves no trace: another look and another write tell.
+        let is_first = at_fault.iter().any(|part| !self.refused_once.borrow().contains(part));
+        self.refused_once.borrow_mut().extend(at_fault.iter().cloned());
         if let Some(silent) = self.members.first_silent() {
+            if is_first {
+                return error;
+            }
             let error = silent.may_hold(error);
             // What no silent member can have comes without these.
             let others_wait = self.session.vips.len() > 1;
@@ -232,10 +238,6 @@ impl AliasIp {
             true => connection.operations.explain(&peers, error).await,
             false => connection.operations.let_others_end(&peers, error).await,
         };
-        // The first time, the operation of a peer may have ended since, and a failed one leaves no trace: another look and
-        // another write tell.
-        let is_first = at_fault.iter().any(|part| !self.refused_once.borrow().contains(part));
-        self.refused_once.borrow_mut().extend(at_fault.iter().cloned());
         if error.fate.is_race() || is_first { error } else { self.put_aside(connection, at_fault, error) }
     }
 
