@@ -22,13 +22,15 @@ pub enum Mechanism {
 }
 
 impl Mechanism {
+    /// All of them, also those that this build does not simulate.
+    pub fn all() -> &'static [Mechanism] {
+        use Mechanism::{AwsRoute, AwsSecondaryIp, AzureIpConfig, AzureRoute, GcpAliasIp, GcpRoute};
+        const { &[AwsRoute, AwsSecondaryIp, AzureIpConfig, AzureRoute, GcpAliasIp, GcpRoute] }
+    }
+
     /// Those that this build simulates.
     pub fn built_in() -> &'static [Mechanism] {
-        let all = const {
-            use Mechanism::{AwsRoute, AwsSecondaryIp, AzureIpConfig, AzureRoute, GcpAliasIp, GcpRoute};
-            &[AwsRoute, AwsSecondaryIp, AzureIpConfig, AzureRoute, GcpAliasIp, GcpRoute]
-        };
-        if cfg!(feature = "aws") { all } else { Self::without_aws() }
+        if cfg!(feature = "aws") { Self::all() } else { Self::without_aws() }
     }
 
     /// Those that every build simulates.

@@ -36,7 +36,7 @@ impl Recipe {
 
     /// The schedule.
     pub fn schedule(&self) -> Schedule {
-        let mechanisms = if self.aws { Mechanism::built_in() } else { Mechanism::without_aws() };
+        let mechanisms = if self.aws { Mechanism::all() } else { Mechanism::without_aws() };
         let mut schedule = Schedule::among(self.seed, mechanisms);
         let pieces = pieces(&schedule);
         // From the last on: what was taken out does not move what is still to be taken out.
