@@ -8,6 +8,8 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// A round trip to a cloud on a slow day.
 const ROOM_FOR_A_LAST_LOOK: Duration = Duration::from_secs(1);
+/// The least that a look needs: a wait that leaves less has nothing to tell in the end.
+const SHORTEST_ROOM: Duration = Duration::from_millis(250);
 
 /// The delay until the next poll of an operation: a twentieth of the time since its start, so that we see the end soon after it
 /// came. The pace that a running operation asks for would cost more of a takeover than the operation itself (Azure asks for 10 s
@@ -19,7 +21,7 @@ pub fn pace(elapsed: Duration) -> Duration {
 /// How long a call may wait for its own change: until a last look still fits, which tells where the other parts are.
 pub fn until_a_last_look(deadline: &Deadline) -> Duration {
     let left = deadline.remaining();
-    left - ROOM_FOR_A_LAST_LOOK.min(left / 4)
+    left.saturating_sub(ROOM_FOR_A_LAST_LOOK.min(left / 4).max(SHORTEST_ROOM))
 }
 
 /// The error of a failed poll: the change was accepted, and nobody saw its end.
