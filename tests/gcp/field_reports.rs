@@ -5,6 +5,7 @@ mod gone;
 mod in_use;
 mod last_instant;
 mod metadata;
+mod slow;
 mod unread;
 
 use super::{Member, common::*, writes};

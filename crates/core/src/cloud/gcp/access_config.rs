@@ -213,10 +213,14 @@ impl<'a> PublicIp<'a> {
         if is_here {
             return;
         }
+        // This member keeps its own address as long as the VIP's is not free.
+        let is_free = after.clone();
         for config in access_configs(own.interface) {
             let earlier = on(plan, own.vm);
             after.push(After { step: plan.steps.len(), need: Need::Success });
-            plan.steps.push(delete(own.vm, number, config, id.clone(), Effect::Prepares).after_all(earlier));
+            let mut step = delete(own.vm, number, config, id.clone(), Effect::Prepares).after_all(earlier);
+            step.after.extend(is_free.iter().copied());
+            plan.steps.push(step);
         }
         after.extend(on(plan, own.vm).into_iter().map(|step| After { step, need: Need::Over }));
         let action = Action::AddAccessConfig { body: self.new_config(vip, name, ip, address) };
@@ -370,8 +374,8 @@ fn with_ip<'a>(interface: &'a Value, ip: &str) -> Option<&'a Value> {
 fn delete(vm: &Vm, interface: usize, config: &Value, part: PartId, effect: Effect) -> Step<Change> {
     let others = vm.interfaces().iter().flat_map(access_configs).filter(|other| *other != config);
     let is_last = vm.own && others.count() == 0;
-    let last_address = is_last.then(|| text(config, "natIP").to_owned());
-    let action = Action::DeleteAccessConfig { name: text(config, "name").to_owned(), last_address };
+    let (name, address) = (text(config, "name").to_owned(), text(config, "natIP").to_owned());
+    let action = Action::DeleteAccessConfig { name, effect, address, is_last };
     let change = Change { vm: vm.path.clone(), interface, is_peer: !vm.own, state: vm.state().to_owned(), action };
     Step { parts: vec![part], change, effect, after: Vec::new() }
 }

@@ -10,6 +10,7 @@ mod local;
 mod motion;
 mod plan;
 mod refusal;
+mod room;
 
 use super::{
     access_config::{self, Address},
@@ -37,6 +38,7 @@ use ipnet::IpNet;
 use motion::Motion;
 use plan::{Seen, View};
 use refusal::parts_at_fault;
+use room::Room;
 use serde_json::Value;
 use std::{
     cell::{Cell, RefCell},
@@ -54,6 +56,7 @@ pub struct AliasIp {
     motion: Motion,
     remembered: Remembered,
     trouble: Trouble,
+    room: Room,
     /// The public addresses that a look has shown on this member's interface.
     own_addresses: RefCell<BTreeSet<String>>,
     /// Parts that this call took off a peer, once for each time.
@@ -154,7 +157,7 @@ impl AliasIp {
         if write == Write::Frees {
             operations.let_earlier_end(|path| here.is(path)).await?;
         }
-        let sent = self.send(connection, change).await;
+        let sent = self.room.note(change, self.send(connection, change)).await;
         self.remembered.note(change, &sent);
         if write == Write::Frees && sent.is_ok() {
             self.freed.borrow_mut().extend(parts.iter().cloned());
@@ -166,6 +169,7 @@ impl AliasIp {
 
     async fn change_access_config(&self, connection: &Connection, change: &Change) -> Result<()> {
         let Connection { compute, operations, .. } = connection;
+        self.room.is_there(change, operations, self.session.caller.deadline())?;
         self.trouble.begin(change);
         let sent = self.trouble.explain(compute, self.send(connection, change).await);
         self.remembered.note(change, &sent);
@@ -286,6 +290,7 @@ impl Mechanism for AliasIp {
             address: access_config::Known::default(),
             set_aside: SetAside::default(),
             motion: Motion::default(),
+            room: Room::default(),
             own_addresses: RefCell::default(),
             freed: RefCell::default(),
             refused_once: RefCell::default(),

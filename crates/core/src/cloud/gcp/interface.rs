@@ -9,7 +9,7 @@ use super::{
     path::Path,
     vm::{entry_with, net_of, ranges, text},
 };
-use crate::{error::Result, vip::PartId};
+use crate::{cloud::Effect, error::Result, vip::PartId};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -43,8 +43,12 @@ pub enum Action {
     /// (doitintl/kubeip#59).
     DeleteAccessConfig {
         name: String,
-        /// The address that goes, where the VM has no other public one.
-        last_address: Option<String>,
+        /// What it does for the VIP.
+        effect: Effect,
+        /// The address that it has.
+        address: String,
+        /// Whether the VM has no other public address.
+        is_last: bool,
     },
     AddAccessConfig {
         body: Value,

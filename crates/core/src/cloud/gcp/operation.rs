@@ -179,6 +179,11 @@ impl Operations {
         done
     }
 
+    /// Whether another change of this call than `call` is under way on this resource.
+    pub fn is_changing_otherwise(&self, on: &Path, call: &str) -> bool {
+        self.running.is_changing_otherwise(on, call)
+    }
+
     /// Whether an operation of somebody else was changing one of these at some time of this call.
     pub fn others_changed(&self, on: &[Path]) -> bool {
         self.running.were_changed_by_others(on)

@@ -59,6 +59,12 @@ impl Running {
         self.by_change.borrow().keys().any(|(_, on)| concerns(on))
     }
 
+    /// Whether another change of this call than `call` is still under way on this resource.
+    pub fn is_changing_otherwise(&self, on: &Path, call: &str) -> bool {
+        let by_change = self.by_change.borrow();
+        by_change.iter().any(|((known, path), operation)| path == on && *known != call && !operation.is_earlier)
+    }
+
     /// Whether an operation of somebody else was changing one of these at some time of this call.
     pub fn were_changed_by_others(&self, on: &[Path]) -> bool {
         on.iter().any(|path| self.changed_by_others.borrow().contains(path))

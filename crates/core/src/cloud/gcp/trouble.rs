@@ -33,7 +33,7 @@ const MOST_DELETIONS: u32 = 2;
 impl Trouble {
     /// Takes note of a change that is about to be sent.
     pub fn begin(&self, change: &Change) {
-        if let Action::DeleteAccessConfig { last_address: Some(address), .. } = &change.action {
+        if let Action::DeleteAccessConfig { address, is_last: true, .. } = &change.action {
             self.last_address.replace(Some(address.clone()));
         }
     }

@@ -1,0 +1,81 @@
+//! A slow API: the private address goes first, and nothing leaves its holder that could not come here in time.
+
+use super::super::{Member, common::*, writes};
+use super::{PATCH, THIRD, public, three_members};
+use crate::common::field_reports::told;
+use cloudsim::gcp::{PUBLIC_IP, Simulator, VIP, VM_A, VM_B, World, ZONE_A, ZONE_B};
+use cloudsim::{Fault, Rule};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+const DELETE: &str = "POST deleteAccessConfig";
+
+fn both(sim: &Simulator) -> [Option<String>; 2] {
+    [sim.world().holder_of(VIP), sim.world().public_holder_of(PUBLIC_IP)]
+}
+
+/// Every answer takes a second, and so does every operation.
+#[test]
+fn a_public_address_stays_where_it_is_while_the_private_one_has_no_time_to_spare() {
+    let sim = Simulator::start(World::article_with_public_ip());
+    sim.faults().latency("compute", Duration::from_secs(1));
+    sim.operations().duration(Duration::from_secs(1));
+    let placed = [(VM_A, ZONE_A), (VM_B, ZONE_B)].map(|(vm, zone)| format!("zones/{zone}/instances/{vm}"));
+    let short = json!({ "deadlineSeconds": 6, "gcp": { "instances": placed } });
+    let report = Member::b(&sim).with(public()).with(short.clone()).hook();
+    told("GCP-52", &report);
+    let made = writes(&sim);
+    assert_eq!(made, [format!("{PATCH} {VM_A}"), format!("{PATCH} {VM_B}")], "{report:#}");
+    assert_eq!(both(&sim)[1].as_deref(), Some(VM_A), "{report:#}");
+    // Each repeat goes on from there.
+    let mut last = report;
+    for _ in 0..3 {
+        let resume = json!({ "reason": "retry", "resume": last["resume"] });
+        last = Member::b(&sim).with(public()).with(short.clone()).call(ACQUIRE, resume);
+        if last["ok"] == true {
+            break;
+        }
+        assert_eq!(last["retry"], true, "{last:#}");
+    }
+    assert_eq!((&last["ok"], both(&sim)), (&json!(true), [(); 2].map(|()| Some(VM_B.to_owned()))), "{last:#}");
+
+    // With more time both come in one call, side by side.
+    let sim = Simulator::start(World::article_with_public_ip());
+    sim.faults().latency("compute", Duration::from_millis(600));
+    sim.operations().duration(Duration::from_millis(600));
+    assert_outcome(&Member::b(&sim).with(public()).with(json!({ "deadlineSeconds": 10 })).hook(), "moved");
+    assert_eq!(writes(&sim)[0], format!("{PATCH} {VM_A}"));
+}
+
+/// The look that follows takes the private address, and the public one comes after it.
+#[test]
+fn a_public_address_waits_for_a_private_one_that_lost_a_race() {
+    let sim = Simulator::start(World::article_with_public_ip());
+    let stale = Fault::error(412, "conditionNotMet", "Invalid fingerprint.");
+    sim.faults().on(Rule { target: Some(VM_A), ..Rule::once("compute", PATCH, stale) });
+    told("GCP-65", &Member::b(&sim).with(public()).hook());
+    let made = writes(&sim);
+    assert_eq!(made[..2], [PATCH, PATCH].map(|call| format!("{call} {VM_A}")), "{made:#?}");
+
+    // A race that is lost each time does not hold it up for ever.
+    let sim = Simulator::start(World::article_with_public_ip());
+    let stale = Fault::error(412, "conditionNotMet", "Invalid fingerprint.");
+    sim.faults().on(Rule { target: Some(VM_A), ..Rule::always("compute", PATCH, stale) });
+    let report = Member::b(&sim).with(public()).hook();
+    assert_outcome(&report, "partial");
+    assert_eq!(both(&sim), [VM_A, VM_B].map(|vm| Some(vm.to_owned())), "{report:#}");
+}
+
+/// The VIP's public address stays with the peer: then this member keeps its own.
+#[test]
+fn an_address_of_this_member_goes_only_when_the_public_one_is_free() {
+    let mut world = World::article_with_public_ip();
+    world.set_access_config(VM_B, "External NAT", None);
+    world.deny("*", "compute.instances.deleteAccessConfig", Some(VM_A));
+    let sim = Simulator::start(world);
+    let replace = json!({ "gcp": { "replaceAccessConfig": true } });
+    let report = Member::b(&sim).with(public()).with(replace).hook();
+    told("GCP-66", &report);
+    assert_eq!(both(&sim), [VM_B, VM_A].map(|vm| Some(vm.to_owned())), "{report:#}");
+    assert_eq!(sim.world().access_configs(VM_B)[0]["name"], "External NAT");
+}
