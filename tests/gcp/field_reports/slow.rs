@@ -79,3 +79,39 @@ fn an_address_of_this_member_goes_only_when_the_public_one_is_free() {
     assert_eq!(both(&sim), [VM_B, VM_A].map(|vm| Some(vm.to_owned())), "{report:#}");
     assert_eq!(sim.world().access_configs(VM_B)[0]["name"], "External NAT");
 }
+
+/// A member that has no part of the VIP and does not answer.
+#[test]
+fn a_silent_member_costs_a_moment_once_the_others_show_the_holder() {
+    let (sim, overlay) = three_members();
+    sim.change(|world| world.unplace_alias(THIRD));
+    let placed = [(VM_A, ZONE_A), (VM_B, ZONE_B), ("third", ZONE_A)];
+    let placed = placed.map(|(vm, zone)| format!("zones/{zone}/instances/{vm}"));
+    let one = |more: Value| {
+        Member::b(&sim)
+            .with(overlay.clone())
+            .with(json!({ "vip": VIP, "deadlineSeconds": 12,
+        "gcp": { "instances": placed.clone() } }))
+            .with(more)
+    };
+    sim.faults().on(Rule { target: Some("third"), ..Rule::always("compute", "GET instances", Fault::HangBefore) });
+    let timed = |row: &str, call: &dyn Fn() -> Value| {
+        let begun = Instant::now();
+        let report = call();
+        assert!(begun.elapsed() < Duration::from_secs(3), "{row}: {:?}", begun.elapsed());
+        told(row, &report);
+    };
+    timed("GCP-53", &|| one(json!({})).status());
+    timed("GCP-54", &|| one(json!({})).hook());
+    assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(VM_B));
+
+    // Who is only slow, and has what nobody else has, is waited for.
+    let (sim, overlay) = three_members();
+    sim.change(|world| world.set_access_config("third", PUBLIC_IP, Some(cloudsim::gcp::PUBLIC_ADDRESS)));
+    let slow = Fault::Delay(Duration::from_millis(2_500));
+    sim.faults().on(Rule { target: Some("third"), ..Rule::always("compute", "GET instances", slow) });
+    let member = Member::b(&sim).with(overlay).with(public());
+    let report = member.with(json!({ "vip": VIP, "deadlineSeconds": 20, "gcp": { "instances": placed } })).hook();
+    assert_outcome(&report, "moved");
+    assert_eq!(both(&sim), [VM_B, VM_B].map(|vm| Some(vm.to_owned())), "{report:#}");
+}

@@ -92,7 +92,7 @@ impl AliasIp {
         let settings = &self.session.settings;
         here.network(settings)?;
         self.is_own_look_old.set(false);
-        let members = self.members.look(&settings.instances, connection);
+        let members = self.members.look(&settings.instances, connection, |vms| plan::shows_all(&self.session, vms));
         let address = self.address.look(&self.session, connection);
         let reads = join(beside(members, address), self.told());
         let scopes = members::scopes(&settings.instances, here);
@@ -104,7 +104,10 @@ impl AliasIp {
             None => access_config::not_read_yet(&self.session),
         };
         members.own_interface(here, settings.network_interface)?;
-        let seen = Seen { here: here.clone(), members, address, is_late, told: told? };
+        let mut seen = Seen { here: here.clone(), members, address, is_late, told: told? };
+        if self.view(&seen).needs(|name| self.members.is_late(name)) {
+            seen.members = self.members.wait_for_late(&settings.instances, connection, seen.members).await?;
+        }
         self.remember(&seen.members, seen.address.as_ref());
         self.motion.see(self.view(&seen).placement(), &seen.members.vms, settings.network_interface);
         // Only once: an agent that does not act at once may not act at all.

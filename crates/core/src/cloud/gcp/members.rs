@@ -3,7 +3,8 @@
 //! A VM's path needs its zone. One filtered list over all zones finds the VMs that the configuration names without one;
 //! from then on this call knows their zones and reads each VM by itself. The zone of a peer may be lost: its VM must not
 //! look deleted, and it must not hold up the others. A peer that does not answer within its share of the time is left out
-//! for the rest of the call. Source: "Method: instances.aggregatedList".
+//! for the rest of the call. Once the others show all that the look is for, it waits a moment longer and no more: who is late
+//! is asked again only where the holder is missing after all. Source: "Method: instances.aggregatedList".
 
 use super::{
     compute::{Compute, all_pages, not_understood},
@@ -15,12 +16,23 @@ use super::{
 };
 use crate::{
     check::{CheckItem, CheckName, Verdict},
-    cloud::peers::Silent,
+    cloud::peers::{DEAD_ZONE, Silent},
     error::{Code, Error, Result},
 };
-use futures_util::future::{join_all, try_join};
+use futures_util::{
+    future::try_join,
+    stream::{FuturesUnordered, StreamExt},
+};
 use serde_json::Value;
-use std::{cell::RefCell, collections::BTreeMap};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+use tokio::time::{Instant, timeout_at};
+
+/// How long a look waits at least for those that it does not need; at most as long again as the others took.
+const SHORTEST_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What a look learned of the listed VMs.
 #[derive(Debug, Clone)]
@@ -95,6 +107,8 @@ pub struct Known {
     zones: RefCell<BTreeMap<String, String>>,
     /// Members that did not answer. This call does not ask them again.
     silent: RefCell<Vec<Silent>>,
+    /// Those of them that no look has waited for yet.
+    late: RefCell<BTreeSet<String>>,
 }
 
 impl Known {
@@ -113,11 +127,17 @@ impl Known {
         placed.filter(|path| !here.is(path)).collect()
     }
 
-    /// Reads the listed VMs side by side.
+    /// Reads the listed VMs side by side. Once what it has read `is_enough`, it waits for the rest
+    /// a moment only.
     ///
     /// # Errors
     /// When this member's own VM cannot be read, when two VMs have one name, or when the call's time is over.
-    pub async fn look(&self, instances: &[Reference], connection: &Connection) -> Result<Members> {
+    pub async fn look(
+        &self,
+        instances: &[Reference],
+        connection: &Connection,
+        is_enough: impl Fn(&[Vm]) -> bool,
+    ) -> Result<Members> {
         let Connection { here, compute, .. } = connection;
         let known = self.zones.borrow().clone();
         let silent = self.silent.borrow().clone();
@@ -132,23 +152,12 @@ impl Known {
                 None => unplaced.push(&instance.name),
             }
         }
-        let reads = join_all(placed.into_iter().map(|path| read(compute, here, path)));
-        let (reads, found) = try_join(async { Ok(reads.await) }, find(compute, here, &unplaced)).await?;
+        let reads = read_all(compute, here, placed, is_enough);
+        let ((reads, late), found) = try_join(async { Ok(reads.await) }, find(compute, here, &unplaced)).await?;
         let mut members = Members { vms: Vec::new(), missing: Vec::new(), silent };
-        for (path, read) in reads {
-            match read {
-                Ok(body) => members.vms.push(vm(here, path, body)?),
-                // There is no such VM, or no such zone. This member's VM exists: its metadata says so.
-                Err(error) if error.code == Code::NotFound && !here.is(&path) => {
-                    members.missing.push(as_named(instances, &path))
-                }
-                // Whatever keeps a peer from being read must not hold up the VIPs that it does not have.
-                Err(why) if !why.ends_the_call() && !here.is(&path) => {
-                    members.silent.push(Silent { name: path.name().to_owned(), why });
-                }
-                Err(error) => return Err(error),
-            }
-        }
+        self.late.borrow_mut().extend(late.iter().map(|silent| silent.name.clone()));
+        members.silent.extend(late);
+        sort(reads, instances, here, &mut members)?;
         for name in unplaced {
             let mut same = found.vms.iter().filter(|(path, _)| path.name() == name);
             match (same.next(), same.next()) {
@@ -167,6 +176,88 @@ impl Known {
         self.silent.replace(members.silent.clone());
         Ok(members)
     }
+
+    /// Whether this member was late, and no look has waited for it yet.
+    pub fn is_late(&self, name: &str) -> bool {
+        self.late.borrow().contains(name)
+    }
+
+    /// Reads those that were late, each within its share of the time, and only once.
+    ///
+    /// # Errors
+    /// When the call's time is over.
+    pub async fn wait_for_late(
+        &self,
+        instances: &[Reference],
+        connection: &Connection,
+        mut members: Members,
+    ) -> Result<Members> {
+        let Connection { here, compute, .. } = connection;
+        let late = self.late.take();
+        let paths = self.peers(instances, here).into_iter().filter(|path| late.contains(path.name())).collect();
+        let (reads, _) = read_all(compute, here, paths, |_| false).await;
+        members.silent.retain(|silent| !late.contains(&silent.name));
+        sort(reads, instances, here, &mut members)?;
+        self.silent.replace(members.silent.clone());
+        Ok(members)
+    }
+}
+
+/// Sorts what was read into those that are there, that do not exist, and that nobody knows of.
+fn sort(reads: Vec<(Path, Result<Value>)>, instances: &[Reference], here: &Here, members: &mut Members) -> Result<()> {
+    for (path, read) in reads {
+        match read {
+            Ok(body) => members.vms.push(vm(here, path, body)?),
+            // There is no such VM, or no such zone. This member's VM exists: its metadata says so.
+            Err(error) if error.code == Code::NotFound && !here.is(&path) => {
+                members.missing.push(as_named(instances, &path))
+            }
+            // Whatever keeps a peer from being read must not hold up the VIPs that it does not have.
+            Err(why) if !why.ends_the_call() && !here.is(&path) => {
+                members.silent.push(Silent { name: path.name().to_owned(), why });
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Reads VMs side by side, in the order of `paths`. Returns what came of the reads, and whom it did not wait for.
+async fn read_all(
+    compute: &Compute,
+    here: &Here,
+    paths: Vec<Path>,
+    is_enough: impl Fn(&[Vm]) -> bool,
+) -> (Vec<(Path, Result<Value>)>, Vec<Silent>) {
+    let begun = Instant::now();
+    let mut reads: FuturesUnordered<_> = paths.iter().map(|path| read(compute, here, path.clone())).collect();
+    let (mut done, mut seen, mut until): (Vec<(Path, Result<Value>)>, Vec<Vm>, _) = (Vec::new(), Vec::new(), None);
+    while !reads.is_empty() {
+        let next = match until {
+            None => reads.next().await,
+            Some(until) => timeout_at(until, reads.next()).await.unwrap_or_default(),
+        };
+        let Some((path, read)) = next else { break };
+        seen.extend(read.as_ref().ok().and_then(|body| vm(here, path.clone(), body.clone()).ok()));
+        done.push((path, read));
+        if until.is_none() && is_enough(&seen) {
+            until = Some(Instant::now() + begun.elapsed().max(SHORTEST_PATIENCE));
+        }
+    }
+    let place = |path: &Path| paths.iter().position(|known| known == path);
+    done.sort_by_key(|(path, _)| place(path));
+    let is_late = |path: &&Path| !done.iter().any(|(known, _)| known == *path);
+    let late = paths.iter().filter(is_late).map(|path| {
+        let why = compute.record_silence("compute:instances.get", path.name(), begun).with(|details| {
+            // A server may have answered, and asked for a repeat.
+            details.message =
+                format!("compute:instances.get on {}: not read within {} ms", path.name(), begun.elapsed().as_millis());
+            details.remedy = DEAD_ZONE.into();
+        });
+        Silent { name: path.name().to_owned(), why }
+    });
+    let late = late.collect();
+    (done, late)
 }
 
 /// Reads one VM. A peer's read gets its share of the time; this member's own may take all of it.

@@ -67,3 +67,8 @@ pub fn net(text: &str) -> Option<IpNet> {
 pub fn entry_with(interface: &Value, range: IpNet) -> Option<&Value> {
     ranges(interface).iter().find(|entry| net_of(entry) == Some(range))
 }
+
+/// Whether the interface of this number of one of these VMs has exactly this range.
+pub fn shows(vms: &[Vm], number: usize, range: IpNet) -> bool {
+    vms.iter().any(|vm| vm.interface(number).is_some_and(|nic| entry_with(nic, range).is_some()))
+}

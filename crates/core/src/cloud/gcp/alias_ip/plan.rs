@@ -13,7 +13,7 @@ use crate::{
             session::Session,
             state,
             trouble::Trouble,
-            vm::{Vm, entry_with, net_of, ranges, text},
+            vm::{Vm, entry_with, net_of, ranges, shows, text},
         },
         peers::several,
     },
@@ -62,7 +62,24 @@ pub fn private_part(session: &Session, vip: &Vip) -> PartId {
     PartId::new(vip, format!("alias ip nic{}", session.settings.network_interface))
 }
 
+/// Whether these VMs show this member's interface and who has each of the VIPs.
+pub fn shows_all(session: &Session, vms: &[Vm]) -> bool {
+    let number = session.settings.network_interface;
+    vms.iter().any(|vm| vm.own) && session.vips.iter().all(|vip| shows(vms, number, vip.destination()))
+}
+
 impl<'a> View<'a> {
+    /// Whether a member that `is_late` may have a part that nobody else has. What this call took off a peer is with nobody.
+    pub fn needs(&self, is_late: impl Fn(&str) -> bool) -> bool {
+        let silent = &self.seen.members.silent;
+        let is_with_a_late_one = |part: &Part| match &part.holder {
+            Holder::NotHere => !self.freed.borrow().contains(&part.id),
+            Holder::Other(name) => silent.iter().any(|silent| silent.name == *name && is_late(name)),
+            _ => false,
+        };
+        silent.iter().any(|silent| is_late(&silent.name)) && self.placement().iter().any(is_with_a_late_one)
+    }
+
     /// Who holds each VIP.
     pub fn placement(&self) -> Vec<Part> {
         let number = self.session.settings.network_interface;
