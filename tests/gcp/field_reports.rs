@@ -6,6 +6,7 @@ mod in_use;
 mod last_instant;
 mod metadata;
 mod slow;
+mod told;
 mod unread;
 
 use super::{Member, common::*, writes};

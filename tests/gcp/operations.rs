@@ -65,6 +65,8 @@ fn a_repeat_with_what_the_report_handed_on_knows_the_entrys_range() {
     for hands_on in [true, false] {
         let mut world = World::article();
         world.place_alias(ALIAS, VM_A, Some(SECONDARY_RANGE));
+        // Nor does the subnet tell.
+        world.deny("*", "compute.subnetworks.get", None);
         let sim = Simulator::start(world);
         sim.operations().fail_next(VM_B, "QUOTA_EXCEEDED", "Quota exceeded.");
         let member = || Member::b(&sim).with(json!({ "vip": ALIAS }));

@@ -11,6 +11,7 @@ mod motion;
 mod plan;
 mod refusal;
 mod room;
+mod secondary;
 
 use super::{
     access_config::{self, Address},
@@ -45,7 +46,7 @@ use std::{
     collections::BTreeSet,
     time::Duration,
 };
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 
 /// The mechanism for one call.
 pub struct AliasIp {
@@ -57,6 +58,8 @@ pub struct AliasIp {
     remembered: Remembered,
     trouble: Trouble,
     room: Room,
+    /// The secondary ranges of this member's subnet, once they are read.
+    secondary: OnceCell<Vec<secondary::Range>>,
     /// The public addresses that a look has shown on this member's interface.
     own_addresses: RefCell<BTreeSet<String>>,
     /// Parts that this call took off a peer, once for each time.
@@ -104,11 +107,19 @@ impl AliasIp {
             None => access_config::not_read_yet(&self.session),
         };
         members.own_interface(here, settings.network_interface)?;
-        let mut seen = Seen { here: here.clone(), members, address, is_late, told: told? };
+        let mut seen = Seen { here: here.clone(), members, address, is_late, secondary: None, told: told? };
         if self.view(&seen).needs(|name| self.members.is_late(name)) {
             seen.members = self.members.wait_for_late(&settings.instances, connection, seen.members).await?;
         }
         self.remember(&seen.members, seen.address.as_ref());
+        if secondary::are_needed(&self.session, here, &seen.members.vms, &self.remembered) {
+            let own = seen.members.own_interface(here, settings.network_interface)?;
+            let read = self.secondary.get_or_try_init(|| secondary::look(compute, own)).await.cloned();
+            if let Some(stop) = read.as_ref().err().filter(|error| error.ends_the_call()) {
+                return Err(stop.clone());
+            }
+            seen.secondary = Some(read);
+        }
         self.motion.see(self.view(&seen).placement(), &seen.members.vms, settings.network_interface);
         // Only once: an agent that does not act at once may not act at all.
         if seen.told.is_some() && !self.has_waited.get() {
@@ -294,6 +305,7 @@ impl Mechanism for AliasIp {
             set_aside: SetAside::default(),
             motion: Motion::default(),
             room: Room::default(),
+            secondary: OnceCell::new(),
             own_addresses: RefCell::default(),
             freed: RefCell::default(),
             refused_once: RefCell::default(),
@@ -408,6 +420,11 @@ impl Cloud for AliasIp {
         let denied = denied.map(|silent| CheckItem::failed(CheckName::Permission.of(&silent.name), &silent.why));
         let mut items: Vec<_> = denied.collect();
         items.extend(rehearsal::rehearse(&self.session, self.permissions(seen)).await);
+        if let Ok(Connection { here, compute, .. }) = self.session.connect().await
+            && let Ok(own) = seen.members.own_interface(here, self.session.settings.network_interface)
+        {
+            items.extend(secondary::check(&self.session, compute, &seen.members.vms, own).await);
+        }
         items.extend(self.view(seen).public_ip().losses_to_come());
         items
     }

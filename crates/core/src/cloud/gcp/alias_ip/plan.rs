@@ -1,6 +1,6 @@
 //! The pure part of `aliasIp`: where each range is, the writes that move it, and the VIPs that may not move.
 
-use super::motion::Motion;
+use super::{motion::Motion, secondary};
 use crate::{
     cloud::{
         After, Effect, Need, Plan, SetAside, Step,
@@ -33,6 +33,8 @@ pub struct Seen {
     pub address: Option<Address>,
     /// Whether the look did not wait for it.
     pub is_late: bool,
+    /// The secondary ranges of this member's subnet, where a VIP may be from one of them and nothing else tells from which.
+    pub secondary: Option<Result<Vec<secondary::Range>>>,
     /// The ranges that the metadata server reports for this VM. `None` where the look did not read them.
     pub told: Option<Vec<IpNet>>,
 }
@@ -225,7 +227,8 @@ impl<'a> View<'a> {
         Step { parts, change, effect, after: Vec::new() }
     }
 
-    /// The new alias entry. It names the configured range of the subnet; without one, the range in the peer's entry.
+    /// The new alias entry. It names the configured range of the subnet; without one, the range in the peer's entry, or that of the
+    /// subnet itself.
     fn new_entry(&self, vip: &Vip) -> Value {
         let number = self.session.settings.network_interface;
         let carried = self.remembered.alias(vip);
@@ -233,6 +236,7 @@ impl<'a> View<'a> {
         let there = there.or(carried.as_ref());
         let range =
             self.session.settings.subnetwork_range.as_deref().or(there.map(|entry| text(entry, "subnetworkRangeName")));
+        let range = range.or(secondary::with(&self.seen.secondary, vip).map(|range| range.name.as_str()));
         match range.filter(|range| !range.is_empty()) {
             Some(range) => json!({ "ipCidrRange": vip.destination().to_string(), "subnetworkRangeName": range }),
             None => json!({ "ipCidrRange": vip.destination().to_string() }),
@@ -336,11 +340,23 @@ impl<'a> View<'a> {
             if let Some(other) = peers.map(|nic| text(nic, "subnetwork")).find(|other| tail(other) != tail(mine)) {
                 return Err(elsewhere(vip, other, own.vm, mine));
             }
-            return Err(Error::new(
-                Code::InvalidConfig,
-                format!("{vip} is not in {range}, the primary range of the subnet of {}", own.vm.name()),
-                "choose an unused address of that range, name a secondary range in `gcp.subnetworkRange`, or use `route`",
-            ));
+            if secondary::with(&self.seen.secondary, vip).is_some() {
+                return Ok(());
+            }
+            let message = format!("{vip} is not in {range}, the primary range of the subnet of {}", own.vm.name());
+            return Err(match &self.seen.secondary {
+                Some(Err(why)) => Error::new(
+                    if why.repeat_may_help() { Code::Unavailable } else { Code::InvalidConfig },
+                    format!("{message}, and the subnet's secondary ranges could not be read: {}", why.message),
+                    "if the VIP is from a secondary range, set `gcp.subnetworkRange` to the name of that range on every \
+                     member; otherwise choose an unused address of the primary range",
+                ),
+                _ => Error::new(
+                    Code::InvalidConfig,
+                    format!("{message}, or in a secondary one"),
+                    "choose an unused address of the subnet, or use `route`",
+                ),
+            });
         }
         let kept = match range {
             // Google keeps the network, gateway, second-to-last and broadcast address of a primary range ("Subnets", VPC

@@ -1,0 +1,40 @@
+//! What a report names, so that the operator does the right thing.
+
+use super::super::{Member, common::*, writes};
+use super::{PATCH, SECOND, public, three_members};
+use crate::common::field_reports::told;
+use cloudsim::gcp::{PUBLIC_IP, ROUTE, ROUTED_VIP, Simulator, VIP, VM_A, VM_B, World, ZONE_A, ZONE_B};
+use cloudsim::{Fault, Rule};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+fn route() -> Value {
+    json!({ "vip": ROUTED_VIP, "gcp": { "mechanism": "route" } })
+}
+
+fn placed() -> Value {
+    let placed = [(VM_A, ZONE_A), (VM_B, ZONE_B)].map(|(vm, zone)| format!("zones/{zone}/instances/{vm}"));
+    json!({ "gcp": { "instances": placed } })
+}
+
+/// A VIP of a secondary range, which the configuration does not name.
+#[test]
+fn the_range_of_a_vip_that_a_killed_call_has_left_with_nobody_is_found() {
+    let secondary = json!({ "vip": "10.8.0.250/32" });
+    let mut world = World::article();
+    world.unplace_alias(VIP);
+    let sim = Simulator::start(world.clone());
+    told("GCP-55", &Member::b(&sim).with(secondary.clone()).hook());
+    let entries = sim.world().instance(VM_B).expect("there")["networkInterfaces"][0]["aliasIpRanges"].clone();
+    let entry = entries.as_array().and_then(|list| list.iter().find(|entry| entry["ipCidrRange"] == "10.8.0.250/32"));
+    assert_eq!(entry.expect("the VIP")["subnetworkRangeName"], cloudsim::gcp::SECONDARY_RANGE);
+
+    world.deny("*", "compute.subnetworks.get", None);
+    let sim = Simulator::start(world.clone());
+    told("GCP-56", &Member::b(&sim).with(secondary.clone()).hook());
+    assert!(writes(&sim).is_empty());
+    // Check says it while the peer has it still.
+    world.place_alias("10.8.0.250/32", VM_A, Some(cloudsim::gcp::SECONDARY_RANGE));
+    let sim = Simulator::start(world);
+    told("GCP-57", &Member::b(&sim).with(secondary).check());
+}
