@@ -38,3 +38,26 @@ fn the_range_of_a_vip_that_a_killed_call_has_left_with_nobody_is_found() {
     let sim = Simulator::start(world);
     told("GCP-57", &Member::b(&sim).with(secondary).check());
 }
+
+/// The route has the VIP's name and its address.
+#[test]
+fn a_route_of_the_vip_that_leads_to_a_stranger_is_refused() {
+    let mut world = World::routes();
+    world.add_instance("router", ZONE_A, "10.0.0.44");
+    world.set_route(ROUTE, ROUTED_VIP, "router", 1000);
+    let sim = Simulator::start(world);
+    told("GCP-58", &Member::b(&sim).with(route()).hook());
+    assert!(writes(&sim).is_empty());
+    assert_outcome(&Member::b(&sim).with(route()).check(), "not_ready");
+    // A VM that does not exist any more needs no route.
+    sim.change(|world| world.instances.retain(|vm| vm["name"] != "router"));
+    assert_outcome(&Member::b(&sim).with(route()).hook(), "moved");
+}
+
+#[test]
+fn a_route_that_may_not_be_deleted_is_told_with_the_right_that_is_missing() {
+    let mut world = World::routes();
+    world.deny("*", "compute.routes.delete", None);
+    let sim = Simulator::start(world);
+    told("GCP-59", &Member::b(&sim).with(route()).hook());
+}

@@ -30,11 +30,13 @@ use crate::{
 use http::Method;
 use plan::{Change, Seen, View, names_of, number_of};
 use serde_json::Value;
-use std::time::Duration;
+use std::{cell::RefCell, collections::BTreeMap, time::Duration};
 
 /// The mechanism for one call.
 pub struct Route {
     session: Session,
+    /// Why this call could not delete a route, by the number of the route.
+    undeleted: RefCell<BTreeMap<String, Error>>,
 }
 
 /// Who deleted a route.
@@ -107,7 +109,7 @@ impl Route {
     }
 
     fn view<'a>(&'a self, seen: &'a Seen) -> View<'a> {
-        View { session: &self.session, seen }
+        View { session: &self.session, seen, undeleted: &self.undeleted }
     }
 }
 
@@ -117,7 +119,7 @@ impl Mechanism for Route {
     type Settings = Settings;
 
     fn new(settings: &Settings, setup: Setup<'_>) -> Result<Self> {
-        Ok(Route { session: Session::new(settings, setup)? })
+        Ok(Route { session: Session::new(settings, setup)?, undeleted: RefCell::default() })
     }
 }
 
@@ -175,7 +177,11 @@ impl Cloud for Route {
                 }
             }
             Change::Delete { path, number, patience } => {
-                self.delete(operations, path, number.as_deref(), *patience).await
+                let deleted = self.delete(operations, path, number.as_deref(), *patience).await;
+                if let (Some(number), Err(error)) = (number, &deleted) {
+                    self.undeleted.borrow_mut().insert(number.clone(), error.clone());
+                }
+                deleted
             }
         }
     }

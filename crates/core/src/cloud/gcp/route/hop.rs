@@ -12,14 +12,23 @@ pub fn name(route: &Value) -> Option<&str> {
 /// Why no packet arrives where a route leads, by Google's own warnings about it (`Route.warnings` in the discovery document,
 /// 20261106). Google says nothing of a next hop that works.
 pub fn obstacle(route: &Value) -> Option<&'static str> {
-    let warnings = route.get("warnings").and_then(Value::as_array).into_iter().flatten();
-    let mut codes = warnings.map(|warning| text(warning, "code"));
-    codes.find_map(|code| KINDS.iter().find(|(known, _)| *known == code).map(|(_, meaning)| *meaning))
+    codes(route).find_map(|code| KINDS.iter().find(|(known, _)| *known == code).map(|(_, meaning)| *meaning))
 }
 
+/// Whether the VM that a route leads to does not exist any more.
+pub fn is_gone(route: &Value) -> bool {
+    codes(route).any(|code| code == NOT_FOUND)
+}
+
+fn codes(route: &Value) -> impl Iterator<Item = &str> {
+    let warnings = route.get("warnings").and_then(Value::as_array).into_iter().flatten();
+    warnings.map(|warning| text(warning, "code"))
+}
+
+const NOT_FOUND: &str = "NEXT_HOP_INSTANCE_NOT_FOUND";
 const KINDS: [(&str, &str); 5] = [
     ("NEXT_HOP_NOT_RUNNING", "does not run"),
-    ("NEXT_HOP_INSTANCE_NOT_FOUND", "does not exist"),
+    (NOT_FOUND, "does not exist"),
     ("NEXT_HOP_ADDRESS_NOT_ASSIGNED", "is no VM's address"),
     ("NEXT_HOP_INSTANCE_NOT_ON_NETWORK", "is not in the route's network"),
     ("NEXT_HOP_CANNOT_IP_FORWARD", "has IP forwarding off"),

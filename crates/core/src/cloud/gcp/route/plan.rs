@@ -20,6 +20,7 @@ use crate::{
 };
 use ipnet::IpNet;
 use serde_json::{Value, json};
+use std::{cell::RefCell, collections::BTreeMap};
 
 /// How many takeovers in a row each choose a better priority than the one before. The next one starts again at the
 /// configured priority.
@@ -64,6 +65,8 @@ pub enum Change {
 pub struct View<'a> {
     pub session: &'a Session,
     pub seen: &'a Seen,
+    /// Why this call could not delete a route, by the number of the route.
+    pub undeleted: &'a RefCell<BTreeMap<String, Error>>,
 }
 
 impl<'a> View<'a> {
@@ -216,13 +219,14 @@ impl<'a> View<'a> {
     /// Refuses an address that serves something else, and a name that is in use for something else.
     fn may_be_taken(&self, vip: &Vip) -> Result<()> {
         let routes = self.routes_to(vip);
-        let foreign: Vec<&str> =
-            routes.iter().filter(|route| !self.is_ours(route, vip)).map(|route| text(route, "name")).collect();
+        let foreign = routes.iter().filter(|route| !self.is_ours(route, vip));
+        let foreign: Vec<String> = foreign.map(|route| with_its_hop(route)).collect();
         if !foreign.is_empty() {
             return Err(Error::new(
                 Code::Conflict,
                 format!("there are other routes to {}: {}", vip.destination(), foreign.join(", ")),
-                "this address serves something else; choose another VIP, or name the members in `gcp.instances` if the route is theirs",
+                "this address serves something else; choose another VIP, or name the members in `gcp.instances` if the route is \
+                 theirs, or delete the route if nothing needs it any more",
             ));
         }
         let names = names_of(self.session, vip);
@@ -264,19 +268,29 @@ impl<'a> View<'a> {
         routes
     }
 
-    /// Whether the route belongs to this VIP: by its name, or because it leads to a member.
+    /// Whether the route belongs to this VIP: because it leads to a member, or by its name, where it leads to no other machine.
     pub fn is_ours(&self, route: &Value, vip: &Vip) -> bool {
         let (name, ours) = (text(route, "name"), route_name(self.session, vip));
-        let to_a_member = || {
-            let instance = text(route, "nextHopInstance");
-            self.session.settings.instances.iter().any(|member| {
-                let zone = member.zone.as_ref().map(|zone| format!("/zones/{zone}"));
-                instance.ends_with(&format!("{}/instances/{}", zone.unwrap_or_default(), member.name))
-            })
-        };
+        let is_named = name == ours || name == second_name(ours);
         hop::name(route).is_some()
             && !is_tagged(route)
-            && (name == ours || name == second_name(ours) || self.leads_here(route) || to_a_member())
+            && (self.leads_here(route) || self.leads_to_a_member(route) || is_named && !self.leads_to_a_stranger(route))
+    }
+
+    fn leads_to_a_member(&self, route: &Value) -> bool {
+        let instance = text(route, "nextHopInstance");
+        self.session.settings.instances.iter().any(|member| {
+            let zone = member.zone.as_ref().map(|zone| format!("/zones/{zone}"));
+            instance.ends_with(&format!("{}/instances/{}", zone.unwrap_or_default(), member.name))
+        })
+    }
+
+    /// Whether the next hop is a VM that exists and is no member. Of an address nobody knows whose it is, and without a list of
+    /// members of no VM.
+    fn leads_to_a_stranger(&self, route: &Value) -> bool {
+        let is_a_vm = !text(route, "nextHopInstance").is_empty();
+        let is_known = !self.session.settings.instances.is_empty();
+        is_a_vm && is_known && !self.leads_to_a_member(route) && !hop::is_gone(route)
     }
 
     /// Whether no packet arrives where the route leads. Of this member's own VM its running process knows better.
@@ -323,6 +337,12 @@ pub fn priority(route: &Value) -> u64 {
 
 fn destination(route: &Value) -> Option<IpNet> {
     net(text(route, "destRange"))
+}
+
+/// The route's name, and where it leads.
+fn with_its_hop(route: &Value) -> String {
+    let name = text(route, "name");
+    hop::name(route).map_or_else(|| name.to_owned(), |hop| format!("{name} (to {hop})"))
 }
 
 /// Whether the route has tags. It then applies only to the VMs with one of them ("Routes"), so it is not the VIP's.

@@ -2,7 +2,7 @@
 
 use super::{
     hop,
-    plan::{View, priority},
+    plan::{View, number_of, priority},
 };
 use crate::{
     check::{CheckItem, CheckName, Verdict},
@@ -21,10 +21,31 @@ impl View<'_> {
                 routes.into_iter().partition(|route| Some(priority(route)) == best);
             let dead =
                 counting.into_iter().filter(|route| self.leads_nowhere(route)).map(|route| leads_nowhere(vip, route));
-            let late = late.into_iter().filter(|route| self.is_ours(route, vip)).map(|route| leftover(vip, route));
+            let late = late.into_iter().filter(|route| self.is_ours(route, vip)).map(|route| self.leftover(vip, route));
             dead.chain(late).collect::<Vec<_>>()
         };
         self.session.vips.iter().flat_map(of_vip).collect()
+    }
+
+    /// A route of the VIP that loses and that nobody has deleted, with the reason where this call has tried.
+    fn leftover(&self, vip: &Vip, route: &Value) -> CheckItem {
+        let undeleted = self.undeleted.borrow();
+        let why = number_of(route).and_then(|number| undeleted.get(number));
+        let remedy = match why {
+            Some(error) if !error.repeat_may_help() => error.remedy.as_str(),
+            _ => "call Acquire on the primary: it removes what is left over",
+        };
+        let why = why.map(|error| format!(": {}", error.message)).unwrap_or_default();
+        CheckItem::new(
+            CheckName::LeftoverRoute,
+            Verdict::Warning,
+            format!(
+                "the route {} to {vip} still leads to {}; it does not count{why}",
+                text(route, "name"),
+                hop::name(route).unwrap_or("something else")
+            ),
+            remedy.to_owned(),
+        )
     }
 }
 
@@ -40,19 +61,5 @@ fn leads_nowhere(vip: &Vip, route: &Value) -> CheckItem {
             hop::obstacle(route).unwrap_or("takes no packet")
         ),
         "call Acquire on the primary",
-    )
-}
-
-/// A route of the VIP that loses and that nobody has deleted.
-fn leftover(vip: &Vip, route: &Value) -> CheckItem {
-    CheckItem::new(
-        CheckName::LeftoverRoute,
-        Verdict::Warning,
-        format!(
-            "the route {} to {vip} still leads to {}; it does not count",
-            text(route, "name"),
-            hop::name(route).unwrap_or("something else")
-        ),
-        "call Acquire on the primary: it removes what is left over",
     )
 }
