@@ -61,3 +61,57 @@ fn a_route_that_may_not_be_deleted_is_told_with_the_right_that_is_missing() {
     let sim = Simulator::start(world);
     told("GCP-59", &Member::b(&sim).with(route()).hook());
 }
+
+#[test]
+fn an_address_that_this_machine_gives_up_is_named() {
+    let replace = json!({ "gcp": { "replaceAccessConfig": true } });
+    let start = |denied: bool| {
+        let mut world = World::article_with_public_ip();
+        world.set_access_config(VM_B, "External NAT", None);
+        if denied {
+            world.deny("*", "compute.instances.addAccessConfig", None);
+        }
+        Simulator::start(world)
+    };
+    for (id, denied) in [("GCP-60", false), ("GCP-61", true)] {
+        let sim = start(denied);
+        let own = sim.world().access_configs(VM_B)[0]["natIP"].as_str().unwrap_or_default().to_owned();
+        let report = Member::b(&sim).with(public()).with(replace.clone()).hook();
+        told(id, &report);
+        let told = report["warnings"].to_string();
+        assert!(!own.is_empty() && told.contains(&own), "{own}: {told}");
+    }
+}
+
+#[test]
+fn a_status_in_the_middle_of_an_operation_asks_for_a_repeat() {
+    let sim = Simulator::start(World::article_with_public_ip());
+    sim.operations().duration_of(VM_B, Duration::from_millis(2_400));
+    let short = json!({ "deadlineSeconds": 4 });
+    let report = Member::b(&sim).with(public()).with(placed()).with(short).hook();
+    assert_error(&report, "partial", "ambiguous");
+    told("GCP-62", &Member::b(&sim).with(public()).with(placed()).status());
+}
+
+#[test]
+fn a_status_tells_the_missing_right_first_where_another_member_is_silent() {
+    let (sim, overlay) = three_members();
+    sim.change(|world| world.deny("*", "compute.instances.get", Some("third")));
+    sim.faults().on(Rule { target: Some(VM_A), ..Rule::always("compute", "GET instances", Fault::HangBefore) });
+    let three = [(VM_A, ZONE_A), (VM_B, ZONE_B), ("third", ZONE_A)];
+    let three = three.map(|(vm, zone)| format!("zones/{zone}/instances/{vm}"));
+    let member = Member::b(&sim).with(overlay).with(json!({ "vip": SECOND, "gcp": { "instances": three } }));
+    told("GCP-63", &member.status());
+}
+
+/// The VM has the VIP under its right name.
+#[test]
+fn a_misspelt_member_that_has_the_vip_is_named() {
+    let sim = Simulator::start(World::article());
+    let instances = [format!("zones/{ZONE_A}/instances/isc-primery-001"), format!("zones/{ZONE_B}/instances/{VM_B}")];
+    let member = Member::b(&sim).with(json!({ "gcp": { "instances": instances } }));
+    told("GCP-64", &member.hook());
+    assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(VM_A));
+    assert!(writes(&sim).iter().all(|write| write == &format!("{PATCH} {VM_B}")));
+    assert_eq!(sim.world().public_holder_of(PUBLIC_IP), None);
+}

@@ -119,7 +119,8 @@ pub trait Cloud {
         None
     }
 
-    /// What the configuration names and the cloud does not have, so that its part is with nobody for ever. Pure.
+    /// Why the parts are apart, where one cause says it: what the configuration names and the cloud does not have, so that its part
+    /// is with nobody for ever; or a change that is still under way. Pure.
     fn absent(&self, _: &Self::Seen) -> Option<Error> {
         None
     }

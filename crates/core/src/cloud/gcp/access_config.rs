@@ -253,9 +253,13 @@ impl<'a> PublicIp<'a> {
     /// Warnings about what did not come along, or what would not.
     pub fn losses(&self) -> Vec<CheckItem> {
         let number = self.session.settings.network_interface;
-        let found = wanted(self.session).zip(self.address.and_then(Address::ip)).zip(self.members.own());
-        let Some((((vip, _), ip), own)) = found else { return Vec::new() };
-        config_with(own, number, ip).map(|config| self.remembered.losses(vip, own, config)).unwrap_or_default()
+        let ip = self.address.and_then(Address::ip);
+        let Some(((vip, _), own)) = wanted(self.session).zip(self.members.own()) else { return Vec::new() };
+        let here = ip.and_then(|ip| config_with(own, number, ip));
+        let mut items = here.map(|config| self.remembered.losses(vip, own, config)).unwrap_or_default();
+        let configs = own.interface(number).map(access_configs).unwrap_or_default();
+        items.extend(self.trouble.given_up(own.name(), configs, here.is_some()));
+        items
     }
 
     /// What a takeover would lose.

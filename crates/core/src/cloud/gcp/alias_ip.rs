@@ -250,6 +250,7 @@ impl AliasIp {
         if at_fault.is_empty() {
             return error;
         }
+        let error = self.members.blame_missing(error);
         let peers = self.peers(connection);
         // The other parts do not wait for an operation that concerns these.
         let error = match at_fault.len() < parts.len() {
@@ -398,7 +399,18 @@ impl Cloud for AliasIp {
 
     fn unreadable(&self, seen: &Seen) -> Option<Error> {
         let members = seen.members.silent.iter().map(|silent| &silent.why);
-        unreadable(members.chain(seen.address.iter().filter_map(|address| address.failure())))
+        let failures: Vec<&Error> = members.chain(seen.address.iter().filter_map(Address::failure)).collect();
+        unreadable(failures.iter().copied()).or_else(|| {
+            // Some of them may pass. What does not pass is told first; no warning tells of an address that could not be read.
+            let is_told = |error: &&&Error| !error.repeat_may_help() || seen.members.silent.is_empty();
+            let first = failures.iter().find(is_told)?;
+            let message = format!("the holder could not be read: {}", first.message);
+            Some((*first).clone().passing().with(|details| details.message = message))
+        })
+    }
+
+    fn absent(&self, _: &Seen) -> Option<Error> {
+        self.session.while_a_change_runs()
     }
 
     fn remarks(&self, seen: &Seen) -> Vec<CheckItem> {

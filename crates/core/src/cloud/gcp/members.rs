@@ -109,12 +109,30 @@ pub struct Known {
     silent: RefCell<Vec<Silent>>,
     /// Those of them that no look has waited for yet.
     late: RefCell<BTreeSet<String>>,
+    /// Listed VMs that the last look did not find.
+    missing: RefCell<Vec<String>>,
 }
 
 impl Known {
     /// The first member that did not answer.
     pub fn first_silent(&self) -> Option<Silent> {
         self.silent.borrow().first().cloned()
+    }
+
+    /// Names the listed VMs that do not exist in the refusal of an address that is in use: its user may be one of them, under its
+    /// right name.
+    pub fn blame_missing(&self, error: Error) -> Error {
+        let missing = self.missing.borrow().join(", ");
+        if missing.is_empty() {
+            return error;
+        }
+        error.with(|details| {
+            details.message = format!("{}; {missing} of `gcp.instances` does not exist", details.message);
+            details.remedy =
+                "correct the name in `gcp.instances` on every member, if it is misspelt there and that VM has the \
+                              address; otherwise look at who uses the address now"
+                    .into();
+        })
     }
 
     /// The other listed VMs whose zone is known.
@@ -174,6 +192,7 @@ impl Known {
             }
         }
         self.silent.replace(members.silent.clone());
+        self.missing.replace(members.missing.clone());
         Ok(members)
     }
 
@@ -199,6 +218,7 @@ impl Known {
         members.silent.retain(|silent| !late.contains(&silent.name));
         sort(reads, instances, here, &mut members)?;
         self.silent.replace(members.silent.clone());
+        self.missing.replace(members.missing.clone());
         Ok(members)
     }
 }

@@ -184,6 +184,13 @@ impl Operations {
         self.running.is_changing_otherwise(on, call)
     }
 
+    /// What a status says of parts that are apart while a change is under way, whoever began it.
+    pub fn while_one_runs(&self) -> Option<Error> {
+        let (call, on) = self.running.any()?;
+        let message = format!("the parts are apart while the operation of {call} on {on} still runs");
+        Some(Error::new(Code::Unavailable, message, "call Status again when that operation is over"))
+    }
+
     /// Whether an operation of somebody else was changing one of these at some time of this call.
     pub fn others_changed(&self, on: &[Path]) -> bool {
         self.running.were_changed_by_others(on)

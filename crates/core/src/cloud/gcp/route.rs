@@ -198,6 +198,10 @@ impl Cloud for Route {
         (call.to_owned(), target.to_owned())
     }
 
+    fn absent(&self, _: &Seen) -> Option<Error> {
+        self.session.while_a_change_runs()
+    }
+
     fn remarks(&self, seen: &Seen) -> Vec<CheckItem> {
         let mut items = vec![local_address(&self.session.vips, &self.session.local)];
         items.extend(self.view(seen).remarks());

@@ -59,6 +59,11 @@ impl Running {
         self.by_change.borrow().keys().any(|(_, on)| concerns(on))
     }
 
+    /// Any change that is under way, as far as this call knows.
+    pub fn any(&self) -> Option<Key> {
+        self.by_change.borrow().keys().next().cloned()
+    }
+
     /// Whether another change of this call than `call` is still under way on this resource.
     pub fn is_changing_otherwise(&self, on: &Path, call: &str) -> bool {
         let by_change = self.by_change.borrow();

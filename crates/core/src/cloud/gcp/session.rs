@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     cloud::Setup,
-    error::Result,
+    error::{Error, Result},
     host::LocalNetwork,
     net::{
         retry::Caller,
@@ -94,6 +94,11 @@ impl Session {
         let Connection { here, compute, .. } = self.connect().await?;
         compute.prepare().await?;
         Ok(self.member(here))
+    }
+
+    /// What a status says of parts that are apart while a change is under way. Asks nobody.
+    pub fn while_a_change_runs(&self) -> Option<Error> {
+        self.connection.get()?.operations.while_one_runs()
     }
 
     /// This member in the words of a report.

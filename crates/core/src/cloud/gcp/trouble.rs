@@ -9,7 +9,11 @@ use super::{
     interface::{Action, Change},
     vm::{access_configs, text},
 };
-use crate::error::{Code, Error, Result};
+use crate::{
+    check::{CheckItem, CheckName, Verdict},
+    cloud::Effect,
+    error::{Code, Error, Result},
+};
 use serde_json::Value;
 use std::{
     cell::{Cell, RefCell},
@@ -21,6 +25,8 @@ use std::{
 pub struct Trouble {
     /// The public address that this call takes off this VM, where the VM has no other one.
     last_address: RefCell<Option<String>>,
+    /// This VM's own access config that this call has deleted to make room, and its address.
+    given_up: RefCell<Option<(String, String)>>,
     /// How often this call has deleted an access config of this VM to make room.
     deleted: Cell<u32>,
 }
@@ -41,6 +47,12 @@ impl Trouble {
     /// Takes note of how a change ended. A refused deletion leaves the address where it is.
     pub fn note(&self, change: &Change, made: &Result<()>) {
         let has_effect = made.as_ref().err().is_none_or(|error| error.fate.may_have_changed());
+        if let Action::DeleteAccessConfig { name, address, effect: Effect::Prepares, .. } = &change.action
+            && has_effect
+            && !address.is_empty()
+        {
+            self.given_up.replace(Some((name.clone(), address.clone())));
+        }
         match &change.action {
             Action::DeleteAccessConfig { .. } if !change.is_peer && made.is_ok() => {
                 self.deleted.set(self.deleted.get() + 1);
@@ -50,6 +62,26 @@ impl Trouble {
             Action::AddAccessConfig { .. } if made.is_ok() => drop(self.last_address.take()),
             _ => {}
         }
+    }
+
+    /// A warning about this VM's own public address, where it gave way to the VIP's. `configs` are those of the VM by now.
+    pub fn given_up(&self, vm: &str, configs: &[Value], is_replaced: bool) -> Option<CheckItem> {
+        let (name, address) = self.given_up.borrow().clone()?;
+        if configs.iter().any(|config| text(config, "natIP") == address) {
+            return None;
+        }
+        let came = if is_replaced { "" } else { ", which has not come yet" };
+        Some(CheckItem::new(
+            CheckName::SettingLost,
+            Verdict::Warning,
+            format!("{vm} gave up its own public address {address} (access config {name}) for that of the VIP{came}"),
+            if is_replaced {
+                "`gcp.replaceAccessConfig` asks for this; an ephemeral address does not come back: change what still names it"
+            } else {
+                "call again; if the VIP's address cannot come, give the VM an address again (gcloud compute instances \
+                 add-access-config)"
+            },
+        ))
     }
 
     /// Says why the API is silent, where this VM has just lost its way there.
