@@ -115,3 +115,20 @@ fn a_silent_member_costs_a_moment_once_the_others_show_the_holder() {
     assert_outcome(&report, "moved");
     assert_eq!(both(&sim), [VM_B, VM_B].map(|vm| Some(vm.to_owned())), "{report:#}");
 }
+
+/// One VIP is on a healthy peer, and whoever has the other one does not answer.
+#[test]
+fn a_silent_member_holds_up_its_own_vip_alone() {
+    let (sim, overlay) = three_members();
+    let placed = [(VM_A, ZONE_A), (VM_B, ZONE_B), ("third", ZONE_A)];
+    let placed = placed.map(|(vm, zone)| format!("zones/{zone}/instances/{vm}"));
+    sim.faults().on(Rule { target: Some("third"), ..Rule::always("compute", "GET instances", Fault::HangBefore) });
+    let member = Member::b(&sim).with(overlay);
+    let two = json!({ "vip": [VIP, THIRD], "deadlineSeconds": 10, "gcp": { "instances": placed } });
+    told("GCP-67", &member.with(two).hook());
+    assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(VM_B));
+    let log = sim.log();
+    let begun = log.iter().map(|call| call.started).min().expect("calls");
+    let moved = log.iter().find(|call| call.action == PATCH && call.target == VM_A).map(|call| call.started - begun);
+    assert!(moved.is_some_and(|at| at < Duration::from_millis(2_500)), "{moved:?}");
+}

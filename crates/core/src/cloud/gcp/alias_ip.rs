@@ -26,7 +26,7 @@ use super::{
     settings::Settings,
     state,
     trouble::Trouble,
-    vm::{Vm, access_configs, net, text},
+    vm::{Vm, access_configs, net, shows, text},
 };
 use crate::{
     check::{CheckItem, CheckName},
@@ -66,6 +66,8 @@ pub struct AliasIp {
     freed: RefCell<Vec<PartId>>,
     /// Parts whose range Google has refused as in use in this call, while no look showed who uses it.
     refused_once: RefCell<BTreeSet<PartId>>,
+    /// Whether this call may change something: then what can move does not wait for the rest.
+    will_change: Cell<bool>,
     /// Whether this call changed this member's interface: then the metadata server has something new to report.
     wrote_own: Cell<bool>,
     /// Whether this call has waited for the operating system to accept packets for the VIPs.
@@ -95,7 +97,7 @@ impl AliasIp {
         let settings = &self.session.settings;
         here.network(settings)?;
         self.is_own_look_old.set(false);
-        let members = self.members.look(&settings.instances, connection, |vms| plan::shows_all(&self.session, vms));
+        let members = self.members.look(&settings.instances, connection, |vms| self.is_enough(vms));
         let address = self.address.look(&self.session, connection);
         let reads = join(beside(members, address), self.told());
         let scopes = members::scopes(&settings.instances, here);
@@ -107,20 +109,10 @@ impl AliasIp {
             None => access_config::not_read_yet(&self.session),
         };
         members.own_interface(here, settings.network_interface)?;
-        let mut seen = Seen { here: here.clone(), members, address, is_late, secondary: None, told: told? };
-        if self.view(&seen).needs(|name| self.members.is_late(name)) {
-            seen.members = self.members.wait_for_late(&settings.instances, connection, seen.members).await?;
-        }
-        self.remember(&seen.members, seen.address.as_ref());
-        if secondary::are_needed(&self.session, here, &seen.members.vms, &self.remembered) {
-            let own = seen.members.own_interface(here, settings.network_interface)?;
-            let read = self.secondary.get_or_try_init(|| secondary::look(compute, own)).await.cloned();
-            if let Some(stop) = read.as_ref().err().filter(|error| error.ends_the_call()) {
-                return Err(stop.clone());
-            }
-            seen.secondary = Some(read);
-        }
-        self.motion.see(self.view(&seen).placement(), &seen.members.vms, settings.network_interface);
+        let mut seen =
+            Seen { here: here.clone(), members, address, is_late, waits: false, secondary: None, told: told? };
+        seen.waits = self.view(&seen).needs(|name| self.members.is_late(name));
+        self.take_note(connection, &mut seen).await?;
         // Only once: an agent that does not act at once may not act at all.
         if seen.told.is_some() && !self.has_waited.get() {
             let held = self.view(&seen).held();
@@ -128,6 +120,32 @@ impl AliasIp {
             local::wait(&self.session, &seen.here, &held).await?;
         }
         Ok(seen)
+    }
+
+    /// Takes note of what a look showed, and reads what a plan needs for a VIP that nobody has.
+    async fn take_note(&self, connection: &Connection, seen: &mut Seen) -> Result<()> {
+        let Connection { here, compute, .. } = connection;
+        let number = self.session.settings.network_interface;
+        self.remember(&seen.members, seen.address.as_ref());
+        if !seen.waits && secondary::are_needed(&self.session, here, &seen.members.vms, &self.remembered) {
+            let own = seen.members.own_interface(here, number)?;
+            let read = self.secondary.get_or_try_init(|| secondary::look(compute, own)).await.cloned();
+            if let Some(stop) = read.as_ref().err().filter(|error| error.ends_the_call()) {
+                return Err(stop.clone());
+            }
+            seen.secondary = Some(read);
+        }
+        self.motion.see(self.view(seen).placement(), &seen.members.vms, number);
+        Ok(())
+    }
+
+    /// Whether a look may end with these VMs. What can move now does not wait for the rest; a status wants to see all.
+    fn is_enough(&self, vms: &[Vm]) -> bool {
+        let number = self.session.settings.network_interface;
+        let mut vips = self.session.vips.iter().map(|vip| shows(vms, number, vip.destination()));
+        let has_vips =
+            if self.will_change.get() { vips.any(|is_there| is_there) } else { vips.all(|is_there| is_there) };
+        has_vips && vms.iter().any(|vm| vm.own)
     }
 
     /// Remembers what belongs to the VIPs.
@@ -310,6 +328,7 @@ impl Mechanism for AliasIp {
             own_addresses: RefCell::default(),
             freed: RefCell::default(),
             refused_once: RefCell::default(),
+            will_change: Cell::default(),
             wrote_own: Cell::default(),
             has_waited: Cell::default(),
             is_own_look_old: Cell::default(),
@@ -330,6 +349,10 @@ impl Cloud for AliasIp {
     const READS_LAG: Duration = Duration::ZERO;
     const LOOK_TWICE_AFTER: Duration = Duration::ZERO;
 
+    fn will_change(&self) {
+        self.will_change.set(true);
+    }
+
     async fn identify(&self) -> Result<Member> {
         self.session.identify().await
     }
@@ -339,18 +362,27 @@ impl Cloud for AliasIp {
     }
 
     fn is_late(&self, seen: &Seen) -> bool {
-        seen.is_late
+        seen.is_late || seen.waits
     }
 
-    async fn complete(&self, seen: Seen) -> Result<Seen> {
-        if !seen.is_late {
+    async fn complete(&self, mut seen: Seen) -> Result<Seen> {
+        if !self.is_late(&seen) {
             return Ok(seen);
         }
         let connection = self.session.connect().await?;
-        let address = self.address.look(&self.session, connection).await;
-        let address = self.trouble.explain(&connection.compute, address)?;
-        self.remember(&seen.members, address.as_ref());
-        Ok(Seen { address, is_late: false, ..seen })
+        if seen.is_late {
+            let address = self.address.look(&self.session, connection).await;
+            seen.address = self.trouble.explain(&connection.compute, address)?;
+            seen.is_late = false;
+        }
+        // Only the address may have told of a member that is needed.
+        if self.view(&seen).needs(|name| self.members.is_late(name)) {
+            let instances = &self.session.settings.instances;
+            seen.members = self.members.wait_for_late(instances, connection, seen.members).await?;
+        }
+        seen.waits = false;
+        self.take_note(connection, &mut seen).await?;
+        Ok(seen)
     }
 
     async fn observe(&self, _: &Seen) -> Result<Seen> {

@@ -33,6 +33,8 @@ pub struct Seen {
     pub address: Option<Address>,
     /// Whether the look did not wait for it.
     pub is_late: bool,
+    /// Whether it did not wait for a member that may have a part.
+    pub waits: bool,
     /// The secondary ranges of this member's subnet, where a VIP may be from one of them and nothing else tells from which.
     pub secondary: Option<Result<Vec<secondary::Range>>>,
     /// The ranges that the metadata server reports for this VM. `None` where the look did not read them.
@@ -62,12 +64,6 @@ const MOST_TIMES_FREED: usize = 3;
 /// The part that stands for the alias range of this VIP.
 pub fn private_part(session: &Session, vip: &Vip) -> PartId {
     PartId::new(vip, format!("alias ip nic{}", session.settings.network_interface))
-}
-
-/// Whether these VMs show this member's interface and who has each of the VIPs.
-pub fn shows_all(session: &Session, vms: &[Vm]) -> bool {
-    let number = session.settings.network_interface;
-    vms.iter().any(|vm| vm.own) && session.vips.iter().all(|vip| shows(vms, number, vip.destination()))
 }
 
 impl<'a> View<'a> {
@@ -256,6 +252,7 @@ impl<'a> View<'a> {
                 return Err(if moves { error.passing() } else { error });
             }
         }
+        self.is_known(vip)?;
         self.stays_away(vip)?;
         if wanted.addr().is_ipv6() {
             return Err(Error::new(
@@ -308,6 +305,18 @@ impl<'a> View<'a> {
             return Ok(());
         }
         self.fits_the_subnet(own, vip)
+    }
+
+    /// Whether the look has waited for whoever may have this VIP. The others do not wait for that.
+    fn is_known(&self, vip: &Vip) -> Result<()> {
+        let number = self.session.settings.network_interface;
+        let is_shown = shows(&self.seen.members.vms, number, vip.destination());
+        if !self.seen.waits || is_shown || self.freed.borrow().contains(&private_part(self.session, vip)) {
+            return Ok(());
+        }
+        let silent: Vec<&str> = self.seen.members.silent.iter().map(|silent| silent.name.as_str()).collect();
+        let message = format!("who has {vip} is not known yet: {} did not answer at once", silent.join(", "));
+        Err(Error::new(Code::Unavailable, message, "call again"))
     }
 
     /// Whether the peer that gave this VIP up in this call does not have it again each time.
