@@ -3,7 +3,7 @@
 
 use super::{
     progress::Progress,
-    rules::{reached, wants_another_look},
+    rules::{may_pass, reached, shown_here, wants_another_look},
     steps::{End, Readiness, make_one, readiness},
 };
 use crate::{
@@ -394,13 +394,4 @@ impl Changes {
             }
         }
     }
-}
-
-fn shown_here(parts: &[Part]) -> impl Iterator<Item = PartId> {
-    parts.iter().filter(|part| part.holder == Holder::ThisMember).map(|part| part.id.clone())
-}
-
-/// Whether the same change may succeed at the next call, with nobody's help.
-fn may_pass(error: &Error) -> bool {
-    error.repeat_may_help() || error.fate.is_race()
 }

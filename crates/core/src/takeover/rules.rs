@@ -1,8 +1,8 @@
-//! The two questions that all parts of the engine ask, and the time that a look needs.
+//! The questions that several parts of the engine ask, and the time that a look needs.
 
 use crate::{
     error::{Code, Error},
-    vip::{Goal, Holder, Part},
+    vip::{Goal, Holder, Part, PartId},
 };
 use std::time::Duration;
 
@@ -23,4 +23,14 @@ pub fn reached(goal: Goal, part: &Part) -> bool {
 pub fn wants_another_look(error: &Error) -> bool {
     let passes = error.fate.was_accepted() && error.code == Code::Unavailable;
     error.code == Code::Conflict || error.fate.is_in_doubt() || passes
+}
+
+/// The parts that a look shows here.
+pub fn shown_here(parts: &[Part]) -> impl Iterator<Item = PartId> {
+    parts.iter().filter(|part| part.holder == Holder::ThisMember).map(|part| part.id.clone())
+}
+
+/// Whether the same change may succeed at the next call, with nobody's help.
+pub fn may_pass(error: &Error) -> bool {
+    error.repeat_may_help() || error.fate.is_race()
 }
