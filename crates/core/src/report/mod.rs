@@ -20,7 +20,7 @@ use crate::{
 use holders::{as_held, common_holder, holder_name};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use summary::summary;
+use summary::{bounded, summary};
 
 /// A report; docs/report.md describes each field.
 #[derive(Debug, Clone, Serialize)]
@@ -138,7 +138,7 @@ impl Report {
             ok: outcome.is_ok(),
             action: subject.action,
             outcome,
-            summary,
+            summary: bounded(&summary),
             severity: outcome.severity().max(u8::from(!warnings.is_empty())),
             retry: repeat::may_help(&findings),
             ask_first: repeat::needs_the_primary(&findings),

@@ -8,8 +8,33 @@ use crate::{
     vip::{Holder, Part},
 };
 
+/// The most characters of the line.
+const LONGEST: usize = 250;
+/// The end of a line that was longer. The report has all of it: the error, the warnings, the parts.
+const CUT: &str = "...";
+
+/// What becomes of the line in messages.log: one line, and not too long for a person. The beginning stays, which says what happened.
+pub fn bounded(line: &str) -> String {
+    let line = line.replace(char::is_control, " ");
+    if line.chars().count() <= LONGEST {
+        return line;
+    }
+    line.chars().take(LONGEST - CUT.len()).chain(CUT.chars()).collect()
+}
+
+/// All VIPs by name, or the first ones, so that there is room for what happened to them.
+fn named(vips: &str) -> String {
+    const MOST: usize = 2;
+    let names: Vec<&str> = vips.split(", ").collect();
+    match names.get(..MOST) {
+        Some(first) if names.len() > MOST => format!("VIP {} and {} more", first.join(", "), names.len() - MOST),
+        _ if vips.is_empty() => "VIP".to_owned(),
+        _ => format!("VIP {vips}"),
+    }
+}
+
 pub fn summary(subject: &Subject, findings: &Findings, before: Option<&str>, own: Option<&str>, ms: u64) -> String {
-    let vips = if subject.vips.is_empty() { "VIP".to_owned() } else { format!("VIP {}", subject.vips) };
+    let vips = named(&subject.vips);
     let here = own.map_or_else(|| "this member".to_owned(), |own| format!("this member ({own})"));
     let why = findings.error.as_ref().map(|error| format!(": {}", error.message)).unwrap_or_default();
     let mine = findings.after.iter().filter(|part| part.holder == Holder::ThisMember).count();
@@ -154,7 +179,13 @@ fn first(findings: &Findings, verdict: Verdict) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vip::PartId;
+    use crate::{
+        check::CheckItem,
+        error::{Code, Error},
+        journal::Journal,
+        report::Report,
+        vip::PartId,
+    };
 
     fn line(outcome: Outcome, before: &[(&str, &str, Holder)]) -> String {
         let part = |(vip, part, holder): &(&str, &str, Holder)| Part {
@@ -165,6 +196,34 @@ mod tests {
         let findings = Findings { before, ..Findings::new(outcome) };
         let subject = Subject { vips: "10.0.0.9/32".into(), ..Subject::default() };
         summary(&subject, &findings, common_holder(&findings.before, Some("me")).as_deref(), Some("me"), 5)
+    }
+
+    #[test]
+    fn a_line_of_many_parts_and_a_long_cause_stays_short() {
+        let vips: Vec<String> = (10..18).map(|n| format!("192.168.255.{n}/32")).collect();
+        let part = |n: usize| Part {
+            id: PartId { vip: vips[n % 8].clone(), part: format!("route rtb-{n:017x}") },
+            holder: [Holder::ThisMember, Holder::Other(format!("eni-{n:017x}")), Holder::Nobody][n % 3].clone(),
+        };
+        let parts: Vec<Part> = (0..320).map(part).collect();
+        let subject = Subject { vips: vips.join(", "), reason: "NotifyBecomePrimary".into(), ..Subject::default() };
+        let long = "x\ny".repeat(200);
+        for outcome in Outcome::ALL {
+            let item = CheckItem::new(CheckName::Blackhole, Verdict::Warning, long.as_str(), "y");
+            let findings = Findings {
+                before: parts.clone(),
+                after: parts.clone(),
+                error: Some(Error::new(Code::Throttled, long.as_str(), "y")),
+                checks: Some(vec![item.clone()]),
+                remarks: vec![item],
+                ..Findings::new(outcome)
+            };
+            let Report { summary, .. } = Report::new(&subject, findings, &[], &Journal::default(), 1);
+            assert!(summary.chars().count() <= 250 && !summary.contains('\n'), "{outcome:?}: {summary}");
+            assert!(summary.contains("192.168.255.10/32, 192.168.255.11/32 and 6 more"), "{summary}");
+        }
+        assert_eq!(bounded(&"ü".repeat(250)).chars().count(), 250);
+        assert!(bounded(&"ü".repeat(251)).ends_with("ü..."));
     }
 
     #[test]
