@@ -189,7 +189,7 @@ fn a_cloud_that_is_not_built_in_is_unsupported() {
     assert_eq!(not_built_in("gcp", "x").code, Code::Unsupported);
     #[cfg(not(feature = "gcp"))]
     assert_eq!(
-        Config::parse(r#"{"cloud":"gcp","vip":"10.0.0.250","gcp":{}}"#, "x").expect_err("x").code,
+        crate::config::Config::parse(r#"{"cloud":"gcp","vip":"10.0.0.250","gcp":{}}"#, "x").expect_err("x").code,
         Code::Unsupported
     );
 }
