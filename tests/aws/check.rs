@@ -36,6 +36,10 @@ fn a_member_that_lacks_nothing_but_the_local_address_is_ready_with_that_warning(
     assert_eq!(item(&report, "vipNotLocal")["result"], "warning", "this machine does not carry the VIP");
     assert_eq!(sim.world(), before, "nothing was changed");
     assert!(sim.log().iter().filter(|call| call.action.ends_with("Route")).all(|call| call.dry_run));
+    // EC2 answers a good dry run, and one of a route that exists, with an error.
+    let steps = report["steps"].as_array().expect("steps");
+    assert!(steps.iter().any(|step| step["call"] == "ec2:ReplaceRoute"), "{report:#}");
+    assert!(steps.iter().all(|step| step["result"] == "ok"), "{report:#}");
 }
 
 #[test]

@@ -25,16 +25,31 @@ pub fn credentials_are_stale(error: &Error) -> bool {
 
 /// Whether a change of a route failed because the route does not exist: EC2 gives either of two answers.
 pub fn route_is_absent(error: &Error) -> bool {
-    match error.cloud_code.as_deref() {
+    says_route_is_absent(error.cloud_code.as_deref(), &error.message)
+}
+
+/// The same of EC2's own code and message.
+pub fn says_route_is_absent(code: Option<&str>, message: &str) -> bool {
+    match code {
         Some("InvalidRoute.NotFound") => true,
-        Some("InvalidParameterValue") => error.message.contains("There is no route defined"),
+        Some("InvalidParameterValue") => message.contains("There is no route defined"),
         _ => false,
     }
 }
 
 /// Whether the creation of a route failed because the route exists.
 pub fn route_exists(error: &Error) -> bool {
-    error.cloud_code.as_deref() == Some("RouteAlreadyExists")
+    says_route_exists(error.cloud_code.as_deref())
+}
+
+/// The same of EC2's own code.
+pub fn says_route_exists(code: Option<&str>) -> bool {
+    code == Some("RouteAlreadyExists")
+}
+
+/// Whether a call on a route table failed because the table does not exist.
+pub fn table_is_gone(error: &Error) -> bool {
+    error.cloud_code.as_deref() == Some("InvalidRouteTableID.NotFound")
 }
 
 /// Turns the SDK's error into ours. `net::retry` adds `call` and the target.
