@@ -8,11 +8,12 @@ use crate::{
     check::{CheckItem, Verdict},
     cloud::aws::{
         clients::As,
-        error::{route_exists, route_is_absent},
+        error::{route_exists, route_is_absent, table_is_gone},
         rehearsal::dry_run,
         session::Session,
     },
     error::{Code, Error, Result},
+    fate::Cause,
     net::retry::Kind,
 };
 use aws_sdk_ec2::Client as Ec2;
@@ -43,6 +44,7 @@ pub async fn point(session: &Session, table: &str, destination: IpNet, interface
         match made {
             Err(error) if exists && route_is_absent(&error) => exists = false,
             Err(error) if !exists && route_exists(&error) => exists = true,
+            Err(error) if table_is_gone(&error) => return Err(deleted_meanwhile(error)),
             other => return other,
         }
     }
@@ -56,7 +58,7 @@ pub async fn point(session: &Session, table: &str, destination: IpNet, interface
 /// Deletes the route. DeleteRoute takes no condition, so call this only for a route that a look has just shown here.
 ///
 /// # Errors
-/// EC2's. A route that is gone already is a success.
+/// EC2's. A route that is gone already is a success, be it with its table.
 pub async fn delete(session: &Session, table: &str, destination: IpNet) -> Result<()> {
     let (v4, v6) = by_family(destination);
     let send = async |ec2: Ec2| {
@@ -64,9 +66,20 @@ pub async fn delete(session: &Session, table: &str, destination: IpNet) -> Resul
         call.set_destination_cidr_block(v4.clone()).set_destination_ipv6_cidr_block(v6.clone()).send().await
     };
     match session.call(As::RouteTableRole, Kind::Change, DELETE, table, send).await {
-        Err(error) if error.cloud_code.as_deref() == Some("InvalidRoute.NotFound") => Ok(()),
+        Err(error) if table_is_gone(&error) || error.cloud_code.as_deref() == Some("InvalidRoute.NotFound") => Ok(()),
         other => other.map(drop),
     }
+}
+
+/// The look before showed the table, so the next look decides: of a listed table it says that it does not exist, and of all tables
+/// that there is one less.
+fn deleted_meanwhile(error: Error) -> Error {
+    error.with(|details| {
+        details.code = Code::Conflict;
+        details.fate = details.fate.because(Cause::Race);
+        details.remedy =
+            "somebody deleted this route table after EC2 had shown it; call again, and the other tables count".into();
+    })
 }
 
 /// Asks EC2 whether it would allow this member to replace and to create the route. `is_missing`: whether the table lacks a route that

@@ -1,0 +1,21 @@
+//! Writes that meet something else than the look had shown, and what moves without them.
+
+use super::*;
+
+#[test]
+fn a_table_that_is_deleted_before_its_write() {
+    for (id, tables) in [("AWS-47", json!("all")), ("AWS-48", json!([table(1), table(2), table(3)]))] {
+        let sim = Simulator::start(held_by_a(3));
+        let delete = |world: &mut World| world.route_tables.retain(|known| known.id != table(3));
+        sim.faults().before("ReplaceRoute", 1, Box::new(delete));
+        told(id, &Member::b(&sim).with(json!({ "aws": { "routeTables": tables } })).hook());
+        for n in [1, 2] {
+            assert_eq!(sim.world().holder(&table(n), VIP).as_deref(), Some(ENI_B), "{id}");
+        }
+    }
+    // A release finds the route gone with its table.
+    let sim = Simulator::start(held_by_a(3));
+    let delete = |world: &mut World| world.route_tables.retain(|known| known.id != table(3));
+    sim.faults().before("DeleteRoute", 1, Box::new(delete));
+    assert_outcome(&Member::a(&sim).release(), "released");
+}
