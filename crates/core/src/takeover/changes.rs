@@ -2,6 +2,7 @@
 //! and what became of it.
 
 use super::{
+    doubt::Repeats,
     progress::Progress,
     rules::{may_pass, reached, shown_here, wants_another_look},
     steps::{End, Readiness, make_one, readiness},
@@ -31,6 +32,8 @@ pub struct Changes {
     here: BTreeSet<PartId>,
     /// Parts that a change of ours brought here, and that some look since has shown with another member.
     doubted: BTreeSet<PartId>,
+    /// How often what is in doubt was sent.
+    repeats: Repeats,
     /// Parts whose holder was not there when it was to give them up.
     gone: BTreeSet<PartId>,
     /// Parts whose last change is in doubt and may still reach the goal, whatever a later plan says of them.
@@ -56,6 +59,7 @@ impl Changes {
             brought: BTreeSet::new(),
             here: shown_here(&before).collect(),
             doubted: BTreeSet::new(),
+            repeats: Repeats::default(),
             gone: BTreeSet::new(),
             may_end: BTreeSet::new(),
             unseen_ends: BTreeMap::new(),
@@ -285,6 +289,7 @@ impl Changes {
             self.may_end.remove(&part.id);
             if let Some(progress @ Progress::Maybe(_)) = self.by_part.get_mut(&part.id) {
                 *progress = Progress::Done { at: Instant::now() };
+                self.repeats.note(std::slice::from_ref(&part.id), false);
                 self.brought.insert(part.id.clone());
             }
         }
@@ -306,11 +311,16 @@ impl Changes {
     }
 
     /// Makes all steps. Each starts as soon as the steps that it waits for are over. A step needs time for its response.
-    /// A step is skipped if this call has moved its parts already: another holder took them later.
+    /// A step is skipped if this call has moved its parts already: another holder took them later. It fails unsent while it only
+    /// repeats what is in doubt, and its turn has not come.
     pub async fn make<C: Cloud>(&mut self, cloud: &C, deadline: &Deadline, steps: Vec<Step<C::Change>>) {
         let done = |part: &PartId| matches!(self.by_part.get(part), Some(Progress::Done { .. }));
-        let mut ends: Vec<Option<End>> =
-            steps.iter().map(|step| step.parts.iter().all(done).then_some(End::Success)).collect();
+        let rests = |step: &Step<C::Change>| !C::READS_LAG.is_zero() && self.repeats.must_rest(&step.parts);
+        let end = |step: &Step<C::Change>| match step.parts.iter().all(done) {
+            true => Some(End::Success),
+            false => rests(step).then_some(End::Failure),
+        };
+        let mut ends: Vec<Option<End>> = steps.iter().map(end).collect();
         let mut started: Vec<bool> = ends.iter().map(Option::is_some).collect();
         let mut running = FuturesUnordered::new();
         loop {
@@ -381,6 +391,7 @@ impl Changes {
             self.freed.extend(step.parts.iter().cloned());
             self.held_back = made.as_ref().err().filter(|_| maybe).cloned();
         }
+        self.repeats.note(&step.parts, maybe);
         for part in &step.parts {
             let progress = match made {
                 Ok(()) if matches!(step.effect, Effect::Frees | Effect::Prepares) => continue,

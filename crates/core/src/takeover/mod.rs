@@ -4,6 +4,7 @@
 //! up · after its own change succeeded, never fight another member for the VIP · never give the VIP back to the old primary.
 
 mod changes;
+mod doubt;
 mod ending;
 mod look;
 mod progress;
