@@ -35,3 +35,14 @@ fn writes_in_doubt_are_not_repeated_in_every_round() {
     assert_outcome(&report, "moved");
     assert!(report["elapsedMs"].as_u64() < Some(2_500), "{report:#}");
 }
+
+#[test]
+fn a_vip_that_is_an_interfaces_own_address() {
+    for (asked, taken, vip) in [("AWS-50", "AWS-51", "10.0.1.11"), ("AWS-52", "AWS-53", "10.0.1.10")] {
+        let sim = Simulator::start(World::one_subnet());
+        let member = Member::b(&sim).with(json!({ "vip": vip, "aws": { "mechanism": "secondaryIp" } }));
+        told(asked, &member.status());
+        told(taken, &member.hook());
+        assert_eq!(writes(&sim), [""; 0]);
+    }
+}

@@ -168,7 +168,9 @@ impl Cloud for SecondaryIp {
     }
 
     fn remarks(&self, seen: &Seen) -> Vec<CheckItem> {
-        let mut items = self.session.remarks(&seen.identity);
+        // A move says it as its error.
+        let mut items = if self.changes.get() { Vec::new() } else { self.primaries(seen) };
+        items.extend(self.session.remarks(&seen.identity));
         items.extend(self.blackholes(seen));
         items
     }
@@ -241,6 +243,16 @@ impl SecondaryIp {
         self.session.vips.iter().map(of_one).collect()
     }
 
+    /// The VIPs that nobody can move, since an interface has them as its own. Whoever only asks has to learn that as well.
+    fn primaries(&self, seen: &Seen) -> Vec<CheckItem> {
+        let of_one = |vip: &Vip| {
+            let (holder, _) = seen.holder(vip.address.addr()).filter(|(_, known)| known.primary)?;
+            let error = is_primary(vip.address.addr(), holder, &seen.identity);
+            Some(CheckItem::new(CheckName::PartRefused, Verdict::Warning, error.message.clone(), error.remedy.clone()))
+        };
+        self.session.vips.iter().filter_map(of_one).collect()
+    }
+
     /// The VIPs on interfaces whose instance does not run, or why nobody can tell.
     fn blackholes(&self, seen: &Seen) -> Vec<CheckItem> {
         let stopped = |vip: &Vip| {
@@ -294,11 +306,7 @@ impl SecondaryIp {
         }
         let Some((holder, known)) = seen.holder(address) else { return Ok(()) };
         if known.primary {
-            return Err(Error::new(
-                Code::Conflict,
-                format!("{address} is the primary address of {}", holder.id),
-                "choose an address that no interface has as its own",
-            ));
+            return Err(is_primary(address, holder, &seen.identity));
         }
         if holder.service_managed {
             return Err(Error::new(
@@ -338,4 +346,15 @@ impl SecondaryIp {
             sent => sent.map(drop),
         }
     }
+}
+
+/// An interface's own address goes with it for good ("IP addresses", Elastic network interfaces, EC2 User Guide).
+fn is_primary(address: IpAddr, holder: &Interface, identity: &Identity) -> Error {
+    let whose =
+        if holder.id == identity.interface { "this member's own interface" } else { "another machine's interface" };
+    Error::new(
+        Code::Conflict,
+        format!("{address} is the primary address of {}, {whose}, and EC2 moves no primary address", holder.id),
+        "choose another VIP, on every member: an address of this subnet that is free, and that no interface has as its own",
+    )
 }
