@@ -46,3 +46,29 @@ fn a_vip_that_is_an_interfaces_own_address() {
         assert_eq!(writes(&sim), [""; 0]);
     }
 }
+
+#[test]
+fn an_elastic_ip_and_the_routes_come_each_for_itself() {
+    let on = |sim: &Simulator| {
+        let world = sim.world();
+        let public = world.address(ELASTIC_IP).expect("there").association.clone().expect("associated").interface;
+        (world.holder(&table(1), VIP).expect("a route"), public)
+    };
+    for (id, denied, holders) in
+        [("AWS-54", "ec2:ReplaceRoute", (ENI_A, ENI_B)), ("AWS-55", "ec2:AssociateAddress", (ENI_B, ENI_A))]
+    {
+        let mut world = held_by_a(1).with_elastic_ip(ENI_A);
+        world.deny("mirrorvip", denied);
+        let sim = Simulator::start(world);
+        told(id, &Member::b(&sim).with(public()).hook());
+        let (route, public) = on(&sim);
+        assert_eq!((route.as_str(), public.as_str()), holders, "{id}");
+    }
+    // With `secondaryIp` it is on the VIP itself: it waits for that.
+    let mut world = World::one_subnet().with_elastic_ip(ENI_A);
+    world.deny("mirrorvip", "ec2:AssignPrivateIpAddresses");
+    let sim = Simulator::start(world);
+    let member = Member::b(&sim).with(json!({ "vip": SECONDARY_IP, "aws": { "mechanism": "secondaryIp" } }));
+    told("AWS-56", &member.with(public()).hook());
+    assert_eq!(writes(&sim), ["AssignPrivateIpAddresses"]);
+}
