@@ -2,6 +2,7 @@
 
 use super::*;
 
+/// Somebody deletes a table between the look and the write.
 #[test]
 fn a_table_that_is_deleted_before_its_write() {
     for (id, tables) in [("AWS-47", json!("all")), ("AWS-48", json!([table(1), table(2), table(3)]))] {
@@ -20,6 +21,7 @@ fn a_table_that_is_deleted_before_its_write() {
     assert_outcome(&Member::a(&sim).release(), "released");
 }
 
+/// No read is young enough to show what became of the writes, and no answer says it.
 #[test]
 fn writes_in_doubt_are_not_repeated_in_every_round() {
     let sim = Simulator::start(held_by_a(40));
@@ -47,6 +49,7 @@ fn a_vip_that_is_an_interfaces_own_address() {
     }
 }
 
+/// With routes, the Elastic IP leads to this machine's own address, whatever becomes of the routes, and the other way round.
 #[test]
 fn an_elastic_ip_and_the_routes_come_each_for_itself() {
     let on = |sim: &Simulator| {
@@ -71,4 +74,18 @@ fn an_elastic_ip_and_the_routes_come_each_for_itself() {
     let member = Member::b(&sim).with(json!({ "vip": SECONDARY_IP, "aws": { "mechanism": "secondaryIp" } }));
     told("AWS-56", &member.with(public()).hook());
     assert_eq!(writes(&sim), ["AssignPrivateIpAddresses"]);
+}
+
+/// A filter takes `*`, `?` and `\` for more than they are, and no empty value.
+#[test]
+fn a_tag_whose_value_has_letters_of_a_filter() {
+    for value in [r"a\b", "prod*", "what?", "", r"\*"] {
+        let mut world = held_by_a(3);
+        world.tag_table(&table(1), "vip", value);
+        world.tag_table(&table(2), "vip", "prod-x");
+        let sim = Simulator::start(world);
+        told("AWS-57", &Member::b(&sim).with(json!({ "aws": { "routeTables": { "tag:vip": value } } })).hook());
+        let holders: Vec<_> = (1..=3).map(|n| sim.world().holder(&table(n), VIP).expect("a route")).collect();
+        assert_eq!(holders, [ENI_B, ENI_A, ENI_A], "{value}");
+    }
 }

@@ -130,7 +130,17 @@ fn index(text: &str) -> Option<usize> {
 }
 
 fn pattern(value: &str) -> Result<Regex> {
-    let pattern = regex_lite::escape(value).replace(r"\*", ".*").replace(r"\?", ".");
+    let mut letters = value.chars();
+    let mut pattern = String::new();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '*' => pattern.push_str(".*"),
+            '?' => pattern.push('.'),
+            // It takes the meaning of the letter after it away.
+            '\\' => pattern.push_str(&regex_lite::escape(&letters.next().map_or_else(String::new, String::from))),
+            letter => pattern.push_str(&regex_lite::escape(letter.encode_utf8(&mut [0; 4]))),
+        }
+    }
     Regex::new(&format!("(?s)^{pattern}$")).map_err(|error| AwsError::invalid(error.to_string()))
 }
 
@@ -179,5 +189,9 @@ mod tests {
         let params = parse("Filter.1.Name=x&Filter.1.Value.1=a.[b]|c").unwrap();
         let filter = &params.filters()[0];
         assert!(filter.accepts("a.[b]|c") && !filter.accepts("axb") && !filter.accepts("c"));
+        let params = parse(r"Filter.1.Name=x&Filter.1.Value.1=\*amazon\?\\&Filter.1.Value.2=a\b").unwrap();
+        let filter = &params.filters()[0];
+        assert!(filter.accepts(r"*amazon?\") && filter.accepts("ab"));
+        assert!(!filter.accepts(r"xamazon?\") && !filter.accepts(r"a\b"));
     }
 }

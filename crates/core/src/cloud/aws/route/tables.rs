@@ -203,7 +203,9 @@ async fn read_tables(session: &Session, identity: &Identity) -> Result<(Vec<Tabl
         RouteTables::All => {}
         RouteTables::Main => filters.push(filter("association.main", vec!["true".into()])),
         RouteTables::Ids(ids) => filters.push(filter("route-table-id", ids.clone())),
-        RouteTables::Tag { key, value } => filters.push(filter(&format!("tag:{key}"), vec![value.clone()])),
+        // A filter takes no empty value.
+        RouteTables::Tag { key, value } if value.is_empty() => filters.push(filter("tag-key", vec![literal(key)])),
+        RouteTables::Tag { key, value } => filters.push(filter(&format!("tag:{key}"), vec![literal(value)])),
     }
     let mut found = Vec::new();
     let mut next = None;
@@ -237,6 +239,13 @@ async fn read_tables(session: &Session, identity: &Identity) -> Result<(Vec<Tabl
         _ => Vec::new(),
     };
     Ok((found, missing))
+}
+
+/// A filter's value that means just this text: `*`, `?` and `\` have a meaning of their own, which a `\` before them takes away ("Find
+/// your Amazon EC2 resources", EC2 User Guide).
+fn literal(text: &str) -> String {
+    let escaped = |letter: char| matches!(letter, '*' | '?' | '\\').then_some('\\').into_iter().chain([letter]);
+    text.chars().flat_map(escaped).collect()
 }
 
 /// Checks what the filters asked for once more: we must never write to a wrong table, whatever the endpoint returns.
