@@ -184,3 +184,11 @@ fn what_does_not_exist_is_no_split_that_a_takeover_ends() {
     let gone = json!({ "aws": { "publicIp": "eipalloc-0fffffffffffffff" } });
     told("AWS-46", &Member::b(&sim).with(gone).status());
 }
+
+/// A takeover may be going on beside the Status, and its reads too old to show that.
+#[test]
+fn parts_apart_in_a_call_shorter_than_a_read_can_be_old() {
+    let mut world = held_by_a(2);
+    world.set_route(&table(2), VIP, ENI_B);
+    told("AWS-58", &Member::b(&Simulator::start(world)).with(seconds(4)).status());
+}

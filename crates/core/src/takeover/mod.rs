@@ -19,7 +19,7 @@ use crate::{
     check::{CheckItem, CheckName, Verdict},
     cloud::Cloud,
     deadline::Deadline,
-    error::{Error, Result},
+    error::{Code, Error, Result},
     journal::{Journal, Step},
     outcome::Outcome,
     vip::{Goal, Holder, Part, Write},
@@ -83,11 +83,12 @@ pub async fn status<C: Cloud>(cloud: &C, deadline: &Deadline) -> Findings {
     };
     let (mut parts, (mut outcome, mut error)) = understand(&seen);
     // One look is several reads, and a part that moved between two of them looks torn apart. Two equal looks settle that, where
-    // reads may be old only if some time lies between them.
+    // reads may be old only if enough time lies between them.
     let (mut looks, mut settled) = (1, outcome != Outcome::Split);
-    let mut failed = None;
-    while !settled && looks < MOST_LOOKS {
-        let wait = C::LOOK_TWICE_AFTER.min(deadline.remaining() / 2);
+    let (mut failed, mut may_be_old) = (None, false);
+    while !settled && !may_be_old && looks < MOST_LOOKS {
+        let has_time = C::LOOK_TWICE_AFTER + TIME_FOR_A_LOOK < deadline.remaining();
+        let wait = if has_time { C::LOOK_TWICE_AFTER } else { deadline.remaining() / 2 };
         let again = match observe_after(cloud, deadline, wait, &seen).await {
             Ok(again) => again,
             Err(why) => {
@@ -97,10 +98,14 @@ pub async fn status<C: Cloud>(cloud: &C, deadline: &Deadline) -> Findings {
         };
         let earlier = std::mem::take(&mut parts);
         (parts, (outcome, error)) = understand(&again);
-        settled = outcome != Outcome::Split || parts == earlier;
+        may_be_old = outcome == Outcome::Split && parts == earlier && !has_time && !C::READS_LAG.is_zero();
+        settled = outcome != Outcome::Split || parts == earlier && !may_be_old;
         (seen, looks) = (again, looks + 1);
     }
-    if !settled {
+    if may_be_old {
+        error = error
+            .map(|error| if error.code == Code::Conflict { wording::while_reads_may_be_old(error) } else { error });
+    } else if !settled {
         error = error.map(|error| wording::while_it_moves(error, failed));
     }
     let missing = cloud.missing(&seen);

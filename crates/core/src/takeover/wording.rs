@@ -61,6 +61,15 @@ pub fn while_it_moves(error: Error, failed: Option<Error>) -> Error {
     })
 }
 
+/// The looks were alike, and so close to one another that both may show what was before a change.
+pub fn while_reads_may_be_old(error: Error) -> Error {
+    error.with(|details| {
+        details.code = Code::Unavailable;
+        details.message = format!("{}; the reads may be older than the last change", details.message);
+        details.remedy = "call Status again in some seconds, or with more `deadlineSeconds`; if it says the same then, call Acquire on the primary".into();
+    })
+}
+
 /// A part is here by name, and nobody can say yet whether it works.
 pub fn still_arriving(parts: &[Part]) -> Error {
     Error::new(

@@ -183,11 +183,13 @@ fn grade(call: &Call) -> u8 {
     }
 }
 
-/// Promise 8. What a status shows is true of its moment: where the VIP moved on later, a repeat has something else to show.
+/// Promise 8. What a status shows is true of its moment: where the VIP moved on later, a repeat has something else to show. Where
+/// reads may be old, that moment is so much earlier, and no number of looks brings it nearer.
 fn repeats_as_told(run: &Run, found: &mut Vec<Violation>) {
     let (Some(last), Some(repeat)) = (run.calls.last(), &run.repeat) else { return };
     let looked = last.last_look().map_or(last.ended, |(first, _)| first);
-    let has_moved = run.history.within(looked, repeat.begun).count() > 1;
+    let shown = looked.saturating_sub(run.schedule.stale_for);
+    let has_moved = run.history.within(shown, repeat.begun).count() > 1;
     let is_of_its_moment = last.action == Action::Status && has_moved;
     if !last.says_retry() && grade(repeat) > grade(last) && !is_of_its_moment {
         let message = last.report.as_ref().map(|report| report["error"]["message"].to_string()).unwrap_or_default();

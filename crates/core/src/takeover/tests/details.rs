@@ -65,3 +65,15 @@ async fn a_holder_that_never_confirmed_explains_no_refusal_of_another_kind() {
     let found = hold(&toy, Write::IfNeeded).await;
     assert_eq!((found.outcome, found.error.expect("an error").code), (Outcome::Stranded, Code::Denied));
 }
+
+/// Two equal looks that are close to one another may both be old, and a longer call or a later one would know better.
+#[tokio::test(start_paused = true)]
+async fn parts_are_apart_for_certain_only_after_a_look_that_is_late_enough() {
+    for (seconds, code, repeat) in [(30, Code::Conflict, false), (3, Code::Unavailable, true)] {
+        let toy = Toy::new(&[("a", Toy::peer()), ("b", Holder::Nobody)]);
+        let found = status(&toy, &deadline(seconds).0).await;
+        assert_eq!(found.outcome, Outcome::Split);
+        let error = found.error.expect("a cause");
+        assert_eq!((error.code, error.repeat_may_help()), (code, repeat), "{seconds} s: {error}");
+    }
+}
