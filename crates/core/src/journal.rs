@@ -22,24 +22,30 @@ pub struct Step {
     pub attempts: u32,
     /// How long it took with all attempts, in milliseconds.
     pub ms: u64,
-    /// `ok`, `planned`, or an error code.
+    /// `ok`, `planned`, `not_awaited`, or an error code.
     pub result: String,
 }
 
 impl Step {
     /// The step that a call came to. A change in doubt is `ambiguous`, whatever its error's code.
     pub fn of<T>(call: &str, target: &str, attempts: u32, took: Duration, result: &Result<T>) -> Self {
-        Step {
-            call: call.to_owned(),
-            target: target.to_owned(),
-            attempts,
-            ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-            result: match result {
-                Ok(_) => "ok".to_owned(),
-                Err(error) if error.fate.is_in_doubt() => Code::Ambiguous.as_str().to_owned(),
-                Err(error) => error.code.as_str().to_owned(),
-            },
-        }
+        let result = match result {
+            Ok(_) => "ok",
+            Err(error) if error.fate.is_in_doubt() => Code::Ambiguous.as_str(),
+            Err(error) => error.code.as_str(),
+        };
+        Step::ended(call, target, attempts, took, result)
+    }
+
+    /// A call that was sent, and that nothing waits for any longer. A change is in doubt then.
+    pub fn cut(call: &str, target: &str, attempts: u32, took: Duration, is_change: bool) -> Self {
+        let result = if is_change { Code::Ambiguous.as_str() } else { "not_awaited" };
+        Step::ended(call, target, attempts, took, result)
+    }
+
+    fn ended(call: &str, target: &str, attempts: u32, took: Duration, result: &str) -> Self {
+        let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        Step { call: call.to_owned(), target: target.to_owned(), attempts, ms, result: result.to_owned() }
     }
 }
 

@@ -36,7 +36,7 @@ impl Tally {
         }
         if let (Some(last), Some(repeat)) = (run.calls.last(), &run.repeat) {
             let by_code = if last.says_retry() { &mut self.retries } else { &mut self.ends };
-            let (all, no_better) = by_code.entry(last.code().to_owned()).or_default();
+            let (all, no_better) = by_code.entry(code_of(last)).or_default();
             *all += 1;
             *no_better += usize::from(!repeat.is_ok());
         }
@@ -77,6 +77,15 @@ impl Tally {
     }
 }
 
+/// A status that finds parts apart is counted for itself: its repeat mends nothing, and only tells reads of different age from
+/// parts that are apart.
+fn code_of(call: &Call) -> String {
+    match call.outcome() {
+        "split" => format!("{} of a split", call.code()),
+        _ => call.code().to_owned(),
+    }
+}
+
 /// Few cases say nothing about a code.
 const RARE: usize = 3;
 
@@ -85,6 +94,8 @@ fn most_in_vain(code: &str) -> usize {
     match code {
         // Only where a part was taken off the peer: then the repeat may need the same missing permission.
         "denied" => 75,
+        // On EC2, in a call too short for two looks that are far enough apart.
+        "unavailable of a split" => 95,
         // The peer's operation that never ends.
         "unavailable" => 6,
         _ => 3,

@@ -15,7 +15,7 @@ use crate::{
 };
 use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::future::{Either, select};
-use std::{pin::pin, rc::Rc, time::Duration};
+use std::{cell::Cell, pin::pin, rc::Rc, time::Duration};
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// What a call does to the cloud. After a lost response the engine reads before it repeats a change; a read is simply retried.
@@ -127,8 +127,11 @@ impl Caller {
         }
         let attempt = async || attempt().await.map_err(|error| with_fate(kind, error));
         let begun = Instant::now();
-        let mut attempts = 0;
-        let result = self.repeat(kind, &mut attempts, attempt).await;
+        let attempts = Cell::new(0);
+        let cut = Cut { journal: &self.journal, kind, call, target, attempts: &attempts, begun };
+        let result = self.repeat(kind, &attempts, attempt).await;
+        std::mem::forget(cut);
+        let attempts = attempts.get();
         let result = result.map_err(|error| {
             let tried = if attempts > 1 { format!(" (tried {attempts} times)") } else { String::new() };
             let on = if target.is_empty() { String::new() } else { format!(" on {target}") };
@@ -141,7 +144,7 @@ impl Caller {
         result
     }
 
-    async fn repeat<T>(&self, kind: Kind, attempts: &mut u32, attempt: impl AsyncFn() -> Result<T>) -> Result<T> {
+    async fn repeat<T>(&self, kind: Kind, attempts: &Cell<u32>, attempt: impl AsyncFn() -> Result<T>) -> Result<T> {
         let mut delays = None;
         let mut last: Option<Error> = None;
         let mut heard = Instant::now();
@@ -168,7 +171,7 @@ impl Caller {
                 heard = Instant::now();
             }
             let silent = self.policy.longest_silence.is_some_and(|longest| heard.elapsed() >= longest);
-            let enough = silent || self.policy.most_attempts.is_some_and(|most| *attempts >= most);
+            let enough = silent || self.policy.most_attempts.is_some_and(|most| attempts.get() >= most);
             if !error.code.try_again_now() || error.fate.is_in_doubt() || enough {
                 return Err(error);
             }
@@ -228,8 +231,8 @@ impl Caller {
     }
 
     /// One attempt. An unanswered change has to leave time for the read that shows whether it was made.
-    async fn change<T>(&self, attempts: &mut u32, attempt: &impl AsyncFn() -> Result<T>) -> Result<T> {
-        *attempts += 1;
+    async fn change<T>(&self, attempts: &Cell<u32>, attempt: &impl AsyncFn() -> Result<T>) -> Result<T> {
+        attempts.update(|tried| tried + 1);
         let left = self.deadline.remaining();
         let configured = self.policy.attempt_timeout;
         let share = self.patience.unwrap_or(configured).min(left - (left / 4).min(Duration::from_secs(2)));
@@ -240,14 +243,14 @@ impl Caller {
 
     /// One attempt, or two side by side: an answer that is late may be lost, and then a second question brings one; or the API is
     /// slow, and then the first one does.
-    async fn read<T>(&self, attempts: &mut u32, attempt: &impl AsyncFn() -> Result<T>) -> Result<T> {
-        *attempts += 1;
+    async fn read<T>(&self, attempts: &Cell<u32>, attempt: &impl AsyncFn() -> Result<T>) -> Result<T> {
+        attempts.update(|tried| tried + 1);
         let begun = Instant::now();
         let configured = self.policy.attempt_timeout;
         let left = self.until.map_or(Duration::MAX, |until| until.saturating_duration_since(begun));
         let longest = configured.min(left);
         let patience = (self.deadline.remaining() / 2).max(SHORTEST_ATTEMPT).min(self.patience.unwrap_or(longest));
-        let may_ask_again = self.policy.most_attempts.is_none_or(|most| *attempts < most);
+        let may_ask_again = self.policy.most_attempts.is_none_or(|most| attempts.get() < most);
         let mut first = pin!(attempt());
         let cut = |longest| no_answer(Kind::Read, longest, longest == configured);
         if patience >= longest || !may_ask_again {
@@ -256,10 +259,30 @@ impl Caller {
         if let Ok(answer) = timeout(patience, first.as_mut()).await {
             return answer;
         }
-        *attempts += 1;
+        attempts.update(|tried| tried + 1);
         let longest = (patience + configured).min(left);
         let answer = timeout_at(begun + longest, first_good(first, pin!(attempt()))).await;
         answer.unwrap_or_else(|_| Err(cut(longest)))
+    }
+}
+
+/// Notes a call that nobody waits for any longer, unless it is forgotten.
+struct Cut<'a> {
+    journal: &'a Journal,
+    kind: Kind,
+    call: &'a str,
+    target: &'a str,
+    attempts: &'a Cell<u32>,
+    begun: Instant,
+}
+
+impl Drop for Cut<'_> {
+    fn drop(&mut self) {
+        let Cut { journal, kind, call, target, attempts, begun } = self;
+        let attempts = attempts.get();
+        if attempts > 0 {
+            journal.record(Step::cut(call, target, attempts, begun.elapsed(), *kind == Kind::Change));
+        }
     }
 }
 

@@ -204,7 +204,7 @@ fn repeats_as_told(run: &Run, found: &mut Vec<Violation>) {
     let is_unconfirmed = last.has_changed() && ["unverified", "not_released"].contains(&last.outcome());
     // One part may come although another one cannot: some call of the report then ended without that answer.
     let steps = last.report.iter().flat_map(|report| report["steps"].as_array().into_iter().flatten());
-    let passing = ["ambiguous", "conflict", "deadline", "throttled", "unavailable", "unexpected"];
+    let passing = ["ambiguous", "conflict", "deadline", "not_awaited", "throttled", "unavailable", "unexpected"];
     let some_may_come = steps.into_iter().any(|step| passing.contains(&step["result"].as_str().unwrap_or_default()));
     let is_permanent = is_permanent && !some_may_come;
     if last.says_retry() && is_permanent && !left_with_nobody && !is_unconfirmed {

@@ -184,3 +184,15 @@ async fn a_read_ends_with_its_share_and_says_so() {
     let read = limit.call(Kind::Read, "x:Get", "t", async || std::future::pending::<Result<()>>().await);
     assert_eq!(read.await.expect_err("no answer").remedy, LIMIT_TOO_SHORT);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_nobody_waits_for_is_a_step_all_the_same() {
+    let caller = caller(20);
+    let silence = async || std::future::pending::<Result<()>>().await;
+    for kind in [Kind::Read, Kind::Change] {
+        assert!(timeout(Duration::from_secs(1), caller.call(kind, "x:Get", "t", silence)).await.is_err());
+    }
+    caller.call(Kind::Read, "x:Get", "t", async || Ok(())).await.expect("an answer");
+    let told: Vec<_> = caller.journal().steps().iter().map(|step| (step.result.clone(), step.ms)).collect();
+    assert_eq!(told, [("not_awaited".into(), 1000), ("ambiguous".into(), 1000), ("ok".into(), 0)]);
+}
