@@ -210,8 +210,6 @@ async fn towards<C: Cloud>(cloud: &C, deadline: &Deadline, journal: &Journal, go
         let verified = match Box::pin(run.until_made()).await {
             Made::All => Box::pin(verify::until_settled(cloud, deadline, &run.seen, run.goal, &mut run.changes)).await,
             Made::Lost => run.lost(),
-            // Nothing was sent, so the first read is still true.
-            Made::Stopped(error) if !run.changes.any_sent() => verify::Verified::unread(before.clone(), error),
             Made::Stopped(error) => verify::Verified::unread(run.changes.as_far_as_known(), error),
         };
         if !matches!(verified.end, verify::End::Undone) {

@@ -3,6 +3,7 @@
 mod consistent;
 mod details;
 mod findings;
+mod questions;
 mod toy;
 
 use super::*;

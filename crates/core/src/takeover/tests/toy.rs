@@ -65,6 +65,14 @@ pub struct Toy {
     /// The process is asked to end when the next change has been made.
     pub stopped_by: RefCell<Option<Rc<Surroundings>>>,
     pub born: Cell<Option<Instant>>,
+    /// Which of the questions `will change`, `discover`, `observe`, `complete` the engine has asked, in order.
+    pub asked: RefCell<Vec<&'static str>>,
+    /// Why this member is not known.
+    pub unknown: RefCell<Option<Error>>,
+    /// Why what could not be read could not be read.
+    pub unreadable: RefCell<Option<Error>>,
+    /// Why the parts are apart.
+    pub absent: RefCell<Option<Error>>,
 }
 
 pub type Hook = Box<dyn Fn(&Toy)>;
@@ -107,14 +115,29 @@ impl Cloud for Toy {
     const LOOK_TWICE_AFTER: Duration = Duration::from_secs(3);
     const DELETES_AFTER: Duration = Duration::from_secs(3);
 
+    fn will_change(&self) {
+        self.asked.borrow_mut().push("will change");
+    }
     async fn identify(&self) -> Result<Member> {
-        Ok(Member::default())
+        self.unknown.borrow().clone().map_or_else(|| Ok(Member::default()), Err)
     }
     async fn discover(&self) -> Result<Looks> {
+        self.asked.borrow_mut().push("discover");
         Ok(self.look())
     }
     async fn observe(&self, _: &Looks) -> Result<Looks> {
+        self.asked.borrow_mut().push("observe");
         Ok(self.look())
+    }
+    async fn complete(&self, seen: Looks) -> Result<Looks> {
+        self.asked.borrow_mut().push("complete");
+        Ok(seen)
+    }
+    fn unreadable(&self, _: &Looks) -> Option<Error> {
+        self.unreadable.borrow().clone()
+    }
+    fn absent(&self, _: &Looks) -> Option<Error> {
+        self.absent.borrow().clone()
     }
     fn member(&self, _: &Looks) -> Member {
         Member { interface: Some("me".into()), ..Member::default() }

@@ -1,0 +1,85 @@
+//! Which questions the engine asks a cloud, and what it makes of the answers.
+
+use super::{toy::Consistent, *};
+
+#[tokio::test(start_paused = true)]
+async fn only_a_takeover_begins_before_everything_is_read() {
+    let elsewhere = || Toy::new(&[("a", Toy::peer())]);
+    let asked = |toy: &Toy| toy.asked.borrow()[..2].to_vec();
+    for (mode, first) in [(Mode::Real, ["will change", "discover"]), (Mode::DryRun, ["discover", "complete"])] {
+        let toy = elsewhere();
+        acquire(&toy, &deadline(30).0, &Journal::default(), Write::IfNeeded, mode).await;
+        assert_eq!(asked(&toy), first, "{mode:?}");
+        assert_eq!(toy.asked.borrow().contains(&"will change"), mode == Mode::Real);
+    }
+    let urgent = elsewhere();
+    hold(&urgent, Write::IfNeeded).await;
+    assert_ne!(urgent.asked.borrow()[2], "complete", "a takeover does not wait for the rest");
+    let toy = elsewhere();
+    release(&toy, &deadline(30).0, &Journal::default(), Mode::Real).await;
+    assert_eq!(*toy.asked.borrow(), ["will change", "discover", "complete"]);
+    let toy = elsewhere();
+    status(&toy, &deadline(30).0).await;
+    assert_eq!(asked(&toy), ["discover", "complete"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_status_tells_the_clouds_own_reason_where_it_fits() {
+    let (unread, absent) = (failure(Code::Denied), failure(Code::NotFound));
+    for (parts, outcome, code) in [
+        (vec![("a", Holder::Unknown)], Outcome::Unknown, Some(Code::Denied)),
+        (vec![("a", Holder::NotHere), ("b", Toy::peer())], Outcome::Unknown, Some(Code::Denied)),
+        (vec![("a", Holder::Arriving("Updating".into()))], Outcome::Unknown, Some(Code::Unavailable)),
+        (vec![("a", Toy::peer()), ("b", Holder::Nobody)], Outcome::Split, Some(Code::NotFound)),
+        (vec![("a", Toy::peer())], Outcome::HeldElsewhere, None),
+    ] {
+        let toy = Toy::new(&parts);
+        *toy.unreadable.borrow_mut() = Some(unread.clone());
+        *toy.absent.borrow_mut() = Some(absent.clone());
+        let found = status(&toy, &deadline(30).0).await;
+        assert_eq!((found.outcome, found.error.map(|error| error.code)), (outcome, code), "{parts:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_status_that_is_short_of_time_looks_again_at_half_of_it() {
+    let toy = Toy::new(&[("a", Toy::peer()), ("b", Holder::Nobody)]);
+    let begun = Instant::now();
+    status(&toy, &deadline(2).0).await;
+    assert_eq!(begun.elapsed(), Duration::from_secs(1));
+    let begun = Instant::now();
+    status(&Toy::new(&[("a", Toy::peer()), ("b", Holder::Nobody)]), &deadline(30).0).await;
+    assert_eq!(begun.elapsed(), Duration::from_secs(3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_lists_what_it_found_and_what_stopped_it() {
+    let message = |found: &Findings, at: usize| found.checks.as_ref().expect("checks")[at].message.clone();
+    let toy = Toy::new(&[("a", Holder::ThisMember), ("b", Toy::peer())]);
+    let found = check(&toy).await;
+    assert!(message(&found, 1).contains("1 of 2 parts are here"), "{}", message(&found, 1));
+    assert!(message(&found, 1).contains("2 calls"), "{}", message(&found, 1));
+    let toy = Toy::new(&[("a", Toy::peer())]);
+    *toy.unknown.borrow_mut() = Some(failure(Code::Denied));
+    let found = check(&toy).await;
+    assert_eq!((found.outcome, found.checks.as_ref().map(Vec::len)), (Outcome::NotReady, Some(1)));
+    assert_eq!(message(&found, 0), "no");
+}
+
+/// Somebody puts the old state back each time: that is told after three times, long before time is out.
+#[tokio::test(start_paused = true)]
+async fn what_is_put_back_each_time_is_made_three_times() {
+    let toy = Toy::new(&[("a", Toy::peer())]);
+    toy.lets_go_first.set(true);
+    let begun = Instant::now();
+    let found = acquire(&Consistent(&toy), &deadline(30).0, &Journal::default(), Write::IfNeeded, Mode::Real).await;
+    assert_eq!((found.outcome, toy.applied().len()), (Outcome::Stranded, 3));
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert!(found.error.expect("an error").message.contains("a moment later it was not there"));
+    // With no time for another answer, once is enough.
+    let toy = Toy::new(&[("a", Toy::peer())]);
+    toy.lets_go_first.set(true);
+    toy.change_takes.set(Duration::from_millis(1_950));
+    let found = acquire(&Consistent(&toy), &deadline(2).0, &Journal::default(), Write::IfNeeded, Mode::Real).await;
+    assert_eq!((found.outcome, toy.applied().len()), (Outcome::Stranded, 1));
+}
