@@ -43,10 +43,11 @@ impl Silent {
     }
 }
 
-/// Why the holder could not be read, where these failures hide it. One that a repeat may do better with goes first.
+/// Why the holder could not be read, where these failures hide it. What a person has to mend goes first; a repeat may help if any of
+/// them may pass.
 pub fn unreadable<'a>(failures: impl Iterator<Item = &'a Error>) -> Option<Error> {
     let failures: Vec<&Error> = failures.collect();
-    let first = failures.iter().find(|error| error.repeat_may_help()).or(failures.first())?;
+    let first = failures.iter().find(|error| !error.repeat_may_help()).or(failures.first())?;
     let mut messages: Vec<&str> = vec![&first.message];
     for error in &failures {
         if !messages.contains(&error.message.as_str()) {
@@ -54,7 +55,9 @@ pub fn unreadable<'a>(failures: impl Iterator<Item = &'a Error>) -> Option<Error
         }
     }
     let message = format!("the holder could not be read: {}", messages.join("; "));
-    Some((*first).clone().with(|details| details.message = message))
+    let may_pass = failures.iter().any(|error| error.repeat_may_help());
+    let told = (*first).clone().with(|details| details.message = message);
+    Some(if may_pass { told.passing() } else { told })
 }
 
 /// Several members at once, this one among them or not.

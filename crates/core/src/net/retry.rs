@@ -15,7 +15,7 @@ use crate::{
 };
 use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::future::{Either, select};
-use std::{cell::Cell, pin::pin, rc::Rc, time::Duration};
+use std::{cell::Cell, rc::Rc, time::Duration};
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// What a call does to the cloud. After a lost response the engine reads before it repeats a change; a read is simply retried.
@@ -251,7 +251,8 @@ impl Caller {
         let longest = configured.min(left);
         let patience = (self.deadline.remaining() / 2).max(SHORTEST_ATTEMPT).min(self.patience.unwrap_or(longest));
         let may_ask_again = self.policy.most_attempts.is_none_or(|most| attempts.get() < most);
-        let mut first = pin!(attempt());
+        // Boxed: there are two of them, and the stack is that of a database process.
+        let mut first = Box::pin(attempt());
         let cut = |longest| no_answer(Kind::Read, longest, longest == configured);
         if patience >= longest || !may_ask_again {
             return timeout(longest, first).await.unwrap_or_else(|_| Err(cut(longest)));
@@ -261,7 +262,7 @@ impl Caller {
         }
         attempts.update(|tried| tried + 1);
         let longest = (patience + configured).min(left);
-        let answer = timeout_at(begun + longest, first_good(first, pin!(attempt()))).await;
+        let answer = timeout_at(begun + longest, first_good(first, Box::pin(attempt()))).await;
         answer.unwrap_or_else(|_| Err(cut(longest)))
     }
 }

@@ -431,14 +431,7 @@ impl Cloud for AliasIp {
 
     fn unreadable(&self, seen: &Seen) -> Option<Error> {
         let members = seen.members.silent.iter().map(|silent| &silent.why);
-        let failures: Vec<&Error> = members.chain(seen.address.iter().filter_map(Address::failure)).collect();
-        unreadable(failures.iter().copied()).or_else(|| {
-            // Some of them may pass. What does not pass is told first; no warning tells of an address that could not be read.
-            let is_told = |error: &&&Error| !error.repeat_may_help() || seen.members.silent.is_empty();
-            let first = failures.iter().find(is_told)?;
-            let message = format!("the holder could not be read: {}", first.message);
-            Some((*first).clone().passing().with(|details| details.message = message))
-        })
+        unreadable(members.chain(seen.address.iter().filter_map(Address::failure)))
     }
 
     fn absent(&self, _: &Seen) -> Option<Error> {
