@@ -8,8 +8,6 @@ use cloudsim::{Fault, Rule};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
-const DELETE: &str = "POST deleteAccessConfig";
-
 fn both(sim: &Simulator) -> [Option<String>; 2] {
     [sim.world().holder_of(VIP), sim.world().public_holder_of(PUBLIC_IP)]
 }
