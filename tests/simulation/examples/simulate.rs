@@ -9,6 +9,9 @@ use std::time::Instant;
 use simulation::many::many;
 use simulation::{Recipe, carry_out, oracle::judge};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let number = |at: usize, default: u64| arguments.get(at).map_or(default, |text| text.parse().expect("a number"));

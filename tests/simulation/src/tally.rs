@@ -96,8 +96,6 @@ fn most_in_vain(code: &str) -> usize {
         "denied" => 75,
         // On EC2, in a call too short for two looks that are far enough apart.
         "unavailable of a split" => 95,
-        // The peer's operation that never ends.
-        "unavailable" => 6,
         _ => 3,
     }
 }

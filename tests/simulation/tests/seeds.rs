@@ -7,7 +7,7 @@ use simulation::{Recipe, Run, carry_out, oracle::judge};
 
 /// The same with AWS among the mechanisms.
 #[rustfmt::skip]
-const MENDED_WITH_AWS: [u64; 60] = [
+const MENDED_WITH_AWS: [u64; 61] = [
     // What a metadata service said that is none became part of a path, or of a comparison.
     1_837, 10_113, 39_473,
     // A release that found everything gone, or met what was gone already, said that the VIP was still here.
@@ -34,6 +34,8 @@ const MENDED_WITH_AWS: [u64; 60] = [
     252_277, 470_702,
     // No retry although an operation of this call would bring the public address, or another one had kept a range in use.
     378_458, 433_823, 297_530,
+    // A repeat was advised because of a call that stood in no step.
+    357_581,
 ];
 
 /// Seeds on Azure or GCP that showed a violation once.
