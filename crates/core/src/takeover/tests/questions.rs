@@ -83,3 +83,51 @@ async fn what_is_put_back_each_time_is_made_three_times() {
     let found = acquire(&Consistent(&toy), &deadline(2).0, &Journal::default(), Write::IfNeeded, Mode::Real).await;
     assert_eq!((found.outcome, toy.applied().len()), (Outcome::Stranded, 1));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_race_costs_one_look() {
+    let toy = Toy::new(&[("a", Toy::peer())]);
+    toy.answer("a", Err(failure(Code::Conflict)));
+    let found = acquire(&Consistent(&toy), &deadline(30).0, &Journal::default(), Write::IfNeeded, Mode::Real).await;
+    assert_eq!(found.outcome, Outcome::Moved);
+    assert_eq!(
+        *toy.asked.borrow(),
+        ["discover", "observe", "observe"],
+        "before the second round, and after the change"
+    );
+}
+
+/// What became of an operation is asked once for each look, and takes no more than half of what is left of the call.
+#[tokio::test(start_paused = true)]
+async fn a_question_without_an_answer_leaves_time_for_the_rest() {
+    for (seconds, at_most) in [(30, Duration::from_secs(3)), (2, Duration::from_millis(1_500))] {
+        let toy = Toy::new(&[("a", Toy::peer())]);
+        toy.answer("a", Err(Error::in_doubt("the end was not seen", "call again").of_operation("operation 1")));
+        toy.doubt_is_right.set(true);
+        toy.answers_after.set(Duration::from_secs(60));
+        let (deadline, journal) = (deadline(seconds).0, Journal::default());
+        let begun = Instant::now();
+        let found = acquire(&Consistent(&toy), &deadline, &journal, Write::IfNeeded, Mode::Real).await;
+        assert_eq!((found.outcome, toy.applied().len()), (Outcome::Moved, 2), "{seconds} s");
+        assert!(begun.elapsed() < at_most, "{seconds} s: {:?}", begun.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_holder_that_never_confirmed_explains_the_refusals_that_follow() {
+    let toy = Toy::new(&[("a", Toy::peer())]);
+    toy.two_steps.set(true);
+    toy.answer("free", Err(Error::in_doubt("the peer never confirmed", "look at its zone")));
+    (0..1_000).for_each(|_| toy.answer("a", Err(failure(Code::Conflict))));
+    let found = hold(&toy, Write::IfNeeded).await;
+    assert_eq!(found.outcome, Outcome::Stranded);
+    assert_eq!(found.error.expect("an error").message, "the peer never confirmed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_had_before_was_left_with_nobody_by_nobody() {
+    let toy = Toy::new(&[("a", Holder::Nobody)]);
+    toy.answer("a", Err(failure(Code::Denied)));
+    let found = hold(&toy, Write::IfNeeded).await;
+    assert_eq!((found.outcome, found.left_with_nobody), (Outcome::NotMoved, false));
+}

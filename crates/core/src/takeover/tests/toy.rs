@@ -62,6 +62,8 @@ pub struct Toy {
     pub remarks: RefCell<Vec<CheckItem>>,
     /// The operations that have succeeded, although nobody saw their end.
     pub succeeded: RefCell<BTreeSet<&'static str>>,
+    /// How long the cloud takes to say what became of an operation.
+    pub answers_after: Cell<Duration>,
     /// The process is asked to end when the next change has been made.
     pub stopped_by: RefCell<Option<Rc<Surroundings>>>,
     pub born: Cell<Option<Instant>>,
@@ -254,6 +256,7 @@ impl Cloud for Consistent<'_> {
         self.0.apply(change).await
     }
     async fn has_succeeded(&self, operation: &str) -> Result<bool> {
+        tokio::time::sleep(self.0.answers_after.get()).await;
         Ok(self.0.succeeded.borrow().contains(operation))
     }
     fn describe(&self, change: &&'static str) -> (String, String) {
