@@ -24,6 +24,14 @@ fn routed(world: &World) -> Value {
     json!({ "vip": vips, "azure": { "mechanism": "route", "routeTables": [ROUTE_TABLE, second] } })
 }
 
+/// One VIP in one table.
+fn one_route(sim: &Simulator) -> Value {
+    let mut config = routed(&sim.world());
+    config["vip"] = json!([config["vip"][0]]);
+    config["azure"]["routeTables"] = json!([ROUTE_TABLE]);
+    config
+}
+
 /// How many of the VIPs a table routes to the second member.
 fn routes_to_b(sim: &Simulator, table: &str) -> usize {
     let world = sim.world();
@@ -127,15 +135,9 @@ fn a_vip_whose_name_stands_for_something_else_holds_no_other_vip_up() {
 
 #[test]
 fn a_release_waits_for_its_own_operation() {
-    let config = |sim: &Simulator| {
-        let mut config = routed(&sim.world());
-        config["vip"] = json!([config["vip"][0]]);
-        config["azure"]["routeTables"] = json!([ROUTE_TABLE]);
-        config
-    };
     let sim = Simulator::start(World::routes());
     sim.operations().duration(Duration::from_secs(5));
-    let member = |seconds: u64| Member::a(&sim).with(config(&sim)).with(json!({ "deadlineSeconds": seconds }));
+    let member = |seconds: u64| Member::a(&sim).with(one_route(&sim)).with(json!({ "deadlineSeconds": seconds }));
     told("AZ-95", &member(2).release());
     told("AZ-96", &member(20).release());
     assert_eq!(puts_or_deletes(&sim), 1, "{:?}", writes(&sim));
@@ -175,17 +177,11 @@ fn a_route_to_a_stranger_is_taken_only_where_the_members_are_not_known() {
 /// The first call ends before its operation does.
 #[test]
 fn a_repeat_waits_for_the_route_that_is_on_its_way_here() {
-    let only = |sim: &Simulator| {
-        let mut config = routed(&sim.world());
-        config["vip"] = json!([config["vip"][0]]);
-        config["azure"]["routeTables"] = json!([ROUTE_TABLE]);
-        config
-    };
     for overlap in [Overlap::Retryable, Overlap::Conflict, Overlap::Supersede] {
         let sim = Simulator::start(World::routes());
         sim.operations().overlap(overlap);
         sim.operations().duration(Duration::from_secs(4));
-        let member = || Member::b(&sim).with(only(&sim));
+        let member = || Member::b(&sim).with(one_route(&sim));
         let first = member().with(json!({ "deadlineSeconds": 2 })).hook();
         told("AZ-64", &first);
         sim.clear_log();
@@ -199,7 +195,7 @@ fn a_repeat_waits_for_the_route_that_is_on_its_way_here() {
         let sim = Simulator::start(World::routes());
         sim.operations().overlap(overlap);
         sim.operations().duration(Duration::from_secs(5));
-        let member = || Member::b(&sim).with(only(&sim));
+        let member = || Member::b(&sim).with(one_route(&sim));
         assert_eq!(member().with(json!({ "deadlineSeconds": 1 })).hook()["retry"], true);
         sim.clear_log();
         told("AZ-90", &member().with(json!({ "deadlineSeconds": 6 })).hook());
@@ -208,7 +204,7 @@ fn a_repeat_waits_for_the_route_that_is_on_its_way_here() {
     // It never ends.
     let sim = Simulator::start(World::routes());
     sim.operations().hang(&format!("{ROUTE_TABLE}/{VIP_CONFIG}"));
-    let member = || Member::b(&sim).with(only(&sim)).with(json!({ "deadlineSeconds": 2 }));
+    let member = || Member::b(&sim).with(one_route(&sim)).with(json!({ "deadlineSeconds": 2 }));
     assert_eq!(member().hook()["retry"], true);
     told("AZ-66", &member().hook());
     assert_eq!(puts_of(&sim, ROUTE_TABLE).iter().filter(|put| put.status == 200).count(), 1, "{:?}", writes(&sim));
@@ -216,7 +212,7 @@ fn a_repeat_waits_for_the_route_that_is_on_its_way_here() {
     let sim = Simulator::start(World::routes());
     sim.operations().overlap(Overlap::Supersede);
     sim.operations().duration(Duration::from_secs(3));
-    let member = || Member::b(&sim).with(only(&sim)).with(json!({ "deadlineSeconds": 8 }));
+    let member = || Member::b(&sim).with(one_route(&sim)).with(json!({ "deadlineSeconds": 8 }));
     assert_eq!(member().with(json!({ "deadlineSeconds": 1 })).hook()["retry"], true);
     sim.clear_log();
     std::thread::scope(|scope| {
@@ -224,7 +220,7 @@ fn a_repeat_waits_for_the_route_that_is_on_its_way_here() {
         while sim.log().iter().filter(|call| call.action == "GET routeTables" && call.ended.is_some()).count() < 2 {
             std::thread::yield_now();
         }
-        assert_outcome(&Member::a(&sim).with(only(&sim)).hook(), "moved");
+        assert_outcome(&Member::a(&sim).with(one_route(&sim)).hook(), "moved");
         told("AZ-67", &waits.join().expect("no panic"));
     });
 }
