@@ -80,9 +80,9 @@ impl Tally {
 /// A status that finds parts apart is counted for itself: its repeat mends nothing, and only tells reads of different age from
 /// parts that are apart.
 fn code_of(call: &Call) -> String {
-    match call.outcome() {
-        "split" => format!("{} of a split", call.code()),
-        _ => call.code().to_owned(),
+    match (call.outcome(), call.code()) {
+        ("split", code) if code != "interrupted" => format!("{code} of a split"),
+        (_, code) => code.to_owned(),
     }
 }
 
