@@ -114,7 +114,7 @@ fn a_silent_member_costs_a_moment_once_the_others_show_the_holder() {
     assert_eq!(both(&sim), [VM_B, VM_B].map(|vm| Some(vm.to_owned())), "{report:#}");
 }
 
-/// One VIP is on a healthy peer, and whoever has the other one does not answer.
+/// One VIP is on a healthy peer. The member that has the other VIP does not answer.
 #[test]
 fn a_silent_member_holds_up_its_own_vip_alone() {
     let (sim, overlay) = three_members();

@@ -28,7 +28,7 @@ pub struct Changes {
     freed: BTreeSet<PartId>,
     /// Parts that a change of ours certainly brought here, if only for a moment, whatever a later read showed.
     brought: BTreeSet<PartId>,
-    /// Parts that some look of this call has shown here, whoever had brought them.
+    /// Parts that a look of this call has shown here.
     here: BTreeSet<PartId>,
     /// Parts that a change of ours brought here, and that some look since has shown with another member.
     doubted: BTreeSet<PartId>,

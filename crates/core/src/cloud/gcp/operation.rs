@@ -184,7 +184,7 @@ impl Operations {
         self.running.is_changing_otherwise(on, call)
     }
 
-    /// What a status says of parts that are apart while a change is under way, whoever began it.
+    /// The error of a status that finds parts apart while the change of any member is running.
     pub fn while_one_runs(&self) -> Option<Error> {
         let (call, on) = self.running.any()?;
         let message = format!("the parts are apart while the operation of {call} on {on} still runs");

@@ -66,7 +66,7 @@ async fn a_check_lists_what_it_found_and_what_stopped_it() {
     assert_eq!(message(&found, 0), "no");
 }
 
-/// Somebody puts the old state back each time: that is told after three times, long before time is out.
+/// Somebody undoes the change each time. The call says so after three attempts.
 #[tokio::test(start_paused = true)]
 async fn what_is_put_back_each_time_is_made_three_times() {
     let toy = Toy::new(&[("a", Toy::peer())]);

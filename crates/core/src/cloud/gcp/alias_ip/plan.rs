@@ -307,7 +307,7 @@ impl<'a> View<'a> {
         self.fits_the_subnet(own, vip)
     }
 
-    /// Whether the look has waited for whoever may have this VIP. The others do not wait for that.
+    /// Whether every member that may have this VIP was asked. A VIP whose holder is known does not wait for that.
     fn is_known(&self, vip: &Vip) -> Result<()> {
         let number = self.session.settings.network_interface;
         let is_shown = shows(&self.seen.members.vms, number, vip.destination());
