@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::faults::{Fault, Faults};
+use crate::faults::{Fault, Faults, GARBAGE};
 use crate::log::{Call, Entry, Log};
 use crate::server::{Answer, Face, Label, Request};
 
@@ -113,7 +113,9 @@ impl<W> Desk<W> {
                 Reply::Whole(self.face.refusal(status, &code, &message))
             }
             Some(Fault::ElsewhereIn { header, host }) => Reply::Whole(elsewhere(answer, &header, &host)),
-            Some(Fault::Garbage(body)) => Reply::Whole(Answer { status: 200, body: body.into(), code: None, ..answer }),
+            Some(Fault::Garbage(body)) => {
+                Reply::Whole(Answer { status: 200, body: body.into(), code: Some(GARBAGE.into()), ..answer })
+            }
             _ => Reply::Whole(answer),
         }
     }

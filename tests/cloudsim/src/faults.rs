@@ -10,6 +10,9 @@ use tokio::time::Instant;
 
 use crate::stale::Staleness;
 
+/// The code in the log of what [`Fault::Garbage`] answered: it is no answer of the cloud.
+pub const GARBAGE: &str = "garbage";
+
 /// What happens to a call.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fault {

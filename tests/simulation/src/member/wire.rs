@@ -5,6 +5,7 @@ use std::future::pending;
 use std::time::Duration;
 
 use cloudsim::Delivery;
+use cloudsim::faults::GARBAGE;
 use cloudsim::server::{Answer, Request as Arrived};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use mirrorvip_core::error::Code;
@@ -136,6 +137,8 @@ impl Wire {
 
     fn arrive(&self, ticket: &Ticket, delivery: &Delivery) {
         let status = match delivery {
+            // What answers in the cloud's place tells nothing.
+            Delivery::Whole(answer) if answer.code.as_deref() == Some(GARBAGE) => 0,
             Delivery::Whole(answer) => answer.status,
             Delivery::Half(_) | Delivery::Nothing => 0,
         };
