@@ -7,7 +7,7 @@ use simulation::{Recipe, Run, carry_out, oracle::judge};
 
 /// The same with AWS among the mechanisms.
 #[rustfmt::skip]
-const MENDED_WITH_AWS: [u64; 61] = [
+const MENDED_WITH_AWS: [u64; 63] = [
     // What a metadata service said that is none became part of a path, or of a comparison.
     1_837, 10_113, 39_473,
     // A release that found everything gone, or met what was gone already, said that the VIP was still here.
@@ -24,8 +24,10 @@ const MENDED_WITH_AWS: [u64; 61] = [
     262_877, 292_900, 434_694, 252_142, 297_849, 287_987, 326_948, 256,
     // No retry where one part might have come although another one could not, or where a part came during a release.
     100_123, 203_035, 124_613, 130_980,
+    // No retry where the operation of a member that might not be read kept a range in use.
+    113_208,
     // What the oracle took for a fight, for untrue or for late, and was not.
-    4_142, 17_280, 27_543, 59_611, 72_014, 337_253,
+    4_142, 17_280, 27_543, 59_611, 72_014, 93_132, 337_253,
     // A status believed two equal looks that were both old; a takeover made again what another member had taken and given up.
     285_007, 293_433, 307_083, 351_145, 359_737, 402_679, 449_759, 339_081, 361_793,
     // A part that another member took while the call waited for the other route of its table was taken back.

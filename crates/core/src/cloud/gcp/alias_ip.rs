@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     check::{CheckItem, CheckName},
-    cloud::{Cloud, Mechanism, Plan, SetAside, Setup, late::beside, peers::unreadable},
+    cloud::{Cloud, Mechanism, Plan, Setup, late::beside, peers::unreadable},
     error::{Code, Error, Result},
     vip::{Goal, Member, Part, PartId},
 };
@@ -38,7 +38,7 @@ use futures_util::future::join;
 use ipnet::IpNet;
 use motion::Motion;
 use plan::{Seen, View};
-use refusal::parts_at_fault;
+use refusal::{Context, Refusals};
 use room::Room;
 use serde_json::Value;
 use std::{
@@ -53,7 +53,7 @@ pub struct AliasIp {
     session: Session,
     members: members::Known,
     address: access_config::Known,
-    set_aside: SetAside,
+    refusals: Refusals,
     motion: Motion,
     remembered: Remembered,
     trouble: Trouble,
@@ -62,10 +62,6 @@ pub struct AliasIp {
     secondary: OnceCell<Vec<secondary::Range>>,
     /// The public addresses that a look has shown on this member's interface.
     own_addresses: RefCell<BTreeSet<String>>,
-    /// Parts that this call took off a peer, once for each time.
-    freed: RefCell<Vec<PartId>>,
-    /// Parts whose range Google has refused as in use in this call, while no look showed who uses it.
-    refused_once: RefCell<BTreeSet<PartId>>,
     /// Whether this call may change something: then what can move does not wait for the rest.
     will_change: Cell<bool>,
     /// Whether this call changed this member's interface: then the metadata server has something new to report.
@@ -174,8 +170,8 @@ impl AliasIp {
     }
 
     fn view<'a>(&'a self, seen: &'a Seen) -> View<'a> {
-        let Self { session, remembered, trouble, set_aside, refused_once, motion, freed, .. } = self;
-        View { session, seen, remembered, trouble, set_aside, refused_once, motion, freed }
+        let Self { session, remembered, trouble, refusals, motion, .. } = self;
+        View { session, seen, remembered, trouble, refusals, motion }
     }
 
     async fn set_aliases(
@@ -192,11 +188,13 @@ impl AliasIp {
         let sent = self.room.note(change, self.send(connection, change)).await;
         self.remembered.note(change, &sent);
         if write == Write::Frees && sent.is_ok() {
-            self.freed.borrow_mut().extend(parts.iter().cloned());
+            self.refusals.note_freed(parts);
         }
         let Err(error) = sent else { return Ok(()) };
         let error = self.with_state(compute, change, error).await;
-        Err(self.explain(connection, error, write, parts).await)
+        let Self { session, members, motion, .. } = self;
+        let context = Context { session, connection, members, motion };
+        Err(self.refusals.explain(context, error, write, parts).await)
     }
 
     async fn change_access_config(&self, connection: &Connection, change: &Change) -> Result<()> {
@@ -245,49 +243,6 @@ impl AliasIp {
         if change.is_peer { state::explain(compute, &change.vm, &change.state, error).await } else { error }
     }
 
-    /// Explains Google's refusal of a write. Where a range is in use and no look showed by whom, a peer whose operation is still
-    /// running may be taking it, or giving it up. Sets the parts aside that caused the refusal, so that the next plan goes on
-    /// without them.
-    async fn explain(&self, connection: &Connection, error: Error, write: Write, parts: &[PartId]) -> Error {
-        let at_fault = parts_at_fault(&self.session, &error, write, parts, &self.freed.borrow());
-        if write != Write::Takes || error.code != Code::Conflict || error.fate.is_race() {
-            return self.set_aside.note(at_fault, error);
-        }
-        // The first time, an operation may have ended since, and a failed one leaves no trace: another look and another write tell.
-        let is_first = at_fault.iter().any(|part| !self.refused_once.borrow().contains(part));
-        self.refused_once.borrow_mut().extend(at_fault.iter().cloned());
-        if let Some(silent) = self.members.first_silent() {
-            if is_first {
-                return error;
-            }
-            let error = silent.may_hold(error);
-            // What no silent member can have comes without these.
-            let others_wait = self.session.vips.len() > 1;
-            return if others_wait { self.set_aside.note(at_fault, error) } else { error };
-        }
-        if at_fault.is_empty() {
-            return error;
-        }
-        let error = self.members.blame_missing(error);
-        let peers = self.peers(connection);
-        // The other parts do not wait for an operation that concerns these.
-        let error = match at_fault.len() < parts.len() {
-            true => connection.operations.explain(&peers, error).await,
-            false => connection.operations.let_others_end(&peers, error).await,
-        };
-        if error.fate.is_race() || is_first { error } else { self.put_aside(connection, at_fault, error) }
-    }
-
-    /// Sets parts aside whose range is in use, as no look shows by whom. The next look may show more.
-    fn put_aside(&self, connection: &Connection, parts: Vec<PartId>, error: Error) -> Error {
-        let mut members = self.peers(connection);
-        members.push(connection.here.path());
-        if connection.operations.others_changed(&members) {
-            self.motion.note_change();
-        }
-        self.set_aside.note(parts, error)
-    }
-
     fn peers(&self, connection: &Connection) -> Vec<Path> {
         self.members.peers(&self.session.settings.instances, &connection.here)
     }
@@ -321,13 +276,11 @@ impl Mechanism for AliasIp {
             session: Session::new(settings, setup)?,
             members: members::Known::default(),
             address: access_config::Known::default(),
-            set_aside: SetAside::default(),
+            refusals: Refusals::default(),
             motion: Motion::default(),
             room: Room::default(),
             secondary: OnceCell::new(),
             own_addresses: RefCell::default(),
-            freed: RefCell::default(),
-            refused_once: RefCell::default(),
             will_change: Cell::default(),
             wrote_own: Cell::default(),
             has_waited: Cell::default(),

@@ -1,9 +1,13 @@
 //! The pure part of `aliasIp`: where each range is, the writes that move it, and the VIPs that may not move.
 
-use super::{motion::Motion, secondary};
+use super::{
+    motion::Motion,
+    refusal::{Refusals, private_part},
+    secondary,
+};
 use crate::{
     cloud::{
-        After, Effect, Need, Plan, SetAside, Step,
+        After, Effect, Need, Plan, Step,
         gcp::{
             access_config::{self, Address, PublicIp},
             identity::Here,
@@ -22,7 +26,7 @@ use crate::{
 };
 use ipnet::IpNet;
 use serde_json::{Value, json};
-use std::{cell::RefCell, collections::BTreeSet, net::IpAddr};
+use std::net::IpAddr;
 
 /// What one look showed.
 #[derive(Debug, Clone)]
@@ -49,29 +53,19 @@ pub struct View<'a> {
     pub remembered: &'a Remembered,
     /// Trouble with this member's own access config.
     pub trouble: &'a Trouble,
-    /// Parts that Google refused a write for.
-    pub set_aside: &'a SetAside,
-    /// Parts whose range Google has refused as in use once, and no look showed by whom.
-    pub refused_once: &'a RefCell<BTreeSet<PartId>>,
+    pub refusals: &'a Refusals,
     pub motion: &'a Motion,
-    /// Parts that this call took off a peer, once for each time.
-    pub freed: &'a RefCell<Vec<PartId>>,
 }
 
 /// How often a peer may give one VIP up and have it again.
 const MOST_TIMES_FREED: usize = 3;
-
-/// The part that stands for the alias range of this VIP.
-pub fn private_part(session: &Session, vip: &Vip) -> PartId {
-    PartId::new(vip, format!("alias ip nic{}", session.settings.network_interface))
-}
 
 impl<'a> View<'a> {
     /// Whether a member that `is_late` may have a part that nobody else has. What this call took off a peer is with nobody.
     pub fn needs(&self, is_late: impl Fn(&str) -> bool) -> bool {
         let silent = &self.seen.members.silent;
         let is_with_a_late_one = |part: &Part| match &part.holder {
-            Holder::NotHere => !self.freed.borrow().contains(&part.id),
+            Holder::NotHere => self.refusals.times_freed(&part.id) == 0,
             Holder::Other(name) => silent.iter().any(|silent| silent.name == *name && is_late(name)),
             _ => false,
         };
@@ -163,7 +157,7 @@ impl<'a> View<'a> {
             .filter(|(_, _, there)| !there.is_empty())
             .collect();
         let is_free = |vip: &&Vip| !held.iter().any(|(_, _, there)| there.contains(vip));
-        let is_refused = |vip: &&Vip| self.refused_once.borrow().contains(&private_part(self.session, vip));
+        let is_refused = |vip: &&Vip| self.refusals.has_refused(&private_part(self.session, vip));
         let (again, free): (Vec<&Vip>, Vec<&Vip>) = missing.iter().copied().filter(is_free).partition(is_refused);
         if !free.is_empty() {
             plan.steps.push(self.take(own, &free, &[]));
@@ -244,7 +238,7 @@ impl<'a> View<'a> {
         let number = self.session.settings.network_interface;
         let wanted = vip.destination();
         let part = private_part(self.session, vip);
-        if let Err(error) = self.set_aside.allows(&part) {
+        if let Err(error) = self.refusals.allow(&part) {
             // Google found the address in use when we wrote. The user may be a listed member, which is a holder like any other.
             let shows_it = |vm: &Vm| vm.interface(number).is_some_and(|nic| entry_with(nic, wanted).is_some());
             if error.code != Code::Conflict || !self.seen.members.vms.iter().any(shows_it) {
@@ -311,7 +305,7 @@ impl<'a> View<'a> {
     fn is_known(&self, vip: &Vip) -> Result<()> {
         let number = self.session.settings.network_interface;
         let is_shown = shows(&self.seen.members.vms, number, vip.destination());
-        if !self.seen.waits || is_shown || self.freed.borrow().contains(&private_part(self.session, vip)) {
+        if !self.seen.waits || is_shown || self.refusals.times_freed(&private_part(self.session, vip)) > 0 {
             return Ok(());
         }
         let silent: Vec<&str> = self.seen.members.silent.iter().map(|silent| silent.name.as_str()).collect();
@@ -322,7 +316,7 @@ impl<'a> View<'a> {
     /// Whether the peer that gave this VIP up in this call does not have it again each time.
     fn stays_away(&self, vip: &Vip) -> Result<()> {
         let part = private_part(self.session, vip);
-        let times = self.freed.borrow().iter().filter(|freed| **freed == part).count();
+        let times = self.refusals.times_freed(&part);
         let number = self.session.settings.network_interface;
         let has_it = |vm: &&Vm| vm.interface(number).is_some_and(|nic| entry_with(nic, vip.destination()).is_some());
         match self.seen.members.vms.iter().filter(|vm| !vm.own).find(has_it) {
