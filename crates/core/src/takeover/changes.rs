@@ -46,6 +46,8 @@ pub struct Changes {
     held_back: Option<Error>,
     before: Vec<Part>,
     last_seen: Vec<Part>,
+    /// When the last look began: it may show nothing later.
+    looked: Instant,
     sent: bool,
     /// Whether the last round wanted another look, and time was out.
     cut_short: bool,
@@ -67,6 +69,7 @@ impl Changes {
             held_back: None,
             last_seen: before.clone(),
             before,
+            looked: Instant::now(),
             sent: false,
             cut_short: false,
         }
@@ -127,6 +130,16 @@ impl Changes {
         had && part.holder.is_elsewhere()
     }
 
+    /// Notes that a look begins now.
+    pub fn begin_look(&mut self) {
+        self.looked = Instant::now();
+    }
+
+    /// How much later than this moment the last look began.
+    pub fn age(&self, at: Instant) -> Duration {
+        self.looked.saturating_duration_since(at)
+    }
+
     /// Notes parts that a look of this call has shown here.
     pub fn note_here(&mut self, parts: impl IntoIterator<Item = PartId>) {
         self.here.extend(parts);
@@ -182,7 +195,7 @@ impl Changes {
     /// Whether a change of ours brought the part here, and a read that cannot be older than the change shows it with nobody. A read
     /// may be as old as `reads_lag`. What another member may have had meanwhile is not made again: it may have given it up for a third.
     pub fn is_undone(&self, goal: Goal, part: &Part, reads_lag: Duration) -> bool {
-        let done = matches!(self.of(&part.id), Some(Progress::Done { at }) if at.elapsed() >= reads_lag);
+        let done = matches!(self.of(&part.id), Some(Progress::Done { at }) if self.age(*at) >= reads_lag);
         let is_doubted = !reads_lag.is_zero() && self.doubted.contains(&part.id);
         matches!(goal, Goal::Hold(_)) && done && part.holder == Holder::Nobody && !is_doubted
     }

@@ -327,11 +327,17 @@ impl<C: Cloud> Run<'_, C> {
         }
     }
 
-    /// Whether another member took a part from this one after a change of this call. This call sends nothing more then.
+    /// Whether the last look shows that another member took a part from this one after a change of this call. This call sends
+    /// nothing more then, not even what is in doubt for another part.
     fn has_lost(&self) -> bool {
-        self.sees_losses() && self.changes.last_seen().iter().any(|part| self.changes.was_taken(part))
+        let is_taken = |part: &Part| match self.sees_losses() {
+            true => self.changes.was_taken(part),
+            false => verify::taken_away::<C>(part, self.changes.before(), &self.changes),
+        };
+        matches!(self.goal, Goal::Hold(_)) && self.changes.last_seen().iter().any(is_taken)
     }
 
+    /// Whether each look shows the present, so that the first one which shows a part elsewhere tells of a loss.
     fn sees_losses(&self) -> bool {
         matches!(self.goal, Goal::Hold(_)) && C::READS_LAG.is_zero()
     }
@@ -361,7 +367,8 @@ impl<C: Cloud> Run<'_, C> {
         Ok(())
     }
 
-    async fn look(&self, is_whole: bool) -> Result<C::Seen> {
+    async fn look(&mut self, is_whole: bool) -> Result<C::Seen> {
+        self.changes.begin_look();
         let again = Box::pin(self.cloud.observe(&self.seen)).await?;
         if is_whole { Box::pin(self.cloud.complete(again)).await } else { Ok(again) }
     }

@@ -164,7 +164,7 @@ async fn what_another_member_took_after_us_is_not_written_again_in_a_later_round
     }));
     let found = hold(&toy, Write::IfNeeded).await;
     assert_eq!(found.outcome, Outcome::Lost);
-    assert_eq!(toy.applied(), ["a", "b", "b"]);
+    assert_eq!(toy.applied(), ["a", "b"], "nothing more is sent");
 }
 
 #[tokio::test(start_paused = true)]

@@ -67,6 +67,7 @@ pub async fn until_settled<C: Cloud>(
     let planned = changes.last_seen().to_vec();
     let mut last_look: Option<LastLook> = None;
     loop {
+        changes.begin_look();
         // A whole look: the changes are made, so nothing waits for what concerns a public address alone.
         let looked = match Box::pin(observe_all(cloud, seen)).await {
             Ok(looked) => looked,
@@ -156,7 +157,7 @@ pub fn has_arrived(goal: Goal, part: &Part, planned: &[Part], changes: &Changes)
 /// Whether a change of ours took a part off another member, and a read too recent to be stale shows it with nobody.
 fn left_on_nobody<C: Cloud>(part: &Part, before: &[Part], changes: &Changes) -> bool {
     let old_enough = match changes.of(&part.id) {
-        Some(Progress::Done { at }) => at.elapsed() >= C::READS_LAG,
+        Some(Progress::Done { at }) => changes.age(*at) >= C::READS_LAG,
         _ => changes.freed(&part.id),
     };
     let had = before.iter().any(|earlier| earlier.id == part.id && earlier.holder.is_elsewhere());
@@ -166,12 +167,12 @@ fn left_on_nobody<C: Cloud>(part: &Part, before: &[Part], changes: &Changes) -> 
 /// Whether another member took a part after our change of it had succeeded. A read may lag behind the change and still
 /// show the old holder, even after one that had shown this member: two reads may be of different age. So the old holder counts
 /// only once reads cannot be that old; anybody else counts at once.
-fn taken_away<C: Cloud>(part: &Part, before: &[Part], changes: &Changes) -> bool {
+pub fn taken_away<C: Cloud>(part: &Part, before: &[Part], changes: &Changes) -> bool {
     if C::READS_LAG.is_zero() && changes.was_taken(part) {
         return true;
     }
     let (Some(_), Some(Progress::Done { at })) = (part.holder.others(), changes.of(&part.id)) else { return false };
     let old = before.iter().find(|earlier| earlier.id == part.id).map(|earlier| &earlier.holder);
     let same_as_before = old == Some(&part.holder);
-    !same_as_before || at.elapsed() >= C::READS_LAG
+    !same_as_before || changes.age(*at) >= C::READS_LAG
 }

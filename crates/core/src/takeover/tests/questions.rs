@@ -131,3 +131,34 @@ async fn what_nobody_had_before_was_left_with_nobody_by_nobody() {
     let found = hold(&toy, Write::IfNeeded).await;
     assert_eq!((found.outcome, found.left_with_nobody), (Outcome::NotMoved, false));
 }
+
+/// Before reads can be trusted, a look tells nothing; from then on it is believed before anything else is sent.
+#[tokio::test(start_paused = true)]
+async fn what_is_in_doubt_is_not_sent_once_a_look_tells_of_a_loss() {
+    for (second, is_lost) in [(9, false), (11, true)] {
+        let toy = Toy::new(&[("a", Toy::peer()), ("z public", Toy::peer())]);
+        // The peer takes everything back while the public part has no answer.
+        *toy.after_apply.borrow_mut() = Some(Box::new(move |toy| {
+            if toy.applied() == ["a", "z public"] {
+                toy.parts.borrow_mut().insert("a", Toy::peer());
+                toy.parts.borrow_mut().insert("z public", Toy::peer());
+            }
+        }));
+        toy.answer("z public", Err(Error::in_doubt("no answer", "call again")));
+        toy.doubt_is_right.set(true);
+        toy.slow.borrow_mut().insert("z public", Duration::from_secs(second));
+        let found = acquire(&toy, &deadline(40).0, &Journal::default(), Write::IfNeeded, Mode::Real).await;
+        assert_eq!(found.outcome, Outcome::Lost);
+        let repeated = toy.applied().len() > 2;
+        assert_eq!(repeated, !is_lost, "after {second} s: {:?}", toy.applied());
+    }
+}
+
+/// What a slow look shows may be as old as its beginning.
+#[tokio::test(start_paused = true)]
+async fn a_look_that_began_too_early_is_not_believed_however_late_it_ends() {
+    let toy = Toy::new(&[("a", Toy::peer())]);
+    toy.slow_look.set(Duration::from_secs(11));
+    toy.stale.borrow_mut().extend(vec![[("a", Toy::peer())].into(); 2]);
+    assert_eq!(hold(&toy, Write::IfNeeded).await.outcome, Outcome::Moved);
+}

@@ -50,6 +50,10 @@ pub struct Toy {
     pub applied: RefCell<Vec<(&'static str, Duration)>>,
     pub after_apply: RefCell<Option<Hook>>,
     pub change_takes: Cell<Duration>,
+    /// How much longer the next change of a part takes.
+    pub slow: RefCell<BTreeMap<&'static str, Duration>>,
+    /// How long the next look takes that follows the first.
+    pub slow_look: Cell<Duration>,
     pub plan_error: RefCell<Option<Error>>,
     pub missing: RefCell<Vec<String>>,
     pub lets_go_first: Cell<bool>,
@@ -129,7 +133,9 @@ impl Cloud for Toy {
     }
     async fn observe(&self, _: &Looks) -> Result<Looks> {
         self.asked.borrow_mut().push("observe");
-        Ok(self.look())
+        let shown = self.look();
+        tokio::time::sleep(self.slow_look.take()).await;
+        Ok(shown)
     }
     async fn complete(&self, seen: Looks) -> Result<Looks> {
         self.asked.borrow_mut().push("complete");
@@ -185,7 +191,8 @@ impl Cloud for Toy {
         Ok(Plan { steps, refused: refused.clone() })
     }
     async fn apply(&self, change: &&'static str) -> Result<()> {
-        tokio::time::sleep(self.change_takes.get()).await;
+        let longer = self.slow.borrow_mut().remove(change).unwrap_or_default();
+        tokio::time::sleep(self.change_takes.get() + longer).await;
         let born = self.born.get().expect("set by new");
         self.applied.borrow_mut().push((change, born.elapsed()));
         if let Some(surroundings) = self.stopped_by.take() {
