@@ -71,6 +71,8 @@ pub struct Setup {
     /// Whether a public address goes with the first VIP.
     pub public: bool,
     pub start: Start,
+    /// Whether the holder's route on GCP has the last of the better numbers, so that the next one comes behind it.
+    pub is_last_number: bool,
     /// What the members are configured for, if that is less than what there is.
     pub only: Option<Only>,
 }

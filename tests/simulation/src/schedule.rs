@@ -194,6 +194,8 @@ impl Schedule {
             tables: 2,
             public: mechanism.has_public_address() && dice.one_in(2),
             start: dice.pick(&[Start::First, Start::First, Start::First, Start::Second, Start::Nobody, Start::Split]),
+            // Not from the dice: the rest of a seed's schedule does not depend on it.
+            is_last_number: Dice(Rng::with_seed(!seed)).one_in(4),
             only: None,
         };
         // A third of the runs has nothing but the two members and their timing; another one has a denial and little else.

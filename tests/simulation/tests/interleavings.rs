@@ -65,7 +65,7 @@ fn compare_with_the_page(explored: &[(Case, Explored)], bound: usize) {
     let page = fs::read_to_string(PAGE).expect("the page");
     let mut counts: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (case, explored) in explored {
-        let sum = counts.entry(format!("{:?}", case.mechanism)).or_insert_with(|| vec![0; bound + 1]);
+        let sum = counts.entry(case.kind()).or_insert_with(|| vec![0; bound + 1]);
         // Each column counts what the one before it counts as well.
         let mut all = 0;
         for (sum, count) in sum.iter_mut().zip(&explored.interleavings) {

@@ -56,7 +56,7 @@ impl Layout for Gcp {
         for n in 0..setup.vips {
             let Some(holder) = setup.holder_of(n) else { continue };
             if is_route(setup) {
-                world.set_route(ROUTES[n], ROUTED[n], VMS[holder], 1000);
+                world.set_route(ROUTES[n], ROUTED[n], VMS[holder], if setup.is_last_number { 900 } else { 1000 });
             } else {
                 world.place_alias(ALIASES[n], VMS[holder], None);
                 if setup.public && n == 0 {

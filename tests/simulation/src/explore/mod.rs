@@ -33,6 +33,8 @@ pub struct Case {
     pub mechanism: Mechanism,
     /// Who has the VIP.
     pub holder: usize,
+    /// Whether no better number than the holder's is left for a route (GCP).
+    pub is_last_number: bool,
     /// What the first member calls, and what the second.
     pub actions: [Action; 2],
 }
@@ -41,15 +43,25 @@ impl Case {
     /// The cases of a mechanism: with each member as the holder, each call beside an Acquire.
     pub fn of(mechanism: Mechanism) -> Vec<Case> {
         use Action::{Acquire, Release, Status};
-        let case = |holder, other| Case { mechanism, holder, actions: [Acquire, other] };
-        [0, 1].into_iter().flat_map(|holder| [Acquire, Release, Status].map(|other| case(holder, other))).collect()
+        let with = |is_last_number| {
+            let case = move |holder, other| Case { mechanism, holder, is_last_number, actions: [Acquire, other] };
+            [0, 1].into_iter().flat_map(move |holder| [Acquire, Release, Status].map(|other| case(holder, other)))
+        };
+        let numbers = if mechanism == Mechanism::GcpRoute { &[false, true][..] } else { &[false] };
+        numbers.iter().flat_map(|is_last_number| with(*is_last_number)).collect()
+    }
+
+    /// The mechanism, as the tables name it.
+    pub fn kind(self) -> String {
+        format!("{:?}{}", self.mechanism, if self.is_last_number { "LastNumber" } else { "" })
     }
 
     fn schedule(self) -> Schedule {
         let reason = |action| if action == Action::Acquire { "NotifyBecomePrimary" } else { "terminal" };
         let turn = |action| Turn::quiet(action, reason(action), DEADLINE_SECONDS);
         let start = if self.holder == 0 { Start::First } else { Start::Second };
-        let setup = Setup { mechanism: self.mechanism, vips: 1, tables: 1, public: false, start, only: None };
+        let Case { mechanism, is_last_number, .. } = self;
+        let setup = Setup { mechanism, vips: 1, tables: 1, public: false, start, is_last_number, only: None };
         Schedule {
             latency: Latency { ms: (0, 0), slow_one_in: 0 },
             orders: vec![Order::Duration(LATE)],
@@ -62,7 +74,7 @@ impl Case {
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let holder = if self.holder == 0 { 'A' } else { 'B' };
-        write!(f, "{:?}:{holder}:{:?}+{:?}", self.mechanism, self.actions[0], self.actions[1])
+        write!(f, "{}:{holder}:{:?}+{:?}", self.kind(), self.actions[0], self.actions[1])
     }
 }
 

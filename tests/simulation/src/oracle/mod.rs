@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::cloud::Part;
 use crate::play::Run;
-use crate::record::Call;
+use crate::record::{Call, Sent};
 use crate::schedule::{Action, Blow, Order};
 use truth::tells_the_truth;
 
@@ -46,6 +46,7 @@ pub fn judge(run: &Run) -> Vec<Violation> {
         say(&mut found, "damage", run.damage.join("\n"));
     }
     repeats_as_told(run, &mut found);
+    stays(run, &mut found);
     recovers(run, &mut found);
     found
 }
@@ -209,6 +210,27 @@ fn repeats_as_told(run: &Run, found: &mut Vec<Violation>) {
     let is_permanent = is_permanent && !some_may_come;
     if last.says_retry() && is_permanent && !left_with_nobody && !is_unconfirmed {
         say(found, "repeats what stays", name(last));
+    }
+}
+
+/// Promise 2: what is told as here is not taken away by an operation that was running, and that the cloud told of.
+fn stays(run: &Run, found: &mut Vec<Violation>) {
+    let (Some(last), Some(next)) = (run.calls.last(), run.recovery.first()) else { return };
+    if last.action != Action::Acquire || !last.is_ok() || last.dry_run {
+        return;
+    }
+    let Some((looked, _)) = last.last_look() else { return };
+    // What arrives after the last look shows in none.
+    let comes_later = |sent: &Sent| sent.is_change && sent.processed.is_none_or(|processed| processed >= looked);
+    let others = run.calls.iter().filter(|call| call.member != last.member);
+    let is_disturbed = others.flat_map(|call| &call.requests).any(comes_later);
+    // The list of operations is one that a call does without.
+    let is_told = |sent: &Sent| sent.answered.is_some_and(|(_, status)| status == 200);
+    let is_told = last.requests.iter().filter(|sent| sent.what.ends_with("/operations ")).all(is_told);
+    let Some(parts) = run.history.within(next.begun, next.begun).next() else { return };
+    let lost = parts.iter().find(|part| part.holders.is_empty()).filter(|_| is_told && !is_disturbed);
+    if let Some(part) = lost {
+        say(found, "gone in the end", format!("{}, and nobody has {}", name(last), part.name));
     }
 }
 
