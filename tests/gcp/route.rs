@@ -4,6 +4,7 @@ use super::{Member, common::*, writes};
 use cloudsim::gcp::{ADDRESS_B, NETWORK, ROUTE, ROUTED_VIP, Simulator, VM_A, VM_B, World};
 use cloudsim::{Fault, Rule};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 fn route() -> Value {
     json!({ "vip": ROUTED_VIP, "gcp": { "mechanism": "route" } })
@@ -79,6 +80,59 @@ fn where_no_better_number_is_left_the_new_route_waits_behind_the_old() {
     assert_outcome(&Member::b(&sim).with(route()).with(behind).hook(), "moved");
     assert_eq!((hop(&sim).as_deref(), names(&sim).len()), (Some(VM_B), 1));
     assert_outcome(&Member::a(&sim).with(route()).with(zero).hook(), "moved");
+}
+
+/// Then it stays, however long the old one takes to go: taking it away again would leave the VIP with nobody in the end.
+#[test]
+fn a_route_behind_the_old_one_stays_while_that_goes() {
+    let mut world = World::routes();
+    world.remove_route(ROUTE);
+    world.set_route("vip-2", ROUTED_VIP, VM_A, 900);
+    let sim = Simulator::start(world);
+    sim.operations().hang("vip-2");
+    let begin = || Member::b(&sim).with(route()).with(json!({ "deadlineSeconds": 5 })).hook();
+    for _ in 0..2 {
+        let report = begin();
+        assert_error(&report, "unverified", "ambiguous");
+        assert_eq!(report["retry"], true, "{report:#}");
+        assert_eq!((hop(&sim).as_deref(), names(&sim).len()), (Some(VM_A), 2));
+    }
+    sim.operations().let_go("vip-2");
+    assert_outcome(&begin(), "already_held");
+    assert_eq!((hop(&sim).as_deref(), names(&sim)), (Some(VM_B), vec![ROUTE.to_owned()]));
+    let deletes: Vec<_> = sim.log().into_iter().filter(|call| call.action == "DELETE routes").collect();
+    assert_eq!(deletes.len(), 1, "{deletes:#?}");
+}
+
+/// The other member may be cleaning up at that moment: whether the new route stays is asked just before the old one goes.
+#[test]
+fn the_old_route_goes_only_while_the_new_one_stays() {
+    let mut world = World::routes();
+    world.set_route(ROUTE, ROUTED_VIP, VM_B, 901);
+    world.set_route("vip-2", ROUTED_VIP, VM_A, 900);
+    let sim = Simulator::start(world);
+    assert_outcome(&Member::b(&sim).with(route()).hook(), "moved");
+    let actions: Vec<String> = sim.log().into_iter().map(|call| call.action).collect();
+    let delete = actions.iter().position(|action| action == "DELETE routes").expect("the old route goes");
+    let lists = actions[..delete].iter().filter(|action| *action == "GET operations list").count();
+    assert_eq!(lists, 2, "{actions:#?}");
+}
+
+/// A route to this member that an earlier call gives up does not count, even where it is the best one still.
+#[test]
+fn a_route_that_is_on_its_way_out_is_none() {
+    for number in [1000, 900] {
+        let mut world = World::routes();
+        world.set_route(ROUTE, ROUTED_VIP, VM_B, number);
+        let sim = Simulator::start(world);
+        sim.operations().duration_of(ROUTE, Duration::from_secs(8));
+        let short = json!({ "deadlineSeconds": 5 });
+        assert_outcome(&Member::b(&sim).with(route()).with(short).release(), "not_released");
+        let report = Member::b(&sim).with(route()).hook();
+        assert_eq!((&report["ok"], &report["holder"]), (&json!(true), &json!(VM_B)), "{report:#}");
+        sim.under_way().iter().for_each(|operation| sim.let_end(operation));
+        assert_eq!((hop(&sim).as_deref(), names(&sim).len()), (Some(VM_B), 1), "{number}");
+    }
 }
 
 #[test]

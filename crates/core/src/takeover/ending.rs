@@ -177,7 +177,7 @@ pub fn conclude(
     let is_stranded = matches!((goal, &end), (Goal::Hold(_), End::Stranded | End::Undone));
     let ending = match end {
         End::Unseen(error) | End::UnderWay(error) => error,
-        End::Settled | End::Lost | End::Stranded | End::Undone => None,
+        End::Settled | End::Overtaken | End::Lost | End::Stranded | End::Undone => None,
     };
     let error = if outcome.is_ok() {
         None
@@ -234,7 +234,7 @@ fn of_hold(reads_lag: bool, before: &[Part], after: &[Part], changes: &Changes, 
                 (Outcome::NotMoved, None)
             }
         }
-        End::Settled if after.is_empty() => (Outcome::NotMoved, Some(nothing_to_move())),
+        End::Settled | End::Overtaken if after.is_empty() => (Outcome::NotMoved, Some(nothing_to_move())),
         End::Settled if mine(after) == after.len() && !has_failures(changes) => {
             // What was here by name and is put in order has not moved.
             if before.iter().all(|part| part.holder.is_here() && part.holder.others().is_none()) {
@@ -247,10 +247,10 @@ fn of_hold(reads_lag: bool, before: &[Part], after: &[Part], changes: &Changes, 
         End::Settled if mine(after) == after.len() && changes.only_refused() => (Outcome::NotMoved, None),
         // Everything is seen here, but a write that a hook sends to be sure was refused: the read alone may be too old.
         End::Settled if mine(after) == after.len() => (Outcome::Unverified, None),
-        End::Settled if mine(after) > 0 => (Outcome::Partial, None),
+        End::Settled | End::Overtaken if mine(after) > 0 => (Outcome::Partial, None),
         // Here, but not in order: no read that could be trusted.
         End::Settled if changes.any_sent() && after.iter().any(is_broken) => (Outcome::Unverified, None),
-        End::Settled => (Outcome::NotMoved, None),
+        End::Settled | End::Overtaken => (Outcome::NotMoved, None),
     }
 }
 

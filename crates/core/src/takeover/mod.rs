@@ -212,7 +212,7 @@ async fn towards<C: Cloud>(cloud: &C, deadline: &Deadline, journal: &Journal, go
             Made::Lost => run.lost(),
             Made::Stopped(error) => verify::Verified::unread(run.changes.as_far_as_known(), error),
         };
-        if !matches!(verified.end, verify::End::Undone) {
+        if !matches!(verified.end, verify::End::Undone | verify::End::Overtaken) {
             break verified;
         }
         run.changes.take_back(run.goal, &verified.parts, C::READS_LAG);
@@ -264,6 +264,9 @@ fn dry_run<C: Cloud>(cloud: &C, journal: &Journal, goal: Goal, seen: &C::Seen) -
     });
     let remarks = refused.chain(told.remarks.iter().cloned()).collect();
     let first = plan.refused.first().map(|(_, error)| error.clone());
+    // A plan has no step for what an operation is bringing, or taking away.
+    let arrives = before.iter().any(|part| matches!(part.holder, Holder::Arriving(_)));
+    let first = first.or_else(|| arrives.then(|| wording::still_arriving(&before)));
     Findings { outcome, error: first.filter(|_| !outcome.is_ok()), remarks, ..told }
 }
 

@@ -35,6 +35,8 @@ pub enum End {
     /// A change that had succeeded is not there, since the cloud has taken it back; or a part has come here that the plan of a
     /// release did not know.
     Undone,
+    /// A part was here while an operation that this call did not begin was running, and that has taken it away.
+    Overtaken,
     /// Time was out while a change was under way, and the last look showed where each part was by then: some are here.
     UnderWay(Option<Error>),
     /// It could not be seen in time.
@@ -86,6 +88,13 @@ pub async fn until_settled<C: Cloud>(
         }
         let is_settled = |part: &Part| reached(goal, part) || !was_sent(changes, &part.id) && !arrives::<C>(goal, part);
         if parts.iter().all(is_settled) {
+            let is_gone = |part: &Part| {
+                let arrived = |earlier: &Part| earlier.id == part.id && arrives::<C>(goal, earlier);
+                !reached(goal, part) && planned.iter().any(arrived)
+            };
+            if parts.iter().any(is_gone) {
+                return Verified { parts, end: End::Overtaken, remarks };
+            }
             if C::READS_LAG.is_zero() && parts.iter().any(|part| has_arrived(goal, part, &planned, changes)) {
                 return Verified { parts, end: End::Undone, remarks };
             }

@@ -93,6 +93,7 @@ impl AliasIp {
         let settings = &self.session.settings;
         here.network(settings)?;
         self.is_own_look_old.set(false);
+        operations.forget_ended(|path| here.is(path)).await;
         let members = self.members.look(&settings.instances, connection, |vms| self.is_enough(vms));
         let address = self.address.look(&self.session, connection);
         let reads = join(beside(members, address), self.told());
@@ -105,8 +106,16 @@ impl AliasIp {
             None => access_config::not_read_yet(&self.session),
         };
         members.own_interface(here, settings.network_interface)?;
-        let mut seen =
-            Seen { here: here.clone(), members, address, is_late, waits: false, secondary: None, told: told? };
+        let mut seen = Seen {
+            under_way: operations.changes_of_others(&here.path()),
+            here: here.clone(),
+            members,
+            address,
+            is_late,
+            waits: false,
+            secondary: None,
+            told: told?,
+        };
         seen.waits = self.view(&seen).needs(|name| self.members.is_late(name));
         self.take_note(connection, &mut seen).await?;
         // Only once: an agent that does not act at once may not act at all.

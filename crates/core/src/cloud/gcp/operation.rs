@@ -7,7 +7,7 @@ use super::{
     compute::{Compute, NAME, Order, all_pages, read_json},
     error::{self, Bound},
     path::Path,
-    running::{Operation, Running, name_of, subject},
+    running::{Key, Operation, Running, name_of, subject},
 };
 use crate::{
     cloud::{
@@ -137,6 +137,36 @@ impl Operations {
         }
     }
 
+    /// The calls of somebody else that are changing this resource, as far as this call knows.
+    pub fn changes_of_others(&self, on: &Path) -> Vec<&'static str> {
+        self.running.changes_of_others(on)
+    }
+
+    /// Whether the route of this number is on its way out.
+    pub fn deletes(&self, number: &str) -> bool {
+        self.running.deletes(number)
+    }
+
+    /// Asks once for each operation of somebody else on these resources, and forgets those that have ended. Before a look that
+    /// shall show what they did.
+    pub async fn forget_ended(&self, concerns: impl Fn(&Path) -> bool) {
+        let ask = async |(key, path): (Key, String)| {
+            let begun = Instant::now();
+            let read = self.look(&path, key.1.name(), false, LONGEST_LIST).await;
+            let scope = if path.contains("/global/") { "globalOperations" } else { "zoneOperations" };
+            self.compute.bearer.record_looks(&format!("compute:{scope}.get"), key.1.name(), 1, begun, &read);
+            let is_over = match &read {
+                Ok(body) => body.get("status").and_then(Value::as_str) == Some("DONE"),
+                // One that may not be read would be waited for for ever.
+                Err(error) => error.code == Code::NotFound || may_not_be_read(error),
+            };
+            if is_over {
+                self.running.forget(&key, &path);
+            }
+        };
+        join_all(self.running.earlier(concerns).into_iter().map(ask)).await;
+    }
+
     /// Asks each of these scopes once for the operations of earlier calls that still run, so that this call does not begin
     /// the same change beside one of them. A failure leaves the list empty: the member may lack the permission to list.
     pub async fn note_running(&self, scopes: impl IntoIterator<Item = String>) {
@@ -203,14 +233,7 @@ impl Operations {
             return refusal;
         }
         let scopes: BTreeSet<&str> = on.iter().map(Path::scope).collect();
-        let ask = async |scope: &&str| {
-            let begun = Instant::now();
-            tokio::time::timeout(LONGEST_LIST, self.note_running_in(scope)).await.unwrap_or_else(|_elapsed| {
-                let target = scope.rsplit('/').next().unwrap_or_default();
-                Err(self.compute.record_silence(&list_call(scope), target, begun))
-            })
-        };
-        let asked = join_all(scopes.iter().map(ask));
+        let asked = join_all(scopes.iter().map(|scope| self.list_anew(scope)));
         // A member that may not list operations does without.
         let is_silent = |answer: &Result<()>| answer.as_ref().is_err_and(Error::repeat_may_help);
         let is_silent = asked.await.iter().any(is_silent);
@@ -234,6 +257,18 @@ impl Operations {
             Err(ended) if ended.fate.is_race() => ended.with_fate(Fate::Refused(Cause::Race)),
             Ok(()) | Err(_) => refusal,
         }
+    }
+
+    /// Lists the operations of a scope, whether or not this call has asked for them before.
+    ///
+    /// # Errors
+    /// Without a list in a second.
+    pub async fn list_anew(&self, scope: &str) -> Result<()> {
+        let begun = Instant::now();
+        tokio::time::timeout(LONGEST_LIST, self.note_running_in(scope)).await.unwrap_or_else(|_elapsed| {
+            let target = scope.rsplit('/').next().unwrap_or_default();
+            Err(self.compute.record_silence(&list_call(scope), target, begun))
+        })
     }
 
     async fn note_running_in(&self, scope: &str) -> Result<()> {

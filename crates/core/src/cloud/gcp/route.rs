@@ -65,6 +65,7 @@ impl Route {
         });
         let filter = terms.collect::<Vec<_>>().join(" OR ");
         let path = format!("projects/{}/global/routes", network.project);
+        operations.forget_ended(|path| path.scope().ends_with("/global")).await;
         let mut routes = Vec::new();
         let read = async |token: &str| compute.list("routes.list", &network.name, &path, &filter, token).await;
         let pages = all_pages(read, |mut page| {
@@ -75,7 +76,15 @@ impl Route {
         operations.note_running_beside([format!("projects/{}/global", network.project)], pages).await?;
         let wide = self.session.vips.iter().any(|vip| ranges::must_be_read(vip.destination()));
         let ranges = if wide { ranges::look(compute, &network.path()).await } else { Ok(Vec::new()) };
-        Ok(Seen { here: here.clone(), network, routes, ranges })
+        let leaves = |route: &&Value| number_of(route).is_some_and(|number| operations.deletes(number));
+        let leaving = routes.iter().filter(leaves).map(|route| text(route, "name").to_owned()).collect();
+        let names = self.session.vips.iter().flat_map(|vip| names_of(&self.session, vip));
+        let coming = names.filter(|name| {
+            let path = Path::global(&network.project, "routes", name);
+            operations.changes_of_others(&path).contains(&"routes.insert")
+        });
+        let coming = coming.collect();
+        Ok(Seen { here: here.clone(), network, routes, leaving, coming, ranges })
     }
 
     /// Deletes the route of this number, and no route that has the same name by now. By the discovery document (20261106) a
@@ -176,7 +185,14 @@ impl Cloud for Route {
                     Err(error) => Err(operations.let_others_end(&[path], error).await),
                 }
             }
-            Change::Delete { path, number, patience } => {
+            Change::Delete { path, number, patience, in_favour_of } => {
+                if let Some(stays) = in_favour_of {
+                    // Another member may be cleaning up at this moment. Without the list the call goes on: the look tells.
+                    let _listed = operations.list_anew(path.scope()).await;
+                    if operations.deletes(stays) {
+                        return Err(taken_meanwhile(path));
+                    }
+                }
                 let deleted = self.delete(operations, path, number.as_deref(), *patience).await;
                 if let (Some(number), Err(error)) = (number, &deleted) {
                     self.undeleted.borrow_mut().insert(number.clone(), error.clone());
@@ -235,6 +251,12 @@ fn untested() -> CheckItem {
 fn ended_meanwhile(path: &Path) -> Error {
     Error::new(Code::Conflict, format!("routes.insert on {path}: an earlier attempt had to end first"), "call again")
         .with_fate(Fate::AcceptedThenFailed(Cause::Superseded))
+}
+
+/// Deleting the old route as well would leave the VIP with nobody.
+fn taken_meanwhile(path: &Path) -> Error {
+    let message = format!("routes.delete on {path} not sent: the route that is to win is being deleted");
+    Error::new(Code::Conflict, message, "call again").with_fate(Fate::Refused(Cause::Race))
 }
 
 /// Whether the VM may take and send packets for addresses that are not its own ("Enable IP forwarding for VMs").

@@ -59,6 +59,33 @@ impl Running {
         self.by_change.borrow().keys().any(|(_, on)| concerns(on))
     }
 
+    /// The calls of somebody else that are changing this resource.
+    pub fn changes_of_others(&self, on: &Path) -> Vec<&'static str> {
+        let by_change = self.by_change.borrow();
+        let others = by_change.iter().filter(|((_, path), operation)| path == on && operation.is_earlier);
+        others.map(|((call, _), _)| *call).collect()
+    }
+
+    /// Whether the route of this number is being deleted, by whomever. Google gives a number to one route alone.
+    pub fn deletes(&self, number: &str) -> bool {
+        let by_change = self.by_change.borrow();
+        by_change
+            .values()
+            .any(|operation| operation.call == "routes.delete" && text(&operation.body, "targetId") == number)
+    }
+
+    /// The operations that this call did not begin, on resources that `concerns` accepts: each with its path.
+    pub fn earlier(&self, concerns: impl Fn(&Path) -> bool) -> Vec<(Key, String)> {
+        let by_change = self.by_change.borrow();
+        let earlier = by_change.iter().filter(|((_, on), operation)| operation.is_earlier && concerns(on));
+        earlier.map(|(key, operation)| (key.clone(), operation.path.clone())).collect()
+    }
+
+    /// Forgets an operation that has ended.
+    pub fn forget(&self, key: &Key, path: &str) {
+        self.by_change.borrow_mut().retain(|known, operation| known != key || operation.path != path);
+    }
+
     /// Any change that is under way, as far as this call knows.
     pub fn any(&self) -> Option<Key> {
         self.by_change.borrow().keys().next().cloned()

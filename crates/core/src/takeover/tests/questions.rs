@@ -1,6 +1,9 @@
 //! Which questions the engine asks a cloud, and what it makes of the answers.
 
-use super::{toy::Consistent, *};
+use super::{
+    toy::{Consistent, Looks},
+    *,
+};
 
 #[tokio::test(start_paused = true)]
 async fn only_a_takeover_begins_before_everything_is_read() {
@@ -161,4 +164,31 @@ async fn a_look_that_began_too_early_is_not_believed_however_late_it_ends() {
     toy.slow_look.set(Duration::from_secs(11));
     toy.stale.borrow_mut().extend(vec![[("a", Toy::peer())].into(); 2]);
     assert_eq!(hold(&toy, Write::IfNeeded).await.outcome, Outcome::Moved);
+}
+
+/// An operation of somebody else is running on what is here: whether it stays is known when that has ended.
+#[tokio::test(start_paused = true)]
+async fn what_an_operation_takes_away_while_the_call_waits_is_taken_again() {
+    let arriving = || Looks::from([("a", Holder::Arriving("that an operation runs".into()))]);
+    for (then, changes, outcome) in [
+        (Holder::ThisMember, 0, Outcome::AlreadyHeld),
+        (Holder::Nobody, 1, Outcome::AlreadyHeld),
+        (Toy::peer(), 1, Outcome::AlreadyHeld),
+    ] {
+        let toy = Toy::new(&[("a", then.clone())]);
+        toy.stale.borrow_mut().extend([arriving(), arriving()]);
+        let found = acquire(&Consistent(&toy), &deadline(30).0, &Journal::default(), Write::IfNeeded, Mode::Real).await;
+        assert_eq!((found.outcome, toy.applied().len()), (outcome, changes), "{then:?}");
+    }
+    // Without an end in time, nobody knows.
+    let toy = Toy::new(&[]);
+    toy.stale.borrow_mut().extend(vec![arriving(); 1_000]);
+    let found = acquire(&Consistent(&toy), &deadline(5).0, &Journal::default(), Write::IfNeeded, Mode::Real).await;
+    let error = found.error.expect("a cause");
+    assert!(!found.outcome.is_ok() && error.repeat_may_help(), "{:?}: {error}", found.outcome);
+    assert!(error.message.contains("an operation runs"), "{error}");
+    let toy = Toy::new(&[("a", Holder::Arriving("that an operation runs".into()))]);
+    let journal = Journal::default();
+    let found = acquire(&Consistent(&toy), &deadline(5).0, &journal, Write::IfNeeded, Mode::DryRun).await;
+    assert!(!found.outcome.is_ok() && found.error.expect("a cause").repeat_may_help());
 }

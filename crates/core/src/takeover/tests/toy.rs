@@ -159,7 +159,7 @@ impl Cloud for Toy {
         }
         let refused: Vec<_> = self.refused.borrow().iter().map(|(part, error)| (id(part), error.clone())).collect();
         let wanted = |name: &str, holder: &Holder| {
-            let mine = *holder == Holder::ThisMember;
+            let mine = matches!(holder, Holder::ThisMember | Holder::Arriving(_));
             let wanted = match goal {
                 Goal::Hold(Write::Always) => true,
                 Goal::Hold(Write::IfNeeded) => !mine,

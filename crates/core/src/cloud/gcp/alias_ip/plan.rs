@@ -32,6 +32,8 @@ use std::net::IpAddr;
 #[derive(Debug, Clone)]
 pub struct Seen {
     pub here: Here,
+    /// The calls of somebody else that are changing this machine: what is here may be on its way out.
+    pub under_way: Vec<&'static str>,
     pub members: Members,
     /// The public address, where a VIP has one.
     pub address: Option<Address>,
@@ -92,7 +94,14 @@ impl<'a> View<'a> {
             };
             parts.push(Part { id: private_part(self.session, vip), holder });
         }
+        let private = parts.len();
         parts.extend(self.public_ip().placement());
+        for (n, part) in parts.iter_mut().enumerate().filter(|(_, part)| part.holder == Holder::ThisMember) {
+            let is_about_it = |call: &&&str| (**call == "instances.updateNetworkInterface") == (n < private);
+            if let Some(call) = self.seen.under_way.iter().find(is_about_it) {
+                part.holder = Holder::Arriving(format!("that an earlier operation of {call} still runs"));
+            }
+        }
         parts
     }
 

@@ -20,7 +20,10 @@ use crate::{
 };
 use ipnet::IpNet;
 use serde_json::{Value, json};
-use std::{cell::RefCell, collections::BTreeMap};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 /// How many takeovers in a row each choose a better priority than the one before. The next one starts again at the
 /// configured priority.
@@ -34,6 +37,10 @@ pub struct Seen {
     pub network: Network,
     /// All routes with one of the VIPs as destination or with one of our names. Some may be in another network.
     pub routes: Vec<Value>,
+    /// The names of those that are being deleted.
+    pub leaving: BTreeSet<String>,
+    /// The names of ours for which somebody else is making a route.
+    pub coming: BTreeSet<String>,
     /// The network's subnets. Empty where every VIP is too small to cover one.
     pub ranges: Result<Vec<Range>>,
 }
@@ -58,6 +65,8 @@ pub enum Change {
         number: Option<String>,
         /// A route that loses gets only a share of the time.
         patience: Patience,
+        /// The number of this member's route that is to win when this one is gone.
+        in_favour_of: Option<String>,
     },
 }
 
@@ -77,7 +86,12 @@ impl<'a> View<'a> {
             let Some(best) = routes.first().map(|route| priority(route)) else { return Holder::Nobody };
             let counting: Vec<&Value> = routes.into_iter().take_while(|route| priority(route) == best).collect();
             if counting.iter().all(|route| self.leads_here(route)) {
-                return Holder::ThisMember;
+                let comes = names_of(self.session, vip).iter().any(|name| self.seen.coming.contains(name));
+                return match counting.iter().any(|route| self.is_leaving(route)) {
+                    true => Holder::Arriving("that an earlier delete of its route still runs".into()),
+                    false if comes => Holder::Arriving("that another route to it is being made".into()),
+                    false => Holder::ThisMember,
+                };
             }
             let mut hops: Vec<&str> =
                 counting.iter().map(|route| hop::name(route).unwrap_or(text(route, "name"))).collect();
@@ -122,8 +136,9 @@ impl<'a> View<'a> {
     fn hold(&self, vip: &Vip, routes: &[&Value], steps: &mut Vec<Step<Change>>) {
         let id = route_part(self.session, vip);
         let step = |change, effect, after: Vec<After>| Step { parts: vec![id.clone()], change, effect, after };
+        // What is on its way out is no route of this member any more.
         let (mine, others): (Vec<&Value>, Vec<&Value>) =
-            routes.iter().copied().partition(|route| self.leads_here(route));
+            routes.iter().copied().partition(|route| self.leads_here(route) && !self.is_leaving(route));
         let best = others.iter().map(|route| priority(route)).min();
         if mine.first().is_some_and(|mine| best.is_none_or(|best| priority(mine) < best)) {
             // Our route wins; delete the rest.
@@ -133,6 +148,22 @@ impl<'a> View<'a> {
             return;
         }
         let (number, wins_at_once) = next_priority(self.session.settings.route_priority, best);
+        if let Some(mine) = mine.first().filter(|_| !wins_at_once) {
+            // It stands behind the old ones already and wins when they are gone. Without it the VIP would be with nobody then.
+            let (in_the_way, rest): (Vec<&Value>, Vec<&Value>) =
+                others.iter().partition(|other| priority(other) <= priority(mine));
+            steps.extend(in_the_way.into_iter().map(|other| {
+                let mut change = self.delete(other, Patience::Full);
+                if let Change::Delete { in_favour_of, .. } = &mut change {
+                    *in_favour_of = number_of(mine).map(str::to_owned);
+                }
+                step(change, Effect::Reaches, Vec::new())
+            }));
+            steps.extend(
+                rest.into_iter().map(|other| step(self.delete(other, Patience::Share), Effect::Tidies, Vec::new())),
+            );
+            return;
+        }
         let names = names_of(self.session, vip);
         let taken = |name: &&String| self.seen.routes.iter().any(|route| text(route, "name") == name.as_str());
         let mut after = Vec::new();
@@ -186,6 +217,7 @@ impl<'a> View<'a> {
             path: Path::global(&self.seen.network.project, "routes", text(route, "name")),
             number: number_of(route).map(str::to_owned),
             patience,
+            in_favour_of: None,
         }
     }
 
@@ -296,6 +328,10 @@ impl<'a> View<'a> {
     /// Whether no packet arrives where the route leads. Of this member's own VM its running process knows better.
     pub fn leads_nowhere(&self, route: &Value) -> bool {
         !self.leads_here(route) && hop::obstacle(route).is_some()
+    }
+
+    fn is_leaving(&self, route: &Value) -> bool {
+        self.seen.leaving.contains(text(route, "name"))
     }
 
     fn leads_here(&self, route: &Value) -> bool {
