@@ -105,8 +105,10 @@ pub fn scopes(instances: &[Reference], here: &Here) -> Vec<String> {
 pub struct Known {
     /// The zones of members that the configuration names without one.
     zones: RefCell<BTreeMap<String, String>>,
-    /// Members that did not answer. This call does not ask them again.
+    /// Members that did not answer. This call asks them again only where one of them may have what Google refuses.
     silent: RefCell<Vec<Silent>>,
+    /// Those of them that this call has asked again.
+    asked_again: RefCell<BTreeSet<String>>,
     /// Those of them that no look has waited for yet.
     late: RefCell<BTreeSet<String>>,
     /// Listed VMs that the last look did not find.
@@ -117,6 +119,14 @@ impl Known {
     /// The first member that did not answer.
     pub fn first_silent(&self) -> Option<Silent> {
         self.silent.borrow().first().cloned()
+    }
+
+    /// Lets the next look ask each of them once more, but not those that this identity may not read.
+    pub fn ask_again(&self) {
+        let may_ask = |silent: &Silent| silent.why.code != Code::Denied && !self.late.borrow().contains(&silent.name);
+        self.silent
+            .borrow_mut()
+            .retain(|silent| !may_ask(silent) || !self.asked_again.borrow_mut().insert(silent.name.clone()));
     }
 
     /// Names the listed VMs that do not exist in the refusal of an address that is in use: its user may be one of them, under its

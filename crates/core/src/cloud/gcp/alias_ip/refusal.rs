@@ -82,6 +82,9 @@ impl Refusals {
         let is_first = at_fault.iter().any(|part| !self.has_refused(part));
         self.once.borrow_mut().extend(at_fault.iter().cloned());
         let silent = members.first_silent();
+        if silent.is_some() {
+            members.ask_again();
+        }
         if is_first && silent.is_some() || at_fault.is_empty() && silent.is_none() {
             return error;
         }
