@@ -7,6 +7,7 @@ mod last_instant;
 mod metadata;
 mod slow;
 mod told;
+mod under_way;
 mod unread;
 
 use super::{Member, common::*, writes};

@@ -195,10 +195,11 @@ impl<'a> PublicIp<'a> {
             }
         };
         let is_here = config_with(own.vm, number, ip).is_some();
-        // A machine takes one change at a time: the step that the plan already has for it goes first.
+        // On each machine the VIP goes first. Another VIP may wait for its own holder: this address does not wait for that one.
         let on = |plan: &Plan<Change>, vm: &Vm| -> Vec<usize> {
             let steps = plan.steps.iter().enumerate();
-            steps.filter(|(_, step)| step.change.vm == vm.path).map(|(n, _)| n).collect()
+            let is_of_the_vip = |step: &Step<Change>| step.parts.iter().any(|part| part.vip == id.vip);
+            steps.filter(|(_, step)| step.change.vm == vm.path && is_of_the_vip(step)).map(|(n, _)| n).collect()
         };
         let mut after: Vec<After> = Vec::new();
         // Where this member has the address as well, the deletion leaves it here alone; the next look checks that.

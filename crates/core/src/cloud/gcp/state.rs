@@ -23,6 +23,18 @@ pub fn is_down(state: &str) -> bool {
     matches!(state, "TERMINATED" | "STOPPED" | "SUSPENDED" | "REPAIRING")
 }
 
+/// Why this member's own VM takes no VIP: one that is going down may refuse every change, and would forward nothing soon.
+pub fn obstacle(own: &Vm) -> Option<Error> {
+    let state = own.state();
+    matches!(state, "STOPPING" | "SUSPENDING" | "PENDING_STOP" | "DEPROVISIONING").then(|| {
+        Error::new(
+            Code::Unavailable,
+            format!("this VM ({}) is {state}: it takes no VIP while it goes down", own.name()),
+            "call Acquire on a member that keeps running, or here again when this VM has started",
+        )
+    })
+}
+
 /// The holder that this VM of another member is.
 pub fn holder(vm: &Vm) -> Holder {
     let name = vm.name().to_owned();

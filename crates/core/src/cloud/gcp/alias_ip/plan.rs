@@ -247,6 +247,9 @@ impl<'a> View<'a> {
         let number = self.session.settings.network_interface;
         let wanted = vip.destination();
         let part = private_part(self.session, vip);
+        if let Some(error) = state::obstacle(own.vm).filter(|_| entry_with(own.interface, wanted).is_none()) {
+            return Err(error);
+        }
         if let Err(error) = self.refusals.allow(&part) {
             // Google found the address in use when we wrote. The user may be a listed member, which is a holder like any other.
             let shows_it = |vm: &Vm| vm.interface(number).is_some_and(|nic| entry_with(nic, wanted).is_some());
