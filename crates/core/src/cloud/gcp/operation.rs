@@ -287,6 +287,7 @@ impl Operations {
                         on: on.name().to_owned(),
                         // We ignore how it ends.
                         bound: Bound::ToNothing,
+                        since: Instant::now(),
                         asked: None,
                         is_earlier: true,
                     };
@@ -321,6 +322,7 @@ impl Operations {
             call,
             on: on.name().to_owned(),
             bound: Bound::of(body.as_ref()),
+            since: Instant::now(),
             asked: body.clone(),
             is_earlier: false,
             body: answer,
@@ -355,7 +357,7 @@ impl Operations {
             }
             let left = bound.saturating_sub(begun.elapsed());
             if left.is_zero() {
-                return Err(still_running(&what, begun.elapsed()));
+                return Err(still_running(&what, operation.since.elapsed()));
             }
             let asked = Instant::now();
             *looks += 1;

@@ -6,6 +6,7 @@ use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
 };
+use tokio::time::Instant;
 
 /// An operation, as the last read described it.
 pub struct Operation {
@@ -17,6 +18,8 @@ pub struct Operation {
     pub on: String,
     /// What the call was conditional on.
     pub bound: Bound,
+    /// Since when this call knows of it.
+    pub since: Instant,
     /// The body of the request, where this call sent one.
     pub asked: Option<Value>,
     /// Whether an earlier call or another member began it. Google tells us which resource it changes, but no more of the change.
