@@ -55,6 +55,9 @@ impl World {
             public_ips: Vec::new(),
             route_tables: Vec::new(),
             others: Vec::new(),
+            states: Vec::new(),
+            reserved: Vec::new(),
+            most_ip_configs: None,
             vms: Vec::new(),
             denied: Vec::new(),
             locks: Vec::new(),
@@ -206,6 +209,17 @@ impl World {
                 "ipTags": [],
             },
         }));
+    }
+
+    /// Brings what can be referred to into a state.
+    pub fn set_state_of(&mut self, id: &str, state: &str) {
+        self.states.retain(|(known, _)| known != id);
+        if state != "Succeeded" {
+            self.states.push((id.into(), state.into()));
+        }
+        if let Some(address) = self.public_ips.iter_mut().find(|address| address["id"] == id) {
+            address["properties"]["provisioningState"] = state.into();
+        }
     }
 
     /// Adds a route table that serves the subnet and has a default route to the internet.

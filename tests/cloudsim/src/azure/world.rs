@@ -26,6 +26,12 @@ pub struct World {
     pub route_tables: Vec<Value>,
     /// Ids of what can be referred to and has no face: security groups, application security groups, backend pools.
     pub others: Vec<String>,
+    /// Ids of what can be referred to and is not in the state `Succeeded`, each with its state: public addresses, load balancers.
+    pub states: Vec<(String, String)>,
+    /// Addresses that something in the subnet keeps for itself, beside the five that Azure keeps.
+    pub reserved: Vec<IpAddr>,
+    /// How many IP configurations a network interface may have; `None`: as many as somebody wants.
+    pub most_ip_configs: Option<usize>,
     pub vms: Vec<Vm>,
     /// What identities may not do; they may do all the rest.
     pub denied: Vec<Denial>,
@@ -171,6 +177,13 @@ impl World {
             .iter()
             .flat_map(|vnet| vnet.subnets.iter().map(move |subnet| (vnet, subnet)))
             .find_map(|(vnet, subnet)| self.subnet_id(vnet, subnet).eq_ignore_ascii_case(id).then_some(subnet))
+    }
+
+    /// The first of what this id is within that is not in the state `Succeeded`, with its state.
+    pub(crate) fn unready(&self, reference: &str) -> Option<(&str, &str)> {
+        let reference = reference.to_lowercase();
+        let found = self.states.iter().find(|(id, _)| id::is_within(&reference, &id.to_lowercase()));
+        found.map(|(id, state)| (id.as_str(), state.as_str()))
     }
 
     /// The id of something in a resource group.

@@ -33,7 +33,7 @@ pub(super) fn settle(state: &State, lock: &str, old: Option<&Value>, new: &mut V
         let subnet_key = subnet_id.to_lowercase();
         let address = if config["properties"]["privateIPAllocationMethod"] == "Static" {
             let address = static_address(config, &id)?;
-            check(subnet, address)?;
+            check(subnet, address, &state.world.reserved)?;
             let other = taken.iter().find(|taken| taken.address == Some(address) && taken.subnet == subnet_key);
             let twice = own.iter().any(|(subnet, known)| *subnet == subnet_key && *known == address);
             if let Some(holder) = other.map(|taken| taken.config.as_str()).or(twice.then_some(nic_id.as_str())) {
@@ -41,7 +41,7 @@ pub(super) fn settle(state: &State, lock: &str, old: Option<&Value>, new: &mut V
             }
             address
         } else {
-            let kept = old.and_then(|old| kept_address(old, config)).filter(|kept| check(subnet, *kept).is_ok());
+            let kept = old.and_then(|old| kept_address(old, config)).filter(|kept| check(subnet, *kept, &[]).is_ok());
             let is_free = |address: &IpAddr| {
                 let of_others = taken.iter().any(|taken| taken.address == Some(*address) && taken.subnet == subnet_key);
                 !of_others && !own.iter().any(|(subnet, known)| *subnet == subnet_key && known == address)
@@ -100,7 +100,7 @@ fn prefix(subnet: &Subnet, is_v6: bool) -> Option<IpNet> {
 
 /// Azure keeps the first four addresses of a subnet and the last one:
 /// <https://learn.microsoft.com/azure/virtual-network/virtual-networks-faq>.
-fn check(subnet: &Subnet, address: IpAddr) -> Result<()> {
+fn check(subnet: &Subnet, address: IpAddr, others: &[IpAddr]) -> Result<()> {
     let prefixes: Vec<String> = subnet.prefixes.iter().map(ToString::to_string).collect();
     let Some(prefix) = subnet.prefixes.iter().find(|prefix| prefix.contains(&address)) else {
         let message = format!(
@@ -109,7 +109,8 @@ fn check(subnet: &Subnet, address: IpAddr) -> Result<()> {
         );
         return Err(ArmError::bad("PrivateIPAddressNotInSubnet", message));
     };
-    let reserved = prefix.broadcast() == address || (0..4).any(|n| nth(*prefix, n) == Some(address));
+    let reserved =
+        prefix.broadcast() == address || (0..4).any(|n| nth(*prefix, n) == Some(address)) || others.contains(&address);
     if reserved {
         let message =
             format!("Private static IP address {address} falls within reserved IP range of subnet prefix {prefix}.");

@@ -35,9 +35,11 @@ pub(super) fn put(state: &mut State, asked: &Asked) -> Result<Answer> {
     let id =
         old.as_ref().and_then(|old| old["id"].as_str()).map_or_else(|| state.world.id(&group, KIND, name), Into::into);
     asked.match_version(old.as_ref(), &id)?;
+    not_deleted(old.as_ref(), &id)?;
     let lock = id.to_lowercase();
     refuse_overlap(state, asked, &lock)?;
     links::must_exist(&state.world, &id, &body)?;
+    links::must_be_ready(&state.world, asked, &id, &body)?;
     let mut new = replacement::of(&state.world, old.as_ref(), &body, &id, name)?;
     groups::must_agree(&new)?;
     links::public_ips_must_fit(&state.world, &new)?;
@@ -84,9 +86,7 @@ pub(super) fn refuse_overlap(state: &State, asked: &Asked, lock: &str) -> Result
         "{}/subscriptions/{}/providers/Microsoft.Network/locations/{}/operations/{}?api-version={}",
         asked.base, asked.path.subscription, state.world.location, running.id, asked.version
     );
-    let message = format!(
-        "Another operation on this or dependent resource is in progress. To retrieve status of the operation use uri: {uri}."
-    );
+    let message = in_progress(&uri);
     let on_a_table = running.write.kind.ends_with("RouteOperation");
     let error = match asked.orders.overlap {
         // As in <https://github.com/kubernetes/kubernetes/issues/88151>; that a header says the same is a guess.
@@ -108,6 +108,25 @@ pub(super) fn refuse_overlap(state: &State, asked: &Asked, lock: &str) -> Result
         Some((name, value)) => Err(error.header(&name, value)),
         None => Err(error),
     }
+}
+
+/// Text as in <https://github.com/microsoft/AzureTRE/issues/2222>.
+pub(super) fn in_progress(uri: &str) -> String {
+    format!(
+        "Another operation on this or dependent resource is in progress. To retrieve status of the operation use uri: {uri}."
+    )
+}
+
+/// What Azure deletes takes no write. Code and text are ours.
+fn not_deleted(old: Option<&Value>, id: &str) -> Result<()> {
+    if old.is_none_or(|old| old["properties"]["provisioningState"] != "Deleting") {
+        return Ok(());
+    }
+    Err(ArmError::new(
+        409,
+        "OperationNotAllowed",
+        format!("Operation 'Put' is not allowed on {id} since it is being deleted."),
+    ))
 }
 
 fn find<'w>(world: &'w World, id: &str) -> Option<&'w Value> {

@@ -3,7 +3,9 @@
 use serde_json::Value;
 
 use super::super::error::{ArmError, Result};
+use super::super::operations::Overlap;
 use super::super::world::{World, ip_configs};
+use super::interfaces::in_progress;
 use super::{Asked, access};
 
 /// A reference, and the action that whoever makes it needs there.
@@ -56,6 +58,33 @@ pub(super) fn must_exist(world: &World, id: &str, body: &Value) -> Result<()> {
         };
         if exists { Ok(()) } else { Err(dangling(&link.id, id)) }
     })
+}
+
+/// What is referred to must be in the state `Succeeded`. Text as in <https://github.com/kubernetes/kubernetes/issues/65025> and
+/// <https://github.com/hashicorp/terraform/issues/7986>. Where a write meets a running operation with 409, so it does here
+/// ("on this or dependent resource", <https://github.com/microsoft/AzureTRE/issues/2222>).
+pub(super) fn must_be_ready(world: &World, asked: &Asked, id: &str, body: &Value) -> Result<()> {
+    let unready =
+        links(body).into_iter().find_map(|link| world.unready(&link.id).map(|(id, state)| (id.to_owned(), state)));
+    let Some((resource, state)) = unready else { return Ok(()) };
+    if state == "Updating" && asked.orders.overlap == Overlap::Conflict {
+        let uri = format!(
+            "{}/subscriptions/{}/providers/Microsoft.Network/locations/{}/operations/of-another",
+            asked.base, asked.path.subscription, world.location
+        );
+        return Err(ArmError::new(409, "AnotherOperationInProgress", in_progress(&uri)));
+    }
+    let message = format!(
+        "Cannot proceed with operation because resource {resource} used by resource {id} is not in Succeeded state. Resource is in \
+         {state} state and the last operation that updated/is updating the resource is {}.",
+        operation_on(&resource)
+    );
+    let error = ArmError::new(429, "RetryableError", "A retryable error occurred.");
+    Err(error.detail("ReferencedResourceNotProvisioned", message))
+}
+
+fn operation_on(resource: &str) -> &'static str {
+    if resource.contains("/publicIPAddresses/") { "PutPublicIpAddressOperation" } else { "PutLoadBalancerOperation" }
 }
 
 /// The zone of a machine is one of its public address's, and the public addresses of a network interface are of one SKU. Texts as

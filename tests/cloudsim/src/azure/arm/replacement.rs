@@ -48,7 +48,7 @@ pub(super) fn of(world: &World, old: Option<&Value>, body: &Value, id: &str, nam
         properties.insert("macAddress".into(), "".into());
     }
     properties.insert("dnsSettings".into(), dns(known, sent.get("dnsSettings")));
-    properties.insert("ipConfigurations".into(), configurations(body, id, name)?);
+    properties.insert("ipConfigurations".into(), configurations(body, id, name, world.most_ip_configs)?);
     if let Some(group) = sent.get("networkSecurityGroup").and_then(|group| group["id"].as_str()) {
         properties.insert("networkSecurityGroup".into(), json!({ "id": group }));
     }
@@ -116,11 +116,15 @@ fn dns(known: Option<&Value>, sent: Option<&Value>) -> Value {
     dns.into()
 }
 
-fn configurations(body: &Value, id: &str, nic: &str) -> Result<Value> {
+fn configurations(body: &Value, id: &str, nic: &str, most: Option<usize>) -> Result<Value> {
     let sent = ip_configs(body);
     if sent.is_empty() {
         let message = format!("Network interface {nic} must have one or more IP configurations.");
         return Err(ArmError::bad("InvalidIPConfigCount", message));
+    }
+    if let Some(most) = most.filter(|most| sent.len() > *most) {
+        let message = format!("Network interface {id} has reached the limit of {most} IP configurations.");
+        return Err(ArmError::bad("IpConfigurationsLimitReached", message));
     }
     let mut names: Vec<String> = Vec::new();
     let mut configs = Vec::new();

@@ -1,6 +1,6 @@
 //! Which addresses a network interface may have.
 
-use super::super::{ADDRESS_B, PUBLIC_IP, SUBNET, VNET};
+use super::super::{ADDRESS_B, Overlap, PUBLIC_IP, SUBNET, VNET};
 use super::*;
 
 /// The answer to putting the VIP configuration on the second network interface, changed.
@@ -124,4 +124,38 @@ fn a_subnet_may_have_both_families() {
     assert_eq!(at("fd00:0:0:1::fe").0, 200);
     assert_eq!(sim.world().holder_of("fd00:0:0:1:0:0:0:fe").as_deref(), Some(NIC_B));
     assert_eq!(SUBNET, "default");
+}
+
+#[test]
+fn what_is_referred_to_is_in_the_state_succeeded() {
+    let sim = article();
+    let public = sim.world().public_ip(PUBLIC_IP).unwrap()["id"].as_str().unwrap().to_owned();
+    let with_public = || place(&sim, |properties| properties["publicIPAddress"] = json!({ "id": public }));
+    for state in ["Updating", "Failed"] {
+        sim.change(|world| world.set_state_of(&public, state));
+        let reply = with_public();
+        assert_eq!(reply.outcome(), (429, "RetryableError".to_owned()));
+        assert!(reply.json().to_string().contains(&format!("{public} used by resource ")), "{reply:?}");
+        assert!(reply.json().to_string().contains(&format!("is in {state} state")), "{reply:?}");
+    }
+    sim.operations().overlap(Overlap::Conflict);
+    sim.change(|world| world.set_state_of(&public, "Updating"));
+    assert_eq!(with_public().outcome(), (409, "AnotherOperationInProgress".to_owned()));
+    sim.change(|world| world.set_state_of(&public, "Succeeded"));
+    sim.change(|world| world.unplace(NIC_A, VIP_CONFIG));
+    assert_eq!(with_public().status, 200);
+}
+
+#[test]
+fn an_interface_has_room_for_so_many_and_takes_nothing_while_it_is_deleted() {
+    let sim = article();
+    sim.change(|world| world.reserved.push("10.0.0.253".parse().unwrap()));
+    assert_eq!(place_at(&sim, "10.0.0.253"), bad("PrivateIPAddressInReservedRange"));
+    sim.change(|world| world.most_ip_configs = Some(1));
+    assert_eq!(place_at(&sim, "10.0.0.252"), bad("IpConfigurationsLimitReached"));
+    sim.change(|world| {
+        world.most_ip_configs = None;
+        world.nic_mut(NIC_B).unwrap()["properties"]["provisioningState"] = json!("Deleting");
+    });
+    assert_eq!(place_at(&sim, "10.0.0.252"), (409, "OperationNotAllowed".to_owned()));
 }
