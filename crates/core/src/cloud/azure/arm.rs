@@ -205,11 +205,26 @@ impl Arm {
     /// # Errors
     /// Resource Manager's own, by their meaning; `ambiguous` when no answer says what became of the write.
     pub async fn put(&self, caller: &Caller, id: &Id, body: &Value, version: Option<&str>) -> Result<Accepted> {
+        self.put_judged(caller, id, body, version, |error| error).await
+    }
+
+    /// The same. `judge` sees each refusal before it is decided whether the write is sent again.
+    ///
+    /// # Errors
+    /// Those of [`Arm::put`], as judged.
+    pub async fn put_judged(
+        &self,
+        caller: &Caller,
+        id: &Id,
+        body: &Value,
+        version: Option<&str>,
+        judge: impl Fn(Error) -> Error,
+    ) -> Result<Accepted> {
         let call = format!("arm:PUT {}", id.kind());
         self.bearer
             .call_by(caller, Kind::Change, &call, &id.shown(), async |token| {
                 let answer = self.send(Kind::Change, Method::PUT, &self.url(id), token, Some(body), version).await?;
-                let body = read_json(Kind::Change, &answer)?;
+                let body = read_json(Kind::Change, &answer).map_err(&judge)?;
                 let accepted = Accepted::new(&answer, &body, id, "PUT");
                 if accepted.is_done() && !is_resource(&body) {
                     let message = format!("the answer ({}) is neither the resource nor an operation", answer.status);

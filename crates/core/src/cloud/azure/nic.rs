@@ -93,7 +93,7 @@ impl Nic {
     }
 
     /// Puts the VIP's entry into `body`, which is this interface's, or adds the public address to the entry that is there
-    /// already. A new entry copies `peer`, the other member's entry, with its pools and unknown settings. The application
+    /// already. The entry copies from `peer`, the other member's entry, what it lacks: pools and unknown settings. The application
     /// security groups are this interface's own: Azure refuses entries of one interface that differ in them.
     ///
     /// # Errors
@@ -117,23 +117,18 @@ impl Nic {
         let at = match entries.iter().position(|entry| address_of(entry) == Some(address)) {
             Some(at) => at,
             None => {
-                let mut properties = json!({
+                let properties = json!({
                     "privateIPAddress": address.to_string(),
                     "privateIPAllocationMethod": "Static",
                     "privateIPAddressVersion": if address.is_ipv4() { "IPv4" } else { "IPv6" },
                     "primary": false,
                     "subnet": { "id": subnet },
                 });
-                let brought = peer.and_then(|entry| entry.get("properties")?.as_object()).into_iter().flatten();
-                if let Some(properties) = properties.as_object_mut() {
-                    for (key, value) in brought.filter(|(key, _)| !OF_THE_PEER.contains(&key.as_str())) {
-                        properties.entry(key.as_str()).or_insert_with(|| value.clone());
-                    }
-                }
                 entries.push(json!({ "name": name, "properties": properties }));
                 entries.len() - 1
             }
         };
+        complete(entries.get_mut(at), peer);
         let entry = entries.get_mut(at);
         let known = entry.as_deref().map(groups_of).unwrap_or_default();
         if let Some(properties) = entry.and_then(|entry| entry.get_mut("properties")?.as_object_mut()) {
@@ -180,6 +175,31 @@ impl Nic {
 /// private link's properties, and the application security groups. The plan decides about the public address by itself.
 const OF_THE_PEER: [&str; 4] =
     ["provisioningState", "privateLinkConnectionProperties", "applicationSecurityGroups", "publicIPAddress"];
+
+/// Adds to an entry what the peer's had and it lacks.
+fn complete(entry: Option<&mut Value>, peer: Option<&Value>) {
+    let brought = peer.and_then(|peer| peer.get("properties")?.as_object()).into_iter().flatten();
+    let Some(properties) = entry.and_then(|entry| entry.get_mut("properties")?.as_object_mut()) else { return };
+    for (key, value) in brought.filter(|(key, _)| !OF_THE_PEER.contains(&key.as_str())) {
+        if !has(properties.get(key)) {
+            properties.insert(key.clone(), value.clone());
+        }
+    }
+}
+
+/// Whether a setting is there. An empty list has nothing.
+fn has(value: Option<&Value>) -> bool {
+    value.is_some_and(|value| value.as_array().is_none_or(|list| !list.is_empty()))
+}
+
+/// A peer's entry without what this one has as well.
+pub fn lacking(mut peer: Value, here: &Value) -> Value {
+    let is_here = |key: &str| has(here.get("properties").and_then(|properties| properties.get(key)));
+    if let Some(properties) = peer.get_mut("properties").and_then(Value::as_object_mut) {
+        properties.retain(|key, _| !is_here(key));
+    }
+    peer
+}
 
 const GROUPS: &str = "/properties/applicationSecurityGroups";
 

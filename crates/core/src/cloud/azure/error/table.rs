@@ -123,8 +123,11 @@ static ROWS: &[Row] = {
         // Azure/aks-engine#336, kubernetes/kubernetes#65025: no repeat mends a resource in the state Failed.
         Row::new(Either, "ReferencedResourceNotProvisioned", "is in Failed state", Code::Unexpected, Of(put_again)),
         // hashicorp/terraform#7986: `RetryableError` with this detail, while a resource that the body names is updated.
-        Row::new(Either, "ReferencedResourceNotProvisioned", "", Code::Unavailable, Of(wait_for))
-            .because(Cause::UnderWay),
+        Row {
+            waits_as_told: false,
+            ..Row::new(Either, "ReferencedResourceNotProvisioned", "", Code::Unavailable, Of(wait_for))
+                .because(Cause::UnderWay)
+        },
         // kubernetes/kubernetes#88151 (`RetryableError` with this detail, "can be retried in 11 seconds"); "Understand how Azure
         // Resource Manager throttles requests": a 429, and no quota.
         Row::lock(Either, "RetryableErrorDueToAnotherOperation"),

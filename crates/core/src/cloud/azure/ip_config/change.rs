@@ -89,4 +89,12 @@ impl Change {
         })?;
         Ok(Change { id: nic.id.clone(), body, version, state: nic.state().to_owned(), purpose })
     }
+
+    /// The VIPs that come with the write.
+    pub fn arrivals(&self) -> &[Arrival] {
+        match &self.purpose {
+            Purpose::Takes { arrivals, .. } => arrivals,
+            Purpose::Frees { .. } | Purpose::LetsGo | Purpose::Proves => &[],
+        }
+    }
 }

@@ -53,7 +53,7 @@ impl LeftBehind {
 }
 
 /// What an entry refers to beside its subnet: pools, rules, a public address.
-fn references(entry: &Value) -> impl Iterator<Item = Id> {
+pub fn references(entry: &Value) -> impl Iterator<Item = Id> {
     let properties = entry.get("properties").and_then(Value::as_object).into_iter().flatten();
     let lists =
         properties.filter(|(key, _)| *key != "applicationSecurityGroups").filter_map(|(_, value)| value.as_array());

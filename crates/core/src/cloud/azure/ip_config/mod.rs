@@ -4,9 +4,11 @@
 //! untyped JSON, and only under that read's version (`If-Match`). The address has to leave the peer's interface before it
 //! can come to this one. Source: "Network Interfaces - Create Or Update" (REST API reference).
 
+mod busy;
 mod change;
 mod forecast;
 mod left_behind;
+mod named;
 mod plan;
 mod refusal;
 mod write;
@@ -34,6 +36,7 @@ use crate::{
     fate::Fate,
     vip::{Goal, Member, Part, PartId, Vip},
 };
+use busy::{Burden, Postponed};
 use change::{Change, Purpose};
 use forecast::Forecast;
 use left_behind::LeftBehind;
@@ -66,6 +69,7 @@ pub struct IpConfig {
     set_aside: SetAside,
     /// The parts whose address Azure still counts as a peer's.
     held_back: RefCell<BTreeSet<PartId>>,
+    postponed: Postponed,
     left_behind: LeftBehind,
     forecast: Forecast,
     carried: Carried,
@@ -93,6 +97,7 @@ impl Mechanism for IpConfig {
             writes: Writes::default(),
             set_aside: SetAside::default(),
             held_back: RefCell::default(),
+            postponed: Postponed::default(),
             left_behind: LeftBehind::default(),
             forecast: Forecast::default(),
             listed: RefCell::default(),
@@ -130,12 +135,11 @@ impl Cloud for IpConfig {
     }
 
     fn is_late(&self, seen: &Seen) -> bool {
-        // Check also looks whether the address fits this machine.
-        if self.waits.get() { seen.public.is_wanted(&seen.members) } else { seen.public.is_late() }
+        self.postponed.follow() || self.is_public_late(seen)
     }
 
     async fn complete(&self, seen: Seen) -> Result<Seen> {
-        let is_late = self.is_late(&seen);
+        let is_late = self.is_public_late(&seen);
         if !is_late && self.waits.get() {
             return Ok(seen);
         }
@@ -171,17 +175,20 @@ impl Cloud for IpConfig {
 
     async fn apply(&self, change: &Change) -> Result<()> {
         let (here, arm) = self.session.start().await?;
-        let made = self.writes.write(arm, change).await;
+        let arrivals = change.arrivals();
+        let burden = Burden { change, arrivals, postponed: &self.postponed, left_behind: &self.left_behind };
+        let made = self.writes.write(arm, change, |error| burden.gives_way(error)).await;
         if let Purpose::Frees { entries } = &change.purpose {
             self.carried.keep(entries, &made);
         }
         if made.is_ok() {
             self.forecast.refute(&change.id);
+            self.postponed.note_come(arrivals);
         }
         made.map_err(|error| match &change.purpose {
-            Purpose::Takes { arrivals, .. } => {
+            Purpose::Takes { .. } => {
                 let (own, silent, missing) = (&change.id, self.silent.borrow(), self.missing.borrow());
-                let Self { session, set_aside, held_back, left_behind, ask_again, .. } = self;
+                let Self { session, set_aside, held_back, ask_again, .. } = self;
                 let refused = Refused {
                     session,
                     here,
@@ -193,7 +200,7 @@ impl Cloud for IpConfig {
                     held_back,
                     may_ask_again: arm.deadline().remaining() >= ROOM_TO_ASK_AGAIN,
                     ask_again,
-                    left_behind,
+                    burden: &burden,
                 };
                 in_state(refused.explain(error), change)
             }
@@ -243,8 +250,24 @@ impl Cloud for IpConfig {
 
 impl IpConfig {
     fn planner<'a>(&'a self, seen: &'a Seen, held_back: &'a BTreeSet<PartId>) -> Planner<'a> {
-        let Self { session, carried, set_aside, left_behind, forecast, own_is_busy, waits, .. } = self;
-        Planner { session, seen, carried, set_aside, held_back, left_behind, forecast, own_is_busy, waits: waits.get() }
+        let Self { session, carried, set_aside, postponed, left_behind, forecast, own_is_busy, waits, .. } = self;
+        Planner {
+            session,
+            seen,
+            carried,
+            set_aside,
+            held_back,
+            postponed,
+            left_behind,
+            forecast,
+            own_is_busy,
+            waits: waits.get(),
+        }
+    }
+
+    /// Whether the look has not waited for a public address that somebody needs. Check also looks whether it fits this machine.
+    fn is_public_late(&self, seen: &Seen) -> bool {
+        if self.waits.get() { seen.public.is_wanted(&seen.members) } else { seen.public.is_late() }
     }
 
     /// Reads all interfaces and the public addresses, side by side.
@@ -265,6 +288,7 @@ impl IpConfig {
         self.missing.replace(members.missing.clone());
         self.remember(&members);
         self.writes.note_look().await;
+        self.postponed.note_look();
         Ok(Seen { here: here.clone(), members, public })
     }
 

@@ -2,6 +2,7 @@
 //! to a goal.
 
 use super::{
+    busy::Postponed,
     change::{Arrival, Change, Purpose},
     forecast::Forecast,
     left_behind::LeftBehind,
@@ -13,7 +14,7 @@ use crate::{
             id::Id,
             identity::Here,
             members::Members,
-            nic::{Nic, address_of, is_primary, name_of, public_of, subnet_of},
+            nic::{Nic, address_of, is_primary, lacking, name_of, public_of, subnet_of},
             public_ip,
             session::Session,
             state::{DELETING, UPDATING, here_in},
@@ -50,6 +51,8 @@ pub struct Planner<'a> {
     pub set_aside: &'a SetAside,
     /// The parts whose address Azure still counts as a peer's, although no interface lists it.
     pub held_back: &'a BTreeSet<PartId>,
+    /// The public addresses that come after their private ones.
+    pub postponed: &'a Postponed,
     /// What stays behind of the peers' entries.
     pub left_behind: &'a LeftBehind,
     /// Why the own interface takes nothing, although nothing refuses it.
@@ -198,7 +201,11 @@ impl<'a> Planner<'a> {
                 |part: &PartId| current.iter().any(|known| known.id == *part && known.holder == Holder::Nobody);
             let are_free = group.arrivals.iter().filter(|arrival| !arrival.wanted.is_empty());
             let mut are_free = are_free.map(|arrival| self.private_part(&arrival.vip));
-            if group.peers.is_empty() && group.leaving.is_empty() && are_free.all(|part| is_nobodys(&part)) {
+            if !group.is_held_back
+                && group.peers.is_empty()
+                && group.leaving.is_empty()
+                && are_free.all(|part| is_nobodys(&part))
+            {
                 free_ones.push(plan.steps.len());
             }
             let purpose = Purpose::Takes { arrivals: group.arrivals, leaving: group.leaving };
@@ -243,9 +250,11 @@ impl<'a> Planner<'a> {
                 if !missing(&part) {
                     return true;
                 }
+                let after_the_private_one = || if missing(&private) { self.postponed.allows(&part) } else { Ok(()) };
                 match self
                     .set_aside
                     .allows(&part)
+                    .and_then(|()| after_the_private_one())
                     .and_then(|()| self.seen.public.may_be_taken(members, &self.session.vips, vip, id))
                 {
                     Ok(()) => {
@@ -265,7 +274,12 @@ impl<'a> Planner<'a> {
             let address = vip.address.addr();
             let there = members.peers().find_map(|peer| peer.entry_with(address).cloned());
             let there = there.map(|entry| self.carried.complete(vip, entry));
-            let mut there = there.or_else(|| self.carried.entry(vip));
+            let there = there.or_else(|| self.carried.entry(vip)).filter(|_| !wanted.is_empty());
+            // What an earlier write has left behind comes with the next one.
+            let mut there = match own.entry_with(address) {
+                Some(here) => there.map(|entry| lacking(entry, here)),
+                None => there,
+            };
             if let Some(entry) = &mut there {
                 self.left_behind.leave_out(vip, entry);
             }

@@ -1,7 +1,12 @@
 //! What it means when Azure refuses the write of the own interface: who has the address, whether a retry may help, and which
 //! parts the next plan has to leave out for the sake of the others.
 
-use super::{change::Arrival, left_behind::LeftBehind, plan::private_part};
+use super::{
+    busy::Burden,
+    change::Arrival,
+    named::{begins_with, concerns, names_address, names_resource},
+    plan::private_part,
+};
 use crate::{
     cloud::{
         SetAside,
@@ -12,7 +17,7 @@ use crate::{
     fate::Cause,
     vip::PartId,
 };
-use std::{cell::RefCell, collections::BTreeSet, net::IpAddr};
+use std::{cell::RefCell, collections::BTreeSet};
 
 /// A refused write, and what this call knows of the members.
 pub struct Refused<'a> {
@@ -36,8 +41,8 @@ pub struct Refused<'a> {
     pub may_ask_again: bool,
     /// Where the silent members go that the next look has to ask again.
     pub ask_again: &'a RefCell<BTreeSet<String>>,
-    /// What the next plan leaves behind of the peers' entries.
-    pub left_behind: &'a LeftBehind,
+    /// What the write carries, and where that goes which stays behind.
+    pub burden: &'a Burden<'a>,
 }
 
 /// Who uses an address, by the message of a refusal. The message names the own entry and the entry that has the address.
@@ -74,7 +79,7 @@ impl Refused<'_> {
         } else if for_good(&error) {
             self.without_what_is_refused(error)
         } else {
-            error
+            self.burden.give_way(error)
         }
     }
 
@@ -109,11 +114,7 @@ impl Refused<'_> {
 
     /// Leaves out the references of the entries that the message names, so that the VIP can come without them.
     fn without_what_is_refused(&self, error: Error) -> Error {
-        if self
-            .arrivals
-            .iter()
-            .any(|arrival| self.leave_behind(arrival, &error, |id| names_resource(&error.message, id)))
-        {
+        if self.arrivals.iter().any(|arrival| self.leave_behind(arrival, &error, |id| concerns(&error.message, id))) {
             return error.with(|details| details.code = Code::Conflict);
         }
         // The message may name the public address at fault. Without a name it may be any of them, unless the error is about
@@ -145,7 +146,7 @@ impl Refused<'_> {
         let Some(entry) = &arrival.peer else { return false };
         let configured =
             |id: &Id| arrival.publics.iter().any(|(part, known)| known == id && arrival.wanted.contains(part));
-        self.left_behind.note(&arrival.vip, entry, error, |id| is_at_fault(id) && !configured(id))
+        self.burden.left_behind.note(&arrival.vip, entry, error, |id| is_at_fault(id) && !configured(id))
     }
 
     fn user(&self, error: &Error) -> User {
@@ -191,34 +192,4 @@ fn is_about_the_interface(code: &str) -> bool {
 fn is_in_use(error: &Error, address: &str) -> bool {
     let reason = error.cloud_code.as_deref().and_then(|code| code.strip_prefix(address));
     matches!(reason, Some("IsAllocated" | "InUse"))
-}
-
-fn names_resource(message: &str, id: &Id) -> bool {
-    message.match_indices("/subscriptions/").any(|(at, _)| message.get(at..).is_some_and(|rest| begins_with(rest, id)))
-}
-
-fn begins_with(text: &str, id: &Id) -> bool {
-    let Some((head, rest)) = text.split_at_checked(id.as_str().len()) else { return false };
-    id.same(head) && !rest.starts_with(|next: char| next.is_alphanumeric() || matches!(next, '_' | '-'))
-}
-
-fn names_address(message: &str, address: IpAddr) -> bool {
-    let outside = |character: char| !(character.is_ascii_hexdigit() || matches!(character, '.' | ':'));
-    message.split(outside).any(|word| word.trim_matches(['.', ':']).parse() == Ok(address))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_message_names_an_address_or_a_resource_only_as_a_whole() {
-        let message = "IP configuration /subscriptions/s/resourceGroups/rg/providers/Microsoft.Network/networkInterfaces/\
-            nic-1/ipConfigurations/x is using the private IP address 10.0.0.25 which is already allocated.";
-        let id = |name: &str| Id::new("s", "RG", "networkInterfaces", name);
-        assert!(names_address(message, "10.0.0.25".parse().expect("an address")));
-        assert!(!names_address(message, "10.0.0.2".parse().expect("an address")));
-        assert!(names_resource(message, &id("nic-1")) && !names_resource(message, &id("nic")));
-        assert!(!names_resource(id("nic-10").as_str(), &id("nic-1")));
-    }
 }

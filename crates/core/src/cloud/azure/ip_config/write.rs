@@ -1,6 +1,9 @@
 //! The writes of interfaces: a peer's within its share of the time, the own ones one after another.
 
-use super::change::{Arrival, Change, Purpose};
+use super::{
+    busy::MOST_TRIES,
+    change::{Arrival, Change, Purpose},
+};
 use crate::{
     cloud::{
         azure::{
@@ -20,7 +23,7 @@ use crate::{
 use futures_util::future::join_all;
 use serde_json::Value;
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
@@ -48,13 +51,14 @@ impl Writes {
         *self.own_is_written.lock().await = false;
     }
 
-    /// Writes one interface and waits for the operation.
+    /// Writes one interface and waits for the operation. `gives_way` says whether a refusal of VIPs that come here is tried a few
+    /// times only.
     ///
     /// # Errors
     /// Those of [`Arm::put`] and [`Arm::finish`].
-    pub async fn write(&self, arm: &Arm, change: &Change) -> Result<()> {
+    pub async fn write(&self, arm: &Arm, change: &Change, gives_way: impl Fn(&Error) -> bool) -> Result<()> {
         match &change.purpose {
-            Purpose::Takes { arrivals, leaving, .. } => self.take(arm, change, arrivals, leaving).await,
+            Purpose::Takes { arrivals, leaving, .. } => self.take(arm, change, arrivals, leaving, gives_way).await,
             Purpose::Frees { .. } => self.free(arm, change).await,
             Purpose::Proves => self.prove(arm, change).await,
             Purpose::LetsGo => {
@@ -97,14 +101,29 @@ impl Writes {
     }
 
     /// Brings VIPs here. Another write of this call may have made the version of the plan old.
-    async fn take(&self, arm: &Arm, change: &Change, arrivals: &[Arrival], leaving: &[Id]) -> Result<()> {
+    async fn take(
+        &self,
+        arm: &Arm,
+        change: &Change,
+        arrivals: &[Arrival],
+        leaving: &[Id],
+        gives_way: impl Fn(&Error) -> bool,
+    ) -> Result<()> {
         self.let_leave(arm, leaving).await?;
+        let tries = Cell::new(0);
+        let judge = |error: Error| {
+            if !gives_way(&error) {
+                return error;
+            }
+            tries.update(|tried| tried + 1);
+            if tries.get() < MOST_TRIES { error } else { error.with(|details| details.code = Code::Conflict) }
+        };
         let mut is_written = arm.deadline().guard(self.own_is_written.lock()).await?;
         let accepted = if *is_written {
             let (body, version) = renewed(arm, &change.id, arrivals).await?;
-            arm.put(arm.caller(), &change.id, &body, Some(&version)).await
+            arm.put_judged(arm.caller(), &change.id, &body, Some(&version), judge).await
         } else {
-            arm.put(arm.caller(), &change.id, &change.body, Some(&change.version)).await
+            arm.put_judged(arm.caller(), &change.id, &change.body, Some(&change.version), judge).await
         };
         *is_written |= accepted.as_ref().err().is_none_or(|error| error.fate.may_have_changed());
         arm.finish_here(accepted?, Some(until_a_last_look(arm.deadline()))).await

@@ -1,0 +1,134 @@
+//! What the own write carries, and Azure does not take now, or never: the rest comes without it.
+
+use crate::azure::Member;
+use crate::common::field_reports::told;
+use crate::common::*;
+use cloudsim::azure::{NIC_A, NIC_B, Overlap, PUBLIC_IP, RESOURCE_GROUP, Simulator, VIP, VIP_CONFIG, World};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+fn public() -> Value {
+    json!({ "azure": { "publicIp": PUBLIC_IP } })
+}
+
+fn public_id(world: &World) -> String {
+    world.public_ip(PUBLIC_IP).expect("there")["id"].as_str().expect("an id").to_owned()
+}
+
+fn balancer(world: &World) -> String {
+    world.id(RESOURCE_GROUP, "Microsoft.Network/loadBalancers", "lb")
+}
+
+/// The VIP's entry on the peer is in a pool of a load balancer.
+fn with_pool() -> World {
+    let mut world = World::article_with_public_ip();
+    let pool = format!("{}/backendAddressPools/iris", balancer(&world));
+    world.others.push(pool.clone());
+    let nic = world.nic_mut(NIC_A).expect("there");
+    let entries = nic["properties"]["ipConfigurations"].as_array_mut().expect("a list");
+    let vip = entries.iter_mut().find(|entry| entry["name"] == VIP_CONFIG).expect("the VIP");
+    vip["properties"]["loadBalancerBackendAddressPools"] = json!([{ "id": pool }]);
+    world
+}
+
+fn is_in_pool(world: &World) -> bool {
+    world.ip_config(NIC_B, VIP_CONFIG).expect("the VIP").to_string().contains("backendAddressPools/iris")
+}
+
+/// How long the VIP was with nobody: from the peer's write to the first own one that Azure took.
+fn with_nobody(sim: &Simulator) -> Duration {
+    let log = sim.log();
+    let of = |nic: &str| {
+        let mut puts = log.iter().filter(|call| call.action == "PUT networkInterfaces" && call.target == nic);
+        puts.find(|call| call.status < 300).expect("a write").started
+    };
+    of(NIC_B) - of(NIC_A)
+}
+
+#[test]
+fn a_public_address_that_somebody_changes_holds_no_private_one_up() {
+    for (row, overlap) in [("AZ-101", Overlap::Retryable), ("AZ-104", Overlap::Conflict)] {
+        let sim = Simulator::start(with_pool());
+        sim.operations().overlap(overlap);
+        let address = public_id(&sim.world());
+        sim.change(|world| world.set_state_of(&address, "Updating"));
+        let first = Member::b(&sim).with(public()).with(json!({ "deadlineSeconds": 4 })).hook();
+        told(row, &first);
+        let world = sim.world();
+        assert_eq!(world.holder_of(VIP).as_deref(), Some(NIC_B), "{row}");
+        assert!(is_in_pool(&world), "{row}: what is ready comes along");
+        assert!(with_nobody(&sim) < Duration::from_millis(1500), "{row}: {:?}", with_nobody(&sim));
+        sim.change(|world| world.set_state_of(&address, "Succeeded"));
+        let request = json!({ "reason": "retry", "resume": first["resume"] });
+        told("AZ-103", &Member::b(&sim).with(public()).call(ACQUIRE, request));
+        assert_eq!(sim.world().public_holder_of(PUBLIC_IP).as_deref(), Some(NIC_B), "{row}");
+    }
+}
+
+#[test]
+fn a_public_address_follows_within_the_call_when_it_is_ready() {
+    let sim = Simulator::start(with_pool());
+    let address = public_id(&sim.world());
+    sim.change(|world| world.set_state_of(&address, "Updating"));
+    // Ready once the private address is here.
+    sim.faults().before("PUT networkInterfaces", 6, Box::new(move |world| world.set_state_of(&address, "Succeeded")));
+    let begun = Instant::now();
+    told("AZ-102", &Member::b(&sim).with(public()).hook());
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    assert!(with_nobody(&sim) < Duration::from_millis(1500), "{:?}", with_nobody(&sim));
+    let world = sim.world();
+    assert_eq!(world.public_holder_of(PUBLIC_IP).as_deref(), Some(NIC_B));
+    assert!(is_in_pool(&world));
+}
+
+#[test]
+fn a_pool_that_cannot_be_joined_now_or_ever_stays_behind() {
+    for (row, overlap, state) in [
+        ("AZ-105", Overlap::Retryable, "Updating"),
+        ("AZ-106", Overlap::Conflict, "Updating"),
+        ("AZ-107", Overlap::Retryable, "Failed"),
+    ] {
+        let mut world = with_pool();
+        let balancer = balancer(&world);
+        world.set_state_of(&balancer, state);
+        let sim = Simulator::start(world);
+        sim.operations().overlap(overlap);
+        told(row, &Member::b(&sim).hook());
+        let world = sim.world();
+        assert_eq!(world.holder_of(VIP).as_deref(), Some(NIC_B), "{row}");
+        assert_eq!(world.public_holder_of(PUBLIC_IP).as_deref(), Some(NIC_B), "{row}: the rest comes");
+        assert!(with_nobody(&sim) < Duration::from_millis(2500), "{row}: {:?}", with_nobody(&sim));
+    }
+}
+
+#[test]
+fn a_pool_that_stayed_behind_comes_with_the_next_write() {
+    let mut world = with_pool();
+    let ids = [balancer(&world), public_id(&world)];
+    ids.iter().for_each(|id| world.set_state_of(id, "Updating"));
+    let sim = Simulator::start(world);
+    let first = Member::b(&sim).with(public()).with(json!({ "deadlineSeconds": 5 })).hook();
+    assert_outcome(&first, "partial");
+    assert!(!is_in_pool(&sim.world()), "{first:#}");
+    sim.change(|world| ids.iter().for_each(|id| world.set_state_of(id, "Succeeded")));
+    let request = json!({ "reason": "retry", "resume": first["resume"] });
+    told("AZ-115", &Member::b(&sim).with(public()).call(ACQUIRE, request));
+    assert!(is_in_pool(&sim.world()));
+}
+
+/// Where another entry of the own interface needs the same, nothing is won by leaving it behind.
+#[test]
+fn what_the_own_interface_needs_as_well_is_waited_for() {
+    let mut world = with_pool();
+    let balancer = balancer(&world);
+    let pool = json!([{ "id": format!("{balancer}/backendAddressPools/iris") }]);
+    let own = world.nic_mut(NIC_B).expect("there");
+    own["properties"]["ipConfigurations"][0]["properties"]["loadBalancerBackendAddressPools"] = pool;
+    world.set_state_of(&balancer, "Updating");
+    let sim = Simulator::start(world);
+    sim.faults().before("PUT networkInterfaces", 6, Box::new(move |world| world.set_state_of(&balancer, "Succeeded")));
+    let report = Member::b(&sim).hook();
+    told("AZ-113", &report);
+    assert!(is_in_pool(&sim.world()), "{report:#}");
+    assert!(!report["warnings"].to_string().contains("leftBehind"), "{report:#}");
+}
