@@ -7,8 +7,14 @@ use cloudsim::azure::{NIC_A, NIC_B, Overlap, PUBLIC_IP, RESOURCE_GROUP, Simulato
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
+const SECOND: &str = "10.0.0.253";
+
 fn public() -> Value {
     json!({ "azure": { "publicIp": PUBLIC_IP } })
+}
+
+fn two() -> Value {
+    json!({ "vip": [VIP, { "address": SECOND, "name": "vip2" }] })
 }
 
 fn public_id(world: &World) -> String {
@@ -131,4 +137,28 @@ fn what_the_own_interface_needs_as_well_is_waited_for() {
     told("AZ-113", &report);
     assert!(is_in_pool(&sim.world()), "{report:#}");
     assert!(!report["warnings"].to_string().contains("leftBehind"), "{report:#}");
+}
+
+#[test]
+fn an_address_that_azure_refuses_by_name_keeps_no_other_one() {
+    for (row, holder) in [("AZ-108", Some(NIC_A)), ("AZ-109", None)] {
+        let mut world = World::article();
+        world.reserved.push(SECOND.parse().expect("an address"));
+        if let Some(nic) = holder {
+            world.place("vip2", SECOND, nic);
+        }
+        let sim = Simulator::start(world);
+        told(row, &Member::b(&sim).with(two()).hook());
+        assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_B), "{row}");
+    }
+}
+
+#[test]
+fn where_not_all_addresses_fit_those_come_that_do() {
+    let mut world = World::article();
+    world.place("vip2", SECOND, NIC_A);
+    world.most_ip_configs = Some(2);
+    let sim = Simulator::start(world);
+    told("AZ-110", &Member::b(&sim).with(two()).hook());
+    assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_B));
 }

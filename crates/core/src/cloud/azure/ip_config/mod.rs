@@ -69,6 +69,8 @@ pub struct IpConfig {
     set_aside: SetAside,
     /// The parts whose address Azure still counts as a peer's.
     held_back: RefCell<BTreeSet<PartId>>,
+    /// Parts that come in a write of their own, since a write of several was refused without a word for which.
+    apart: RefCell<BTreeSet<PartId>>,
     postponed: Postponed,
     left_behind: LeftBehind,
     forecast: Forecast,
@@ -97,6 +99,7 @@ impl Mechanism for IpConfig {
             writes: Writes::default(),
             set_aside: SetAside::default(),
             held_back: RefCell::default(),
+            apart: RefCell::default(),
             postponed: Postponed::default(),
             left_behind: LeftBehind::default(),
             forecast: Forecast::default(),
@@ -166,11 +169,11 @@ impl Cloud for IpConfig {
     }
 
     fn placement(&self, seen: &Seen) -> Vec<Part> {
-        self.planner(seen, &self.held_back.borrow()).placement()
+        self.planner(seen, &self.held_back.borrow(), &self.apart.borrow()).placement()
     }
 
     fn plan(&self, seen: &Seen, goal: Goal) -> Result<Plan<Change>> {
-        self.planner(seen, &self.held_back.borrow()).plan(goal)
+        self.planner(seen, &self.held_back.borrow(), &self.apart.borrow()).plan(goal)
     }
 
     async fn apply(&self, change: &Change) -> Result<()> {
@@ -188,7 +191,7 @@ impl Cloud for IpConfig {
         made.map_err(|error| match &change.purpose {
             Purpose::Takes { .. } => {
                 let (own, silent, missing) = (&change.id, self.silent.borrow(), self.missing.borrow());
-                let Self { session, set_aside, held_back, ask_again, .. } = self;
+                let Self { session, set_aside, held_back, apart, ask_again, .. } = self;
                 let refused = Refused {
                     session,
                     here,
@@ -198,6 +201,7 @@ impl Cloud for IpConfig {
                     missing: &missing,
                     set_aside,
                     held_back,
+                    apart,
                     may_ask_again: arm.deadline().remaining() >= ROOM_TO_ASK_AGAIN,
                     ask_again,
                     burden: &burden,
@@ -249,7 +253,12 @@ impl Cloud for IpConfig {
 }
 
 impl IpConfig {
-    fn planner<'a>(&'a self, seen: &'a Seen, held_back: &'a BTreeSet<PartId>) -> Planner<'a> {
+    fn planner<'a>(
+        &'a self,
+        seen: &'a Seen,
+        held_back: &'a BTreeSet<PartId>,
+        apart: &'a BTreeSet<PartId>,
+    ) -> Planner<'a> {
         let Self { session, carried, set_aside, postponed, left_behind, forecast, own_is_busy, waits, .. } = self;
         Planner {
             session,
@@ -257,6 +266,7 @@ impl IpConfig {
             carried,
             set_aside,
             held_back,
+            apart,
             postponed,
             left_behind,
             forecast,

@@ -51,6 +51,8 @@ pub struct Planner<'a> {
     pub set_aside: &'a SetAside,
     /// The parts whose address Azure still counts as a peer's, although no interface lists it.
     pub held_back: &'a BTreeSet<PartId>,
+    /// The parts that come in a write of their own.
+    pub apart: &'a BTreeSet<PartId>,
     /// The public addresses that come after their private ones.
     pub postponed: &'a Postponed,
     /// What stays behind of the peers' entries.
@@ -70,6 +72,7 @@ struct Group<'a> {
     /// Peers that may still be giving them up, or that go away with them.
     leaving: Vec<Id>,
     is_held_back: bool,
+    is_alone: bool,
     arrivals: Vec<Arrival>,
 }
 
@@ -305,12 +308,14 @@ impl<'a> Planner<'a> {
             let peers: Vec<&Id> = staying.iter().map(|peer| &peer.id).collect();
             let going: Vec<Id> = going.iter().map(|peer| peer.id.clone()).collect();
             let is_held_back = self.held_back.contains(&self.private_part(&arrival.vip));
+            let is_alone = self.apart.contains(&self.private_part(&arrival.vip));
             let key = |group: &&mut Group<'a>| {
-                group.peers == peers && group.leaving == going && group.is_held_back == is_held_back
+                let is_same = group.peers == peers && group.leaving == going && group.is_held_back == is_held_back;
+                is_same && !group.is_alone && !is_alone
             };
             match groups.iter_mut().find(key) {
                 Some(group) => group.arrivals.push(arrival),
-                None => groups.push(Group { peers, leaving: going, is_held_back, arrivals: vec![arrival] }),
+                None => groups.push(Group { peers, leaving: going, is_held_back, is_alone, arrivals: vec![arrival] }),
             }
         }
         for group in &mut groups {

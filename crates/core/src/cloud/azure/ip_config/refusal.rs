@@ -37,6 +37,8 @@ pub struct Refused<'a> {
     pub set_aside: &'a SetAside,
     /// Where the parts go that wait for a peer, so that the others need not.
     pub held_back: &'a RefCell<BTreeSet<PartId>>,
+    /// Where the parts go that come in a write of their own, so that the refusal of one is no other's.
+    pub apart: &'a RefCell<BTreeSet<PartId>>,
     /// Whether time is left to ask a silent member again, and for a last look after that.
     pub may_ask_again: bool,
     /// Where the silent members go that the next look has to ask again.
@@ -57,11 +59,8 @@ impl Refused<'_> {
     /// Turns the refusal into an error that the engine can act on.
     pub fn explain(&self, error: Error) -> Error {
         if is_in_use(&error, "PrivateIPAddress") {
-            let named = |arrival: &&Arrival| names_address(&error.message, arrival.vip.address.addr());
-            let named: Vec<PartId> =
-                self.arrivals.iter().filter(named).map(|arrival| private_part(self.session, &arrival.vip)).collect();
-            // Alone, a VIP holds nobody up.
-            let others = self.arrivals.iter().filter(|arrival| !arrival.wanted.is_empty()).count() > named.len();
+            let named = self.named_by(&error);
+            let others = self.has_others(&named);
             match self.user(&error) {
                 User::Peer(name) => match self.silent.iter().find(|silent| silent.name == name) {
                     Some(silent) => self.silent_holder(silent, named, others, error),
@@ -72,15 +71,50 @@ impl Refused<'_> {
                 },
                 User::Unnamed => match self.silent.first() {
                     Some(silent) => self.silent_holder(silent, named, others, error),
-                    None => error,
+                    None => {
+                        self.held_back.borrow_mut().extend(named.into_iter().filter(|_| others));
+                        error
+                    }
                 },
                 User::Stranger => self.set_aside.note(named, self.or_misspelt(error)),
             }
         } else if for_good(&error) {
+            let named = self.named_by(&error);
+            if !named.is_empty() && self.has_others(&named) && !error.fate.is_in_doubt() {
+                return self.set_aside.note(named, error);
+            }
             self.without_what_is_refused(error)
         } else {
             self.burden.give_way(error)
         }
+    }
+
+    /// The VIPs on their way here whose address the message names.
+    fn named_by(&self, error: &Error) -> Vec<PartId> {
+        let named = |arrival: &&Arrival| names_address(&error.message, arrival.vip.address.addr());
+        self.coming().filter(named).map(|arrival| private_part(self.session, &arrival.vip)).collect()
+    }
+
+    /// Whether there are VIPs that a refusal of these would hold up. Alone, a VIP holds nobody up.
+    fn has_others(&self, named: &[PartId]) -> bool {
+        self.session.vips.len() > named.len()
+    }
+
+    fn coming(&self) -> impl Iterator<Item = &Arrival> {
+        self.arrivals.iter().filter(|arrival| !arrival.wanted.is_empty())
+    }
+
+    /// Lets the VIPs of a refused write come each in its own, where the refusal does not say which one it is about, and may be about
+    /// one alone. `None` where they did so already.
+    fn each_alone(&self, error: &Error) -> Option<Error> {
+        let is_refused = error.code != Code::Denied && !error.fate.is_in_doubt();
+        let may_differ = is_refused && !error.cloud_code.as_deref().is_some_and(is_about_the_interface);
+        let several: Vec<PartId> = self.coming().map(|arrival| private_part(self.session, &arrival.vip)).collect();
+        if !may_differ || several.len() < 2 {
+            return None;
+        }
+        self.apart.borrow_mut().extend(several);
+        Some(error.clone().with(|details| details.code = Code::Conflict))
     }
 
     /// A member that did not answer may have the address. While time is left it is asked again, unless this identity may not ask; VIPs
@@ -122,6 +156,9 @@ impl Refused<'_> {
         let all =
             || self.arrivals.iter().flat_map(|arrival| arrival.publics.iter().map(move |public| (arrival, public)));
         let any = all().any(|(_, (_, id))| names_resource(&error.message, id));
+        if let Some(again) = Some(()).filter(|()| !any).and_then(|()| self.each_alone(&error)) {
+            return again;
+        }
         if !any && error.cloud_code.as_deref().is_some_and(is_about_the_interface) {
             return error;
         }
