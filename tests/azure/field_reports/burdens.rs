@@ -1,6 +1,7 @@
 //! What the own write carries, and Azure does not take now, or never: the rest comes without it.
 
-use crate::azure::Member;
+use super::in_state;
+use crate::azure::{Member, writes};
 use crate::common::field_reports::told;
 use crate::common::*;
 use cloudsim::azure::{NIC_A, NIC_B, Overlap, PUBLIC_IP, RESOURCE_GROUP, Simulator, VIP, VIP_CONFIG, World};
@@ -161,4 +162,15 @@ fn where_not_all_addresses_fit_those_come_that_do() {
     let sim = Simulator::start(world);
     told("AZ-110", &Member::b(&sim).with(two()).hook());
     assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_B));
+}
+
+/// The holder is healthy: nothing is taken off it for an interface that goes away.
+#[test]
+fn an_own_interface_that_is_deleted_takes_nothing() {
+    let sim = Simulator::start(World::article());
+    sim.change(in_state(NIC_B, "Deleting"));
+    told("AZ-111", &Member::b(&sim).check());
+    told("AZ-112", &Member::b(&sim).hook());
+    assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_A));
+    assert!(writes(&sim).is_empty(), "{:?}", writes(&sim));
 }

@@ -343,6 +343,9 @@ impl<'a> Planner<'a> {
         if let Some(busy) = self.is_busy(own) {
             return Err(busy);
         }
+        if own.state() == DELETING {
+            return Err(goes_away(own));
+        }
         let Seen { here, members, .. } = self.seen;
         let address = vip.address.addr();
         let name = entry_name(self.session, vip);
@@ -372,6 +375,16 @@ impl<'a> Planner<'a> {
         }
         subnet::must_fit(here, members, own, address)
     }
+}
+
+/// Azure refuses every write of what it deletes, so nothing is taken off a peer for this interface.
+fn goes_away(own: &Nic) -> Error {
+    let name = own.id.name();
+    Error::new(
+        Code::Unavailable,
+        format!("this member's interface {name} is in the state {DELETING}, and takes no VIP"),
+        format!("see who deletes this machine or {name}; call again when Azure shows the state Succeeded"),
+    )
 }
 
 fn lists(nic: &Nic, vip: &Vip) -> bool {
