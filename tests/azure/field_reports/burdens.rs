@@ -59,6 +59,7 @@ fn a_public_address_that_somebody_changes_holds_no_private_one_up() {
         sim.operations().overlap(overlap);
         let address = public_id(&sim.world());
         sim.change(|world| world.set_state_of(&address, "Updating"));
+        told("AZ-114", &Member::b(&sim).with(public()).check());
         let first = Member::b(&sim).with(public()).with(json!({ "deadlineSeconds": 4 })).hook();
         told(row, &first);
         let world = sim.world();

@@ -13,7 +13,7 @@ use super::{
     settings::Reference,
 };
 use crate::{
-    check::{CheckItem, CheckName},
+    check::{CheckItem, CheckName, Verdict},
     cloud::{late::beside, peers::several},
     error::{Code, Error, Result},
     vip::{Holder, PartId, Vip},
@@ -213,7 +213,7 @@ impl Seen {
             let why = format!("{why}: Azure would refuse it on this machine");
             Some(CheckItem::failed(CheckName::PublicIp, &Error::new(Code::InvalidConfig, why, UNFIT)))
         });
-        unfit.collect()
+        unfit.chain(read().filter_map(|(id, address)| not_ready(id, address))).collect()
     }
 
     /// Why Release leaves a public address where it is: Release removes the VIP alone, and another ip-configuration of this
@@ -244,6 +244,20 @@ impl Seen {
         let (_, read) = self.read.iter().find(|(known, _)| known == id)?;
         read.as_ref().ok()?.pointer("/properties/ipConfiguration/id")?.as_str()
     }
+}
+
+/// Azure moves a public address only in the state `Succeeded`.
+fn not_ready(id: &Id, address: &Value) -> Option<CheckItem> {
+    let state = address.pointer("/properties/provisioningState").and_then(Value::as_str)?;
+    if state == "Succeeded" {
+        return None;
+    }
+    let message = format!("the public address {} is in the state {state}: Azure would not move it now", id.name());
+    let remedy = format!(
+        "where the state does not pass, put it again as it is, for example `az resource update --ids {}`",
+        id.as_str()
+    );
+    Some(CheckItem::new(CheckName::PublicIp, Verdict::Warning, message, remedy))
 }
 
 /// Nothing but the VIP's own ip-configuration is written, so nobody takes the address off another one.
