@@ -4,7 +4,7 @@ use super::on;
 use crate::azure::{Member, writes};
 use crate::common::field_reports::told;
 use crate::common::*;
-use cloudsim::azure::{NIC_A, NIC_B, Simulator, VIP, VIP_CONFIG, VM_B, World};
+use cloudsim::azure::{NIC_A, NIC_B, ROUTE_TABLE, Simulator, VIP, VIP_CONFIG, VM_B, World};
 use cloudsim::{Fault, Rule};
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -155,5 +155,24 @@ fn nobody_waits_for_what_is_only_a_forecast() {
         told("AZ-63", &Member::b(&sim).hook());
         assert!(begun.elapsed() < Duration::from_secs(2), "{fault:?}: {:?}", begun.elapsed());
         assert_eq!(writes(&sim), [NIC_A, NIC_B].map(|nic| format!("PUT networkInterfaces {nic}")));
+    }
+}
+
+/// Something in between answers once, as a proxy that starts anew does.
+#[test]
+fn one_answer_that_is_none_of_azures_ends_no_call() {
+    for body in ["<html>", "{\"id\": \"/sub", "", "{}"] {
+        let once = |target: &'static str, action| Rule { times: 1, ..on(target, action, Fault::Garbage(body.into())) };
+        for nic in [NIC_A, NIC_B] {
+            let sim = Simulator::start(World::article());
+            sim.faults().on(once(nic, "GET networkInterfaces"));
+            told("AZ-116", &Member::b(&sim).hook());
+            sim.faults().on(once(nic, "GET networkInterfaces"));
+            assert_outcome(&Member::b(&sim).status(), "held");
+        }
+        let sim = Simulator::start(World::routes());
+        let routed = json!({ "vip": "10.1.0.254/32", "azure": { "mechanism": "route", "routeTables": [ROUTE_TABLE] } });
+        sim.faults().on(once(ROUTE_TABLE, "GET routeTables"));
+        told("AZ-117", &Member::b(&sim).with(routed).hook());
     }
 }
