@@ -1,20 +1,17 @@
-//! Makes the changes of a plan, side by side where they do not wait for one another, and remembers for each part what was sent
-//! and what became of it.
+//! What this call did so far: for each part what was sent, and what became of it.
+
+mod making;
 
 use super::{
     doubt::Repeats,
     progress::Progress,
     rules::{may_pass, reached, shown_here, wants_another_look},
-    steps::{End, Readiness, make_one, readiness},
 };
 use crate::{
-    cloud::{Cloud, Effect, Step},
-    deadline::Deadline,
-    error::{Code, Error, Result},
+    error::{Code, Error},
     fate::{Cause, Fate},
     vip::{Goal, Holder, Part, PartId},
 };
-use futures_util::stream::{FuturesUnordered, StreamExt};
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
@@ -49,6 +46,8 @@ pub struct Changes {
     /// When the last look began: it may show nothing later.
     looked: Instant,
     sent: bool,
+    /// Parts whose change nobody waits for any longer: it may be made yet.
+    cut: BTreeSet<PartId>,
     /// Whether the last round wanted another look, and time was out.
     cut_short: bool,
 }
@@ -71,6 +70,7 @@ impl Changes {
             before,
             looked: Instant::now(),
             sent: false,
+            cut: BTreeSet::new(),
             cut_short: false,
         }
     }
@@ -128,6 +128,19 @@ impl Changes {
     pub fn was_taken(&self, part: &Part) -> bool {
         let had = self.brought.contains(&part.id) || !self.brought.is_empty() && self.here.contains(&part.id);
         had && part.holder.is_elsewhere()
+    }
+
+    /// Whether another member took a part after our change of it had succeeded. A read may lag behind the change and still
+    /// show the old holder, even after one that had shown this member: two reads may be of different age. So the old holder counts
+    /// only once reads cannot be that old; anybody else counts at once. Where no look had shown the old holder, anybody may be it.
+    pub fn taken_away(&self, part: &Part, reads_lag: Duration) -> bool {
+        if reads_lag.is_zero() && self.was_taken(part) {
+            return true;
+        }
+        let (Some(_), Some(Progress::Done { at })) = (part.holder.others(), self.of(&part.id)) else { return false };
+        let old = self.before.iter().find(|earlier| earlier.id == part.id).map(|earlier| &earlier.holder);
+        let may_be_old = old.is_none_or(|old| old.is_unknown() || *old == part.holder);
+        !may_be_old || self.age(*at) >= reads_lag
     }
 
     /// Notes that a look begins now.
@@ -193,11 +206,17 @@ impl Changes {
     }
 
     /// Whether a change of ours brought the part here, and a read that cannot be older than the change shows it with nobody. A read
-    /// may be as old as `reads_lag`. What another member may have had meanwhile is not made again: it may have given it up for a third.
-    pub fn is_undone(&self, goal: Goal, part: &Part, reads_lag: Duration) -> bool {
+    /// may be as old as `reads_lag`.
+    pub fn is_with_nobody(&self, goal: Goal, part: &Part, reads_lag: Duration) -> bool {
         let done = matches!(self.of(&part.id), Some(Progress::Done { at }) if self.age(*at) >= reads_lag);
+        matches!(goal, Goal::Hold(_)) && done && part.holder == Holder::Nobody
+    }
+
+    /// Whether such a part is made again. Not what another member may have had meanwhile: it came after this one then, and may have
+    /// given the part up for a third. Only IRIS knows who is right.
+    pub fn is_undone(&self, goal: Goal, part: &Part, reads_lag: Duration) -> bool {
         let is_doubted = !reads_lag.is_zero() && self.doubted.contains(&part.id);
-        matches!(goal, Goal::Hold(_)) && done && part.holder == Holder::Nobody && !is_doubted
+        self.is_with_nobody(goal, part, reads_lag) && !is_doubted
     }
 
     /// Marks what the cloud or somebody else has undone, so that the engine makes it again.
@@ -243,6 +262,16 @@ impl Changes {
             }
             _ if self.freed.contains(&part.id) => Part { holder: Holder::Unknown, ..part.clone() },
             _ => part.clone(),
+        };
+        self.last_seen.iter().map(known).collect()
+    }
+
+    /// The last read, which a loss ends the call with; what was changed since, or may have been, is Unknown.
+    pub fn at_a_loss(&self) -> Vec<Part> {
+        let is_later = |part: &PartId| matches!(self.of(part), Some(Progress::Done { at }) if *at > self.looked);
+        let known = |part: &Part| match self.cut.contains(&part.id) || is_later(&part.id) {
+            true => Part { holder: Holder::Unknown, ..part.clone() },
+            false => part.clone(),
         };
         self.last_seen.iter().map(known).collect()
     }
@@ -320,102 +349,6 @@ impl Changes {
     pub fn note_refused(&mut self, refused: Vec<(PartId, Error)>) {
         for (part, error) in refused {
             self.by_part.insert(part, Progress::Refused(error));
-        }
-    }
-
-    /// Makes all steps. Each starts as soon as the steps that it waits for are over. A step needs time for its response.
-    /// A step is skipped if this call has moved its parts already: another holder took them later. It fails unsent while it only
-    /// repeats what is in doubt, and its turn has not come.
-    pub async fn make<C: Cloud>(&mut self, cloud: &C, deadline: &Deadline, steps: Vec<Step<C::Change>>) {
-        let done = |part: &PartId| matches!(self.by_part.get(part), Some(Progress::Done { .. }));
-        let rests = |step: &Step<C::Change>| !C::READS_LAG.is_zero() && self.repeats.must_rest(&step.parts);
-        let end = |step: &Step<C::Change>| match step.parts.iter().all(done) {
-            true => Some(End::Success),
-            false => rests(step).then_some(End::Failure),
-        };
-        let mut ends: Vec<Option<End>> = steps.iter().map(end).collect();
-        let mut started: Vec<bool> = ends.iter().map(Option::is_some).collect();
-        let mut running = FuturesUnordered::new();
-        loop {
-            for (n, step) in steps.iter().enumerate() {
-                let Some(begun @ false) = started.get_mut(n) else { continue };
-                match readiness(step, &ends) {
-                    Readiness::Ready => {
-                        *begun = true;
-                        running.push(async move { (n, make_one(cloud, deadline, step).await) });
-                    }
-                    Readiness::Never => {
-                        *begun = true;
-                        if let Some(end) = ends.get_mut(n) {
-                            *end = Some(End::Failure);
-                        }
-                    }
-                    Readiness::NotYet => {}
-                }
-            }
-            let Some((n, made)) = running.next().await else { break };
-            if let Some(end) = ends.get_mut(n) {
-                *end = Some(if made.is_ok() { End::Success } else { End::Failure });
-            }
-            if let Some(step) = steps.get(n) {
-                let made = self.gone_meanwhile(step, made);
-                self.note(step, &made);
-            }
-        }
-    }
-
-    /// Whoever had the parts at the look may not exist any more: the next look shows that, and who has them now. If it shows the
-    /// holder as before, something else does not exist, and the second answer counts.
-    fn gone_meanwhile<C>(&mut self, step: &Step<C>, made: Result<()>) -> Result<()> {
-        made.map_err(|error| {
-            let is_gone = step.effect == Effect::Frees && error.code == Code::NotFound;
-            let is_first = is_gone && !step.parts.iter().all(|part| self.gone.contains(part));
-            if !is_first {
-                return error;
-            }
-            self.gone.extend(step.parts.iter().cloned());
-            let fate = error.fate.because(Cause::Race);
-            error.with_fate(fate).with(|details| details.code = Code::Conflict)
-        })
-    }
-
-    fn note<C>(&mut self, step: &Step<C>, made: &Result<()>) {
-        let maybe = made.as_ref().is_err_and(|error| error.fate.is_in_doubt());
-        let has_traces = made.as_ref().err().is_none_or(|error| error.fate.may_have_changed());
-        self.sent |= has_traces;
-        // A failed clean-up does not affect the outcome; the next read shows what is left.
-        if step.effect == Effect::Tidies {
-            return;
-        }
-        // A change that a later one took the place of had brought its parts here for a moment.
-        if step.effect == Effect::Reaches && made.as_ref().err().is_none_or(|error| error.fate.was_superseded()) {
-            self.brought.extend(step.parts.iter().cloned());
-        }
-        if let (Effect::Reaches, Err(error)) = (step.effect, made)
-            && let Some(operation) = &error.operation
-        {
-            self.unseen_ends.extend(step.parts.iter().map(|part| (part.clone(), operation.clone())));
-        }
-        if step.effect == Effect::Reaches {
-            self.may_end.retain(|part| !step.parts.contains(part));
-            self.may_end.extend(step.parts.iter().filter(|_| maybe).cloned());
-        }
-        if step.effect == Effect::Frees && has_traces {
-            self.freed.extend(step.parts.iter().cloned());
-            self.held_back = made.as_ref().err().filter(|_| maybe).cloned();
-        }
-        self.repeats.note(&step.parts, maybe);
-        for part in &step.parts {
-            let progress = match made {
-                Ok(()) if matches!(step.effect, Effect::Frees | Effect::Prepares) => continue,
-                Ok(()) => Progress::Done { at: Instant::now() },
-                Err(error) if maybe => Progress::Maybe(error.clone()),
-                Err(error) => Progress::Failed(error.clone()),
-            };
-            let is_older_better = self.by_part.get(part).is_some_and(|older| older.says_more_than(&progress));
-            if !is_older_better {
-                self.by_part.insert(part.clone(), progress);
-            }
         }
     }
 }

@@ -303,7 +303,11 @@ impl<C: Cloud> Run<'_, C> {
                 Err(error) => return Made::Stopped(error),
             };
             self.changes.note_refused(plan.refused);
-            self.changes.make(self.cloud, self.deadline, plan.steps).await;
+            let lost = self.changes.make(self.cloud, self.deadline, &self.seen, self.goal, plan.steps).await;
+            if let Some(seen) = lost {
+                self.seen = seen;
+                return Made::Lost;
+            }
             let wants_another_look = self.changes.want_another_look() || self.cloud.is_late(&self.seen);
             let enough = self.round >= MOST_ROUNDS && !self.changes.must_go_on() && !self.changes.any_in_doubt();
             self.changes.note_cut_short(wants_another_look && !enough);
@@ -335,7 +339,7 @@ impl<C: Cloud> Run<'_, C> {
     fn has_lost(&self) -> bool {
         let is_taken = |part: &Part| match self.sees_losses() {
             true => self.changes.was_taken(part),
-            false => verify::taken_away::<C>(part, self.changes.before(), &self.changes),
+            false => self.changes.taken_away(part, C::READS_LAG),
         };
         matches!(self.goal, Goal::Hold(_)) && self.changes.last_seen().iter().any(is_taken)
     }
@@ -348,7 +352,7 @@ impl<C: Cloud> Run<'_, C> {
     /// The look that shows the loss is the last one: a later one may show that the other member has let go, and even then IRIS
     /// has to be asked first.
     fn lost(&self) -> verify::Verified {
-        let parts = self.changes.last_seen().to_vec();
+        let parts = self.changes.at_a_loss();
         verify::Verified { parts, end: verify::End::Lost, remarks: Some(self.cloud.remarks(&self.seen)) }
     }
 

@@ -4,8 +4,10 @@ use crate::{
     cloud::{Cloud, Effect, Need, Step},
     deadline::Deadline,
     error::{Code, Error, Result},
+    vip::Goal,
 };
 use std::time::Duration;
+use tokio::time::{Instant, sleep};
 
 /// What a change takes that comes after another one, where the cloud is no slower than usual.
 const LONGEST_TIME_FOR_A_MOVE: Duration = Duration::from_secs(3);
@@ -46,6 +48,20 @@ pub async fn make_one<C: Cloud>(cloud: &C, deadline: &Deadline, step: &Step<C::C
         return too_little("the change that takes the VIP after it");
     }
     Box::pin(cloud.apply(&step.change)).await
+}
+
+/// How long the steps of a round go on without a look.
+const LONGEST_BLIND: Duration = Duration::from_secs(2);
+
+/// A look beside steps that take long, where a change takes its part from whoever has it by then. Elsewhere each change is
+/// conditional on what the look before it showed, so that the other member's change stops it. `None`: the look failed.
+pub async fn look_beside<C: Cloud>(cloud: &C, seen: &C::Seen, goal: Goal) -> Option<(Instant, C::Seen)> {
+    if C::READS_LAG.is_zero() || goal == Goal::LetGo {
+        return std::future::pending().await;
+    }
+    sleep(LONGEST_BLIND).await;
+    let begun = Instant::now();
+    Some((begun, cloud.observe(seen).await.ok()?))
 }
 
 /// A part is taken off its holder only if this much time is left to bring it here.

@@ -80,13 +80,18 @@ pub async fn until_settled<C: Cloud>(
         changes.note_here(cloud.was_here(&looked));
         changes.saw(&parts);
         changes.settle(goal, &parts);
-        if matches!(goal, Goal::Hold(_)) && parts.iter().any(|part| taken_away::<C>(part, &before, changes)) {
+        if matches!(goal, Goal::Hold(_)) && parts.iter().any(|part| changes.taken_away(part, C::READS_LAG)) {
             return Verified { parts, end: End::Lost, remarks };
         }
         if parts.iter().any(|part| changes.is_undone(goal, part, C::READS_LAG)) {
             return Verified { parts, end: End::Undone, remarks };
         }
-        let is_settled = |part: &Part| reached(goal, part) || !was_sent(changes, &part.id) && !arrives::<C>(goal, part);
+        // What is with nobody and is not made again stays there, however long this call looks.
+        let is_settled = |part: &Part| {
+            reached(goal, part)
+                || changes.is_with_nobody(goal, part, C::READS_LAG)
+                || !was_sent(changes, &part.id) && !arrives::<C>(goal, part)
+        };
         if parts.iter().all(is_settled) {
             let is_gone = |part: &Part| {
                 let arrived = |earlier: &Part| earlier.id == part.id && arrives::<C>(goal, earlier);
@@ -171,17 +176,4 @@ fn left_on_nobody<C: Cloud>(part: &Part, before: &[Part], changes: &Changes) -> 
     };
     let had = before.iter().any(|earlier| earlier.id == part.id && earlier.holder.is_elsewhere());
     old_enough && had && part.holder == Holder::Nobody
-}
-
-/// Whether another member took a part after our change of it had succeeded. A read may lag behind the change and still
-/// show the old holder, even after one that had shown this member: two reads may be of different age. So the old holder counts
-/// only once reads cannot be that old; anybody else counts at once.
-pub fn taken_away<C: Cloud>(part: &Part, before: &[Part], changes: &Changes) -> bool {
-    if C::READS_LAG.is_zero() && changes.was_taken(part) {
-        return true;
-    }
-    let (Some(_), Some(Progress::Done { at })) = (part.holder.others(), changes.of(&part.id)) else { return false };
-    let old = before.iter().find(|earlier| earlier.id == part.id).map(|earlier| &earlier.holder);
-    let same_as_before = old == Some(&part.holder);
-    !same_as_before || changes.age(*at) >= C::READS_LAG
 }

@@ -22,6 +22,16 @@ pub fn taken_by_another() -> Error {
 }
 
 pub fn maybe_taken_by_another(elsewhere: &[Part]) -> Error {
+    if elsewhere.iter().all(|part| part.holder == Holder::Nobody) {
+        return Error::new(
+            Code::Unavailable,
+            format!(
+                "the change was made, and a read after it showed another member; at the last one {}: another member may have had it meanwhile",
+                whereabouts(elsewhere.iter())
+            ),
+            "ask IRIS which member is the primary, and call Acquire there at once",
+        );
+    }
     Error::new(
         Code::Deadline,
         format!(

@@ -238,15 +238,20 @@ async fn a_holder_that_is_gone_when_it_is_written_is_looked_for_again() {
     assert_eq!((found.outcome, toy.applied()), (Outcome::Moved, vec!["free", "a"]));
 }
 
-/// Our change was made, then a look showed the peer, then nobody: it may have taken the part and given it up since.
+/// Our change was made, then a look showed the peer, then nobody: it may have taken the part and given it up since. Another look
+/// would tell no more, and the next call comes the sooner.
 #[tokio::test(start_paused = true)]
 async fn what_another_member_may_have_had_is_not_made_again() {
     let looks = [Toy::peer(), Toy::peer()];
     let toy = shows(Toy::new(&[("a", Toy::peer())]), &looks);
     let none: Looks = [("a", Holder::Nobody)].into();
     toy.stale.borrow_mut().extend(vec![none; 1_000]);
+    let begun = Instant::now();
     let found = super::hold(&toy, Write::IfNeeded).await;
     assert_eq!((found.outcome, found.maybe_lost, toy.applied()), (Outcome::Stranded, true, vec!["a"]));
+    assert!((10..12).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+    let error = found.error.expect("an error");
+    assert!(error.message.contains("vip (a) is with nobody") && error.remedy.contains("at once"), "{error}");
 }
 
 /// The look shows the holder as before, so it is something else that does not exist.

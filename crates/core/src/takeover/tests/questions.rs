@@ -192,3 +192,47 @@ async fn what_an_operation_takes_away_while_the_call_waits_is_taken_again() {
     let found = acquire(&Consistent(&toy), &deadline(5).0, &journal, Write::IfNeeded, Mode::DryRun).await;
     assert!(!found.outcome.is_ok() && found.error.expect("a cause").repeat_may_help());
 }
+
+/// The changes of a round may last long, as where the cloud throttles them. Another member's holding ends them in between: of a
+/// third member at once, of the old holder once a look cannot be older than the change.
+#[tokio::test(start_paused = true)]
+async fn no_change_is_begun_after_a_look_beside_the_others_tells_of_a_loss() {
+    for (taker, seconds) in [(Holder::Other("third".into()), 2), (Toy::peer(), 10)] {
+        let toy = Toy::new(&[("a", Toy::peer()), ("b", Toy::peer()), ("z public", Toy::peer())]);
+        *toy.after_apply.borrow_mut() = Some(Box::new(move |toy| {
+            toy.parts.borrow_mut().insert("a", taker.clone());
+        }));
+        toy.slow.borrow_mut().insert("b", Duration::from_secs(25));
+        let begun = Instant::now();
+        let found = acquire(&toy, &deadline(40).0, &Journal::default(), Write::IfNeeded, Mode::Real).await;
+        assert_eq!((found.outcome, toy.applied()), (Outcome::Lost, vec!["a"]));
+        let took = begun.elapsed().as_secs();
+        assert!((seconds..seconds + 3).contains(&took), "{took} s");
+        let holders: Vec<_> = found.after.iter().map(|part| part.holder.is_unknown()).collect();
+        assert_eq!(holders, [false, true, true], "what is under way may come yet");
+    }
+}
+
+/// A look beside the changes that shows no loss says nothing: they are younger.
+#[tokio::test(start_paused = true)]
+async fn an_old_look_beside_the_changes_stops_none() {
+    for (second, looks) in [(1, 1), (9, 5)] {
+        let toy = Toy::new(&[("a", Toy::peer()), ("b", Toy::peer())]);
+        toy.slow.borrow_mut().insert("b", Duration::from_secs(second));
+        let old: Looks = [("a", Toy::peer()), ("b", Toy::peer())].into();
+        toy.stale.borrow_mut().extend(vec![old; looks]);
+        let found = hold(&toy, Write::IfNeeded).await;
+        assert_eq!((found.outcome, found.maybe_lost), (Outcome::Moved, false), "{:?}", found.error);
+        assert_eq!(toy.asked.borrow().iter().filter(|asked| **asked == "observe").count(), looks, "{second} s");
+    }
+}
+
+/// The holder of a public address may be read after the first look, just before the change. A look after that may show it still.
+#[tokio::test(start_paused = true)]
+async fn a_holder_that_no_look_had_shown_before_has_not_come_later() {
+    let toy = Toy::new(&[("a", Toy::peer())]);
+    let look = |holder: Holder| Looks::from([("a", holder)]);
+    toy.stale.borrow_mut().extend([look(Holder::Unknown), look(Toy::peer()), look(Toy::peer())]);
+    let found = hold(&toy, Write::IfNeeded).await;
+    assert_eq!((found.outcome, toy.applied()), (Outcome::Moved, vec!["a"]));
+}

@@ -1,0 +1,151 @@
+//! Makes the changes of a plan, side by side where they do not wait for one another.
+
+use super::{Changes, Progress};
+use crate::{
+    cloud::{Cloud, Effect, Step},
+    deadline::Deadline,
+    error::{Code, Result},
+    fate::Cause,
+    takeover::steps::{End, Readiness, look_beside, make_one, readiness},
+    vip::{Goal, PartId},
+};
+use futures_util::{
+    future::{Either, select},
+    stream::{FuturesUnordered, StreamExt},
+};
+use tokio::time::Instant;
+
+impl Changes {
+    /// Makes all steps. Each starts as soon as the steps that it waits for are over. A step needs time for its response.
+    /// A step is skipped if this call has moved its parts already: another holder took them later. It fails unsent while it only
+    /// repeats what is in doubt, and its turn has not come. Returns early with a look beside the steps that shows a loss: no other
+    /// step is made then, and none of those under way sends anything more.
+    pub async fn make<C: Cloud>(
+        &mut self,
+        cloud: &C,
+        deadline: &Deadline,
+        seen: &C::Seen,
+        goal: Goal,
+        steps: Vec<Step<C::Change>>,
+    ) -> Option<C::Seen> {
+        let done = |part: &PartId| matches!(self.by_part.get(part), Some(Progress::Done { .. }));
+        let rests = |step: &Step<C::Change>| !C::READS_LAG.is_zero() && self.repeats.must_rest(&step.parts);
+        let end = |step: &Step<C::Change>| match step.parts.iter().all(done) {
+            true => Some(End::Success),
+            false => rests(step).then_some(End::Failure),
+        };
+        let mut ends: Vec<Option<End>> = steps.iter().map(end).collect();
+        let mut started: Vec<bool> = ends.iter().map(Option::is_some).collect();
+        let mut running = FuturesUnordered::new();
+        let mut look = Box::pin(look_beside(cloud, seen, goal));
+        loop {
+            for (n, step) in steps.iter().enumerate() {
+                let Some(begun @ false) = started.get_mut(n) else { continue };
+                match readiness(step, &ends) {
+                    Readiness::Ready => {
+                        *begun = true;
+                        running.push(async move { (n, make_one(cloud, deadline, step).await) });
+                    }
+                    Readiness::Never => {
+                        *begun = true;
+                        if let Some(end) = ends.get_mut(n) {
+                            *end = Some(End::Failure);
+                        }
+                    }
+                    Readiness::NotYet => {}
+                }
+            }
+            let ended = match select(running.next(), &mut look).await {
+                Either::Left((ended, _)) => ended,
+                Either::Right((looked, _)) => {
+                    look = Box::pin(look_beside(cloud, seen, goal));
+                    match looked.filter(|looked| self.shows_a_loss(cloud, looked)) {
+                        Some((_, again)) => {
+                            let cut = steps.iter().zip(&ends).filter(|(_, end)| end.is_none());
+                            self.cut.extend(cut.flat_map(|(step, _)| step.parts.iter().cloned()));
+                            return Some(again);
+                        }
+                        None => continue,
+                    }
+                }
+            };
+            let (n, made) = ended?;
+            if let Some(end) = ends.get_mut(n) {
+                *end = Some(if made.is_ok() { End::Success } else { End::Failure });
+            }
+            if let Some(step) = steps.get(n) {
+                let made = self.gone_meanwhile(step, made);
+                self.note(step, &made);
+            }
+        }
+    }
+
+    /// Whether a look beside the steps shows that another member took a part from this one. Such a look tells nothing else: it is as
+    /// old as what was made before it.
+    fn shows_a_loss<C: Cloud>(&mut self, cloud: &C, (begun, seen): &(Instant, C::Seen)) -> bool {
+        let parts = cloud.placement(seen);
+        let earlier = std::mem::replace(&mut self.looked, *begun);
+        let is_lost = parts.iter().any(|part| self.taken_away(part, C::READS_LAG));
+        if is_lost {
+            self.saw(&parts)
+        } else {
+            self.looked = earlier
+        }
+        is_lost
+    }
+
+    /// Whoever had the parts at the look may not exist any more: the next look shows that, and who has them now. If it shows the
+    /// holder as before, something else does not exist, and the second answer counts.
+    fn gone_meanwhile<C>(&mut self, step: &Step<C>, made: Result<()>) -> Result<()> {
+        made.map_err(|error| {
+            let is_gone = step.effect == Effect::Frees && error.code == Code::NotFound;
+            let is_first = is_gone && !step.parts.iter().all(|part| self.gone.contains(part));
+            if !is_first {
+                return error;
+            }
+            self.gone.extend(step.parts.iter().cloned());
+            let fate = error.fate.because(Cause::Race);
+            error.with_fate(fate).with(|details| details.code = Code::Conflict)
+        })
+    }
+
+    fn note<C>(&mut self, step: &Step<C>, made: &Result<()>) {
+        let maybe = made.as_ref().is_err_and(|error| error.fate.is_in_doubt());
+        let has_traces = made.as_ref().err().is_none_or(|error| error.fate.may_have_changed());
+        self.sent |= has_traces;
+        // A failed clean-up does not affect the outcome; the next read shows what is left.
+        if step.effect == Effect::Tidies {
+            return;
+        }
+        // A change that a later one took the place of had brought its parts here for a moment.
+        if step.effect == Effect::Reaches && made.as_ref().err().is_none_or(|error| error.fate.was_superseded()) {
+            self.brought.extend(step.parts.iter().cloned());
+        }
+        if let (Effect::Reaches, Err(error)) = (step.effect, made)
+            && let Some(operation) = &error.operation
+        {
+            self.unseen_ends.extend(step.parts.iter().map(|part| (part.clone(), operation.clone())));
+        }
+        if step.effect == Effect::Reaches {
+            self.may_end.retain(|part| !step.parts.contains(part));
+            self.may_end.extend(step.parts.iter().filter(|_| maybe).cloned());
+        }
+        if step.effect == Effect::Frees && has_traces {
+            self.freed.extend(step.parts.iter().cloned());
+            self.held_back = made.as_ref().err().filter(|_| maybe).cloned();
+        }
+        self.repeats.note(&step.parts, maybe);
+        for part in &step.parts {
+            let progress = match made {
+                Ok(()) if matches!(step.effect, Effect::Frees | Effect::Prepares) => continue,
+                Ok(()) => Progress::Done { at: Instant::now() },
+                Err(error) if maybe => Progress::Maybe(error.clone()),
+                Err(error) => Progress::Failed(error.clone()),
+            };
+            let is_older_better = self.by_part.get(part).is_some_and(|older| older.says_more_than(&progress));
+            if !is_older_better {
+                self.by_part.insert(part.clone(), progress);
+            }
+        }
+    }
+}
