@@ -9,8 +9,10 @@ const MOST_AT_ONCE: usize = 32;
 pub const LONGEST_DELAY: Duration = Duration::from_secs(3);
 
 /// Full speed until the cloud throttles; from then on one request per interval, at the rate at which EC2 documents to
-/// refill its bucket ("Request throttling for the Amazon EC2 API": 5 a second for changes), slower if that is not enough.
+/// refill its bucket, slower if that is not enough, and as fast again with each answer that the cloud gives then.
 pub struct Pace {
+    /// The time in which the cloud allows one more request.
+    refill: Duration,
     /// A place for each request that is under way.
     pub places: Semaphore,
     interval: Cell<Option<Duration>>,
@@ -18,8 +20,12 @@ pub struct Pace {
     slowed: Cell<Instant>,
 }
 
-const REFILL: Duration = Duration::from_millis(200);
-const SLOWEST: Duration = Duration::from_secs(2);
+/// "Request throttling for the Amazon EC2 API": 20 a second. Azure and Google allow about as many.
+const REFILL_OF_READS: Duration = Duration::from_millis(50);
+/// "Request throttling for the Amazon EC2 API": 5 a second.
+const REFILL_OF_CHANGES: Duration = Duration::from_millis(200);
+/// The longest interval, in those of the refill.
+const SLOWEST: u32 = 10;
 
 /// The pace of reads, and that of changes. All three clouds count them apart ("Request throttling for the Amazon EC2 API";
 /// "Understand how Azure Resource Manager throttles requests"; "Rate quotas" of Compute Engine), so changes that wait for their turn
@@ -33,15 +39,16 @@ pub struct Paces {
 
 impl Default for Paces {
     fn default() -> Self {
-        Paces { reads: Pace::new(), changes: Pace::new() }
+        Paces { reads: Pace::new(REFILL_OF_READS), changes: Pace::new(REFILL_OF_CHANGES) }
     }
 }
 
 impl Pace {
     /// Full speed.
-    pub fn new() -> Self {
+    fn new(refill: Duration) -> Self {
         let now = Instant::now();
         Pace {
+            refill,
             places: Semaphore::new(MOST_AT_ONCE),
             interval: Cell::new(None),
             next: Cell::new(now),
@@ -58,17 +65,28 @@ impl Pace {
         Some(turn - now)
     }
 
-    /// Slows all calls down, after the cloud has asked to stay away for this long.
-    pub fn slow_down(&self, stay_away: Duration) {
+    /// Slows all calls down: the one that was throttled tries again after `delay`, and the cloud has asked to stay away for `asked`.
+    pub fn slow_down(&self, delay: Duration, asked: Duration) {
         let now = Instant::now();
-        self.next.set(self.next.get().max(now + stay_away.min(LONGEST_DELAY)));
+        let slowest = self.refill * SLOWEST;
+        // A call that was throttled often waits for long; the others have to wait no longer than the slowest pace does.
+        let stay_away = delay.min(slowest).max(asked).min(LONGEST_DELAY);
+        self.next.set(self.next.get().max(now + stay_away));
         let interval = match self.interval.get() {
-            None => REFILL,
+            None => self.refill,
             // Those that were on their way together are refused together: that is one sign, not thirty.
-            Some(interval) if now - self.slowed.get() > 4 * interval => (interval * 2).min(SLOWEST),
+            Some(interval) if now - self.slowed.get() > 4 * interval => (interval * 2).min(slowest),
             Some(_) => return,
         };
         self.interval.set(Some(interval));
         self.slowed.set(now);
+    }
+
+    /// The cloud has answered a request that was sent at this time. What was under way when others were throttled tells nothing.
+    pub fn speed_up(&self, sent: Instant) {
+        let interval = self.interval.get().filter(|_| sent > self.slowed.get());
+        if let Some(interval) = interval {
+            self.interval.set(Some((interval / 2).max(self.refill)));
+        }
     }
 }

@@ -53,8 +53,10 @@ pub struct Caller {
     pace: Rc<Paces>,
 }
 
-/// An attempt of a read gets at least this time, whatever is left of the call.
-const SHORTEST_ATTEMPT: Duration = Duration::from_secs(3);
+/// A read without an answer after this time is asked for once more, beside the first one.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// An attempt that begins with less time left would have no answer.
+const ROOM_FOR_AN_ANSWER: Duration = Duration::from_millis(100);
 const FIRST_DELAY: Duration = Duration::from_millis(100);
 const LIMIT_TOO_SHORT: &str = "check the way to the endpoint; if it is only slow, raise `http.requestTimeoutMs`";
 /// What to do about a read that had no answer in its share of the call's time.
@@ -153,13 +155,17 @@ impl Caller {
                 Ok(turn) => turn,
                 Err(stop) => return Err(out_of_time(last, stop)),
             };
+            let sent = Instant::now();
             let answer = match kind {
                 Kind::Read => self.deadline.guard(self.read(attempts, &attempt)).await,
                 Kind::Change => self.deadline.guard(self.change(attempts, &attempt)).await,
             };
             drop(turn);
             let error = match answer {
-                Ok(Ok(value)) => return Ok(value),
+                Ok(Ok(value)) => {
+                    self.pace(kind).speed_up(sent);
+                    return Ok(value);
+                }
                 Ok(Err(error)) => error,
                 // Cut off while the request was on its way.
                 Err(stop) => {
@@ -176,13 +182,16 @@ impl Caller {
                 return Err(error);
             }
             let delays = delays.get_or_insert_with(|| self.delays());
-            let delay = delays.next().unwrap_or(LONGEST_DELAY).max(error.retry_after.unwrap_or_default());
-            if error.code == Code::Throttled {
-                self.pace(kind).slow_down(delay);
-            }
-            // The call would end before the delay does.
             let left = self.until.map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()));
-            if delay >= self.deadline.remaining().min(left) {
+            let left = left.min(self.deadline.remaining());
+            // What the cloud asks for is obeyed; the own delays leave time for more attempts than one.
+            let asked = error.retry_after.unwrap_or_default();
+            let longest = (left / 4).max(FIRST_DELAY);
+            let delay = delays.next().unwrap_or(LONGEST_DELAY).min(longest).max(asked);
+            if error.code == Code::Throttled {
+                self.pace(kind).slow_down(delay, asked);
+            }
+            if delay + ROOM_FOR_AN_ANSWER >= left {
                 return Err(error);
             }
             last = Some(error);
@@ -249,7 +258,7 @@ impl Caller {
         let configured = self.policy.attempt_timeout;
         let left = self.until.map_or(Duration::MAX, |until| until.saturating_duration_since(begun));
         let longest = configured.min(left);
-        let patience = (self.deadline.remaining() / 2).max(SHORTEST_ATTEMPT).min(self.patience.unwrap_or(longest));
+        let patience = PATIENCE.min(self.patience.unwrap_or(longest));
         let may_ask_again = self.policy.most_attempts.is_none_or(|most| attempts.get() < most);
         // Boxed: there are two of them, and the stack is that of a database process.
         let mut first = Box::pin(attempt());

@@ -4,7 +4,8 @@ use super::*;
 use crate::{deadline::Watch, net::client::Sockets};
 use std::cell::{Cell, RefCell};
 
-struct Quiet(Instant);
+/// Delays by this number.
+struct Quiet(Instant, u64);
 
 impl Watch for Quiet {
     fn termination_requested(&self) -> bool {
@@ -17,12 +18,12 @@ impl Watch for Quiet {
         std::time::SystemTime::UNIX_EPOCH
     }
     fn random(&self) -> u64 {
-        7
+        self.1
     }
 }
 
 fn caller(seconds: u64) -> Caller {
-    let deadline = Deadline::new(Duration::from_secs(seconds), Box::new(Quiet(Instant::now())));
+    let deadline = Deadline::new(Duration::from_secs(seconds), Box::new(Quiet(Instant::now(), 7)));
     Caller::new(
         deadline,
         Journal::default(),
@@ -195,4 +196,41 @@ async fn a_call_that_nobody_waits_for_is_a_step_all_the_same() {
     caller.call(Kind::Read, "x:Get", "t", async || Ok(())).await.expect("an answer");
     let told: Vec<_> = caller.journal().steps().iter().map(|step| (step.result.clone(), step.ms)).collect();
     assert_eq!(told, [("not_awaited".into(), 1000), ("ambiguous".into(), 1000), ("ok".into(), 0)]);
+}
+
+/// However the delays fall, a call that is refused for half of its time has an answer in the other half.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_refused_for_half_of_its_time_does_not_give_up() {
+    for seed in 0..50 {
+        for (kind, code) in
+            [(Kind::Read, Code::Throttled), (Kind::Change, Code::Throttled), (Kind::Read, Code::Unavailable)]
+        {
+            let begun = Instant::now();
+            let deadline = Deadline::new(Duration::from_secs(10), Box::new(Quiet(begun, seed)));
+            let caller = Caller { deadline, ..caller(10) };
+            let attempt = async || if begun.elapsed().as_secs() < 5 { Err(failure(code)) } else { Ok(()) };
+            let answer = caller.call(kind, "x:Do", "t", attempt).await;
+            assert!(answer.is_ok() && begun.elapsed().as_secs() < 8, "{seed}: {kind:?} {answer:?}");
+            let attempts = caller.journal().steps()[0].attempts;
+            assert!(attempts < 12, "{attempts} attempts");
+        }
+    }
+}
+
+/// The cloud throttles all reads for a while: those that follow one another then come as fast as its bucket fills.
+#[tokio::test(start_paused = true)]
+async fn once_the_cloud_answers_again_the_reads_are_fast_again() {
+    let (caller, begun) = (caller(10), Instant::now());
+    let attempt = async || match begun.elapsed().as_millis() < 3_500 {
+        true => Err(failure(Code::Throttled)),
+        false => Ok(()),
+    };
+    let calls = (0..4).map(|_| caller.call(Kind::Read, "x:Get", "t", attempt));
+    assert!(futures_util::future::join_all(calls).await.iter().all(Result::is_ok));
+    assert!(begun.elapsed().as_millis() < 6_000, "{:?}", begun.elapsed());
+    let begun = Instant::now();
+    for _ in 0..5 {
+        caller.call(Kind::Read, "x:Get", "t", async || Ok(())).await.expect("an answer");
+    }
+    assert!(begun.elapsed().as_millis() < 1_000, "{:?}", begun.elapsed());
 }
