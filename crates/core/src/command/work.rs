@@ -65,6 +65,8 @@ impl Work {
         let Work { action, reason, mode, config, deadline, journal, .. } = self;
         let is_early =
             *reason == Reason::CheckBecomePrimaryOK && config.take_over_in != TakeOverIn::CheckBecomePrimaryOK;
+        // Before this call has written anything: what an earlier one may have changed.
+        let is_repeat = *action == Action::Acquire && *mode == Mode::Real && mechanism.resume().is_some();
         let (findings, advice) = match action {
             Action::Acquire if is_early => return (Findings::new(Outcome::Skipped), Vec::new()),
             Action::Acquire => {
@@ -83,6 +85,7 @@ impl Work {
                 (findings, Vec::new())
             }
         };
+        let findings = if is_repeat { after_an_earlier_call(findings) } else { findings };
         let unfinished = *action == Action::Acquire && !findings.outcome.is_ok();
         let findings = after_a_pause(findings, deadline);
         if repeat::needs_the_primary(&findings) {
@@ -91,6 +94,16 @@ impl Work {
         let resume = if unfinished { mechanism.resume() } else { None };
         (Findings { resume, ..findings }, advice)
     }
+}
+
+/// An earlier call of this takeover has changed the VIP, or may have: where this one could read nothing, the VIP may be here.
+fn after_an_earlier_call(findings: Findings) -> Findings {
+    let read_nothing = findings.outcome == Outcome::NotMoved && findings.member.is_none();
+    if !read_nothing {
+        return Findings { changed: true, ..findings };
+    }
+    let error = findings.error.map(|error| error.with_fate(Fate::InDoubt));
+    Findings { outcome: Outcome::Unverified, changed: true, unconfirmed: true, error, ..findings }
 }
 
 /// A pause of the machine explains a failure better than the time-out that followed from it.
