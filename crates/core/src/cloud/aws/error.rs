@@ -212,6 +212,8 @@ const MEANINGS: &[Meaning] = &[
             "ThrottledException",
             "TooManyRequestsException",
             "RequestThrottled",
+            "RequestThrottledException",
+            "Client.RequestLimitExceeded",
             "SlowDown",
             "BandwidthLimitExceeded",
             "PriorRequestNotComplete",
@@ -244,6 +246,18 @@ const MEANINGS: &[Meaning] = &[
         Code::Unavailable,
         IT_PASSES,
     ),
+    // "The pending instance … is not in a valid state for this operation" (hashicorp/terraform-provider-aws#3072).
+    Meaning { says: "not in a valid state", ..Meaning::of(&["InvalidInstanceID"], Code::Unavailable, IT_PASSES) },
+    // These name this member's own interface, which the metadata service has shown: EC2's answer is older ("Eventual consistency in the
+    // Amazon EC2 API").
+    Meaning {
+        calls: &["ec2:ReplaceRoute", "ec2:CreateRoute", "ec2:AssociateAddress", "ec2:AssignPrivateIpAddresses"],
+        ..Meaning::of(
+            &["InvalidNetworkInterfaceID.NotFound"],
+            Code::Unavailable,
+            "EC2 does not know this member's own network interface yet; call again, and see that it was not detached",
+        )
+    },
     Meaning::of(
         &["*.NotFound"],
         Code::NotFound,
@@ -316,6 +330,7 @@ mod tests {
         const ASSOCIATE: &str = "ec2:AssociateAddress";
         const ASSUME: &str = "sts:AssumeRole";
         let not_yours = "You do not have permission to access the specified resource.";
+        let pending = "The pending instance 'i-1' is not in a valid state for this operation";
         let denied = |by: &str| format!("User: u is not authorized to perform: ec2:ReplaceRoute on resource: r {by}");
         for (call, name, status, message, code, words, passes) in [
             (REPLACE, "UnauthorizedOperation", 403, denied(""), Code::Denied, "allow ec2:ReplaceRoute to", false),
@@ -390,6 +405,8 @@ mod tests {
                 "correct the id",
                 false,
             ),
+            (REPLACE, "InvalidNetworkInterfaceID.NotFound", 400, String::new(), Code::Unavailable, "detached", false),
+            (ASSOCIATE, "InvalidInstanceID", 400, pending.into(), Code::Unavailable, "passes", false),
             (REPLACE, "RouteLimitExceeded", 400, String::new(), Code::LimitExceeded, "Service Quotas", false),
             (REPLACE, "RouteAlreadyExists", 400, String::new(), Code::Conflict, "who uses", false),
             (REPLACE, "IncorrectState", 400, String::new(), Code::Unavailable, "passes", false),

@@ -237,7 +237,12 @@ impl PublicIps<'_> {
         if let (Goal::Hold(_), Some(why)) = (goal, away) {
             return Err(why);
         }
-        let (addresses, allocation) = (self.addresses()?, allocation.to_owned());
+        let addresses = match (goal, self.addresses()) {
+            // A read that failed for a moment is made once more, just before the change.
+            (Goal::Hold(_), Err(error)) if error.repeat_may_help() => None,
+            (_, addresses) => addresses?,
+        };
+        let allocation = allocation.to_owned();
         match goal {
             Goal::Hold(write) => {
                 let private = (self.private_address)(self.identity, vip)?;
