@@ -89,7 +89,7 @@ fn subnets_concern_a_vip_inside_the_vpc_alone() {
         let begun = log.first().expect("a call").started;
         let moved = log.iter().find(|call| call.action == "ReplaceRoute").expect("a write").started;
         assert!(moved - begun < Duration::from_secs(2), "{id}: {:?}", moved - begun);
-        let own = Member::a(&sim).with(both.clone()).with(seconds(5));
+        let own = Member::a(&sim).with(both.clone()).with(seconds(20));
         assert_outcome(&own.release(), "released");
     }
     let mut world = World::article().held(IN_THE_VPC, ENI_A);

@@ -176,22 +176,18 @@ async fn towards<C: Cloud>(cloud: &C, deadline: &Deadline, journal: &Journal, go
     if mode == Mode::Real {
         cloud.will_change();
     }
-    let is_urgent = matches!(goal, Goal::Hold(_)) && mode == Mode::Real;
+    let looks_twice = goal == Goal::LetGo && mode == Mode::Real && !C::DELETES_AFTER.is_zero();
+    let is_urgent = looks_twice || matches!(goal, Goal::Hold(_)) && mode == Mode::Real;
     let first = if is_urgent { Box::pin(cloud.discover()).await } else { Box::pin(discover_all(cloud)).await };
-    let mut seen = match first {
+    let first = match first {
+        Ok(seen) if looks_twice => Box::pin(look_twice(cloud, deadline, seen)).await,
+        Ok(seen) => Ok(seen),
+        Err(error) => Err(error),
+    };
+    let seen = match first {
         Ok(seen) => seen,
         Err(error) => return Findings::failed(untouched, error),
     };
-    if goal == Goal::LetGo && mode == Mode::Real && !C::DELETES_AFTER.is_zero() {
-        let held = |seen: &C::Seen| cloud.placement(seen).iter().any(|part| !reached(goal, part));
-        if held(&seen) {
-            let wait = C::DELETES_AFTER.min(deadline.remaining() * 3 / 4);
-            seen = match observe_after(cloud, deadline, wait, &seen).await {
-                Ok(seen) => seen,
-                Err(error) => return Findings::failed(untouched, error),
-            };
-        }
-    }
     if mode == Mode::DryRun {
         return dry_run(cloud, journal, goal, &seen);
     }
@@ -231,6 +227,20 @@ async fn towards<C: Cloud>(cloud: &C, deadline: &Deadline, journal: &Journal, go
         missing,
         ..ending::conclude(run.goal, !C::READS_LAG.is_zero(), member, before, run.changes, verified)
     }
+}
+
+/// The second look of a release, which deletes nothing that it does not show: two looks that may both be old do not show what another
+/// member has taken. The first one need not be whole where it shows something here.
+async fn look_twice<C: Cloud>(cloud: &C, deadline: &Deadline, first: C::Seen) -> Result<C::Seen> {
+    let holds = |seen: &C::Seen, is: &dyn Fn(&Part) -> bool| cloud.placement(seen).iter().any(is);
+    let seen = if holds(&first, &|part| part.holder.is_here()) { first } else { cloud.complete(first).await? };
+    if !holds(&seen, &|part| !reached(Goal::LetGo, part)) {
+        return Ok(seen);
+    }
+    if C::DELETES_AFTER + TIME_FOR_A_LOOK >= deadline.remaining() {
+        return Err(wording::too_short_to_release(C::DELETES_AFTER));
+    }
+    observe_after(cloud, deadline, C::DELETES_AFTER, &seen).await
 }
 
 /// The plan, with nothing of it made.

@@ -219,6 +219,18 @@ async fn release_gives_up_only_what_is_here() {
     assert_eq!(again.outcome, Outcome::NotHeld);
 }
 
+/// Both looks of a shorter call may be older than what another member has done.
+#[tokio::test(start_paused = true)]
+async fn a_release_that_is_too_short_for_two_looks_deletes_nothing() {
+    for (seconds, outcome, changes) in [(3, Outcome::NotReleased, 0), (4, Outcome::Released, 1)] {
+        let toy = Toy::new(&[("a", Holder::ThisMember)]);
+        toy.lets_go_first.set(true);
+        let found = release(&toy, &deadline(seconds).0, &Journal::default(), Mode::Real).await;
+        assert_eq!((found.outcome, toy.applied().len()), (outcome, changes), "{seconds} s");
+        assert!(found.outcome.is_ok() || found.error.expect("an error").repeat_may_help());
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_release_that_has_nothing_to_change_does_not_blame_the_time() {
     let toy = Toy::new(&[("a", Holder::ThisMemberBroken("elsewhere".into()))]);

@@ -4,6 +4,7 @@ use crate::{
     error::{Code, Error},
     vip::{Holder, Part},
 };
+use std::time::Duration;
 
 pub fn unconfirmed() -> Error {
     Error::new(
@@ -134,6 +135,18 @@ pub fn not_seen_gone() -> Error {
         Code::Deadline,
         "no fresh read showed before time was out that the VIP is gone from here",
         "call Status to see where the VIP is; call Release again if it is still here",
+    )
+}
+
+/// `time` is for how long a read may be old.
+pub fn too_short_to_release(time: Duration) -> Error {
+    let seconds = time.as_secs();
+    Error::new(
+        Code::Deadline,
+        format!(
+            "nothing was deleted: a read may be {seconds} s old, so only two reads that far apart show whether another member has taken the VIP, and the call was too short for them"
+        ),
+        format!("call Release again with at least {} s (`deadlineSeconds`)", seconds + 5),
     )
 }
 
