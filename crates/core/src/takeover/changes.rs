@@ -143,6 +143,15 @@ impl Changes {
         !may_be_old || self.age(*at) >= reads_lag
     }
 
+    /// The time until a look tells whether another member took a part, where the last look has shown it with its old holder.
+    pub fn until_told(&self, reads_lag: Duration) -> Option<Duration> {
+        let told = self.last_seen.iter().filter_map(|part| match (part.holder.others(), self.of(&part.id)) {
+            (Some(_), Some(Progress::Done { at })) => Some(*at + reads_lag),
+            _ => None,
+        });
+        told.min().map(|told| told.saturating_duration_since(Instant::now()))
+    }
+
     /// Notes that a look begins now.
     pub fn begin_look(&mut self) {
         self.looked = Instant::now();

@@ -40,6 +40,9 @@ const LONGEST_BETWEEN_ROUNDS: Duration = Duration::from_secs(2);
 /// The most that the question may take what became of a change.
 const LONGEST_QUESTION: Duration = Duration::from_secs(2);
 
+/// How long a round waits for a look that tells of a loss.
+const A_MOMENT: Duration = Duration::from_secs(2);
+
 /// Whether changes are made or only listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -307,6 +310,12 @@ impl<C: Cloud> Run<'_, C> {
             if self.has_lost() {
                 return Made::Lost;
             }
+            if let Some(stop) = self.waits_until_told().await {
+                match stop {
+                    Ok(()) => continue,
+                    Err(error) => return Made::Stopped(error),
+                }
+            }
             self.round += 1;
             let plan = match self.cloud.plan(&self.seen, self.goal) {
                 Ok(plan) => plan,
@@ -342,6 +351,18 @@ impl<C: Cloud> Run<'_, C> {
                 self.goal = Goal::Hold(Write::IfNeeded);
             }
         }
+    }
+
+    /// Looks again where a look in a moment tells whether another member took a part: what is in doubt is not sent again just before. An
+    /// answer of a write is waited for as long as reads may be old. `None`: there is nothing to wait for.
+    async fn waits_until_told(&mut self) -> Option<Result<()>> {
+        let wait = self.changes.until_told(C::READS_LAG).filter(|wait| *wait <= A_MOMENT)?;
+        let is_told = self.goal == Goal::LetGo || C::READS_LAG.is_zero();
+        if is_told || wait + TIME_FOR_A_LOOK >= self.deadline.remaining() {
+            return None;
+        }
+        let waited = self.deadline.sleep(wait).await;
+        Some(if waited.is_ok() { self.look_again().await } else { waited })
     }
 
     /// Whether the last look shows that another member took a part from this one after a change of this call. This call sends
