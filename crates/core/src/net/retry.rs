@@ -150,6 +150,7 @@ impl Caller {
         let mut delays = None;
         let mut last: Option<Error> = None;
         let mut heard = Instant::now();
+        let mut foreign = 0;
         loop {
             let turn = match self.in_time(self.turn(kind)).await {
                 Ok(turn) => turn,
@@ -178,7 +179,11 @@ impl Caller {
             }
             let silent = self.policy.longest_silence.is_some_and(|longest| heard.elapsed() >= longest);
             let enough = silent || self.policy.most_attempts.is_some_and(|most| attempts.get() >= most);
-            if !error.code.try_again_now() || error.fate.is_in_doubt() || enough {
+            // What answers a read in the cloud's place, as a proxy's page does, may do so once.
+            let is_foreign = kind == Kind::Read && error.code == Code::Unexpected && error.may_pass;
+            foreign += u32::from(is_foreign);
+            let try_again = error.code.try_again_now() || is_foreign && foreign == 1;
+            if !try_again || error.fate.is_in_doubt() || enough {
                 return Err(error);
             }
             let delays = delays.get_or_insert_with(|| self.delays());

@@ -15,10 +15,7 @@ use crate::{
 };
 use http::Method;
 use serde_json::Value;
-use std::{
-    cell::{Cell, RefCell},
-    time::Duration,
-};
+use std::{cell::RefCell, time::Duration};
 use url::Url;
 
 /// "Network interfaces", "Virtual Machines" and "Permissions" of the REST API reference.
@@ -177,8 +174,7 @@ impl Arm {
         Err(Error::impostor(format!("the {what} on {} have more than {MOST_PAGES} pages", id.shown()), NAME))
     }
 
-    /// Reads a body of the expected form. Nobody may mistake another body for an empty resource. What answers in Azure's place may
-    /// do so once, so the first such answer is asked for again.
+    /// Reads a body of the expected form. Nobody may mistake another body for an empty resource.
     async fn read(
         &self,
         caller: &Caller,
@@ -187,22 +183,14 @@ impl Arm {
         url: &str,
         has_form: impl Fn(&Value) -> bool,
     ) -> Result<Value> {
-        let was_foreign = Cell::new(false);
-        let again_once = |error: Error| {
-            let is_foreign = error.code == Code::Unexpected && error.may_pass;
-            if !is_foreign || was_foreign.replace(true) {
-                return error;
-            }
-            error.with(|details| details.code = Code::Unavailable)
-        };
         self.bearer
             .call_by(caller, Kind::Read, call, target, async |token| {
                 let answer = self.send(Kind::Read, Method::GET, url, token, None, None).await?;
-                let body = read_json(Kind::Read, &answer).map_err(again_once)?;
+                let body = read_json(Kind::Read, &answer)?;
                 if has_form(&body) {
                     return Ok(body);
                 }
-                Err(again_once(Error::impostor("unexpected response body", NAME)))
+                Err(Error::impostor("unexpected response body", NAME))
             })
             .await
     }

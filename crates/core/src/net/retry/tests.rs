@@ -234,3 +234,18 @@ async fn once_the_cloud_answers_again_the_reads_are_fast_again() {
     }
     assert!(begun.elapsed().as_millis() < 1_000, "{:?}", begun.elapsed());
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_answers_a_read_in_the_clouds_place_is_asked_past_once() {
+    for (kind, foreign, attempts) in [(Kind::Read, 1_u32, 2), (Kind::Read, 2, 2), (Kind::Change, 1, 1)] {
+        let caller = caller(20);
+        let left = Cell::new(foreign);
+        let answer = async || match left.replace(left.get().saturating_sub(1)) {
+            0 => Ok(7),
+            _ => Err(Error::impostor("a page", "the cloud")),
+        };
+        let result = caller.call(kind, "x:Get", "t", answer).await;
+        assert_eq!(result.is_ok(), (kind, foreign) == (Kind::Read, 1), "{kind:?} {foreign}");
+        assert_eq!(caller.journal().steps()[0].attempts, attempts, "{kind:?} {foreign}");
+    }
+}
