@@ -38,3 +38,4 @@ mod readiness;
 mod seeds;
 mod shipped;
 mod sweeps;
+mod transcripts;
