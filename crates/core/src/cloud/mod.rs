@@ -259,7 +259,11 @@ impl SetAside {
             return error;
         }
         self.0.borrow_mut().extend(parts.into_iter().map(|part| (part, error.clone())));
-        error.with(|details| details.code = Code::Conflict)
+        let may_pass = error.repeat_may_help();
+        error.with(|details| {
+            details.code = Code::Conflict;
+            details.may_pass = may_pass;
+        })
     }
 }
 

@@ -25,9 +25,12 @@ pub fn wants_another_look(error: &Error) -> bool {
     error.code == Code::Conflict || error.fate.is_in_doubt() || passes
 }
 
-/// The parts that a look shows here.
+/// The parts that a look shows here, for good or until an operation has ended.
 pub fn shown_here(parts: &[Part]) -> impl Iterator<Item = PartId> {
-    parts.iter().filter(|part| part.holder == Holder::ThisMember).map(|part| part.id.clone())
+    parts
+        .iter()
+        .filter(|part| matches!(part.holder, Holder::ThisMember | Holder::Arriving(_)))
+        .map(|part| part.id.clone())
 }
 
 /// Whether the same change may succeed at the next call, with nobody's help.

@@ -216,13 +216,14 @@ fn repeats_as_told(run: &Run, found: &mut Vec<Violation>) {
 /// Promise 2: what is told as here is not taken away by an operation that was running, and that the cloud told of.
 fn stays(run: &Run, found: &mut Vec<Violation>) {
     let (Some(last), Some(next)) = (run.calls.last(), run.recovery.first()) else { return };
-    if last.action != Action::Acquire || !last.is_ok() || last.dry_run {
+    // An old read shows what may be gone.
+    if last.action != Action::Acquire || !last.is_ok() || last.dry_run || !run.schedule.stale_for.is_zero() {
         return;
     }
     let Some((looked, _)) = last.last_look() else { return };
-    // What arrives after the last look shows in none.
+    // What arrives after the last look shows in none, also if an earlier call of the same member sent it.
     let comes_later = |sent: &Sent| sent.is_change && sent.processed.is_none_or(|processed| processed >= looked);
-    let others = run.calls.iter().filter(|call| call.member != last.member);
+    let others = run.calls.iter().take(run.calls.len() - 1);
     let is_disturbed = others.flat_map(|call| &call.requests).any(comes_later);
     // The list of operations is one that a call does without.
     let is_told = |sent: &Sent| sent.answered.is_some_and(|(_, status)| status == 200);
