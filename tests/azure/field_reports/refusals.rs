@@ -41,6 +41,44 @@ fn errors_are_told_by_what_they_mean() {
 }
 
 #[test]
+fn what_only_a_person_can_repair_is_not_called_passing() {
+    let denied = "The client 'c' with object id 'o' has permission to perform action 'Microsoft.Network/networkInterfaces/write' on scope '/s/nic'; however, the access is denied because of the deny assignment with name 'stack-prod' and Id 'i' at scope '/s/rg'.";
+    for (row, status, code, message) in [
+        (
+            "AZ-118",
+            409,
+            "MissingSubscriptionRegistration",
+            "The subscription is not registered to use namespace 'Microsoft.Network'. See https://aka.ms/rps-not-found for how to register subscriptions.",
+        ),
+        (
+            "AZ-119",
+            409,
+            "ReadOnlyDisabledSubscription",
+            "The subscription 's' is disabled and therefore marked as read only. You cannot perform any write actions on this subscription until it is re-enabled.",
+        ),
+        (
+            "AZ-120",
+            409,
+            "ResourceGroupBeingDeleted",
+            "The resource group 'rg' is in deprovisioning state and cannot perform this operation.",
+        ),
+        ("AZ-121", 403, "DenyAssignmentAuthorizationFailed", denied),
+    ] {
+        let sim = Simulator::start(World::article());
+        sim.faults().on(on(NIC_A, "PUT networkInterfaces", Fault::error(status, code, message)));
+        told(row, &Member::b(&sim).hook());
+        assert_eq!(writes(&sim).len(), 1, "{row}: {:?}", writes(&sim));
+        assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_A));
+    }
+    // The interfaces refer to a security group that somebody has deleted.
+    let mut world = World::article();
+    world.others.retain(|id| !id.contains("networkSecurityGroups"));
+    let sim = Simulator::start(world);
+    told("AZ-122", &Member::b(&sim).hook());
+    assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_A));
+}
+
+#[test]
 fn a_lock_on_the_peer_is_named() {
     let mut world = World::article();
     let lock = world.nic(NIC_A).expect("there")["id"].as_str().expect("an id").to_owned();

@@ -101,6 +101,12 @@ const ADDRESS: &str = "correct the address or the name in the configuration";
 const IN_USE: &str = "look at who uses the address now";
 const PASSES: &str = "Azure says that this passes; call again, and look at Azure Service Health if it does not";
 const QUOTA: &str = "raise the quota of the subscription, or remove what is no longer used";
+const ENABLE: &str = "Azure takes no change in a subscription that is disabled: its owner has to enable it again (\"Reactivate a \
+    disabled Azure subscription\")";
+const GROUP_GOES: &str = "somebody deletes that resource group with all that is in it, and Azure takes no other change there: look \
+    in the subscription's activity log for who; if it is meant, take the group's interfaces out of `azure.nics` on every member";
+const DIRECTORY: &str = "the subscription belongs to another directory than this VM's identity: correct `azure.subscriptionId`; \
+    after a move of the subscription, make the VM's identity anew and give it the role again";
 
 static ROWS: &[Row] = {
     use On::{Answer, Either, Operation};
@@ -153,6 +159,22 @@ static ROWS: &[Row] = {
             Code::Denied,
             Text("ask for an exemption from the policy that the message names, or for a change of it"),
         ),
+        // "Understand Azure deny assignments": "… has permission to perform action '…' …; however, the access is denied because of
+        // the deny assignment with name '…'". "Troubleshoot Automanage" and the messages name who makes them.
+        Row::new(Either, "*AuthorizationFailed", "deny assignment", Code::Denied, Of(excluded)),
+        Row::new(Either, "DenyAssignmentAuthorizationFailed", "", Code::Denied, Of(excluded)),
+        // "Resolve errors for resource provider registration", with all of these names; a 409 or a 404.
+        Row::new(Either, "*SubscriptionRegistration", "", Code::Denied, Of(register)),
+        Row::new(Either, "InvalidSubscriptionRegistrationState", "", Code::Denied, Of(register)),
+        Row::new(Either, "SubscriptionNotRegistered", "", Code::Denied, Of(register)),
+        Row::new(Either, "MissingRegistrationForLocation", "", Code::Denied, Of(register)),
+        Row::new(Either, "NoRegisteredProviderFound", "", Code::Denied, Of(register)),
+        // "Reactivate a disabled Azure subscription": "The subscription '…' is disabled and therefore marked as read only"; a 409.
+        Row::new(Either, "*DisabledSubscription", "", Code::Denied, Text(ENABLE)),
+        // "Common error codes for Azure Resource Manager": "Wait for deletion to complete", which is no hope for what is in it.
+        Row::new(Either, "ResourceGroupBeingDeleted", "", Code::Denied, Text(GROUP_GOES)),
+        // The same list; "Transfer an Azure subscription to a different Microsoft Entra directory".
+        Row::new(Answer, "InvalidAuthenticationTokenTenant", "", Code::Unauthenticated, Text(DIRECTORY)),
         // kubernetes-sigs/cloud-provider-azure#1999: the right on what the body refers to.
         Row::new(Either, "LinkedAuthorizationFailed", "", Code::Denied, Of(linked_right)),
         // "Troubleshoot Azure RBAC"; Azure/CloudShell#561 (text).
@@ -187,8 +209,9 @@ static ROWS: &[Row] = {
         // hashicorp/terraform-provider-azurerm#4225 and #15265; "Azure Virtual Network FAQ".
         Row::new(Either, "PrivateIPAddressNotIn*", "", Code::InvalidConfig, Text(ADDRESS)),
         Row::new(Either, "PrivateIPAddressInReservedRange", "", Code::InvalidConfig, Text(ADDRESS)),
-        // MicrosoftDocs/azure-docs#81734.
-        Row::new(Either, "InvalidResourceReference", "", Code::InvalidConfig, Text(ADDRESS)),
+        // MicrosoftDocs/azure-docs#81734: "Resource … referenced by resource … was not found." Most of what an interface refers to
+        // stands in no configuration of ours.
+        Row::new(Either, "InvalidResourceReference", "", Code::InvalidConfig, Of(restore)),
         Row::new(Either, "InvalidRequestFormat", "", Code::InvalidConfig, Text(ADDRESS)),
         Row::new(Either, "InvalidResourceName", "", Code::InvalidConfig, Text(ADDRESS)),
         // fortinet/azure-templates#43, MicrosoftDocs/azure-docs#64801.
@@ -311,6 +334,33 @@ fn right(said: &Said) -> String {
              assignment takes up to ten minutes"
         ),
         _ => by_code(Code::Denied).to_owned(),
+    }
+}
+
+fn excluded(said: &Said) -> String {
+    let assignment = between(said, "deny assignment with name '", '\'').unwrap_or("that the message names");
+    format!(
+        "no role helps against the deny assignment {assignment}: whatever made it (a deployment stack, a managed application, a \
+        blueprint) has to exclude this VM's identity from it, or its administrator has to"
+    )
+}
+
+fn register(said: &Said) -> String {
+    let namespace = between(said, "namespace '", '\'').unwrap_or("Microsoft.Network");
+    format!(
+        "register {namespace} in the subscription (`az provider register --namespace {namespace}`), and wait a few minutes"
+    )
+}
+
+fn restore(said: &Said) -> String {
+    let lost = between(said, "Resource ", ' ').filter(|id| id.starts_with('/'));
+    match (lost, between(said, "referenced by resource ", ' ')) {
+        (Some(lost), Some(by)) => format!(
+            "{lost} is gone or in another region: make it again, or take it off {by}; where the configuration names it, \
+            correct it there"
+        ),
+        _ => "correct the id that the message names: in the configuration, or on the interface that refers to it"
+            .to_owned(),
     }
 }
 

@@ -16,6 +16,9 @@ type Line = (u16, &'static str, &'static str, &'static str, Code, bool, &'static
 const NIC: &str = "Cannot proceed with operation because resource /subscriptions/s/resourceGroups/rg/providers/Microsoft.Network/networkInterfaces/n1/ipConfigurations/c used by resource /subscriptions/s/x is not in Succeeded state. Resource is in Failed state and the last operation that updated/is updating the resource is PutNicOperation.";
 const BUSY: &str = "Cannot proceed with operation because resource /subscriptions/s/lb used by resource /subscriptions/s/x is not in Succeeded state. Resource is in Updating state and the last operation that updated/is updating the resource is PutSubnetOperation.";
 
+const DENIED: &str = "The client 'c' with object id 'o' has permission to perform action 'n/write' on scope '/s/n1'; however, the access is denied because of the deny assignment with name 'd' and Id 'i' at scope '/s/rg'.";
+const UNREGISTERED: &str = "The subscription is not registered to use namespace 'Microsoft.Compute'. See https://aka.ms/rps-not-found for how to register subscriptions.";
+
 const LINES: &[Line] = &[
     (400, "PrivateIPAddressIsAllocated", "", "m", Code::Conflict, false, "who uses the address"),
     (400, "PrivateIPAddressInUse", "", "m", Code::Conflict, false, "who uses"),
@@ -106,12 +109,32 @@ const LINES: &[Line] = &[
         false,
         "n/write on /s/n1",
     ),
+    (403, "DenyAssignmentAuthorizationFailed", "", DENIED, Code::Denied, false, "deny assignment d: whatever made it"),
+    (403, "LinkedAuthorizationFailed", "", DENIED, Code::Denied, false, "deny assignment d: whatever made it"),
+    (403, "DenyAssignmentAuthorizationFailed", "", "m", Code::Denied, false, "exclude this VM's identity"),
+    (409, "MissingSubscriptionRegistration", "", UNREGISTERED, Code::Denied, false, "register Microsoft.Compute in"),
+    (409, "InvalidSubscriptionRegistrationState", "", "m", Code::Denied, false, "register Microsoft.Network in"),
+    (404, "SubscriptionNotRegistered", "", "m", Code::Denied, false, "az provider register"),
+    (409, "MissingRegistrationForLocation", "", "m", Code::Denied, false, "az provider register"),
+    (400, "NoRegisteredProviderFound", "", "m", Code::Denied, false, "az provider register"),
+    (409, "ReadOnlyDisabledSubscription", "", "m", Code::Denied, false, "enable it again"),
+    (409, "ResourceGroupBeingDeleted", "", "m", Code::Denied, false, "somebody deletes that resource group"),
+    (401, "InvalidAuthenticationTokenTenant", "", "m", Code::Unauthenticated, true, "another directory"),
     (404, "SubscriptionNotFound", "", "m", Code::NotFound, false, "`azure.subscriptionId`"),
     (404, "ResourceGroupNotFound", "", "m", Code::NotFound, false, "`azure.resourceGroup`"),
     (0, "NotFound", "", "Resource /subscriptions/s/n1 not found.", Code::NotFound, false, "deletes that resource"),
     (400, "PrivateIPAddressNotInSubnet", "", "m", Code::InvalidConfig, false, "the address"),
     (400, "PrivateIPAddressInReservedRange", "", "m", Code::InvalidConfig, false, "the address"),
     (400, "InvalidResourceReference", "", "m", Code::InvalidConfig, false, "configuration"),
+    (
+        400,
+        "InvalidResourceReference",
+        "",
+        "Resource /s/nsg referenced by resource /s/n1 was not found. Please make sure that the referenced resource exists, and that both resources are in the same region.",
+        Code::InvalidConfig,
+        false,
+        "make it again, or take it off /s/n1",
+    ),
     (400, "InvalidRequestFormat", "", "m", Code::InvalidConfig, false, "configuration"),
     (400, "InvalidResourceName", "", "m", Code::InvalidConfig, false, "configuration"),
     (
