@@ -115,3 +115,18 @@ fn a_misspelt_member_that_has_the_vip_is_named() {
     assert!(writes(&sim).iter().all(|write| write == &format!("{PATCH} {VM_B}")));
     assert_eq!(sim.world().public_holder_of(PUBLIC_IP), None);
 }
+
+/// Google tells it of the operation, under either of two names.
+#[test]
+fn a_subnet_without_a_free_address_is_told_with_what_to_make_larger() {
+    for name in ["IP_SPACE_EXHAUSTED", "IP_SPACE_EXHAUSTED_WITH_DETAILS"] {
+        let mut world = World::article();
+        world.unplace_alias(VIP);
+        let sim = Simulator::start(world);
+        for _ in 0..9 {
+            let message = "IP space of 'projects/p/regions/r/subnetworks/s' is exhausted. Insufficient free IP addresses in the IP range '10.0.0.0/24'.";
+            sim.operations().fail_next(VM_B, name, message);
+        }
+        told("GCP-77", &Member::b(&sim).hook());
+    }
+}

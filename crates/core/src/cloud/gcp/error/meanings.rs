@@ -31,6 +31,8 @@ const SWITCHED_OFF: &str = "switch the Compute Engine API on in the project (gcl
 const PERIMETER: &str = "the administrator of the organisation has to let this VM through its VPC Service Controls; the message has the number of the \
     refusal in their log";
 const QUOTA: &str = "raise the quota of the project, or remove what is no longer used";
+const SPACE: &str = "the range of the subnet that the message names has no free address left: free some, or make it larger (gcloud compute \
+    networks subnets expand-ip-range; a secondary range cannot grow, so choose another one in `subnetworkRange`)";
 const THROTTLED: &str = "too many calls in this project; call again";
 const PASSES: &str = "Google says that this passes; call again, and look at status.cloud.google.com if it does not";
 const NOT_READY: &str = "another change of the same resource is under way, or its VM starts or stops; call again";
@@ -60,8 +62,17 @@ const fn row(
 }
 
 /// The rows.
-pub static MEANINGS: [Meaning; 33] = [
+pub static MEANINGS: [Meaning; 34] = [
     row(&[401], &[], "", Code::Unauthenticated, IDENTITY, API_ERRORS),
+    // Over the status, since an answer may have it as well as an operation.
+    row(
+        &[],
+        &["IP_SPACE_EXHAUSTED*"],
+        "",
+        Code::LimitExceeded,
+        SPACE,
+        "GoogleCloudPlatform/cluster-toolkit#2389, Privatehive/gcp-hosted-github-runner#7",
+    ),
     // 403: the status says nothing, the name and the words do.
     row(&[], &["accessNotConfigured", "SERVICE_DISABLED"], "", Code::Denied, SWITCHED_OFF, "hashicorp/terraform#19912"),
     row(
@@ -104,7 +115,7 @@ pub static MEANINGS: [Meaning; 33] = [
     row(&[400], &[], "is not ready", Code::Unavailable, NOT_READY, "GoogleCloudPlatform/magic-modules#13881"),
     row(
         &[],
-        &["INTERNAL*", "BACKEND_ERROR", "SERVICE_UNAVAILABLE", "ZONE_RESOURCE_POOL_EXHAUSTED"],
+        &["INTERNAL*", "BACKEND_ERROR", "SERVICE_UNAVAILABLE", "ZONE_RESOURCE_POOL_EXHAUSTED*"],
         "",
         Code::Unavailable,
         PASSES,
@@ -126,7 +137,7 @@ pub static MEANINGS: [Meaning; 33] = [
     row(&[], &[], "at most one access config", Code::Conflict, USED, "doitintl/kubeip#59"),
     // What is wrong in the configuration.
     row(&[404], &[], "", Code::NotFound, NAME, API_ERRORS),
-    row(&[], &["RESOURCE_NOT_FOUND"], "", Code::NotFound, NAME, CODES),
+    row(&[], &["*RESOURCE_NOT_FOUND"], "", Code::NotFound, NAME, CODES),
     row(&[400], &[], "unknown zone", Code::NotFound, NAME, REPORTS),
     row(&[400], &[], "ptr domain", Code::InvalidConfig, DOMAIN, "hashicorp/terraform-provider-google#12204"),
     row(
@@ -178,8 +189,9 @@ mod tests {
     use super::*;
 
     /// An error for each row, in the order of the rows.
-    const EXAMPLES: [(u16, &str, &str); 33] = [
+    const EXAMPLES: [(u16, &str, &str); 34] = [
         (401, "authError", "Invalid Credentials"),
+        (0, "IP_SPACE_EXHAUSTED_WITH_DETAILS", "IP space of 'projects/p/regions/r/subnetworks/s' is exhausted."),
         (403, "accessNotConfigured", "Compute Engine API has not been used in project 1 before or it is disabled."),
         (403, "insufficientPermissions", "Request had insufficient authentication scopes."),
         (403, "rateLimitExceeded", "Quota exceeded for quota metric 'Queries' and limit 'Queries per minute'"),
@@ -226,6 +238,17 @@ mod tests {
             assert!(std::ptr::eq(met, row), "{status:?} {name} {message}: {met:?}, not {row:?}");
             assert!(!row.source.is_empty() && row.remedy.len() > 20, "{row:?}");
         }
+    }
+
+    #[test]
+    fn the_same_is_meant_by_every_name_that_google_gives_it() {
+        let of = |name: &str| meaning(Some(400), &[name], "m").code;
+        assert_eq!(
+            (of("IP_SPACE_EXHAUSTED"), of("EXTERNAL_RESOURCE_NOT_FOUND")),
+            (Code::LimitExceeded, Code::NotFound)
+        );
+        assert_eq!(of("ZONE_RESOURCE_POOL_EXHAUSTED_WITH_DETAILS"), Code::Unavailable);
+        assert_eq!(meaning(Some(403), &["IP_SPACE_EXHAUSTED"], "m").code, Code::LimitExceeded);
     }
 
     #[test]
