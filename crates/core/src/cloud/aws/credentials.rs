@@ -19,6 +19,11 @@ use std::time::{Duration, SystemTime};
 pub const INSTANCE_ROLE: &str = "instance role";
 const REMEDY: &str = "attach an instance profile with the role of docs/install-aws.md to this instance";
 
+/// What the metadata service says where EC2 may not assume the profile's role, and what to do ("Troubleshoot IAM and Amazon EC2").
+const NOT_TRUSTED: &str = "AssumeRoleUnauthorizedAccess";
+const TRUST: &str = "let the trust policy of that role allow sts:AssumeRole to the service ec2.amazonaws.com (docs/install-aws.md has \
+    the role): the instance profile is attached, but EC2 may not assume its role";
+
 /// Reads the credentials of the first source that has any, and names the source. Skips a source that is set up wrongly,
 /// since the instance's role may suffice; an error names the skipped sources.
 ///
@@ -89,7 +94,7 @@ async fn from_instance(metadata: &Metadata) -> Result<Credentials> {
         return Err(Error::new(
             Code::Unauthenticated,
             format!("the metadata service has no credentials for the role {role}: {code}"),
-            REMEDY,
+            if code == NOT_TRUSTED { TRUST } else { REMEDY },
         ));
     }
     let expiry = found.expiration.and_then(|text| expiry(&text));
