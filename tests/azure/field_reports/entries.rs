@@ -175,3 +175,21 @@ fn a_public_address_on_another_entry_is_told_with_the_entry() {
         assert_eq!(writes(&sim).len(), 2, "{:?}", writes(&sim));
     }
 }
+
+/// Nobody can move an interface's own address: a Status says so as well, and a Release leaves it where it is.
+#[test]
+fn a_vip_that_is_an_interfaces_own_address_stays_there() {
+    for (nic, asked, taken) in [(NIC_B, "AZ-123", "AZ-124"), (NIC_A, "AZ-126", "AZ-127")] {
+        let mut world = World::article();
+        world.unplace(NIC_A, VIP_CONFIG);
+        let interface = world.nic_mut(nic).expect("there");
+        interface["properties"]["ipConfigurations"][0]["properties"]["privateIPAddress"] = json!(VIP);
+        let sim = Simulator::start(world);
+        told(asked, &Member::b(&sim).status());
+        told(taken, &Member::b(&sim).hook());
+        if nic == NIC_B {
+            told("AZ-125", &Member::b(&sim).release());
+        }
+        assert_eq!(writes(&sim), [""; 0]);
+    }
+}

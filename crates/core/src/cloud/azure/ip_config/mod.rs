@@ -235,6 +235,9 @@ impl Cloud for IpConfig {
         let mut items = seen.members.remarks();
         items.extend(self.left_behind.remarks());
         items.extend(self.session.tracking());
+        if !self.waits.get() {
+            items.extend(self.planner(seen, &BTreeSet::new(), &BTreeSet::new()).primaries());
+        }
         items.push(self.session.local_address());
         items
     }

@@ -8,6 +8,7 @@ use super::{
     left_behind::LeftBehind,
 };
 use crate::{
+    check::{CheckItem, CheckName, Verdict},
     cloud::{
         After, Effect, Need, Plan, SetAside, Step,
         azure::{
@@ -26,7 +27,7 @@ use crate::{
     error::{Code, Error, Result},
     vip::{Goal, Holder, Part, PartId, Vip},
 };
-use std::{cell::RefCell, collections::BTreeSet};
+use std::{cell::RefCell, collections::BTreeSet, net::IpAddr};
 
 /// What one read of the interfaces and public addresses showed.
 #[derive(Debug, Clone)]
@@ -110,6 +111,16 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// The VIPs that nobody can move, since an interface has them as its own. Whoever only asks has to learn that as well.
+    pub fn primaries(&self) -> Vec<CheckItem> {
+        let of_one = |vip: &Vip| {
+            let nic = self.seen.members.nics.iter().find(|nic| has_as_primary(nic, vip))?;
+            let error = primary_address(vip.address.addr(), nic);
+            Some(CheckItem::new(CheckName::PartRefused, Verdict::Warning, error.message.clone(), error.remedy.clone()))
+        };
+        self.session.vips.iter().filter_map(of_one).collect()
+    }
+
     fn private_part(&self, vip: &Vip) -> PartId {
         private_part(self.session, vip)
     }
@@ -148,7 +159,9 @@ impl<'a> Planner<'a> {
                 plan.refused.push((part, self.seen.public.left_in_place(own, &id)));
             }
         }
-        let here: Vec<&Vip> = self.session.vips.iter().filter(|vip| lists(own, vip)).collect();
+        let listed = self.session.vips.iter().filter(|vip| lists(own, vip));
+        let (stay, here): (Vec<&Vip>, Vec<&Vip>) = listed.partition(|vip| has_as_primary(own, vip));
+        plan.refused.extend(stay.iter().map(|vip| (self.private_part(vip), primary_address(vip.address.addr(), own))));
         if let Some(busy) = self.is_busy(own) {
             let parts = current.iter().filter(|part| part.holder.is_here());
             plan.refused.extend(parts.map(|part| (part.id.clone(), busy.clone())));
@@ -361,11 +374,7 @@ impl<'a> Planner<'a> {
             }
             let Some(entry) = nic.entry_with(address) else { continue };
             if is_primary(entry) {
-                return Err(Error::new(
-                    Code::Conflict,
-                    format!("{address} is the primary address of {}", nic.id.name()),
-                    "choose an address that no interface has as its own",
-                ));
+                return Err(primary_address(address, nic));
             }
             if let (Some(there), Some(here)) = (subnet_of(entry), own.subnet())
                 && !there.eq_ignore_ascii_case(here)
@@ -375,6 +384,19 @@ impl<'a> Planner<'a> {
         }
         subnet::must_fit(here, members, own, address)
     }
+}
+
+fn has_as_primary(nic: &Nic, vip: &Vip) -> bool {
+    nic.entry_with(vip.address.addr()).is_some_and(is_primary)
+}
+
+/// Nobody can move an interface's own address.
+fn primary_address(address: IpAddr, nic: &Nic) -> Error {
+    Error::new(
+        Code::Conflict,
+        format!("{address} is the primary address of {}", nic.id.name()),
+        "choose an address that no interface has as its own",
+    )
 }
 
 /// Azure refuses every write of what it deletes, so nothing is taken off a peer for this interface.
