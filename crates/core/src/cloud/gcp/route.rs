@@ -27,6 +27,7 @@ use crate::{
     fate::{Cause, Fate},
     vip::{Goal, Member, Part},
 };
+use futures_util::future::join;
 use http::Method;
 use plan::{Change, Seen, View, names_of, number_of};
 use serde_json::Value;
@@ -73,7 +74,16 @@ impl Route {
                 routes.append(items);
             }
         });
-        operations.note_running_beside([format!("projects/{}/global", network.project)], pages).await?;
+        let scope = format!("projects/{}/global", network.project);
+        // A route that this call could not delete may be on its way out all the same: another member cleans up as well.
+        let listed = async {
+            if !self.undeleted.borrow().is_empty() {
+                // Ignore the error: the journal has it, and the call does without.
+                let _listed = operations.list_anew(&scope).await;
+            }
+        };
+        let (read, ()) = join(operations.note_running_beside([scope.clone()], pages), listed).await;
+        read?;
         let wide = self.session.vips.iter().any(|vip| ranges::must_be_read(vip.destination()));
         let ranges = if wide { ranges::look(compute, &network.path()).await } else { Ok(Vec::new()) };
         let leaves = |route: &&Value| number_of(route).is_some_and(|number| operations.deletes(number));
