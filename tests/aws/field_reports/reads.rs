@@ -1,7 +1,7 @@
 //! Reads that are old, slow, denied or missing, and what must not wait for them.
 
 use super::*;
-use cloudsim::aws::world::Interface;
+use cloudsim::aws::world::{InstanceState, Interface};
 
 const IN_THE_VPC: &str = "10.109.10.224/27";
 
@@ -44,28 +44,64 @@ fn an_interface_that_outlived_its_instance_gives_its_address_up() {
     told("AWS-31", &member.hook());
 }
 
-/// A member that EC2 has forgotten does not hide the state of the others.
+/// A member that EC2 does not list hides the state of no other, and is not taken for a terminated one.
 #[test]
-fn an_instance_that_ec2_has_forgotten_runs_no_more() {
+fn an_instance_that_ec2_does_not_list_may_run() {
+    for state in [InstanceState::Terminated, InstanceState::Running] {
+        let mut world = World::one_subnet();
+        let a = world.interface(ENI_A).expect("there").clone();
+        let third = Instance {
+            id: "i-0c000000000000003".into(),
+            listed: state == InstanceState::Terminated,
+            state,
+            ..world.instance(MEMBER_A).expect("there").clone()
+        };
+        let attachment = a.attachment.clone().map(|it| Attachment { instance: third.id.clone(), ..it });
+        world.interfaces.push(Interface {
+            id: FORMER.into(),
+            attachment,
+            primary_private_ip: "10.0.1.40".parse().expect("an address"),
+            secondary_private_ips: vec!["10.0.1.201".parse().expect("an address")],
+            ..a
+        });
+        world.instances.push(third);
+        world.stop_instance(MEMBER_A);
+        let sim = Simulator::start(world);
+        let vips = json!({ "vip": [SECONDARY_IP, "10.0.1.201"], "aws": { "mechanism": "secondaryIp" } });
+        let report = Member::b(&sim).with(vips).status();
+        let (id, said) = match state {
+            InstanceState::Terminated => ("AWS-32", "is terminated"),
+            _ => ("AWS-76", "EC2 does not list i-0c000000000000003"),
+        };
+        told(id, &report);
+        let all = report.to_string();
+        assert!(all.contains("is stopped") && all.contains(said), "{report:#}");
+    }
     let mut world = World::one_subnet();
-    let a = world.interface(ENI_A).expect("there").clone();
-    let attachment = a.attachment.clone().map(|it| Attachment { instance: "i-0c000000000000003".into(), ..it });
-    let second = "10.0.1.201".parse().expect("an address");
-    let primary = "10.0.1.40".parse().expect("an address");
-    world.interfaces.push(Interface {
-        id: FORMER.into(),
-        attachment,
-        primary_private_ip: primary,
-        secondary_private_ips: vec![second],
-        ..a
-    });
-    world.stop_instance(MEMBER_A);
+    world.instance_mut(MEMBER_A).expect("there").listed = false;
     let sim = Simulator::start(world);
-    let vips = json!({ "vip": [SECONDARY_IP, "10.0.1.201"], "aws": { "mechanism": "secondaryIp" } });
-    let report = Member::b(&sim).with(vips).status();
-    told("AWS-32", &report);
-    let warnings = report["warnings"].to_string();
-    assert!(warnings.contains("is stopped") && warnings.contains("is terminated"), "{report:#}");
+    let block = json!({ "mechanism": "secondaryIp", "members": [MEMBER_A, MEMBER_B] });
+    let member = Member::b(&sim).with(json!({ "vip": SECONDARY_IP, "aws": block }));
+    let report = member.status();
+    told("AWS-77", &report);
+    assert_eq!(report["holder"], ENI_A, "{report:#}");
+    assert_outcome(&member.check(), "ready_with_warnings");
+    assert_outcome(&member.hook(), "moved");
+}
+
+/// EC2 may go on naming the instance that the interface was detached from.
+#[test]
+fn a_detached_interface_gives_its_address_up() {
+    let mut world = World::one_subnet();
+    let orphan = world.interface_mut(ENI_A).expect("there");
+    orphan.attachment.as_mut().expect("attached").status = "detached".into();
+    orphan.status = "available".into();
+    world.instances.retain(|instance| instance.id != MEMBER_A);
+    let sim = Simulator::start(world);
+    let block = json!({ "mechanism": "secondaryIp", "members": [MEMBER_B] });
+    let member = Member::b(&sim).with(json!({ "vip": SECONDARY_IP, "aws": block }));
+    told("AWS-78", &member.status());
+    assert_outcome(&member.hook(), "moved");
 }
 
 #[test]

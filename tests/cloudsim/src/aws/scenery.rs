@@ -201,6 +201,7 @@ impl World {
             state: InstanceState::Running,
             az: az.clone(),
             role: Some(ROLE.into()),
+            listed: true,
         });
         self.interfaces.push(Interface {
             id: interface.into(),
@@ -212,7 +213,7 @@ impl World {
             secondary_private_ips: Vec::new(),
             ipv6: Vec::new(),
             source_dest_check: false,
-            attachment: Some(Attachment { instance: instance.into(), device_index: 0 }),
+            attachment: Some(Attachment { instance: instance.into(), device_index: 0, status: "attached".into() }),
             requester_managed: false,
             status: "in-use".into(),
         });

@@ -84,6 +84,8 @@ impl Interface {
 pub struct Attachment {
     pub instance: String,
     pub device_index: u32,
+    /// `attaching`, `attached`, `detaching` or `detached`.
+    pub status: String,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -93,6 +95,8 @@ pub struct Instance {
     pub az: String,
     /// The role of the instance profile.
     pub role: Option<String>,
+    /// Whether `DescribeInstances` lists it.
+    pub listed: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,15 +6,25 @@ use crate::error::Result;
 use aws_sdk_ec2::types::{Filter, Instance};
 use std::collections::BTreeMap;
 
+/// What EC2 tells of the instances that were asked for.
+#[derive(Debug, Clone, Default)]
+pub struct States {
+    /// Those that do not run, each with its state.
+    pub at_rest: BTreeMap<String, String>,
+    /// Those that EC2 does not list. Such a one may run: EC2 shows a new instance a while late ("Eventual consistency in the Amazon EC2
+    /// API"), and another account's never.
+    pub unlisted: Vec<String>,
+}
+
 const CALL: &str = "ec2:DescribeInstances";
 
-/// Of these instances, those that do not run, each with its state.
+/// Which of these instances do not run.
 ///
 /// # Errors
 /// EC2's. Nothing that moves the VIP needs this read, so it is tried once.
-pub async fn at_rest(session: &Session, instances: &[String]) -> Result<BTreeMap<String, String>> {
+pub async fn states(session: &Session, instances: &[String]) -> Result<States> {
     if instances.is_empty() {
-        return Ok(BTreeMap::new());
+        return Ok(States::default());
     }
     // As a filter: `InstanceIds` refuses the whole request for one id that does not exist any more.
     let filter = Filter::builder().name("instance-id").set_values(Some(instances.to_vec())).build();
@@ -29,10 +39,7 @@ pub async fn at_rest(session: &Session, instances: &[String]) -> Result<BTreeMap
         Some((found.instance_id()?.to_owned(), state))
     };
     let states: BTreeMap<String, String> = all.filter_map(state).collect();
-    // EC2 forgets an instance about an hour after its end.
-    let of_each = |id: &String| (id.clone(), states.get(id).cloned().unwrap_or_else(|| "terminated".into()));
-    let rests = |(_, state): &(String, String)| {
-        matches!(state.as_str(), "stopping" | "stopped" | "shutting-down" | "terminated")
-    };
-    Ok(instances.iter().map(of_each).filter(rests).collect())
+    let unlisted = instances.iter().filter(|id| !states.contains_key(*id)).cloned().collect();
+    let rests = |state: &str| matches!(state, "stopping" | "stopped" | "shutting-down" | "terminated");
+    Ok(States { at_rest: states.into_iter().filter(|(_, state)| rests(state)).collect(), unlisted })
 }

@@ -5,7 +5,9 @@ use crate::{
     check::{CheckItem, CheckName, Verdict},
     error::{Error, Result},
 };
-use aws_sdk_ec2::types::{Filter, NetworkInterface};
+use aws_sdk_ec2::types::{
+    AttachmentStatus, Filter, NetworkInterface, NetworkInterfaceAttachment, NetworkInterfaceStatus,
+};
 use std::{net::IpAddr, time::Duration};
 
 /// One network interface.
@@ -42,10 +44,14 @@ impl Interface {
                 primary: raw.primary().unwrap_or_default(),
             })
         };
+        let is_over =
+            |attachment: &&NetworkInterfaceAttachment| attachment.status() == Some(&AttachmentStatus::Detached);
+        let is_free = raw.status() == Some(&NetworkInterfaceStatus::Available);
+        let attachment = raw.attachment().filter(|attachment| !is_free && !is_over(attachment));
         Some(Interface {
             id: raw.network_interface_id()?.to_owned(),
-            instance: raw.attachment().and_then(|attachment| attachment.instance_id().map(str::to_owned)),
-            attached: raw.attachment().is_some(),
+            instance: attachment.and_then(|attachment| attachment.instance_id().map(str::to_owned)),
+            attached: attachment.is_some(),
             service_managed: raw.requester_managed().unwrap_or_default(),
             source_dest_check: raw.source_dest_check().unwrap_or_default(),
             addresses: raw.private_ip_addresses().iter().filter_map(address).collect(),

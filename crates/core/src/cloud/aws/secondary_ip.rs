@@ -22,7 +22,7 @@ use crate::{
 };
 use futures_util::future::join;
 use serde_json::Value;
-use std::{cell::Cell, collections::BTreeMap, net::IpAddr, time::Duration};
+use std::{cell::Cell, net::IpAddr, time::Duration};
 
 /// AWS with the mechanism `secondaryIp`.
 pub struct SecondaryIp {
@@ -37,8 +37,8 @@ pub struct Seen {
     identity: Identity,
     /// The interfaces that carry any of the VIPs.
     holders: Vec<Interface>,
-    /// The holders' instances that do not run, each with its state, or why that is not known. Not asked for during a move.
-    at_rest: Result<BTreeMap<String, String>>,
+    /// Whether the holders' instances run, or why that is not known. Not asked for during a move.
+    instances: Result<instance::States>,
     public_ips: public_ip::Seen,
 }
 
@@ -114,8 +114,8 @@ impl Cloud for SecondaryIp {
     async fn complete(&self, seen: Seen) -> Result<Seen> {
         let others = if self.changes.get() { Vec::new() } else { seen.instances_of_others() };
         let public_ips = public_ip::complete(&self.session, &seen.identity, seen.public_ips);
-        let (public_ips, at_rest) = join(public_ips, Box::pin(instance::at_rest(&self.session, &others))).await;
-        Ok(Seen { public_ips: public_ips?, at_rest, ..seen })
+        let (public_ips, instances) = join(public_ips, Box::pin(instance::states(&self.session, &others))).await;
+        Ok(Seen { public_ips: public_ips?, instances, ..seen })
     }
 
     fn member(&self, seen: &Seen) -> Member {
@@ -203,9 +203,9 @@ impl Seen {
         others.filter_map(|holder| holder.instance.clone()).collect()
     }
 
-    /// The state of the holder's instance, where that does not run.
+    /// The state of the holder's instance, where that does not run. An instance that EC2 does not list may be a live holder.
     fn rests(&self, holder: &Interface) -> Option<&str> {
-        self.at_rest.as_ref().ok()?.get(holder.instance.as_ref()?).map(String::as_str)
+        self.instances.as_ref().ok()?.at_rest.get(holder.instance.as_ref()?).map(String::as_str)
     }
 }
 
@@ -216,7 +216,7 @@ impl SecondaryIp {
         let filters = [in_vpc, ("addresses.private-ip-address", addresses)];
         let holders = interface::find(&self.session, &filters);
         let (holders, public_ips) = public_ip::look_beside(&self.session, identity, holders).await?;
-        Ok(Seen { identity: identity.clone(), holders, at_rest: Ok(BTreeMap::new()), public_ips })
+        Ok(Seen { identity: identity.clone(), holders, instances: Ok(instance::States::default()), public_ips })
     }
 
     fn public_ips<'a>(&'a self, seen: &'a Seen) -> PublicIps<'a> {
@@ -264,10 +264,19 @@ impl SecondaryIp {
             let message = format!("{vip} is on {}, {which}: nobody receives what is sent to it (blackhole)", holder.id);
             Some(CheckItem::new(CheckName::Blackhole, Verdict::Warning, message, "call Acquire on the primary"))
         };
-        let unknown = seen.at_rest.as_ref().err().map(|error| {
-            let message = format!("whether the holder's instance runs is not known: {}", error.message);
-            CheckItem::new(CheckName::Blackhole, Verdict::Skipped, message, error.remedy.clone())
-        });
+        let item = |verdict, why: &str, remedy: &str| {
+            let message = format!("whether the holder's instance runs is not known: {why}");
+            Some(CheckItem::new(CheckName::Blackhole, verdict, message, remedy))
+        };
+        let unknown = match &seen.instances {
+            Ok(states) if states.unlisted.is_empty() => None,
+            Ok(states) => item(
+                Verdict::Warning,
+                &format!("EC2 does not list {} to this account", states.unlisted.join(", ")),
+                "look at the holder itself; EC2 lists a new instance a while late, and another account's never",
+            ),
+            Err(error) => item(Verdict::Skipped, &error.message, &error.remedy),
+        };
         self.session.vips.iter().filter_map(stopped).chain(unknown).collect()
     }
 

@@ -113,7 +113,7 @@ fn write_interface(xml: &mut Xml, world: &World, interface: &Interface) {
         xml.element("attachment", |xml| {
             xml.text("attachmentId", interface.id.replace("eni-", "eni-attach-"));
             xml.text("instanceId", &attachment.instance).text("instanceOwnerId", &world.account);
-            xml.text("deviceIndex", attachment.device_index).text("status", "attached");
+            xml.text("deviceIndex", attachment.device_index).text("status", &attachment.status);
             xml.text("attachTime", "2026-01-01T00:00:00.000Z").text("deleteOnTermination", false);
         });
     }
@@ -149,7 +149,8 @@ fn describe_instances(world: &World, query: &Query) -> Result<Xml> {
             _ => filter.accepts(instance.state.name_and_code().0),
         },
     };
-    let all = world.instances.iter().map(|instance| (instance.id.as_str(), instance));
+    let all = world.instances.iter().filter(|instance| instance.listed);
+    let all = all.map(|instance| (instance.id.as_str(), instance));
     let page = describe::page(query, &INSTANCES, 1000, describe::select(query, &INSTANCES, &filters, all)?)?;
     let mut xml = Xml::default();
     xml.set("reservationSet", page.items, |xml, instance| {
