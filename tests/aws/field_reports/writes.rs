@@ -76,6 +76,48 @@ fn an_elastic_ip_and_the_routes_come_each_for_itself() {
     assert_eq!(writes(&sim), ["AssignPrivateIpAddresses"]);
 }
 
+/// The calls of an Elastic IP need no route table and no `roleArn`: it comes, whatever becomes of the read of the tables.
+#[test]
+fn an_elastic_ip_comes_although_no_table_can_be_read() {
+    let role = || public_with(json!({ "roleArn": format!("arn:aws:iam::{ACCOUNT}:role/network") }));
+    let listed = || public_with(json!({ "routeTables": [table(1), table(2)] }));
+    let denied = |face, action| Rule::always(face, action, Fault::error(403, "UnauthorizedOperation", "no"));
+    let hangs = |face, action| Rule::always(face, action, Fault::HangBefore);
+    for (id, overlay, rule) in [
+        ("AWS-79", public(), Some(denied("ec2", "DescribeRouteTables"))),
+        ("AWS-79", listed(), Some(denied("ec2", "DescribeRouteTables"))),
+        ("AWS-80", public(), Some(hangs("ec2", "DescribeRouteTables"))),
+        ("AWS-80", listed(), Some(hangs("ec2", "DescribeRouteTables"))),
+        ("AWS-81", role(), None),
+        ("AWS-82", role(), Some(hangs("sts", "AssumeRole"))),
+    ] {
+        let sim = Simulator::start(held_by_a(2).with_elastic_ip(ENI_A));
+        rule.into_iter().for_each(|rule| sim.faults().on(rule));
+        let report = Member::b(&sim).with(overlay).with(json!({ "deadlineSeconds": 8 })).hook();
+        told(id, &report);
+        let world = sim.world();
+        let public = world.address(ELASTIC_IP).expect("there").association.clone().expect("associated").interface;
+        assert_eq!(public, ENI_B, "{id}: {report:#}");
+        assert_eq!(world.holder(&table(1), VIP).as_deref(), Some(ENI_A), "{id}");
+    }
+    let sim = Simulator::start(held_by_a(2).with_elastic_ip(ENI_A));
+    sim.faults().on(denied("ec2", "DescribeRouteTables"));
+    told("AWS-83", &Member::b(&sim).with(public()).status());
+    // The tables are read a moment later, and come as well.
+    let sim = Simulator::start(held_by_a(2).with_elastic_ip(ENI_A));
+    sim.faults().on(Rule { times: 3, ..hangs("ec2", "DescribeRouteTables") });
+    let report =
+        Member::b(&sim).with(public()).call(ACQUIRE, json!({ "reason": "NotifyBecomePrimary", "deadlineSeconds": 20 }));
+    told("AWS-84", &report);
+}
+
+fn public_with(block: Value) -> Value {
+    let mut overlay = public();
+    let all = overlay["aws"].as_object_mut().expect("a block");
+    all.extend(block.as_object().expect("a block").clone());
+    overlay
+}
+
 /// A filter takes `*`, `?` and `\` for more than they are, and no empty value.
 #[test]
 fn a_tag_whose_value_has_letters_of_a_filter() {

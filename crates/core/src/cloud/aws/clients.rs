@@ -29,9 +29,10 @@ use aws_smithy_async::{
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use std::{
     cell::{Cell, RefCell},
+    rc::Rc,
     time::SystemTime,
 };
-use tokio::time::Instant;
+use tokio::{sync::OnceCell, time::Instant};
 
 /// The clients of one call.
 pub struct Clients {
@@ -47,8 +48,10 @@ pub struct Clients {
 #[derive(Clone)]
 struct Pair {
     member: Ec2,
-    /// With the credentials of the configured role, which may belong to the account that owns the network.
-    route_tables: Ec2,
+    base: Credentials,
+    /// With the credentials of the configured role, which may belong to the account that owns the network. The role is assumed when
+    /// a call needs it, so that no other call waits for STS.
+    route_tables: Rc<OnceCell<Ec2>>,
 }
 
 /// Whose credentials sign a call.
@@ -84,13 +87,24 @@ impl Clients {
         })
     }
 
-    /// The client for a call, once there are credentials.
-    pub fn of(&self, who: As) -> Option<Ec2> {
-        let Pair { member, route_tables } = self.current.borrow().clone()?;
-        Some(match who {
-            As::Member => member,
-            As::RouteTableRole => route_tables,
-        })
+    /// The client for a call, once there are credentials. Assumes the configured role, where the call needs it and nobody has yet.
+    ///
+    /// # Errors
+    /// What STS answers to AssumeRole.
+    pub async fn of(&self, who: As, identity: &Identity, caller: &Caller) -> Result<Ec2> {
+        let pair = self.current.borrow().clone();
+        let Pair { member, base, route_tables } =
+            pair.ok_or_else(|| Error::new(Code::Internal, "no EC2 client", "report this"))?;
+        match (who, &self.role_arn) {
+            (As::RouteTableRole, Some(role)) => {
+                let assumed = async || {
+                    let credentials = Box::pin(self.assume(role, identity, base, caller)).await?;
+                    Ok(Ec2::new(&self.sdk(identity, credentials, self.endpoints.ec2.as_deref())))
+                };
+                route_tables.get_or_try_init(assumed).await.cloned()
+            }
+            (As::Member | As::RouteTableRole, _) => Ok(member),
+        }
     }
 
     /// Reads this member's own credentials. `region` serves the sources that call STS.
@@ -108,19 +122,10 @@ impl Clients {
         Ok(found)
     }
 
-    /// Makes the clients with these credentials, and assumes the configured role.
-    ///
-    /// # Errors
-    /// What STS answers to AssumeRole.
-    pub async fn use_credentials(&self, identity: &Identity, base: Credentials) -> Result<()> {
-        let endpoint = self.endpoints.ec2.as_deref();
-        let member = Ec2::new(&self.sdk(identity, base.clone(), endpoint));
-        let route_tables = match &self.role_arn {
-            Some(role) => Ec2::new(&self.sdk(identity, self.assume(role, identity, base).await?, endpoint)),
-            None => member.clone(),
-        };
-        *self.current.borrow_mut() = Some(Pair { member, route_tables });
-        Ok(())
+    /// Makes the clients with these credentials.
+    pub fn use_credentials(&self, identity: &Identity, base: Credentials) {
+        let member = Ec2::new(&self.sdk(identity, base.clone(), self.endpoints.ec2.as_deref()));
+        *self.current.borrow_mut() = Some(Pair { member, base, route_tables: Rc::default() });
     }
 
     /// Names the source of the credentials in an error that refuses them: credentials that an administrator forgot on the
@@ -134,7 +139,7 @@ impl Clients {
         error.with(|details| details.message = format!("{} (credentials from: {source})", details.message))
     }
 
-    async fn assume(&self, role: &str, identity: &Identity, base: Credentials) -> Result<Credentials> {
+    async fn assume(&self, role: &str, identity: &Identity, base: Credentials, caller: &Caller) -> Result<Credentials> {
         const CALL: &str = "sts:AssumeRole";
         let sts = aws_sdk_sts::Client::new(&self.sdk(identity, base, self.endpoints.sts.as_deref()));
         let attempt = async || {
@@ -146,7 +151,7 @@ impl Clients {
                 .await;
             answer.map_err(|error| explain(Kind::Read, CALL, error))
         };
-        let answer = Box::pin(self.caller.call(Kind::Read, CALL, role, attempt)).await?;
+        let answer = Box::pin(caller.call(Kind::Read, CALL, role, attempt)).await?;
         let found = answer.credentials.ok_or_else(|| {
             Error::new(Code::Unexpected, format!("{CALL} on {role}: the answer holds no credentials"), "report this")
         })?;

@@ -14,7 +14,7 @@ use super::{
     interface,
     public_ip::{self, PublicIps},
     session::{self, Session},
-    settings::{self, Settings},
+    settings::{self, RouteTables, Settings},
     written::READS_LAG,
 };
 use crate::{
@@ -30,6 +30,9 @@ use refusal::{does_not_exist, foreign, may_be_routed};
 use serde_json::Value;
 use std::time::Duration;
 use tables::{Subnets, Table, Target};
+
+/// With less time than this, tables that could not be read are not read again for another round: what was changed has to be seen.
+const TIME_FOR_THE_TABLES: Duration = Duration::from_secs(4);
 
 /// AWS with the mechanism `route`.
 pub struct Route {
@@ -122,7 +125,9 @@ impl Cloud for Route {
     }
 
     fn is_late(&self, seen: &Seen) -> bool {
-        matches!(seen.routes.subnets, Subnets::Late)
+        let passes = seen.routes.unread.as_ref().is_some_and(Error::repeat_may_help);
+        let has_time = self.session.deadline().remaining() > TIME_FOR_THE_TABLES;
+        matches!(seen.routes.subnets, Subnets::Late) || passes && has_time
     }
 
     async fn complete(&self, seen: Seen) -> Result<Seen> {
@@ -144,8 +149,12 @@ impl Cloud for Route {
     }
 
     fn plan(&self, seen: &Seen, goal: Goal) -> Result<Plan<Change>> {
-        let mut plan = self.plan_routes(seen, goal)?;
-        self.public_ips(seen).follow(&self.route_parts(seen), goal, &mut plan);
+        let (mut plan, private) = match &seen.routes.unread {
+            // That nobody could read the tables keeps no Elastic IP away.
+            Some(why) => (self.without_tables(why), Vec::new()),
+            None => (self.plan_routes(seen, goal)?, self.route_parts(seen)),
+        };
+        self.public_ips(seen).follow(&private, goal, &mut plan);
         Ok(plan)
     }
 
@@ -180,7 +189,7 @@ impl Cloud for Route {
     }
 
     fn unreadable(&self, seen: &Seen) -> Option<Error> {
-        self.public_ips(seen).unreadable()
+        seen.routes.unread.clone().or_else(|| self.public_ips(seen).unreadable())
     }
 
     fn absent(&self, seen: &Seen) -> Option<Error> {
@@ -226,6 +235,9 @@ impl Route {
 
     /// Where the VIPs' routes point.
     fn route_parts(&self, seen: &Seen) -> Vec<Part> {
+        if seen.routes.unread.is_some() {
+            return self.unread_parts();
+        }
         let mut parts = Vec::new();
         for vip in &self.session.vips {
             for table in &seen.routes.tables {
@@ -236,6 +248,21 @@ impl Route {
             parts.extend(missing.map(|id| Part { id: part_id(vip, id), holder: Holder::Nobody }));
         }
         parts
+    }
+
+    /// The routes in tables that could not be read: the listed ones, or one for all that nobody knows.
+    fn unread_parts(&self) -> Vec<Part> {
+        let names = match &self.session.settings.route_tables {
+            RouteTables::Ids(ids) => ids.clone(),
+            RouteTables::All | RouteTables::Main | RouteTables::Tag { .. } => vec!["of the tables".to_owned()],
+        };
+        let of_one = |vip| names.iter().map(move |name| Part { id: part_id(vip, name), holder: Holder::Unknown });
+        self.session.vips.iter().flat_map(of_one).collect()
+    }
+
+    fn without_tables(&self, why: &Error) -> Plan<Change> {
+        let refused = self.unread_parts().into_iter().map(|part| (part.id, why.clone())).collect();
+        Plan { steps: Vec::new(), refused }
     }
 
     /// The routes whose interface is gone or whose instance does not run. The target of such a route looks like a holder.

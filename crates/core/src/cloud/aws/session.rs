@@ -100,7 +100,7 @@ impl Session {
                 let identity = identity::read(&self.metadata, &self.settings, &self.local, wants_ipv6);
                 let base = self.clients.load_credentials(&self.metadata, self.settings.region.clone());
                 let (identity, base) = try_join(Box::pin(identity), Box::pin(base)).await?;
-                self.clients.use_credentials(&identity, base).await?;
+                self.clients.use_credentials(&identity, base);
                 Ok(identity)
             })
             .await
@@ -129,6 +129,11 @@ impl Session {
         self.call_by(&caller, who, kind, call, target, send).await
     }
 
+    /// A caller for reads that nothing goes on without: they may take all the time there is.
+    pub fn patient(&self) -> Caller {
+        self.caller.clone()
+    }
+
     /// A caller for reads that take about this time at most. Half of the time without an answer is one attempt; after the time the
     /// last failure is the error.
     pub fn within(&self, time: Duration) -> Caller {
@@ -142,6 +147,11 @@ impl Session {
             most_attempts: Some(1),
             longest_silence: None,
         })
+    }
+
+    /// Whether an Elastic IP goes with any of the VIPs.
+    pub fn has_public_ip(&self) -> bool {
+        self.vips.iter().any(|vip| vip.public_ip.is_some())
     }
 
     /// Makes a read of this member's by such a caller.
@@ -161,7 +171,11 @@ impl Session {
         self.call_by(caller, As::Member, Kind::Read, call, target, send).await
     }
 
-    async fn call_by<O, E>(
+    /// Makes a call by such a caller.
+    ///
+    /// # Errors
+    /// As [`Session::call`].
+    pub async fn call_by<O, E>(
         &self,
         caller: &Caller,
         who: As,
@@ -176,17 +190,19 @@ impl Session {
         let identity = self.identity().await?;
         let mut renewed = false;
         loop {
-            let client = self.clients.of(who);
-            let attempt = async || match &client {
-                Some(client) => send(client.clone()).await.map_err(|error| explain(kind, call, error)),
-                None => Err(Error::new(Code::Internal, "no EC2 client", "report this")),
+            let answer = match Box::pin(self.clients.of(who, identity, caller)).await {
+                Ok(client) => {
+                    let attempt = async || send(client.clone()).await.map_err(|error| explain(kind, call, error));
+                    // Boxed: the SDK's futures are large, and they lie deep in ours.
+                    Box::pin(caller.call(kind, call, target, attempt)).await
+                }
+                Err(error) => Err(error),
             };
-            // Boxed: the SDK's futures are large, and they lie deep in ours.
-            match Box::pin(caller.call(kind, call, target, attempt)).await {
+            match answer {
                 Err(error) if credentials_are_stale(&error) && !renewed => {
                     renewed = true;
                     let base = self.clients.load_credentials(&self.metadata, Some(identity.region.clone())).await?;
-                    self.clients.use_credentials(identity, base).await?;
+                    self.clients.use_credentials(identity, base);
                 }
                 answer => return answer.map_err(|error| self.clients.name_source(error)),
             }

@@ -17,6 +17,7 @@ use crate::{
 };
 use aws_sdk_ec2::types::{Filter, Route, RouteOrigin, RouteState, RouteTable, Subnet};
 use ipnet::IpNet;
+use std::time::Duration;
 
 /// What a look showed of the configured tables.
 #[derive(Debug, Clone)]
@@ -27,6 +28,8 @@ pub struct Seen {
     pub missing: Vec<String>,
     /// The subnets whose range is a VIP's destination.
     pub subnets: Subnets,
+    /// Why no table could be read. Then the look shows the Elastic IPs alone, which need no table.
+    pub unread: Option<Error>,
 }
 
 /// The subnets that a VIP inside the VPC could be. A VIP outside needs none of them, and never waits for them.
@@ -78,6 +81,12 @@ pub struct OwnRange {
     pub range: IpNet,
     /// Whether no interface is in the subnet.
     pub empty: bool,
+}
+
+impl Seen {
+    fn unread(why: Error) -> Self {
+        Seen { tables: Vec::new(), missing: Vec::new(), subnets: Subnets::Read(Ok(Vec::new())), unread: Some(why) }
+    }
 }
 
 impl Table {
@@ -136,6 +145,8 @@ impl Target {
 
 /// Reads the configured tables and, for a VIP inside the VPC, the VIP's subnet, side by side.
 ///
+/// Where an Elastic IP goes with a VIP, tables that cannot be read hold it up for some seconds only.
+///
 /// # Errors
 /// EC2's; `unexpected` for a list of tables that never ends.
 pub async fn look(session: &Session, identity: &Identity) -> Result<Seen> {
@@ -145,20 +156,24 @@ pub async fn look(session: &Session, identity: &Identity) -> Result<Seen> {
     };
     // The metadata service has answered the VPC's ranges already, so an overlay address costs no read of subnets.
     let expected_inside = inside(&identity.vpc_ranges);
-    let tables = Box::pin(read_tables(session, identity));
+    let longest = session.has_public_ip().then(|| longest_look(session));
+    let tables = Box::pin(read_tables(session, identity, longest));
     let (tables, subnets) = if expected_inside {
         beside(tables, Box::pin(read_subnets(session, identity, &destinations))).await
     } else {
         (tables.await, Some(Ok(Ok(Vec::new()))))
     };
-    let (tables, missing) = tables?;
+    let (tables, missing) = match tables {
+        Err(why) if session.has_public_ip() && !why.ends_the_call() => return Ok(Seen::unread(why)),
+        tables => tables?,
+    };
     let ranges: Vec<IpNet> = tables.iter().flat_map(|table| table.ranges.iter().copied()).collect();
     let subnets = match subnets {
         Some(_) if !expected_inside && inside(&ranges) => Subnets::Late,
         Some(read) => Subnets::Read(read?),
         None => Subnets::Late,
     };
-    Ok(Seen { tables, missing, subnets })
+    Ok(Seen { tables, missing, subnets, unread: None })
 }
 
 /// Reads the subnets that an earlier look did not wait for.
@@ -184,8 +199,18 @@ async fn read_subnets(session: &Session, identity: &Identity, destinations: &[Ip
 /// # Errors
 /// As [`look`].
 pub async fn look_again(session: &Session, identity: &Identity, before: &Seen) -> Result<Seen> {
-    let (tables, missing) = read_tables(session, identity).await?;
-    Ok(Seen { tables, missing, subnets: before.subnets.clone() })
+    if before.unread.is_some() {
+        return look(session, identity).await;
+    }
+    let (tables, missing) = read_tables(session, identity, None).await?;
+    Ok(Seen { tables, missing, subnets: before.subnets.clone(), unread: None })
+}
+
+/// An Elastic IP waits for the tables about this long, or two thirds of a short call.
+const LONGEST_LOOK: Duration = Duration::from_secs(8);
+
+fn longest_look(session: &Session) -> Duration {
+    LONGEST_LOOK.min(session.deadline().remaining() * 2 / 3)
 }
 
 /// We stop after this many pages of a hundred: no VPC has ten thousand route tables.
@@ -194,7 +219,11 @@ const MOST_PAGES: usize = 100;
 /// Reads every page of the configured tables, and lists the configured ids that EC2 did not return. Ids go as a filter,
 /// because `RouteTableIds` refuses the whole request for one id that does not exist: one deleted table must not keep the
 /// VIP from all others.
-async fn read_tables(session: &Session, identity: &Identity) -> Result<(Vec<Table>, Vec<String>)> {
+async fn read_tables(
+    session: &Session,
+    identity: &Identity,
+    longest: Option<Duration>,
+) -> Result<(Vec<Table>, Vec<String>)> {
     const CALL: &str = "ec2:DescribeRouteTables";
     let wanted = &session.settings.route_tables;
     let filter = |name: &str, values: Vec<String>| Filter::builder().name(name).set_values(Some(values)).build();
@@ -210,8 +239,9 @@ async fn read_tables(session: &Session, identity: &Identity) -> Result<(Vec<Tabl
     let mut found = Vec::new();
     let mut next = None;
     for _ in 0..MOST_PAGES {
+        let caller = longest.map_or_else(|| session.patient(), |longest| session.within(longest));
         let page = session
-            .call(As::RouteTableRole, Kind::Read, CALL, &identity.vpc, async |ec2| {
+            .call_by(&caller, As::RouteTableRole, Kind::Read, CALL, &identity.vpc, async |ec2| {
                 // 100 is the largest page (API reference); without a size EC2 need not paginate at all.
                 ec2.describe_route_tables()
                     .set_filters(Some(filters.clone()))
