@@ -57,7 +57,7 @@ impl Operations {
     }
 
     /// The same, beside other work. The work never waits for a list, and once it is over the call waits for the lists only as
-    /// long as [`LONGEST_WAIT_FOR_LISTS`] allows. A list without an answer is a step of the report as well.
+    /// long as `left_for_lists` allows. A list without an answer is a step of the report as well.
     pub async fn note_running_beside<T>(
         &self,
         scopes: impl IntoIterator<Item = String>,
