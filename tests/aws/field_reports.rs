@@ -156,7 +156,7 @@ fn a_policy_that_is_not_the_roles() {
 #[test]
 fn throttled_repeats_make_progress() {
     let sim = Simulator::start(held_by_a(40));
-    sim.faults().throttle(10, 5.0);
+    sim.faults().throttle(10, 5.5);
     let here = || (1..=40).filter(|n| sim.world().holder(&table(*n), VIP).as_deref() == Some(ENI_B)).count();
     let (mut reason, mut resume) = ("NotifyBecomePrimary", Value::Null);
     let mut by_call = Vec::new();
