@@ -53,8 +53,8 @@ pub async fn make_one<C: Cloud>(cloud: &C, deadline: &Deadline, step: &Step<C::C
 /// How long the steps of a round go on without a look.
 const LONGEST_BLIND: Duration = Duration::from_secs(2);
 
-/// A look beside steps that take long, where a change takes its part from whoever has it by then. Elsewhere each change is
-/// conditional on what the look before it showed, so that the other member's change stops it. `None`: the look failed.
+/// Looks while long steps run. Needed only where a change takes its part from whoever has it at that moment; elsewhere a change is
+/// conditional on what the last look showed, so another member's change stops it. `None`: the look failed.
 pub async fn look_beside<C: Cloud>(cloud: &C, seen: &C::Seen, goal: Goal) -> Option<(Instant, C::Seen)> {
     if C::READS_LAG.is_zero() || goal == Goal::LetGo {
         return std::future::pending().await;

@@ -213,7 +213,7 @@ fn repeats_as_told(run: &Run, found: &mut Vec<Violation>) {
     }
 }
 
-/// Promise 2: what is told as here is not taken away by an operation that was running, and that the cloud told of.
+/// Promise 2: what a report says is here does not go away because of an operation that was already running and that could be listed.
 fn stays(run: &Run, found: &mut Vec<Violation>) {
     let (Some(last), Some(next)) = (run.calls.last(), run.recovery.first()) else { return };
     // An old read shows what may be gone.

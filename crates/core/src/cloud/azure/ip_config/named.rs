@@ -8,7 +8,7 @@ pub fn names_resource(message: &str, id: &Id) -> bool {
     message.match_indices("/subscriptions/").any(|(at, _)| message.get(at..).is_some_and(|rest| begins_with(rest, id)))
 }
 
-/// What a message names of this cloud's resources, each with what follows it. An operation is none.
+/// The resources that a message names, each with the text that follows it. The path of an operation does not count.
 pub fn named_resources(message: &str) -> Vec<&str> {
     let all = message.match_indices("/subscriptions/").filter_map(|(at, _)| message.get(at..));
     let words =
