@@ -51,7 +51,7 @@ pub struct Member<'a> {
 
 impl Stage {
     pub fn of(mechanism: Mechanism, start: Start) -> Self {
-        Self::with(Setup { mechanism, vips: 1, tables: 2, public: false, start, is_last_number: false, only: None })
+        Self::with(Setup::plain(mechanism, start))
     }
 
     pub fn with(setup: Setup) -> Self {

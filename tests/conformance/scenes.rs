@@ -50,9 +50,7 @@ pub fn takes_the_vip_that_nobody_has(mechanism: Mechanism) {
 }
 
 pub fn moves_two_vips_and_ends_a_split(mechanism: Mechanism) {
-    let both = |start| {
-        Stage::with(Setup { mechanism, vips: 2, tables: 2, public: false, start, is_last_number: false, only: None })
-    };
+    let both = |start| Stage::with(Setup { vips: 2, ..Setup::plain(mechanism, start) });
     let stage = both(Start::First);
     assert_outcome(&stage.b().hook(), "moved");
     stage.assert_held_by(&[1]);
@@ -123,15 +121,7 @@ pub fn tells_who_has_the_vip_and_only_reads(mechanism: Mechanism) {
         (Start::Split, "split", "split"),
         (Start::HalfFree, "split", "split"),
     ] {
-        let stage = Stage::with(Setup {
-            mechanism,
-            vips: 2,
-            tables: 2,
-            public: false,
-            start,
-            is_last_number: false,
-            only: None,
-        });
+        let stage = Stage::with(Setup { vips: 2, ..Setup::plain(mechanism, start) });
         let holder = match start {
             Start::First => json!(stage.names()[0]),
             Start::Second => json!(stage.names()[1]),
@@ -198,15 +188,7 @@ pub fn stays_where_it_is_while_no_change_is_accepted(mechanism: Mechanism) {
 }
 
 pub fn takes_the_public_address_along(mechanism: Mechanism) {
-    let stage = Stage::with(Setup {
-        mechanism,
-        vips: 1,
-        tables: 2,
-        public: true,
-        start: Start::First,
-        is_last_number: false,
-        only: None,
-    });
+    let stage = Stage::with(Setup { public: true, ..Setup::plain(mechanism, Start::First) });
     let report = stage.b().hook();
     assert_outcome(&report, "moved");
     let parts = report["parts"].as_array().expect("parts");

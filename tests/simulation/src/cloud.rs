@@ -89,6 +89,11 @@ pub struct Only {
 }
 
 impl Setup {
+    /// One VIP with a route to it in two tables, where there are tables, and without a public address.
+    pub fn plain(mechanism: Mechanism, start: Start) -> Self {
+        Setup { mechanism, vips: 1, tables: 2, public: false, start, is_last_number: false, only: None }
+    }
+
     /// The places of the route tables that the members are configured for.
     pub fn tables_of_config(&self) -> Vec<usize> {
         match self.only.and_then(|only| only.table) {

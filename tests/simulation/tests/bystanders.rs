@@ -57,15 +57,7 @@ fn alone(setup: Setup) -> Vec<Only> {
 fn bystanders(mechanism: Mechanism) {
     let (mut trials, mut held_up) = (0, BTreeMap::new());
     for start in [Start::First, Start::Nobody, Start::Split, Start::HalfFree] {
-        let setup = Setup {
-            mechanism,
-            vips: 2,
-            tables: 2,
-            public: mechanism.has_public_address(),
-            start,
-            is_last_number: false,
-            only: None,
-        };
+        let setup = Setup { vips: 2, public: mechanism.has_public_address(), ..Setup::plain(mechanism, start) };
         let run = carry_out(schedule(setup, None), true);
         assert!(run.calls[0].is_ok() && parts(&run).iter().all(is_here), "{start:?}: {:?}", run.calls[0].report);
         let needs: Vec<BTreeSet<Request>> = alone(setup)

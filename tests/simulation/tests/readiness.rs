@@ -38,15 +38,7 @@ fn not_ok(check: &Call) -> Vec<&str> {
 fn says_ready_only_where_it_is(mechanism: Mechanism) {
     let (mut fails, mut wrong) = (0, Vec::new());
     for start in [Start::First, Start::Nobody, Start::HalfFree, Start::Second] {
-        let setup = Setup {
-            mechanism,
-            vips: 2,
-            tables: 2,
-            public: mechanism.has_public_address(),
-            start,
-            is_last_number: false,
-            only: None,
-        };
+        let setup = Setup { vips: 2, public: mechanism.has_public_address(), ..Setup::plain(mechanism, start) };
         let [check, acquire] = both(setup, None);
         assert!(check.is_ok() && acquire.is_ok(), "{setup:?}: {:?}", check.report);
         // The operating system of a member has no addresses here, and two calls have no dry run.

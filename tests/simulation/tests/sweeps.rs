@@ -170,7 +170,7 @@ fn sweep(mechanism: Mechanism, of: Of) {
     let (mut schedules, mut expected) = (0, 0);
     let mut kinds_found: BTreeMap<&str, (usize, String)> = BTreeMap::new();
     for (action, start) in CALLS {
-        let setup = Setup { mechanism, vips: 1, tables: 2, public, start, is_last_number: false, only: None };
+        let setup = Setup { public, ..Setup::plain(mechanism, start) };
         let (mut places, outcome) = places(setup, action);
         places.retain(|place| !place.at_metadata || of == Of::Everything);
         expected += places.iter().map(|place| trials(*place).len()).sum::<usize>();

@@ -39,7 +39,7 @@ fn setups(mechanism: Mechanism) -> Vec<Setup> {
             let has_it = !public || mechanism.has_public_address();
             let is_told_apart = !is_last_number || mechanism == Mechanism::GcpRoute;
             if has_it && is_told_apart {
-                setups.push(Setup { mechanism, vips, tables: 2, public, start, is_last_number, only: None });
+                setups.push(Setup { vips, public, is_last_number, ..Setup::plain(mechanism, start) });
             }
         }
     }

@@ -61,7 +61,7 @@ impl Case {
         let turn = |action| Turn::quiet(action, reason(action), DEADLINE_SECONDS);
         let start = if self.holder == 0 { Start::First } else { Start::Second };
         let Case { mechanism, is_last_number, .. } = self;
-        let setup = Setup { mechanism, vips: 1, tables: 1, public: false, start, is_last_number, only: None };
+        let setup = Setup { tables: 1, is_last_number, ..Setup::plain(mechanism, start) };
         Schedule {
             latency: Latency { ms: (0, 0), slow_one_in: 0 },
             orders: vec![Order::Duration(LATE)],
