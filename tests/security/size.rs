@@ -61,7 +61,8 @@ const UNDERWAY: usize = 12 * MIB;
 const FORMS: [&str; 3] =
     ["content-length: 9000000000000000000\r\n", "transfer-encoding: chunked\r\n", "connection: close\r\n"];
 
-/// Asks with this configuration's endpoint turned to the flood: at most `most` bytes are taken of it, once.
+/// Asks with this configuration's endpoint turned to the flood: at most `most` bytes are taken of an answer, and each question is
+/// asked twice at most, since what answers in a cloud's place may do so once.
 #[track_caller]
 fn assert_bounded(key: &str, most: usize, ask: impl Fn(Value) -> Value) {
     for headers in FORMS {
@@ -74,8 +75,9 @@ fn assert_bounded(key: &str, most: usize, ask: impl Fn(Value) -> Value) {
         let sent = flood.sent.load(Ordering::SeqCst);
         let asked = flood.heads.lock().expect("not poisoned").clone();
         assert!(sent <= asked.len() * (most + UNDERWAY), "{key}: {sent} bytes for {} requests", asked.len());
-        // Independent reads go side by side, and none of them a second time.
-        assert!(asked.len() <= 8, "{asked:?}");
+        let questions: Vec<_> = asked.iter().filter_map(|head| head.lines().next()).collect();
+        let most_often = questions.iter().map(|one| questions.iter().filter(|other| *other == one).count()).max();
+        assert!(most_often <= Some(2), "{questions:?}");
         // What is not packed cannot unfold.
         assert!(!asked.iter().any(|head| head.to_ascii_lowercase().contains("accept-encoding")), "{asked:?}");
     }
