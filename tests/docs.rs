@@ -3,6 +3,8 @@
 
 mod contributing;
 mod field_reports;
+#[cfg(all(feature = "aws", feature = "azure", feature = "gcp"))]
+mod schema;
 
 use mirrorvip_core::{
     check::{CheckItem, CheckName, Verdict},
@@ -52,9 +54,9 @@ fn blocks(page: &str) -> Vec<(String, String)> {
     blocks
 }
 
-#[test]
-fn every_json_parses_and_every_configuration_is_accepted() {
-    let mut configurations = 0;
+/// Each JSON in the pages that is a configuration, or carries one, with the page's name.
+fn configurations() -> Vec<(String, Value)> {
+    let mut found = Vec::new();
     for (path, page) in pages() {
         for (_, text) in blocks(&page).into_iter().filter(|(language, _)| language == "json") {
             let value: Value =
@@ -63,20 +65,26 @@ fn every_json_parses_and_every_configuration_is_accepted() {
                 Some(inner @ Value::Object(_)) => inner.clone(),
                 _ => value,
             };
-            if configuration.get("cloud").is_some()
-                && configuration.get("vip").is_some()
-                && configuration.get("outcome").is_none()
-            {
-                configurations += 1;
-                // A file that an example names stands on no other machine.
-                let text = configuration.to_string().replace("/etc/ssl/certs/", "/no/such/");
-                if let Err(error) = Config::parse(&text, "the example") {
-                    assert!(error.message.contains("caBundle"), "{}: {error}\n{text}", path.display());
-                }
+            let has = |key| configuration.get(key).is_some();
+            if has("cloud") && has("vip") && !has("outcome") {
+                found.push((path.display().to_string(), configuration));
             }
         }
     }
-    assert!(configurations >= 5, "{configurations} configurations were found");
+    found
+}
+
+#[test]
+fn every_json_parses_and_every_configuration_is_accepted() {
+    let configurations = configurations();
+    for (place, configuration) in &configurations {
+        // A file that an example names stands on no other machine.
+        let text = configuration.to_string().replace("/etc/ssl/certs/", "/no/such/");
+        if let Err(error) = Config::parse(&text, "the example") {
+            assert!(error.message.contains("caBundle"), "{place}: {error}\n{text}");
+        }
+    }
+    assert!(configurations.len() >= 5, "{configurations:#?}");
 }
 
 #[test]

@@ -217,7 +217,9 @@ impl Error {
     /// Changes the details in place; reads as `Error::new(…).with(|d| d.call = …)`.
     pub fn with(mut self, change: impl FnOnce(&mut Details)) -> Self {
         change(&mut self.0);
-        self.0.message = one_line(&self.0.message);
+        // All mistakes of a configuration are told, and each of them is short.
+        let most = if self.0.code == Code::InvalidConfig { 4 * LONGEST_LINE } else { LONGEST_LINE };
+        self.0.message = shortened(&self.0.message, most);
         for name in [&mut self.0.cloud_code, &mut self.0.request_id].into_iter().flatten() {
             *name = one_line(name).chars().take(LONGEST_NAME).collect();
         }
@@ -235,12 +237,17 @@ const LONGEST_NAME: usize = 128;
 /// A message may quote what somebody else wrote: a path, a key, a cloud's answer. It goes to a log of lines and into a
 /// report of bounded length, so it is one line of a bounded length itself.
 pub fn one_line(text: &str) -> String {
-    const MOST: usize = 800;
+    shortened(text, LONGEST_LINE)
+}
+
+const LONGEST_LINE: usize = 800;
+
+fn shortened(text: &str, most: usize) -> String {
     let plain = |character: char| if character.is_control() { ' ' } else { character };
-    if text.chars().count() <= MOST {
+    if text.chars().count() <= most {
         return text.chars().map(plain).collect();
     }
-    let (head, tail) = (MOST * 2 / 3, MOST / 3);
+    let (head, tail) = (most * 2 / 3, most / 3);
     let end: Vec<char> = text.chars().rev().take(tail).collect();
     text.chars().take(head).chain(" … ".chars()).chain(end.into_iter().rev()).map(plain).collect()
 }

@@ -1,6 +1,6 @@
 //! A cloud's block of the configuration, read. Each cloud owns its settings; the configuration composes them.
 
-use super::problem::Problem;
+use super::problem::{Mistakes, Place};
 use crate::vip::VipSource;
 use std::{any::Any, fmt};
 
@@ -9,9 +9,15 @@ pub trait Block: Any + fmt::Debug {
     /// The name of the mechanism that the block chooses.
     fn mechanism(&self) -> &'static str;
 
-    /// Checks what the VIPs and this block must agree on.
-    ///
-    /// # Errors
-    /// The first disagreement.
-    fn check_vips(&self, vips: &[VipSource]) -> Result<(), Problem>;
+    /// Notes where the VIPs and this block do not agree.
+    fn check_vips(&self, vips: &[Placed], mistakes: &mut Mistakes);
+}
+
+/// A VIP, with its place in the file.
+#[derive(Debug)]
+pub struct Placed {
+    /// `vip`, or an item of it.
+    pub at: Place,
+    /// What stands there.
+    pub vip: VipSource,
 }

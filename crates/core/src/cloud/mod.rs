@@ -15,6 +15,7 @@ pub mod late;
 pub mod operation;
 pub mod peers;
 pub mod problem;
+pub mod shape;
 
 use crate::{
     check::{CheckItem, CheckName, Verdict},

@@ -1,15 +1,12 @@
-//! Configuration error messages: the place, what stood there, what was expected.
+//! Mistakes in a configuration: the place, what stood there, what was expected.
 
 use crate::{
     error::{Code, Error},
     net::near::may_be_sent,
 };
-use serde::{
-    Deserialize, Deserializer,
-    de::{DeserializeOwned, IntoDeserializer},
-};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
-use std::{fmt, ops::RangeInclusive};
+use std::fmt;
 use url::Url;
 
 /// One mistake.
@@ -22,6 +19,8 @@ pub struct Problem {
 
 /// Found values are shown up to this many characters.
 const SHOWN: usize = 80;
+/// More mistakes than this are counted: whoever sees so many has the wrong file.
+const MOST_TOLD: usize = 12;
 
 impl Problem {
     /// A value that cannot be: where it stands, what stands there, what was expected.
@@ -35,93 +34,107 @@ impl Problem {
             {
                 "(not shown)".to_owned()
             }
+            Value::Object(_) => "an object".to_owned(),
             found => shorten(&found.to_string()),
         };
-        Problem { place, found, expected: expected.into() }
+        Problem::found(place, found, expected)
+    }
+
+    /// The same, where what stands there is told in words.
+    pub fn found(place: impl Into<String>, found: impl Into<String>, expected: impl Into<String>) -> Self {
+        Problem { place: shorten(&place.into()), found: found.into(), expected: expected.into() }
     }
 
     /// A value that has to be there.
     pub fn missing(place: impl Into<String>, expected: impl Into<String>) -> Self {
-        Problem { place: place.into(), found: "nothing".into(), expected: expected.into() }
+        Problem::found(place, "missing", expected)
     }
 
-    /// The error that the report carries; `origin` names the configuration.
-    pub fn into_error(self, origin: &str) -> Error {
+    /// A key that is none.
+    pub fn unknown(place: impl Into<String>, expected: impl Into<String>) -> Self {
+        Problem::found(place, "a key that is not known", expected)
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Problem { place, found, expected } = self;
-        let place = if place.is_empty() { "the whole text".to_owned() } else { format!("`{place}`") };
-        Error::new(
-            Code::InvalidConfig,
-            format!("{origin}: {place} is {found}, expected {expected}"),
-            "correct the configuration on every member; docs/configuration.md describes each key",
-        )
-    }
-
-    fn from_serde(path: &str, error: &serde_json::Error, whole: &Value) -> Self {
-        let text = error.to_string();
-        // The position is of no use where there is a path.
-        let text = match text.rfind(" at line ") {
-            Some(end) => text[..end].to_owned(),
-            None => text,
-        };
-        let place = if path == "." { String::new() } else { path.to_owned() };
-        if let Some(rest) = text.strip_prefix("unknown field ") {
-            let (key, expected) = rest.split_once(", expected ").unwrap_or((rest, "no such key"));
-            let key = key.trim_matches('`');
-            let at = if place.is_empty() {
-                key.to_owned()
-            } else if place.ends_with(key) {
-                place
-            } else {
-                format!("{place}.{key}")
-            };
-            return Problem { place: at, found: "a key that is not known".into(), expected: expected.to_owned() };
-        }
-        if let Some(rest) = text.strip_prefix("missing field ") {
-            let key = rest.trim_matches('`');
-            let at = if place.is_empty() { key.to_owned() } else { format!("{place}.{key}") };
-            return Problem::missing(at, "a value: this key is required");
-        }
-        if text.starts_with("duplicate field ") {
-            return Problem { place, found: text, expected: "each key once".into() };
-        }
-        let expected = match text.split_once(", expected ") {
-            Some((_, expected)) => expected.to_owned(),
-            None => text.clone(),
-        };
-        match at_path(whole, &place) {
-            Some(found) => Problem::new(place, found, expected),
-            None => Problem { place, found: text, expected },
+        match place.as_str() {
+            "" => write!(f, "the whole text is {found}, expected {expected}"),
+            place => write!(f, "`{place}` is {found}, expected {expected}"),
         }
     }
 }
 
-/// Reads a shape from text. From the text and not from a parsed value, because a value has lost the keys that stood twice.
-pub fn read_text<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
-    let whole: Value = serde_json::from_str(text).map_err(|error| Problem {
-        place: String::new(),
-        found: error.to_string(),
-        expected: "one JSON object".into(),
-    })?;
-    serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(text))
-        .map_err(|error| Problem::from_serde(&error.path().to_string(), error.inner(), &whole))
+/// All mistakes of a configuration. Reading goes on after one of them, so that a person can correct all in one go.
+#[derive(Debug, Default)]
+pub struct Mistakes {
+    found: Vec<Problem>,
+    /// Places that are not told, because what stands there is told under another name.
+    hidden: Vec<String>,
 }
 
-/// One of an enumeration's words, as a string and in no other form: serde would take `{"word": null}` for it as well.
-pub fn word<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
-    let text: Option<String> = Option::deserialize(deserializer)?;
-    text.map(|text| T::deserialize(text.into_deserializer())).transpose()
-}
+impl Mistakes {
+    /// Notes a mistake, unless one is known at its place, around it or inside: the others follow from that one.
+    pub fn add(&mut self, problem: Problem) {
+        let known = self.found.iter().map(|problem| &problem.place).chain(&self.hidden);
+        let mut known = known.filter(|place| is_within(place, &problem.place) || is_within(&problem.place, place));
+        if known.next().is_none() {
+            self.found.push(problem);
+        }
+    }
 
-/// Reads a shape from a value that stands at `place`.
-pub fn read_value<T: DeserializeOwned>(value: &Value, place: &Place) -> Result<T, Problem> {
-    serde_path_to_error::deserialize(value).map_err(|error| {
-        let mut problem = Problem::from_serde(&error.path().to_string(), error.inner(), value);
-        problem.place = match problem.place.as_str() {
-            "" => place.to_string(),
-            inner => place.key(inner).to_string(),
+    /// Nothing is told of this place.
+    pub fn hide(&mut self, at: &Place) {
+        self.hidden.push(at.to_string());
+    }
+
+    /// What was read; or its default, and the mistake is noted.
+    pub fn take<T: Default>(&mut self, read: Result<T, Problem>) -> T {
+        read.unwrap_or_else(|problem| {
+            self.add(problem);
+            T::default()
+        })
+    }
+
+    /// The value, if there is no mistake.
+    ///
+    /// # Errors
+    /// The error that the report carries, with all mistakes; `origin` names the configuration.
+    pub fn unless_any<T>(self, origin: &str, value: Option<T>) -> Result<T, Error> {
+        match value.filter(|_| self.found.is_empty()) {
+            Some(value) => Ok(value),
+            None => Err(self.into_error(origin)),
+        }
+    }
+
+    fn into_error(self, origin: &str) -> Error {
+        let told: Vec<String> = self.found.iter().take(MOST_TOLD).map(Problem::to_string).collect();
+        let more = match self.found.len().saturating_sub(MOST_TOLD) {
+            0 => String::new(),
+            more => format!("; and {more} more"),
         };
-        problem
-    })
+        let message = match told.as_slice() {
+            [single] => format!("{origin}: {single}"),
+            several => format!("{origin} has {} mistakes: {}{more}", self.found.len(), several.join("; ")),
+        };
+        let remedy = "correct the configuration on every member; docs/configuration.md describes each key";
+        // `new` cuts a message to a line.
+        Error::new(Code::InvalidConfig, "", remedy).with(|details| details.message = message)
+    }
+}
+
+/// Whether a place is another one, or inside it.
+fn is_within(place: &str, other: &str) -> bool {
+    place.strip_prefix(other).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']) || other.is_empty())
+}
+
+/// Reads a value that its shape has let through.
+///
+/// # Errors
+/// What the shape does not know of.
+pub fn read_value<T: DeserializeOwned>(value: &Value, at: &Place) -> Result<T, Problem> {
+    T::deserialize(value).map_err(|error| Problem::new(at.to_string(), value, error.to_string()))
 }
 
 /// A place in the file, for example `aws.routeTables[2]`.
@@ -149,26 +162,6 @@ impl Place {
         Problem::new(self.0.clone(), &found.into(), expected)
     }
 
-    /// Checks that a number is in a range.
-    ///
-    /// # Errors
-    /// The range, with its unit.
-    pub fn within(&self, found: u64, range: RangeInclusive<u64>, unit: &str) -> Result<(), Problem> {
-        if range.contains(&found) {
-            return Ok(());
-        }
-        Err(self.problem(found, format!("{} to {} {unit}", range.start(), range.end())))
-    }
-
-    /// A list of at most this many items.
-    #[cfg(any(feature = "azure", feature = "gcp"))]
-    pub fn at_most(&self, most: usize, found: usize) -> Result<(), Problem> {
-        if found <= most {
-            return Ok(());
-        }
-        Err(self.problem(format!("a list of {found} items"), format!("at most {most} items")))
-    }
-
     /// An identifier as AWS issues it: a known beginning, then letters, digits and dashes.
     #[cfg(feature = "aws")]
     pub fn identifier(&self, found: &str, prefix: &str) -> Result<(), Problem> {
@@ -189,14 +182,11 @@ impl Place {
     }
 
     /// Checks the URLs of a block's `endpoints`, each under its key.
-    ///
-    /// # Errors
-    /// The first that is no [`Place::endpoint`].
     #[cfg(any(feature = "aws", feature = "azure", feature = "gcp"))]
-    pub fn endpoints<const N: usize>(&self, urls: [(&str, &Option<String>); N]) -> Result<(), Problem> {
-        urls.iter()
-            .filter_map(|(key, url)| Some((key, url.as_ref()?)))
-            .try_for_each(|(key, url)| self.key(key).endpoint(url))
+    pub fn endpoints<const N: usize>(&self, urls: [(&str, &Option<String>); N], mistakes: &mut Mistakes) {
+        for (key, url) in urls {
+            mistakes.take(url.as_ref().map_or(Ok(()), |url| self.key(key).endpoint(url)));
+        }
     }
 
     /// A URL that replaces a cloud's own.
@@ -216,18 +206,6 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
-}
-
-/// What stands at a path such as `aws.routeTables[2]`.
-fn at_path<'a>(whole: &'a Value, path: &str) -> Option<&'a Value> {
-    let mut here = whole;
-    for part in path.split(['.', '[']).filter(|part| !part.is_empty()) {
-        here = match part.strip_suffix(']') {
-            Some(index) => here.get(index.parse::<usize>().ok()?)?,
-            None => here.get(part)?,
-        };
-    }
-    Some(here)
 }
 
 fn shorten(text: &str) -> String {

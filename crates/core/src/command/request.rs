@@ -7,7 +7,10 @@ use crate::{
     outcome::Outcome,
     vip::Write,
 };
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, IntoDeserializer},
+};
 use serde_json::{Value, value::RawValue};
 use std::path::PathBuf;
 
@@ -95,7 +98,7 @@ impl Reason {
 pub struct Request {
     /// Kept as text: a parsed value would have lost the keys that stand twice.
     config: Option<Box<RawValue>>,
-    #[serde(default, deserialize_with = "config::word")]
+    #[serde(default, deserialize_with = "word")]
     pub reason: Option<Reason>,
     pub deadline_seconds: Option<u64>,
     pub resume: Option<Value>,
@@ -172,6 +175,12 @@ pub fn read(bytes: &[u8], surroundings: &impl Surroundings) -> Result<(Request, 
         },
     };
     Ok((request, source))
+}
+
+/// One of an enumeration's words, as a string and in no other form: serde would take `{"word": null}` for it as well.
+fn word<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> std::result::Result<Option<T>, D::Error> {
+    let text: Option<String> = Option::deserialize(deserializer)?;
+    text.map(|text| T::deserialize(text.into_deserializer())).transpose()
 }
 
 fn in_manager_directory(surroundings: &impl Surroundings) -> Result<Source> {

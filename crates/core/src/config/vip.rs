@@ -1,7 +1,10 @@
 //! The `vip` key: an address, a label of the operating system, or a list of these.
 
 use crate::{
-    cloud::problem::{Place, Problem, read_value},
+    cloud::{
+        block::Placed,
+        problem::{Mistakes, Place, Problem, read_value},
+    },
     vip::{Address, VipSource},
 };
 use ipnet::IpNet;
@@ -10,7 +13,7 @@ use serde_json::Value;
 use std::net::IpAddr;
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 struct RawItem {
     address: String,
     public_ip: Option<String>,
@@ -19,35 +22,34 @@ struct RawItem {
 
 const EXPECTED: &str =
     "an address such as \"10.0.0.254\", a CIDR such as \"192.168.255.10/32\", or \"interface:eth0:1\"";
-/// More than anybody has; it bounds the calls that one configuration can cause.
-const MOST: usize = 32;
 
-pub fn read(value: &Value) -> Result<Vec<VipSource>, Problem> {
+/// The VIPs of the file, each with its place.
+pub fn read(value: &Value, mistakes: &mut Mistakes) -> Vec<Placed> {
     let at = Place::root().key("vip");
-    let vips = match value {
-        Value::Array(items) if items.is_empty() || items.len() > MOST => {
-            return Err(at.problem(format!("a list of {} items", items.len()), format!("1 to {MOST} items")));
-        }
-        Value::Array(items) => {
-            let items = items.iter().enumerate();
-            items.map(|(n, item)| read_item(item, &at.index(n))).collect::<Result<Vec<_>, _>>()?
-        }
-        single => vec![read_item(single, &at)?],
+    let mut vips = Vec::new();
+    let mut add = |value: &Value, at: Place, mistakes: &mut Mistakes| {
+        let vip = mistakes.take(read_item(value, &at).map(Some));
+        vips.extend(vip.map(|vip| Placed { at, vip }));
     };
-    no_two_overlap(&vips, &at)?;
-    Ok(vips)
+    match value {
+        Value::Array(items) => {
+            for (n, item) in items.iter().enumerate().filter(|(_, item)| !item.is_null()) {
+                add(item, at.index(n), mistakes);
+            }
+        }
+        single => add(single, at, mistakes),
+    }
+    no_two_overlap(&vips, mistakes);
+    vips
 }
 
 fn read_item(value: &Value, at: &Place) -> Result<VipSource, Problem> {
-    match value {
-        Value::String(text) => Ok(VipSource { address: read_address(text, at)?, public_ip: None, name: None }),
-        Value::Object(_) => {
-            let raw: RawItem = read_value(value, at)?;
-            let address = read_address(&raw.address, &at.key("address"))?;
-            Ok(VipSource { address, public_ip: raw.public_ip, name: raw.name })
-        }
-        other => Err(at.problem(other.clone(), EXPECTED)),
+    if let Value::String(text) = value {
+        return Ok(VipSource { address: read_address(text, at)?, public_ip: None, name: None });
     }
+    let raw: RawItem = read_value(value, at)?;
+    let address = read_address(&raw.address, &at.key("address"))?;
+    Ok(VipSource { address, public_ip: raw.public_ip, name: raw.name })
 }
 
 fn read_address(text: &str, at: &Place) -> Result<Address, Problem> {
@@ -92,24 +94,21 @@ pub fn possible(net: IpNet) -> Result<(), &'static str> {
     if usable { Ok(()) } else { Err("a unicast address that can be routed") }
 }
 
-fn no_two_overlap(vips: &[VipSource], at: &Place) -> Result<(), Problem> {
-    for (n, later) in vips.iter().enumerate() {
-        for earlier in vips.iter().take(n) {
-            let clash = match (&earlier.address, &later.address) {
-                (Address::Literal(a), Address::Literal(b)) => {
-                    a.trunc().contains(&b.trunc()) || b.trunc().contains(&a.trunc())
-                }
-                (Address::Label(a), Address::Label(b)) => a == b,
-                _ => false,
-            };
-            if clash {
-                let text = match &later.address {
-                    Address::Literal(net) => net.to_string(),
-                    Address::Label(label) => format!("interface:{label}"),
-                };
-                return Err(at.index(n).problem(text, "an address that no earlier item covers"));
+fn no_two_overlap(vips: &[Placed], mistakes: &mut Mistakes) {
+    for (n, Placed { at, vip: later }) in vips.iter().enumerate() {
+        let clashes = |earlier: &Placed| match (&earlier.vip.address, &later.address) {
+            (Address::Literal(a), Address::Literal(b)) => {
+                a.trunc().contains(&b.trunc()) || b.trunc().contains(&a.trunc())
             }
+            (Address::Label(a), Address::Label(b)) => a == b,
+            _ => false,
+        };
+        if vips.iter().take(n).any(clashes) {
+            let text = match &later.address {
+                Address::Literal(net) => net.to_string(),
+                Address::Label(label) => format!("interface:{label}"),
+            };
+            mistakes.add(at.problem(text, "an address that no earlier item covers"));
         }
     }
-    Ok(())
 }

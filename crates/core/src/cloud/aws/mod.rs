@@ -13,6 +13,7 @@ mod error;
 mod identity;
 mod instance;
 mod interface;
+pub mod keys;
 mod metadata;
 mod public_ip;
 mod rehearsal;

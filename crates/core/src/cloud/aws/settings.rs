@@ -2,10 +2,10 @@
 
 use crate::{
     cloud::{
-        block::Block,
-        problem::{Place, Problem, read_value, word},
+        block::{Block, Placed},
+        problem::{Mistakes, Place, Problem, read_value},
     },
-    vip::{Address, VipSource},
+    vip::Address,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -76,9 +76,10 @@ pub enum RouteTables {
 }
 
 /// Which interface of this member carries the VIPs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum NetworkInterface {
     /// The instance's primary interface.
+    #[default]
     Primary,
     /// This id, `eni-…`.
     Id(String),
@@ -88,7 +89,7 @@ pub enum NetworkInterface {
 
 /// URLs that replace AWS's own.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Endpoints {
     /// EC2's API.
     pub ec2: Option<String>,
@@ -98,71 +99,58 @@ pub struct Endpoints {
     pub metadata: Option<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
 struct Raw {
-    #[serde(default, deserialize_with = "word")]
-    mechanism: Option<Mechanism>,
+    mechanism: Mechanism,
     route_tables: Option<Value>,
-    members: Option<Vec<String>>,
+    members: Vec<Option<String>>,
     region: Option<String>,
     vpc: Option<String>,
     network_interface: Option<String>,
     public_ip: Option<String>,
     role_arn: Option<String>,
-    endpoints: Option<Endpoints>,
+    endpoints: Endpoints,
 }
 
-/// One DescribeRouteTables filter takes at most 200 values (API reference, DescribeRouteTables).
-const MOST_TABLES: usize = 200;
-
 impl Settings {
-    /// Reads the block.
-    ///
-    /// # Errors
-    /// The first mistake in it.
-    pub fn read(block: &Value) -> Result<Settings, Problem> {
+    /// Reads the block, and notes the mistakes in it.
+    pub fn read(block: &Value, mistakes: &mut Mistakes) -> Settings {
         let at = Place::root().key(CLOUD);
-        let raw: Raw = read_value(block, &at)?;
-        if raw.members.as_ref().is_some_and(Vec::is_empty) {
-            return Err(at
-                .key("members")
-                .problem("an empty list", "the ids of all members, or null for whoever holds the VIP"));
-        }
-        for (n, member) in raw.members.iter().flatten().enumerate() {
+        let raw: Raw = mistakes.take(read_value(block, &at));
+        for (n, member) in raw.members.iter().enumerate() {
+            let Some(member) = member else { continue };
             if !member.starts_with("i-") && !member.starts_with("eni-") {
                 let expected = "an instance id (`i-…`) or an interface id (`eni-…`)";
-                return Err(at.key("members").index(n).problem(member.as_str(), expected));
+                mistakes.add(at.key("members").index(n).problem(member.as_str(), expected));
             }
         }
-        if let Some(id) = &raw.public_ip {
-            at.key("publicIp").identifier(id, "eipalloc-")?;
+        let vpc = unless_auto(raw.vpc);
+        for (key, id, prefix) in [("publicIp", &raw.public_ip, "eipalloc-"), ("vpc", &vpc, "vpc-")] {
+            mistakes.take(id.as_ref().map_or(Ok(()), |id| at.key(key).identifier(id, prefix)));
         }
-        if let Some(arn) = &raw.role_arn {
-            let parts: Vec<_> = arn.splitn(6, ':').collect();
-            if !matches!(parts.as_slice(), ["arn", _, "iam", "", account, role] if !account.is_empty() && role.starts_with("role/"))
-            {
-                return Err(at.key("roleArn").problem(arn.as_str(), "arn:aws:iam::<account>:role/<name>"));
-            }
+        if let Some(arn) = raw.role_arn.as_ref().filter(|arn| !is_role(arn)) {
+            mistakes.add(at.key("roleArn").problem(arn.as_str(), "arn:aws:iam::<account>:role/<name>"));
         }
-        let endpoints = raw.endpoints.unwrap_or_default();
-        let urls = [("ec2", &endpoints.ec2), ("sts", &endpoints.sts), ("metadata", &endpoints.metadata)];
-        at.key("endpoints").endpoints(urls)?;
-        Ok(Settings {
-            mechanism: raw.mechanism.unwrap_or_default(),
-            route_tables: read_tables(raw.route_tables.as_ref(), &at.key("routeTables"))?,
-            members: raw.members.unwrap_or_default(),
-            region: read_region(raw.region, &at.key("region"))?,
-            vpc: match unless_auto(raw.vpc) {
-                Some(vpc) => at.key("vpc").identifier(&vpc, "vpc-").map(|()| Some(vpc))?,
-                None => None,
-            },
-            network_interface: read_interface(raw.network_interface, &at.key("networkInterface"))?,
+        let urls = [("ec2", &raw.endpoints.ec2), ("sts", &raw.endpoints.sts), ("metadata", &raw.endpoints.metadata)];
+        at.key("endpoints").endpoints(urls, mistakes);
+        Settings {
+            mechanism: raw.mechanism,
+            route_tables: read_tables(raw.route_tables.as_ref(), &at.key("routeTables"), mistakes),
+            members: raw.members.into_iter().flatten().collect(),
+            region: mistakes.take(read_region(raw.region, &at.key("region"))),
+            vpc,
+            network_interface: mistakes.take(read_interface(raw.network_interface, &at.key("networkInterface"))),
             public_ip: raw.public_ip,
             role_arn: raw.role_arn,
-            endpoints,
-        })
+            endpoints: raw.endpoints,
+        }
     }
+}
+
+fn is_role(arn: &str) -> bool {
+    let parts: Vec<_> = arn.splitn(6, ':').collect();
+    matches!(parts.as_slice(), ["arn", _, "iam", "", account, role] if !account.is_empty() && role.starts_with("role/"))
 }
 
 impl Block for Settings {
@@ -170,37 +158,32 @@ impl Block for Settings {
         self.mechanism.as_str()
     }
 
-    fn check_vips(&self, vips: &[VipSource]) -> Result<(), Problem> {
-        let at = Place::root();
-        let item = |n: usize| if vips.len() == 1 { at.key("vip") } else { at.key("vip").index(n) };
-        for (n, vip) in vips.iter().enumerate() {
+    fn check_vips(&self, vips: &[Placed], mistakes: &mut Mistakes) {
+        for Placed { at, vip } in vips {
             if let Some(id) = &vip.public_ip {
-                item(n).key("publicIp").identifier(id, "eipalloc-")?;
+                mistakes.take(at.key("publicIp").identifier(id, "eipalloc-"));
             }
             if let (Mechanism::SecondaryIp, Address::Literal(net)) = (self.mechanism, &vip.address) {
                 if net.addr().is_ipv6() {
-                    return Err(item(n).problem(
-                        net.to_string(),
-                        "an IPv4 address: EC2 reassigns no IPv6 address in one call; use the mechanism `route`",
-                    ));
+                    let expected =
+                        "an IPv4 address: EC2 reassigns no IPv6 address in one call; use the mechanism `route`";
+                    mistakes.add(at.problem(net.to_string(), expected));
                 }
                 if net.prefix_len() != net.max_prefix_len() {
-                    return Err(item(n).problem(net.to_string(), "one address (/32) for the mechanism `secondaryIp`"));
+                    mistakes.add(at.problem(net.to_string(), "one address (/32) for the mechanism `secondaryIp`"));
                 }
             }
         }
-        if self.public_ip.is_some() && (vips.len() > 1 || vips.iter().any(|vip| vip.public_ip.is_some())) {
-            let found = self.public_ip.clone().unwrap_or_default();
-            return Err(at
-                .key("aws.publicIp")
-                .problem(found, "nothing here: name the public address in the VIP's own item"));
+        let public = vips.iter().filter(|placed| placed.vip.public_ip.is_some()).count();
+        if let Some(found) = self.public_ip.as_deref().filter(|_| vips.len() > 1 || public > 0) {
+            let expected = "nothing here: name the public address in the VIP's own item";
+            mistakes.add(Place::root().key(CLOUD).key("publicIp").problem(found, expected));
         }
-        let public = vips.iter().filter(|vip| vip.public_ip.is_some()).count();
         if self.mechanism == Mechanism::Route && public > 1 {
+            let found = format!("{public} items with `publicIp`");
             let expected = "one `publicIp` at the most: with routes it goes to the interface's primary address, which has room for one";
-            return Err(at.key("vip").problem(format!("{public} items with `publicIp`"), expected));
+            mistakes.add(Place::root().key("vip").problem(found, expected));
         }
-        Ok(())
     }
 }
 
@@ -229,37 +212,26 @@ fn read_interface(value: Option<String>, at: &Place) -> Result<NetworkInterface,
     Err(at.problem(text, "\"auto\", an interface id (`eni-…`) or \"device:eth1\""))
 }
 
-fn read_tables(value: Option<&Value>, at: &Place) -> Result<RouteTables, Problem> {
-    let expected = "\"all\", \"main\", a list of ids (`rtb-…`) or {\"tag:Name\": \"value\"}";
-    let value = match value {
-        None => return Ok(RouteTables::All),
-        Some(value) => value,
-    };
+fn read_tables(value: Option<&Value>, at: &Place, mistakes: &mut Mistakes) -> RouteTables {
     match value {
-        Value::String(word) if word == "all" => Ok(RouteTables::All),
-        Value::String(word) if word == "main" => Ok(RouteTables::Main),
-        Value::Array(items) if (1..=MOST_TABLES).contains(&items.len()) => {
+        Some(Value::String(word)) if word == "main" => RouteTables::Main,
+        Some(Value::Array(items)) => {
             let mut ids: Vec<String> = Vec::new();
-            for (n, item) in items.iter().enumerate() {
+            for (n, id) in items.iter().enumerate().filter_map(|(n, item)| Some((n, item.as_str()?))) {
                 let at = at.index(n);
-                let id = item.as_str().ok_or_else(|| at.problem(item.clone(), "an id that begins with `rtb-`"))?;
-                at.identifier(id, "rtb-")?;
+                mistakes.take(at.identifier(id, "rtb-"));
                 if ids.iter().any(|earlier| earlier == id) {
-                    return Err(at.problem(id, "an id that does not stand in the list already"));
+                    mistakes.add(at.problem(id, "an id that does not stand in the list already"));
                 }
                 ids.push(id.to_owned());
             }
-            Ok(RouteTables::Ids(ids))
+            RouteTables::Ids(ids)
         }
-        Value::Object(entries) if entries.len() == 1 => {
-            let (name, value) = entries.iter().next().ok_or_else(|| at.problem("{}", expected))?;
-            match (name.strip_prefix("tag:"), value) {
-                (Some(key), Value::String(value)) if !key.is_empty() => {
-                    Ok(RouteTables::Tag { key: key.to_owned(), value: value.clone() })
-                }
-                _ => Err(at.key(name).problem(value.clone(), expected)),
-            }
+        Some(Value::Object(entries)) => {
+            let named = entries.iter().find_map(|(name, value)| Some((name.strip_prefix("tag:")?, value.as_str()?)));
+            let (key, value) = named.unwrap_or_default();
+            RouteTables::Tag { key: key.to_owned(), value: value.to_owned() }
         }
-        other => Err(at.problem(other.clone(), expected)),
+        _ => RouteTables::All,
     }
 }

@@ -13,6 +13,7 @@ mod forwarding;
 mod id;
 mod identity;
 mod ip_config;
+pub mod keys;
 mod listed;
 mod members;
 mod metadata;

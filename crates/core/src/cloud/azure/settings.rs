@@ -2,10 +2,10 @@
 
 use crate::{
     cloud::{
-        block::Block,
-        problem::{Place, Problem, read_value, word},
+        block::{Block, Placed},
+        problem::{Mistakes, Place, Problem, read_value},
     },
-    vip::{Address, VipSource},
+    vip::Address,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -67,7 +67,7 @@ pub enum Reference {
 
 /// URLs that replace Azure's own; `None`: Azure's own.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Endpoints {
     /// Resource Manager.
     pub management: Option<String>,
@@ -75,20 +75,26 @@ pub struct Endpoints {
     pub metadata: Option<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
 struct Raw {
-    #[serde(default, deserialize_with = "word")]
-    mechanism: Option<Mechanism>,
+    mechanism: Mechanism,
     resource_group: Option<String>,
     ip_config: Option<String>,
-    nics: Option<Vec<String>>,
+    nics: Vec<Option<String>>,
     public_ip: Option<String>,
-    route_tables: Option<Value>,
+    route_tables: Option<OneOrMore>,
     route_name: Option<String>,
     subscription_id: Option<String>,
     client_id: Option<String>,
-    endpoints: Option<Endpoints>,
+    endpoints: Endpoints,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMore {
+    One(String),
+    More(Vec<Option<String>>),
 }
 
 const NIC: &str = "networkInterfaces";
@@ -96,52 +102,40 @@ const PUBLIC_IP: &str = "publicIPAddresses";
 const ROUTE_TABLE: &str = "routeTables";
 
 impl Settings {
-    /// Reads the block.
-    ///
-    /// # Errors
-    /// The first mistake in it.
-    pub fn read(block: &Value) -> Result<Settings, Problem> {
+    /// Reads the block, and notes the mistakes in it.
+    pub fn read(block: &Value, mistakes: &mut Mistakes) -> Settings {
         let at = Place::root().key("azure");
-        let raw: Raw = read_value(block, &at)?;
-        let mechanism = raw.mechanism.unwrap_or_default();
-        let nics = read_list(raw.nics.unwrap_or_default(), NIC, &at.key("nics"))?;
-        if mechanism == Mechanism::IpConfig && nics.len() < 2 {
+        let raw: Raw = mistakes.take(read_value(block, &at));
+        let nics = read_list(&raw.nics, NIC, &at.key("nics"), mistakes);
+        if raw.mechanism == Mechanism::IpConfig && nics.len() < 2 {
             let found = format!("{} interfaces", nics.len());
-            return Err(at.key("nics").problem(found, "the interfaces of all members, at least two"));
+            mistakes.add(at.key("nics").problem(found, "the interfaces of all members, at least two"));
         }
-        let route_tables = match raw.route_tables {
+        let tables = match raw.route_tables {
             None => Vec::new(),
-            Some(Value::String(one)) => read_list(vec![one], ROUTE_TABLE, &at.key("routeTables"))?,
-            Some(list) => read_list(read_value(&list, &at.key("routeTables"))?, ROUTE_TABLE, &at.key("routeTables"))?,
+            Some(OneOrMore::One(one)) => vec![Some(one)],
+            Some(OneOrMore::More(list)) => list,
         };
-        if mechanism == Mechanism::Route && route_tables.is_empty() {
-            return Err(Problem::missing("azure.routeTables", "the route tables that carry the VIP"));
+        if raw.mechanism == Mechanism::Route && tables.is_empty() {
+            mistakes.add(Problem::missing("azure.routeTables", "the route tables that carry the VIP"));
         }
-        let endpoints = raw.endpoints.unwrap_or_default();
-        let urls = [("management", &endpoints.management), ("metadata", &endpoints.metadata)];
-        at.key("endpoints").endpoints(urls)?;
-        let name = |value: Option<String>, key: &str, default: &str| match value {
-            None => Ok(default.to_owned()),
-            Some(name) => resource_name(&name, &at.key(key)).map(|()| name),
-        };
-        Ok(Settings {
-            mechanism,
-            resource_group: match raw.resource_group.filter(|group| group != "auto") {
-                Some(group) => resource_name(&group, &at.key("resourceGroup")).map(|()| Some(group))?,
-                None => None,
-            },
-            ip_config: name(raw.ip_config, "ipConfig", "vip")?,
+        let public_ip = raw.public_ip.map(|text| Reference::read(&text, PUBLIC_IP, &at.key("publicIp")));
+        let urls = [("management", &raw.endpoints.management), ("metadata", &raw.endpoints.metadata)];
+        at.key("endpoints").endpoints(urls, mistakes);
+        let subscription = raw.subscription_id.filter(|id| id != "auto");
+        Settings {
+            mechanism: raw.mechanism,
             nics,
-            public_ip: match raw.public_ip {
-                Some(text) => Some(Reference::read(&text, PUBLIC_IP, &at.key("publicIp"))?),
-                None => None,
-            },
-            route_tables,
-            route_name: name(raw.route_name, "routeName", "vip")?,
-            subscription: read_guid(raw.subscription_id.filter(|id| id != "auto"), &at.key("subscriptionId"))?,
-            client_id: read_guid(raw.client_id, &at.key("clientId"))?,
-            endpoints,
-        })
+            public_ip: mistakes.take(public_ip.transpose()),
+            route_tables: read_list(&tables, ROUTE_TABLE, &at.key("routeTables"), mistakes),
+            resource_group: read_name(raw.resource_group, &at.key("resourceGroup"), mistakes)
+                .filter(|group| group != "auto"),
+            ip_config: read_name(raw.ip_config, &at.key("ipConfig"), mistakes).unwrap_or_else(|| "vip".into()),
+            route_name: read_name(raw.route_name, &at.key("routeName"), mistakes).unwrap_or_else(|| "vip".into()),
+            subscription: mistakes.take(read_guid(subscription, &at.key("subscriptionId"))),
+            client_id: mistakes.take(read_guid(raw.client_id, &at.key("clientId"))),
+            endpoints: raw.endpoints,
+        }
     }
 }
 
@@ -150,43 +144,45 @@ impl Block for Settings {
         self.mechanism.as_str()
     }
 
-    fn check_vips(&self, vips: &[VipSource]) -> Result<(), Problem> {
-        let at = Place::root().key("vip");
-        let item = |n: usize| if vips.len() == 1 { at.clone() } else { at.index(n) };
+    fn check_vips(&self, vips: &[Placed], mistakes: &mut Mistakes) {
         let mut names: Vec<&str> = Vec::new();
-        for (n, vip) in vips.iter().enumerate() {
+        for Placed { at, vip } in vips {
             if let Some(text) = &vip.public_ip {
-                Reference::read(text, PUBLIC_IP, &item(n).key("publicIp"))?;
+                let at = at.key("publicIp");
+                mistakes.take(Reference::read(text, PUBLIC_IP, &at).map(drop));
+                if self.mechanism == Mechanism::Route {
+                    mistakes.add(at.problem(text.as_str(), "nothing: a route carries no public address"));
+                }
             }
             if let (Mechanism::IpConfig, Address::Literal(net)) = (self.mechanism, &vip.address)
                 && net.prefix_len() != net.max_prefix_len()
             {
-                return Err(item(n).problem(net.to_string(), "one address (/32, or /128) for the mechanism `ipConfig`"));
+                let expected = "one address (/32, or /128) for the mechanism `ipConfig`";
+                mistakes.add(at.problem(net.to_string(), expected));
             }
-            if self.mechanism == Mechanism::Route && vip.public_ip.is_some() {
-                return Err(item(n)
-                    .key("publicIp")
-                    .problem(vip.public_ip.clone(), "nothing: a route carries no public address"));
-            }
+            let at = at.key("name");
             let name = match (&vip.name, self.mechanism) {
-                (Some(name), _) => resource_name(name, &item(n).key("name")).map(|()| name.as_str())?,
+                (Some(name), _) => {
+                    mistakes.take(resource_name(name, &at));
+                    name
+                }
                 (None, Mechanism::IpConfig) => &self.ip_config,
                 (None, Mechanism::Route) => &self.route_name,
             };
             if names.iter().any(|earlier| earlier.eq_ignore_ascii_case(name)) {
-                return Err(item(n).key("name").problem(name, "a name of its own for each of several VIPs"));
+                mistakes.add(at.problem(name.as_str(), "a name of its own for each of several VIPs"));
             }
             names.push(name);
         }
-        let Some(Reference::Name(name) | Reference::Id(name)) = &self.public_ip else { return Ok(()) };
+        let Some(Reference::Name(name) | Reference::Id(name)) = &self.public_ip else { return };
         let expected = match self.mechanism {
             Mechanism::Route => "nothing: a route carries no public address",
-            _ if vips.len() > 1 || vips.iter().any(|vip| vip.public_ip.is_some()) => {
+            _ if vips.len() > 1 || vips.iter().any(|placed| placed.vip.public_ip.is_some()) => {
                 "nothing here: name the public address in the VIP's own item"
             }
-            Mechanism::IpConfig => return Ok(()),
+            Mechanism::IpConfig => return,
         };
-        Err(Place::root().key("azure").key("publicIp").problem(name.as_str(), expected))
+        mistakes.add(Place::root().key("azure").key("publicIp").problem(name.as_str(), expected));
     }
 }
 
@@ -232,17 +228,23 @@ impl Reference {
     }
 }
 
-fn read_list(texts: Vec<String>, kind: &str, at: &Place) -> Result<Vec<Reference>, Problem> {
-    at.at_most(32, texts.len())?;
+fn read_list(texts: &[Option<String>], kind: &str, at: &Place, mistakes: &mut Mistakes) -> Vec<Reference> {
     let mut list: Vec<Reference> = Vec::new();
     for (n, text) in texts.iter().enumerate() {
-        let reference = Reference::read(text, kind, &at.index(n))?;
-        if list.iter().any(|known| known.same(&reference)) {
-            return Err(at.index(n).problem(text.as_str(), "a name that does not stand in the list already"));
+        let Some(text) = text else { continue };
+        let at = at.index(n);
+        let reference = mistakes.take(Reference::read(text, kind, &at).map(Some));
+        if reference.as_ref().is_some_and(|reference| list.iter().any(|known| known.same(reference))) {
+            mistakes.add(at.problem(text.as_str(), "a name that does not stand in the list already"));
         }
-        list.push(reference);
+        list.extend(reference);
     }
-    Ok(list)
+    list
+}
+
+fn read_name(name: Option<String>, at: &Place, mistakes: &mut Mistakes) -> Option<String> {
+    mistakes.take(name.as_ref().map_or(Ok(()), |name| resource_name(name, at)));
+    name
 }
 
 /// "Naming rules and restrictions for Azure resources": letters, digits, `_`, `.`, `-` (resource groups also parentheses),

@@ -128,10 +128,11 @@ impl Network {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cloud::problem::Mistakes;
     use serde_json::json;
 
     fn here(block: serde_json::Value) -> Result<Here> {
-        let settings = Settings::read(&block).expect("a block");
+        let settings = Settings::read(&block, &mut Mistakes::default());
         let instance = metadata::Instance {
             project: "p".into(),
             name: "vm".into(),

@@ -10,6 +10,7 @@ mod compute;
 mod error;
 mod identity;
 mod interface;
+pub mod keys;
 mod members;
 mod metadata;
 mod operation;

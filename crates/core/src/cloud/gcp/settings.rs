@@ -2,10 +2,10 @@
 
 use crate::{
     cloud::{
-        block::Block,
-        problem::{Place, Problem, read_value, word},
+        block::{Block, Placed},
+        problem::{Mistakes, Place, Problem, read_value},
     },
-    vip::{Address, VipSource},
+    vip::Address,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -83,7 +83,7 @@ impl fmt::Display for Reference {
 
 /// The URLs to use in place of Google's own.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Endpoints {
     /// Compute Engine.
     pub compute: Option<String>,
@@ -91,12 +91,11 @@ pub struct Endpoints {
     pub metadata: Option<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
 struct Raw {
-    #[serde(default, deserialize_with = "word")]
-    mechanism: Option<Mechanism>,
-    instances: Option<Vec<String>>,
+    mechanism: Mechanism,
+    instances: Vec<Option<String>>,
     network_interface: Option<String>,
     subnetwork_range: Option<String>,
     public_ip: Option<String>,
@@ -106,74 +105,62 @@ struct Raw {
     network_project: Option<String>,
     network: Option<String>,
     route_name: Option<String>,
-    route_priority: Option<u64>,
-    endpoints: Option<Endpoints>,
+    route_priority: Option<u16>,
+    endpoints: Endpoints,
 }
 
-const MOST_INSTANCES: usize = 32;
 /// A VM has at most ten interfaces ("Create and manage VMs with multiple network interfaces").
 const MOST_INTERFACES: usize = 10;
 
 impl Settings {
-    /// Reads the block.
-    ///
-    /// # Errors
-    /// The first mistake in it.
-    pub fn read(block: &Value) -> Result<Settings, Problem> {
+    /// Reads the block, and notes the mistakes in it.
+    pub fn read(block: &Value, mistakes: &mut Mistakes) -> Settings {
         let at = Place::root().key("gcp");
-        let raw: Raw = read_value(block, &at)?;
-        let mechanism = raw.mechanism.unwrap_or_default();
-        let instances = read_instances(raw.instances.unwrap_or_default(), &at.key("instances"))?;
-        if mechanism == Mechanism::AliasIp && instances.len() < 2 {
+        let raw: Raw = mistakes.take(read_value(block, &at));
+        let instances = read_instances(&raw.instances, &at.key("instances"), mistakes);
+        if raw.mechanism == Mechanism::AliasIp && instances.len() < 2 {
             let found = format!("{} instances", instances.len());
-            return Err(at.key("instances").problem(found, "the VMs of all members, at least two"));
+            mistakes.add(at.key("instances").problem(found, "the VMs of all members, at least two"));
         }
-        let named = |value: Option<String>, key: &str| match value.filter(|text| text != "auto") {
-            Some(text) => resource_name(&text, &at.key(key)).map(|()| Some(text)),
-            None => Ok(None),
+        let mut unless_auto = |value: Option<String>, key: &str, check: fn(&str, &Place) -> Result<(), Problem>| {
+            let text = value.filter(|text| text != "auto")?;
+            mistakes.take(check(&text, &at.key(key)));
+            Some(text)
         };
-        let project = |value: Option<String>, key: &str| match value.filter(|text| text != "auto") {
-            Some(text) => project_id(&text, &at.key(key)).map(|()| Some(text)),
-            None => Ok(None),
-        };
-        let priority = raw.route_priority.unwrap_or(1_000);
-        at.key("routePriority").within(priority, 0..=65_535, "(the priority of a static route)")?;
-        if let Some(name) = &raw.access_config {
-            access_config_name(name, &at.key("accessConfig"))?;
-        }
-        let endpoints = raw.endpoints.unwrap_or_default();
-        let urls = [("compute", &endpoints.compute), ("metadata", &endpoints.metadata)];
-        Ok(Settings {
-            mechanism,
+        let settings = Settings {
+            mechanism: raw.mechanism,
             instances,
-            network_interface: read_interface(raw.network_interface.as_deref(), &at.key("networkInterface"))?,
-            subnetwork_range: named(raw.subnetwork_range, "subnetworkRange")?,
-            public_ip: named(raw.public_ip, "publicIp")?,
+            network_interface: 0,
+            subnetwork_range: unless_auto(raw.subnetwork_range, "subnetworkRange", resource_name),
+            public_ip: unless_auto(raw.public_ip, "publicIp", resource_name),
             access_config: raw.access_config,
             replace_access_config: raw.replace_access_config.unwrap_or_default(),
-            project: project(raw.project, "project")?,
-            network_project: project(raw.network_project, "networkProject")?,
-            network: named(raw.network, "network")?,
-            route_name: named(raw.route_name, "routeName")?.unwrap_or_else(|| "vip".into()),
-            route_priority: u16::try_from(priority).unwrap_or(u16::MAX),
-            // The last to be checked: the first mistake in the block is the one that is reported.
-            endpoints: at.key("endpoints").endpoints(urls).map(|()| endpoints.clone())?,
-        })
+            project: unless_auto(raw.project, "project", project_id),
+            network_project: unless_auto(raw.network_project, "networkProject", project_id),
+            network: unless_auto(raw.network, "network", resource_name),
+            route_name: unless_auto(raw.route_name, "routeName", resource_name).unwrap_or_else(|| "vip".into()),
+            route_priority: raw.route_priority.unwrap_or(1_000),
+            endpoints: raw.endpoints,
+        };
+        if let Some(name) = &settings.access_config {
+            mistakes.take(access_config_name(name, &at.key("accessConfig")));
+        }
+        let urls = [("compute", &settings.endpoints.compute), ("metadata", &settings.endpoints.metadata)];
+        at.key("endpoints").endpoints(urls, mistakes);
+        let interface = read_interface(raw.network_interface.as_deref(), &at.key("networkInterface"));
+        Settings { network_interface: mistakes.take(interface), ..settings }
     }
 
     /// The same settings, with the metadata server that the environment names where the block names none.
-    ///
-    /// # Errors
-    /// When the policy for plain http excludes that host.
-    pub fn with_metadata_host(mut self, host: Option<String>) -> Result<Settings, Problem> {
-        let Some(host) = host.filter(|_| self.endpoints.metadata.is_none()) else { return Ok(self) };
+    pub fn with_metadata_host(mut self, host: Option<String>, mistakes: &mut Mistakes) -> Settings {
+        let Some(host) = host.filter(|_| self.endpoints.metadata.is_none()) else { return self };
         let url = format!("http://{host}");
-        Place::root().endpoint(&url).map_err(|_| {
+        mistakes.take(Place::root().endpoint(&url).map_err(|_| {
             let expected = "a loopback, link-local or metadata host, with a port or without";
             Problem::new("the environment's GCE_METADATA_HOST", &Value::from(host.as_str()), expected)
-        })?;
+        }));
         self.endpoints.metadata = Some(url);
-        Ok(self)
+        self
     }
 }
 
@@ -182,56 +169,54 @@ impl Block for Settings {
         self.mechanism.as_str()
     }
 
-    fn check_vips(&self, vips: &[VipSource]) -> Result<(), Problem> {
-        let at = Place::root().key("vip");
-        let item = |n: usize| if vips.len() == 1 { at.clone() } else { at.index(n) };
-        let mut public: Option<usize> = None;
+    fn check_vips(&self, vips: &[Placed], mistakes: &mut Mistakes) {
+        let mut public: Option<&Place> = None;
         let mut names: Vec<&str> = Vec::new();
-        for (n, vip) in vips.iter().enumerate() {
+        for Placed { at, vip } in vips {
             if let Address::Literal(net) = &vip.address
                 && net.addr().is_ipv6()
             {
                 let expected = "an IPv4 address: IPv6 on GCP is not supported by mirrorvip";
-                return Err(item(n).problem(net.to_string(), expected));
+                mistakes.add(at.problem(net.to_string(), expected));
             }
             if let Some(name) = &vip.public_ip {
-                resource_name(name, &item(n).key("publicIp"))?;
-                if let Some(earlier) = public.replace(n) {
-                    let expected = format!("nothing: an interface has one public address, which item {earlier} names");
-                    return Err(item(n).key("publicIp").problem(name.as_str(), expected));
+                let at_public = at.key("publicIp");
+                mistakes.take(resource_name(name, &at_public));
+                if self.mechanism == Mechanism::Route {
+                    mistakes.add(at_public.problem(name.as_str(), "nothing: a route carries no public address"));
+                } else if let Some(earlier) = public.replace(at) {
+                    let expected = format!("nothing: an interface has one public address, which `{earlier}` names");
+                    mistakes.add(at_public.problem(name.as_str(), expected));
                 }
             }
+            let at = at.key("name");
             match (&vip.name, self.mechanism) {
                 (Some(name), Mechanism::AliasIp) => {
-                    return Err(item(n).key("name").problem(name.as_str(), "nothing: an alias range has no name"));
+                    mistakes.add(at.problem(name.as_str(), "nothing: an alias range has no name"));
                 }
                 (name, Mechanism::Route) => {
                     let name = name.as_deref().unwrap_or(&self.route_name);
+                    let other = second_name(name);
                     // The second name of the route is two characters longer.
                     if name.len() > 61 {
-                        return Err(item(n).key("name").problem(name, "a name of at most 61 characters"));
+                        mistakes.add(at.problem(name, "a name of at most 61 characters"));
                     }
-                    resource_name(name, &item(n).key("name"))?;
-                    let other = second_name(name);
+                    mistakes.take(resource_name(name, &at));
                     if names.iter().any(|known| *known == name || *known == other || second_name(known) == name) {
-                        return Err(item(n).key("name").problem(name, "a name of its own for each of several VIPs"));
+                        mistakes.add(at.problem(name, "a name of its own for each of several VIPs"));
                     }
                     names.push(name);
                 }
                 (None, Mechanism::AliasIp) => {}
             }
         }
-        if let (Mechanism::Route, Some(n)) = (self.mechanism, public) {
-            let expected = "nothing: a route carries no public address";
-            return Err(item(n).key("publicIp").problem("a name", expected));
-        }
-        let Some(name) = &self.public_ip else { return Ok(()) };
+        let Some(name) = &self.public_ip else { return };
         let expected = match self.mechanism {
             Mechanism::Route => "nothing: a route carries no public address",
             _ if vips.len() > 1 || public.is_some() => "nothing here: name the public address in the VIP's own item",
-            Mechanism::AliasIp => return Ok(()),
+            Mechanism::AliasIp => return,
         };
-        Err(Place::root().key("gcp").key("publicIp").problem(name.as_str(), expected))
+        mistakes.add(Place::root().key("gcp").key("publicIp").problem(name.as_str(), expected));
     }
 }
 
@@ -240,31 +225,34 @@ pub fn second_name(name: &str) -> String {
     format!("{name}-2")
 }
 
-fn read_instances(texts: Vec<String>, at: &Place) -> Result<Vec<Reference>, Problem> {
-    at.at_most(MOST_INSTANCES, texts.len())?;
+fn read_instances(texts: &[Option<String>], at: &Place, mistakes: &mut Mistakes) -> Vec<Reference> {
     let mut list: Vec<Reference> = Vec::new();
     for (n, text) in texts.iter().enumerate() {
-        let at = at.index(n);
-        let parts: Vec<&str> = text.split('/').collect();
-        let reference = match parts.as_slice() {
-            [name] => Reference { zone: None, name: (*name).to_owned() },
-            ["zones", zone, "instances", name] => {
-                resource_name(zone, &at)?;
-                Reference { zone: Some((*zone).to_owned()), name: (*name).to_owned() }
-            }
-            _ => return Err(at.problem(text.as_str(), "a VM's name, or zones/…/instances/…")),
-        };
-        resource_name(&reference.name, &at)?;
-        let same = |known: &&Reference| {
-            known.name == reference.name
-                && (known.zone == reference.zone || known.zone.is_none() || reference.zone.is_none())
-        };
-        if list.iter().any(|known| same(&known)) {
-            return Err(at.problem(text.as_str(), "a VM that does not stand in the list already"));
-        }
-        list.push(reference);
+        let read = text.as_ref().map(|text| read_instance(text, &list, &at.index(n)));
+        list.extend(mistakes.take(read.transpose()));
     }
-    Ok(list)
+    list
+}
+
+fn read_instance(text: &str, list: &[Reference], at: &Place) -> Result<Reference, Problem> {
+    let parts: Vec<&str> = text.split('/').collect();
+    let reference = match parts.as_slice() {
+        [name] => Reference { zone: None, name: (*name).to_owned() },
+        ["zones", zone, "instances", name] => {
+            resource_name(zone, at)?;
+            Reference { zone: Some((*zone).to_owned()), name: (*name).to_owned() }
+        }
+        _ => return Err(at.problem(text, "a VM's name, or zones/…/instances/…")),
+    };
+    resource_name(&reference.name, at)?;
+    let same = |known: &Reference| {
+        known.name == reference.name
+            && (known.zone == reference.zone || known.zone.is_none() || reference.zone.is_none())
+    };
+    if list.iter().any(same) {
+        return Err(at.problem(text, "a VM that does not stand in the list already"));
+    }
+    Ok(reference)
 }
 
 fn read_interface(text: Option<&str>, at: &Place) -> Result<usize, Problem> {

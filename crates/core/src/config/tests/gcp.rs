@@ -17,7 +17,7 @@ fn every_mistake_names_place_found_and_expected() {
             (VIP, r#"{"instances":["a","B"]}"#, ["`gcp.instances[1]`", "B", "small letters"]),
             (VIP, r#"{"instances":["a","../b"]}"#, ["`gcp.instances[1]`", "../b", "zones/"]),
             (VIP, r#"{"instances":["a","b"],"mechanism":"magic"}"#, ["`gcp.mechanism`", "magic", "aliasIp"]),
-            (VIP, r#"{"instances":["a","b"],"instence":1}"#, ["`gcp.instence`", "not known", "instances"]),
+            (VIP, r#"{"instances":["a","b"],"instence":1}"#, ["`gcp.instence`", "not known", "probably `instances`"]),
             (VIP, r#"{"instances":["a","b"],"networkInterface":"eth0"}"#, ["`gcp.networkInterface`", "eth0", "nic0"]),
             (VIP, r#"{"instances":["a","b"],"networkInterface":"nic01"}"#, ["`gcp.networkInterface`", "nic01", "nic0"]),
             (VIP, r#"{"instances":["a","b"],"publicIp":"34.1.2.3"}"#, ["`gcp.publicIp`", "34.1.2.3", "name"]),
@@ -27,7 +27,7 @@ fn every_mistake_names_place_found_and_expected() {
             (
                 VIP,
                 r#"{"instances":["a","b"],"replaceAccessConfig":"yes"}"#,
-                ["`gcp.replaceAccessConfig`", "yes", "bool"],
+                ["`gcp.replaceAccessConfig`", "yes", "true or false"],
             ),
             (
                 VIP,

@@ -6,6 +6,10 @@ mod aws;
 mod azure;
 #[cfg(feature = "gcp")]
 mod gcp;
+#[cfg(all(feature = "azure", feature = "gcp"))]
+mod mistakes;
+#[cfg(all(feature = "azure", feature = "gcp"))]
+mod schema;
 
 use super::Config;
 use crate::error::Code;
