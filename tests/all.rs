@@ -26,3 +26,4 @@ mod moto;
 mod objectscript;
 mod security;
 mod tls;
+mod wrong_cloud;

@@ -6,6 +6,7 @@ use super::{
     transport::{Client, LARGEST_METADATA, Request, Trouble},
 };
 use crate::error::{Code, Error, Result};
+use http::HeaderMap;
 use std::time::Duration;
 
 /// All three clouds use this link-local address ("Use the Instance Metadata Service to access instance metadata", EC2;
@@ -22,20 +23,54 @@ pub const POLICY: Policy = Policy {
 
 /// One cloud's service, as messages call it.
 pub struct Service {
+    /// The cloud that it belongs to, as the configuration spells it.
+    pub cloud: &'static str,
     /// `the instance metadata service`
     pub name: &'static str,
     /// What to do when it does not answer.
     pub remedy: &'static str,
 }
 
+/// By which header of an answer a cloud's service is known, and what machine it serves: the cloud, the header, how its value begins.
+///
+/// Sources: "View and query VM metadata" (Compute Engine: `Metadata-Flavor: Google` in each response); answers that users show, with
+/// `Server: Metadata Server for VM`, `Server: EC2ws` and `Server: IMDS/150.870.65.1103`.
+const SIGNATURES: [(&str, &str, &str, &str); 4] = [
+    ("gcp", "metadata-flavor", "Google", "a Compute Engine VM"),
+    ("gcp", "server", "Metadata Server for VM", "a Compute Engine VM"),
+    ("aws", "server", "EC2ws", "an EC2 instance"),
+    ("azure", "server", "IMDS/", "an Azure VM"),
+];
+
+/// The cloud whose service has answered, and what machine this is then.
+fn signature(headers: &HeaderMap) -> Option<(&'static str, &'static str)> {
+    let carries = |(_, header, begin, _): &&(&str, &str, &str, &str)| {
+        headers.get_all(*header).iter().any(|value| value.as_bytes().starts_with(begin.as_bytes()))
+    };
+    SIGNATURES.iter().find(carries).map(|(cloud, _, _, machine)| (*cloud, *machine))
+}
+
 impl Service {
     /// Sends a request and reads the answer to its end.
     ///
     /// # Errors
-    /// `unavailable` when no response came, `unexpected` when it is too large.
+    /// `unavailable` when no response came, `unexpected` when it is too large, `invalid_config` when another cloud's service refuses.
     pub async fn send(&self, http: &Client, request: Request) -> Result<(u16, Vec<u8>)> {
-        let sent = http.send(request, LARGEST_METADATA).await;
-        sent.map(|response| (response.status, response.body)).map_err(|trouble| self.unreachable(&trouble))
+        let response = http.send(request, LARGEST_METADATA).await.map_err(|trouble| self.unreachable(&trouble))?;
+        if !response.is_success()
+            && let Some((cloud, machine)) = signature(&response.headers).filter(|(cloud, _)| *cloud != self.cloud)
+        {
+            return Err(self.of_another_cloud(cloud, machine, response.status));
+        }
+        Ok((response.status, response.body))
+    }
+
+    fn of_another_cloud(&self, cloud: &str, machine: &str, status: u16) -> Error {
+        let own = self.cloud;
+        let message =
+            format!("this is {machine}, as its metadata service says (HTTP {status}), but `cloud` is {own:?}");
+        let remedy = format!("write \"cloud\": {cloud:?} and a block `{cloud}` into the configuration of every member");
+        Error::new(Code::InvalidConfig, message, remedy)
     }
 
     fn unreachable(&self, trouble: &Trouble) -> Error {

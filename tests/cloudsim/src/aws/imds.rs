@@ -75,6 +75,22 @@ impl ImdsFace {
             _ => None,
         }
     }
+
+    fn respond(&self, request: &Request, label: &Label) -> Answer {
+        let faults = &self.shared.faults;
+        if faults.is_imds_disabled() {
+            return failed(403);
+        }
+        faults.run_before(&label.action, &mut self.shared.lock().world);
+        let answer = match (request.method.as_str(), request.path.as_str()) {
+            ("PUT", TOKEN_PATH) => self.token(request),
+            ("GET" | "HEAD", _) if !self.is_admitted(request) => failed(401),
+            ("GET" | "HEAD", path) => self.document(path).map_or_else(|| failed(404), plain),
+            _ => failed(405),
+        };
+        faults.run_after(&label.action, &mut self.shared.lock().world);
+        answer
+    }
 }
 
 impl Face for ImdsFace {
@@ -88,18 +104,9 @@ impl Face for ImdsFace {
     }
 
     fn answer(&self, request: &Request, label: &Label) -> Answer {
-        let faults = &self.shared.faults;
-        if faults.is_imds_disabled() {
-            return failed(403);
-        }
-        faults.run_before(&label.action, &mut self.shared.lock().world);
-        let answer = match (request.method.as_str(), request.path.as_str()) {
-            ("PUT", TOKEN_PATH) => self.token(request),
-            ("GET" | "HEAD", _) if !self.is_admitted(request) => failed(401),
-            ("GET" | "HEAD", path) => self.document(path).map_or_else(|| failed(404), plain),
-            _ => failed(405),
-        };
-        faults.run_after(&label.action, &mut self.shared.lock().world);
+        let mut answer = self.respond(request, label);
+        // As in answers that users show.
+        answer.headers.push(("server".into(), "EC2ws".into()));
         answer
     }
 

@@ -99,7 +99,9 @@ impl Face for ImdsFace {
             return failed(403, "Forbidden");
         }
         faults.run_before(&label.action, &mut self.shared.lock().world);
-        let answer = self.respond(request);
+        let mut answer = self.respond(request);
+        // As in answers that users show.
+        answer.headers.push(("server".into(), "IMDS/150.870.65.1103".into()));
         faults.run_after(&label.action, &mut self.shared.lock().world);
         answer
     }

@@ -22,7 +22,7 @@ const TTL_SECONDS: &str = "900";
 
 const REMEDY: &str = "see that the instance metadata service is enabled on this instance; in a container set \
     HttpPutResponseHopLimit to 2 (aws ec2 modify-instance-metadata-options)";
-const SERVICE: Service = Service { name: "the instance metadata service", remedy: REMEDY };
+const SERVICE: Service = Service { cloud: "aws", name: "the instance metadata service", remedy: REMEDY };
 /// What to do where the response cannot be the service's own.
 pub const IN_ITS_PLACE: &str =
     "something between this process and 169.254.169.254 answers in its place; look for a proxy";

@@ -34,7 +34,7 @@ pub fn remedy(status: u16) -> &'static str {
     }
 }
 
-const SERVICE: Service = Service { name: "the instance metadata service", remedy: REMEDY };
+const SERVICE: Service = Service { cloud: "azure", name: "the instance metadata service", remedy: REMEDY };
 
 /// This VM.
 #[derive(Debug, Clone, Deserialize)]

@@ -16,7 +16,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 pub const REMEDY: &str = "see that this is a Compute Engine VM and that the user IRIS runs as reaches 169.254.169.254 \
     (containers, hardened images and proxies often prevent it)";
-const SERVICE: Service = Service { name: "the metadata server", remedy: REMEDY };
+const SERVICE: Service = Service { cloud: "gcp", name: "the metadata server", remedy: REMEDY };
 
 /// The metadata server. Requests go to its address, which needs no look-up: `metadata.google.internal` names the same server.
 pub struct Metadata {
