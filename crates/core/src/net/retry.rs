@@ -3,7 +3,7 @@
 //! them, all slow down together instead of spending each other's tokens.
 
 use super::{
-    pace::{LONGEST_DELAY, Pace, Paces},
+    pace::{Entered, LONGEST_DELAY, Pace, Paces},
     settings::Http,
     transport::{Client, Destination, Network, Sent, Trouble},
 };
@@ -48,7 +48,7 @@ pub struct Caller {
     policy: Policy,
     /// When to stop repeating, if before the deadline. A change that is under way goes on.
     until: Option<Instant>,
-    /// When a read without an answer is asked again, if before the attempt's own end.
+    /// When a read without an answer is asked again, and when a change without one is given up, if before the attempt's own end.
     patience: Option<Duration>,
     pace: Rc<Paces>,
 }
@@ -67,6 +67,11 @@ impl Caller {
     /// A caller that may retry until the deadline, at full speed.
     pub fn new(deadline: Deadline, journal: Journal, network: Rc<dyn Network>, policy: Policy) -> Self {
         Caller { deadline, journal, network, policy, until: None, patience: None, pace: Rc::default() }
+    }
+
+    /// The same caller, of a cloud that counts each action for itself: one that it throttles slows no other down.
+    pub fn throttled_by_action(self) -> Self {
+        Caller { pace: Rc::new(Paces::by_action()), ..self }
     }
 
     /// A client for one service.
@@ -103,6 +108,12 @@ impl Caller {
         Caller { until: Some(Instant::now() + time), ..self.clone() }
     }
 
+    /// The same caller, which gives a change up that has no answer after this time; at the same pace. Such a change is in doubt: the
+    /// caller looks before anything is sent again.
+    pub fn patient_for(&self, time: Duration) -> Self {
+        Caller { patience: Some(time), ..self.clone() }
+    }
+
     /// The same caller, with a bound on the attempts of a call; at the same pace.
     pub fn at_most(&self, attempts: u32) -> Self {
         Caller { policy: Policy { most_attempts: Some(attempts), ..self.policy }, ..self.clone() }
@@ -131,7 +142,7 @@ impl Caller {
         let begun = Instant::now();
         let attempts = Cell::new(0);
         let cut = Cut { journal: &self.journal, kind, call, target, attempts: &attempts, begun };
-        let result = self.repeat(kind, &attempts, attempt).await;
+        let result = self.repeat(kind, call, &attempts, attempt).await;
         std::mem::forget(cut);
         let attempts = attempts.get();
         let result = result.map_err(|error| {
@@ -146,13 +157,26 @@ impl Caller {
         result
     }
 
-    async fn repeat<T>(&self, kind: Kind, attempts: &Cell<u32>, attempt: impl AsyncFn() -> Result<T>) -> Result<T> {
+    async fn repeat<T>(
+        &self,
+        kind: Kind,
+        action: &str,
+        attempts: &Cell<u32>,
+        attempt: impl AsyncFn() -> Result<T>,
+    ) -> Result<T> {
         let mut delays = None;
         let mut last: Option<Error> = None;
         let mut heard = Instant::now();
         let mut foreign = 0;
+        let pace = match kind {
+            Kind::Read => self.pace.of_read(action),
+            Kind::Change => self.pace.of_change(action),
+        };
+        let entered = pace.enter(action);
         loop {
-            let turn = match self.in_time(self.turn(kind)).await {
+            // A read that was answered before, and would have no time for another answer, is left at that.
+            let room = if kind == Kind::Read && last.is_some() { ROOM_FOR_AN_ANSWER } else { Duration::ZERO };
+            let turn = match self.in_time(room, self.turn(&pace, &entered)).await {
                 Ok(turn) => turn,
                 Err(stop) => return Err(out_of_time(last, stop)),
             };
@@ -164,7 +188,7 @@ impl Caller {
             drop(turn);
             let error = match answer {
                 Ok(Ok(value)) => {
-                    self.pace(kind).speed_up(sent);
+                    pace.speed_up(sent);
                     return Ok(value);
                 }
                 Ok(Err(error)) => error,
@@ -192,9 +216,13 @@ impl Caller {
             // What the cloud asks for is obeyed; the own delays leave time for more attempts than one.
             let asked = error.retry_after.unwrap_or_default();
             let longest = (left / 4).max(FIRST_DELAY);
-            let delay = delays.next().unwrap_or(LONGEST_DELAY).min(longest).max(asked);
+            // Calls that are throttled together follow one another at the pace: none of them waits in a delay of its own while the
+            // cloud would take it.
+            let is_paced = error.code == Code::Throttled && !entered.is_alone();
+            let own = if is_paced { Duration::ZERO } else { delays.next().unwrap_or(LONGEST_DELAY).min(longest) };
+            let delay = own.max(asked);
             if error.code == Code::Throttled {
-                self.pace(kind).slow_down(delay, asked);
+                pace.slow_down(delay.max(FIRST_DELAY), asked);
             }
             if delay + ROOM_FOR_AN_ANSWER >= left {
                 return Err(error);
@@ -203,13 +231,6 @@ impl Caller {
             if let Err(stop) = self.deadline.sleep(delay).await {
                 return Err(out_of_time(last, stop));
             }
-        }
-    }
-
-    fn pace(&self, kind: Kind) -> &Pace {
-        match kind {
-            Kind::Read => &self.pace.reads,
-            Kind::Change => &self.pace.changes,
         }
     }
 
@@ -223,10 +244,10 @@ impl Caller {
             .build()
     }
 
-    /// Waits for a turn, and no longer than until nothing is sent any more.
-    async fn in_time<T>(&self, turn: impl Future<Output = Result<T>>) -> Result<T> {
+    /// Waits for a turn, and no longer than until nothing is sent any more, with this room before it.
+    async fn in_time<T>(&self, room: Duration, turn: impl Future<Output = Result<T>>) -> Result<T> {
         let Some(until) = self.until else { return turn.await };
-        timeout_at(until, turn).await.unwrap_or_else(|_| {
+        timeout_at(until.checked_sub(room).unwrap_or(until), turn).await.unwrap_or_else(|_| {
             Err(Error::new(
                 Code::Throttled,
                 "not sent: the cloud throttles the calls of this takeover, and time was out before its turn came",
@@ -235,13 +256,15 @@ impl Caller {
         })
     }
 
-    async fn turn(&self, kind: Kind) -> Result<tokio::sync::SemaphorePermit<'_>> {
-        let pace = self.pace(kind);
-        if let Some(wait) = pace.next_turn() {
-            self.deadline.sleep(wait).await?;
+    async fn turn<'a>(&self, pace: &'a Pace, entered: &Entered<'_>) -> Result<tokio::sync::SemaphorePermit<'a>> {
+        loop {
+            let speed = self.deadline.guard(pace.turn(entered)).await?;
+            let place = self.deadline.guard(pace.places.acquire()).await?;
+            // The cloud may have throttled those that went before.
+            if speed == pace.speed() {
+                return place.map_err(|_| Error::new(Code::Internal, "the request queue was closed", "report this"));
+            }
         }
-        let place = self.deadline.guard(pace.places.acquire()).await?;
-        place.map_err(|_| Error::new(Code::Internal, "the request queue was closed", "report this"))
     }
 
     /// One attempt. An unanswered change has to leave time for the read that shows whether it was made.
@@ -263,7 +286,8 @@ impl Caller {
         let configured = self.policy.attempt_timeout;
         let left = self.until.map_or(Duration::MAX, |until| until.saturating_duration_since(begun));
         let longest = configured.min(left);
-        let patience = PATIENCE.min(self.patience.unwrap_or(longest));
+        // Late in a call too there is time for a second answer.
+        let patience = PATIENCE.min(self.patience.unwrap_or(longest)).min(self.deadline.remaining() / 3);
         let may_ask_again = self.policy.most_attempts.is_none_or(|most| attempts.get() < most);
         // Boxed: there are two of them, and the stack is that of a database process.
         let mut first = Box::pin(attempt());

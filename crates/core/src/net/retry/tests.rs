@@ -249,3 +249,132 @@ async fn what_answers_a_read_in_the_clouds_place_is_asked_past_once() {
         assert_eq!(caller.journal().steps()[0].attempts, attempts, "{kind:?} {foreign}");
     }
 }
+
+/// A bucket of tokens, as EC2 has one for changes.
+struct Bucket {
+    begun: Instant,
+    at_first: u32,
+    spent: Cell<u32>,
+}
+
+impl Bucket {
+    fn of(at_first: u32) -> Self {
+        Bucket { begun: Instant::now(), at_first, spent: Cell::new(0) }
+    }
+
+    /// One more token five times a second.
+    fn take(&self) -> Result<()> {
+        let refilled = u32::try_from(self.begun.elapsed().as_millis() / 200).expect("small");
+        if self.spent.get() >= self.at_first + refilled {
+            return Err(failure(Code::Throttled));
+        }
+        self.spent.set(self.spent.get() + 1);
+        Ok(())
+    }
+}
+
+fn caller_by_chance(seconds: u64, seed: u64) -> Caller {
+    let deadline = Deadline::new(Duration::from_secs(seconds), Box::new(Quiet(Instant::now(), seed)));
+    Caller { deadline, ..caller(seconds) }
+}
+
+/// What was asked for first is made first, however often it was throttled: eleven tables are missing, and twenty-nine that are here
+/// already are written again, just to be sure.
+#[tokio::test(start_paused = true)]
+async fn a_throttled_call_keeps_its_place_before_those_that_came_later() {
+    for seed in 0..50 {
+        let share = caller_by_chance(5, seed).until(Duration::from_secs(4));
+        let bucket = Bucket::of(1);
+        let one = async || {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            bucket.take()
+        };
+        let missing = (0..11).map(|_| share.call(Kind::Change, "x:Put", "missing", one));
+        let missing = futures_util::future::join_all(missing);
+        let later = async {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            futures_util::future::join_all((0..29).map(|_| share.call(Kind::Change, "x:Put", "here", one))).await
+        };
+        let (made, _) = futures_util::future::join(missing, later).await;
+        let made = made.iter().filter(|made| made.is_ok()).count();
+        assert_eq!(made, 11, "{seed}");
+    }
+}
+
+/// Forty calls and a bucket that fills slowly: no token is left while anybody waits, beyond those of half a second.
+#[tokio::test(start_paused = true)]
+async fn no_token_is_left_while_a_call_waits() {
+    for seed in 0..50 {
+        let share = caller_by_chance(5, seed).until(Duration::from_secs(4));
+        let bucket = Bucket::of(10);
+        let one = async || {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            bucket.take()
+        };
+        let all = futures_util::future::join_all((0..40).map(|_| share.call(Kind::Change, "x:Put", "t", one))).await;
+        let made = all.iter().filter(|made| made.is_ok()).count();
+        // Ten at once, and five in each of the four seconds.
+        assert!(made >= 28, "{seed}: {made}");
+    }
+}
+
+/// Two seconds are left, and the first answer would take six.
+#[tokio::test(start_paused = true)]
+async fn a_read_late_in_a_call_is_asked_again_as_well() {
+    let policy = Policy { attempt_timeout: Duration::from_secs(10), ..caller(2).policy };
+    let caller = Caller { policy, ..caller(2) };
+    let asked = Cell::new(0);
+    let read = async || {
+        asked.set(asked.get() + 1);
+        tokio::time::sleep(Duration::from_secs(if asked.get() == 1 { 6 } else { 0 })).await;
+        Ok(())
+    };
+    caller.call(Kind::Read, "x:Get", "t", read).await.expect("the second answer");
+}
+
+/// Nobody repeats it here: the caller looks first.
+#[tokio::test(start_paused = true)]
+async fn a_change_without_an_answer_is_given_up_early_and_not_repeated() {
+    let policy = Policy { attempt_timeout: Duration::from_secs(10), ..caller(20).policy };
+    let caller = Caller { policy, ..caller(20) }.patient_for(Duration::from_secs(3));
+    let begun = Instant::now();
+    let change = caller.call(Kind::Change, "x:Put", "t", async || std::future::pending::<Result<()>>().await).await;
+    assert_eq!(change.expect_err("no answer").fate, Fate::InDoubt);
+    assert_eq!((begun.elapsed(), caller.journal().steps()[0].attempts), (Duration::from_secs(3), 1));
+}
+
+/// The cloud counts each action for itself: one that it throttles for ever holds no other up.
+#[tokio::test(start_paused = true)]
+async fn an_action_that_is_throttled_for_ever_takes_turns_with_the_others() {
+    for seed in 0..50 {
+        let share = caller_by_chance(10, seed);
+        let begun = Instant::now();
+        let refused = async || Err::<(), _>(failure(Code::Throttled));
+        let other = async || match begun.elapsed().is_zero() {
+            true => Err(failure(Code::Throttled)),
+            false => Ok(begun.elapsed()),
+        };
+        let first = share.call(Kind::Read, "x:List", "t", refused);
+        let all = (0..5).map(|_| share.call(Kind::Read, "x:Get", "t", other));
+        let (refused, all) = futures_util::future::join(first, futures_util::future::join_all(all)).await;
+        assert_eq!(refused.expect_err("throttled").code, Code::Throttled);
+        let last = all.into_iter().map(|answer| answer.expect("an answer")).max();
+        assert!(last < Some(Duration::from_secs(4)), "{seed}: {last:?}");
+    }
+}
+
+/// A turn that comes at the very end is no answer: what the cloud had said counts.
+#[tokio::test(start_paused = true)]
+async fn reads_that_are_throttled_to_their_end_say_so() {
+    for seed in 0..50 {
+        let share = caller_by_chance(10, seed).within(Duration::from_secs(2));
+        let refused = async || {
+            tokio::time::sleep(Duration::from_millis(30)).await;
+            Err::<(), _>(failure(Code::Throttled))
+        };
+        let all = (0..5).map(|_| share.call(Kind::Read, "x:List", "t", refused));
+        for answer in futures_util::future::join_all(all).await {
+            assert_eq!(answer.expect_err("throttled").code, Code::Throttled, "{seed}");
+        }
+    }
+}
