@@ -45,6 +45,8 @@ pub enum CheckName {
     VipNotLocal,
     /// A holder by name that takes no packet: a route that leads nowhere (AWS, GCP), or a machine that does not run.
     Blackhole,
+    /// A route to a part of the VIP's range, which wins over the VIP's (AWS).
+    MoreSpecificRoute,
     /// A route that no longer counts (GCP).
     LeftoverRoute,
     /// The way to the API without a public address (GCP).
@@ -55,7 +57,7 @@ pub enum CheckName {
 
 impl CheckName {
     /// Every name, in the order of docs/report.md.
-    pub const ALL: [CheckName; 22] = [
+    pub const ALL: [CheckName; 23] = [
         CheckName::Configuration,
         CheckName::ConfigWritable,
         CheckName::Identity,
@@ -75,6 +77,7 @@ impl CheckName {
         CheckName::CanIpForward,
         CheckName::VipNotLocal,
         CheckName::Blackhole,
+        CheckName::MoreSpecificRoute,
         CheckName::LeftoverRoute,
         CheckName::ApiAccess,
         CheckName::SettingLost,
@@ -102,6 +105,7 @@ impl CheckName {
             CheckName::CanIpForward => "canIpForward",
             CheckName::VipNotLocal => "vipNotLocal",
             CheckName::Blackhole => "blackhole",
+            CheckName::MoreSpecificRoute => "moreSpecificRoute",
             CheckName::LeftoverRoute => "leftoverRoute",
             CheckName::ApiAccess => "apiAccess",
             CheckName::SettingLost => "settingLost",
@@ -171,6 +175,20 @@ pub enum Verdict {
 }
 
 impl CheckItem {
+    /// How urgent a warning is: 1, or 2 where no packet reaches the VIP.
+    pub fn severity(&self) -> u8 {
+        match (self.result, self.name.name) {
+            (Verdict::Warning, CheckName::SourceDestCheck | CheckName::IpForwarding | CheckName::CanIpForward) => 2,
+            (Verdict::Warning, _) => 1,
+            (Verdict::Ok | Verdict::Failed | Verdict::Skipped, _) => 0,
+        }
+    }
+
+    /// Whether it is an item of this name.
+    pub fn is(&self, name: CheckName) -> bool {
+        self.name.name == name
+    }
+
     /// An item that is as it has to be.
     pub fn ok(name: impl Into<ItemName>, message: impl Into<String>) -> Self {
         CheckItem {

@@ -20,6 +20,7 @@ use crate::{
 use holders::{as_held, common_holder, holder_name};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use std::cmp::Reverse;
 use summary::{bounded, summary};
 
 /// A report; docs/report.md describes each field.
@@ -123,7 +124,14 @@ impl Report {
             findings.error.get_or_insert_with(|| without_a_cause(findings.outcome));
         }
         findings.before = as_held(&findings.before);
-        let warnings: Vec<_> = findings.remarks.iter().chain(advice).filter_map(Warning::of).collect();
+        let told = || findings.remarks.iter().chain(advice);
+        let warnings: Vec<_> = told().filter_map(Warning::of).collect();
+        // What is in the checks of a Check is urgent all the same.
+        let worst = told().chain(findings.checks.iter().flatten()).map(CheckItem::severity).max().unwrap_or_default();
+        let first = told()
+            .filter(|item| item.severity() > 0)
+            .min_by_key(|item| Reverse(item.severity()))
+            .map(|item| item.message.clone());
         let own_name = findings.member.as_ref().and_then(|member| member.as_holder().map(str::to_owned));
         let name_of = |parts: &[Part]| common_holder(parts, own_name.as_deref());
         let holder_before = name_of(&findings.before);
@@ -131,15 +139,15 @@ impl Report {
         let mut summary = summary(subject, &findings, holder_before.as_deref(), own_name.as_deref(), elapsed_ms);
         let outcome = findings.outcome;
         // A line of severity 1 has to say why it is not 0.
-        if let (0, Some(first)) = (outcome.severity(), warnings.first()) {
-            summary = format!("{summary}; but {}", first.message);
+        if let (0, Some(first)) = (outcome.severity(), first) {
+            summary = format!("{summary}; but {first}");
         }
         Report {
             ok: outcome.is_ok(),
             action: subject.action,
             outcome,
             summary: bounded(&summary),
-            severity: outcome.severity().max(u8::from(!warnings.is_empty())),
+            severity: outcome.severity().max(worst),
             retry: repeat::may_help(&findings),
             ask_first: repeat::needs_the_primary(&findings),
             retry_after_seconds: repeat::not_before(&findings),
@@ -351,10 +359,19 @@ mod tests {
 
     #[test]
     fn a_warning_raises_the_severity_of_a_success_and_no_more() {
-        let item = CheckItem::new(CheckName::SourceDestCheck, Verdict::Warning, "on", "turn it off");
-        let subject = Subject::default();
-        let moved = Report::new(&subject, Findings::new(Outcome::Moved), &[item], &Journal::default(), 1);
+        let report = |names: &[CheckName]| {
+            let items: Vec<_> =
+                names.iter().map(|name| CheckItem::new(*name, Verdict::Warning, name.as_str(), "x")).collect();
+            Report::new(&Subject::default(), Findings::new(Outcome::Moved), &items, &Journal::default(), 1)
+        };
+        let moved = report(&[CheckName::VipNotLocal]);
         assert_eq!((moved.severity, moved.ok, moved.warnings.len()), (1, true, 1));
+        // No packet reaches the VIP: that goes first.
+        for name in [CheckName::SourceDestCheck, CheckName::IpForwarding, CheckName::CanIpForward] {
+            let moved = report(&[CheckName::VipNotLocal, name]);
+            assert_eq!((moved.severity, moved.ok), (2, true));
+            assert!(moved.summary.ends_with(&format!("; but {}", name.as_str())), "{}", moved.summary);
+        }
     }
 
     #[test]

@@ -170,9 +170,10 @@ fn others(findings: &Findings) -> String {
     if names.is_empty() { "another member".to_owned() } else { names.join(" and ") }
 }
 
-/// The first check item of this kind, as the end of a line.
+/// The first check item of this kind, the most urgent ones before others, as the end of a line.
 fn first(findings: &Findings, verdict: Verdict) -> String {
-    let found = findings.checks.iter().flatten().find(|item| item.result == verdict);
+    let found = findings.checks.iter().flatten().filter(|item| item.result == verdict);
+    let found = found.min_by_key(|item| std::cmp::Reverse(item.severity()));
     found.map(|item| format!(": {}", item.message)).unwrap_or_default()
 }
 
