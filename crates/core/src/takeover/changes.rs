@@ -1,6 +1,7 @@
 //! What this call did so far: for each part what was sent, and what became of it.
 
 mod making;
+mod strangers;
 
 use super::{
     doubt::Repeats,
@@ -353,6 +354,17 @@ impl Changes {
             Progress::Done { .. } | Progress::Refused(_) => None,
         });
         asked.max().unwrap_or_default()
+    }
+
+    /// Whether a look of this call has shown the part here, or a change has brought it here.
+    pub fn was_ever_here(&self, part: &PartId) -> bool {
+        self.here.contains(part) || self.brought.contains(part)
+    }
+
+    /// Parts that were written, or may have been.
+    pub fn written(&self) -> impl Iterator<Item = &PartId> {
+        let is_written = |progress: &Progress| matches!(progress, Progress::Done { .. } | Progress::Maybe(_));
+        self.by_part.iter().filter(move |(_, progress)| is_written(progress)).map(|(part, _)| part)
     }
 
     pub fn note_refused(&mut self, refused: Vec<(PartId, Error)>) {

@@ -143,7 +143,11 @@ pub fn of_status(parts: &[Part], missing: &[String]) -> (Outcome, Option<Error>)
     }
 }
 
-pub fn of_dry_run(goal: Goal, before: &[Part], nothing_planned: bool) -> Outcome {
+/// Whatever is left behind, the real call would not be ok either.
+pub fn of_dry_run(goal: Goal, before: &[Part], nothing_planned: bool, any_refused: bool) -> Outcome {
+    if any_refused {
+        return untouched(goal);
+    }
     let there = before.iter().all(|part| reached(goal, part));
     match (goal, there, nothing_planned) {
         (Goal::Hold(_), true, _) => Outcome::AlreadyHeld,
@@ -177,7 +181,7 @@ pub fn conclude(
     let is_stranded = matches!((goal, &end), (Goal::Hold(_), End::Stranded | End::Undone));
     let ending = match end {
         End::Unseen(error) | End::UnderWay(error) => error,
-        End::Settled | End::Overtaken | End::Lost | End::Stranded | End::Undone => None,
+        End::Settled | End::Overtaken | End::Appeared | End::Lost | End::Stranded | End::Undone => None,
     };
     let error = if outcome.is_ok() {
         None
@@ -225,8 +229,8 @@ fn of_hold(reads_lag: bool, before: &[Part], after: &[Part], changes: &Changes, 
         End::Unseen(None) if !reads_lag && changes.seem_unmade(after) => {
             (if mine(after) > 0 { Outcome::Partial } else { Outcome::NotMoved }, None)
         }
-        End::UnderWay(_) => (Outcome::Partial, Some(unconfirmed())),
-        End::Unseen(_) if changes.any_sent() => (Outcome::Unverified, Some(unconfirmed())),
+        End::UnderWay(_) => (Outcome::Partial, Some(unconfirmed(after))),
+        End::Unseen(_) if changes.any_sent() => (Outcome::Unverified, Some(unconfirmed(after))),
         End::Unseen(_) => {
             if mine(before) > 0 && mine(before) < before.len() {
                 (Outcome::Partial, None)
@@ -234,7 +238,9 @@ fn of_hold(reads_lag: bool, before: &[Part], after: &[Part], changes: &Changes, 
                 (Outcome::NotMoved, None)
             }
         }
-        End::Settled | End::Overtaken if after.is_empty() => (Outcome::NotMoved, Some(nothing_to_move())),
+        End::Settled | End::Overtaken | End::Appeared if after.is_empty() => {
+            (Outcome::NotMoved, Some(nothing_to_move()))
+        }
         End::Settled if mine(after) == after.len() && !has_failures(changes) => {
             // What was here by name and is put in order has not moved.
             if before.iter().all(|part| part.holder.is_here() && part.holder.others().is_none()) {
@@ -247,10 +253,10 @@ fn of_hold(reads_lag: bool, before: &[Part], after: &[Part], changes: &Changes, 
         End::Settled if mine(after) == after.len() && changes.only_refused() => (Outcome::NotMoved, None),
         // Everything is seen here, but a write that a hook sends to be sure was refused: the read alone may be too old.
         End::Settled if mine(after) == after.len() => (Outcome::Unverified, None),
-        End::Settled | End::Overtaken if mine(after) > 0 => (Outcome::Partial, None),
+        End::Settled | End::Overtaken | End::Appeared if mine(after) > 0 => (Outcome::Partial, None),
         // Here, but not in order: no read that could be trusted.
         End::Settled if changes.any_sent() && after.iter().any(is_broken) => (Outcome::Unverified, None),
-        End::Settled | End::Overtaken => (Outcome::NotMoved, None),
+        End::Settled | End::Overtaken | End::Appeared => (Outcome::NotMoved, None),
     }
 }
 

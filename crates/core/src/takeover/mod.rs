@@ -5,6 +5,7 @@
 
 mod changes;
 mod doubt;
+mod dry_run;
 mod ending;
 mod look;
 mod progress;
@@ -16,11 +17,11 @@ mod wording;
 pub use ending::Findings;
 
 use crate::{
-    check::{CheckItem, CheckName, Verdict},
+    check::{CheckItem, CheckName},
     cloud::Cloud,
     deadline::Deadline,
     error::{Code, Error, Result},
-    journal::{Journal, Step},
+    journal::Journal,
     outcome::Outcome,
     vip::{Goal, Holder, Part, Write},
 };
@@ -161,7 +162,9 @@ pub async fn check<C: Cloud>(cloud: &C) -> Findings {
             Some(why)
         }
     };
-    items.extend(cloud.remarks(&seen));
+    // A part that the plan has refused is an item already.
+    let is_told = |item: &CheckItem| error.is_some() && item.is(CheckName::PartRefused);
+    items.extend(cloud.remarks(&seen).into_iter().filter(|item| !is_told(item)));
     items.extend(cloud.rehearse(&seen).await);
     Findings {
         member: Some(cloud.member(&seen)),
@@ -192,7 +195,7 @@ async fn towards<C: Cloud>(cloud: &C, deadline: &Deadline, journal: &Journal, go
         Err(error) => return Findings::failed(untouched, error),
     };
     if mode == Mode::DryRun {
-        return dry_run(cloud, journal, goal, &seen);
+        return dry_run::of(cloud, journal, goal, &seen);
     }
     let seen = match Box::pin(cloud.settle(seen)).await {
         Ok(seen) => seen,
@@ -211,7 +214,7 @@ async fn towards<C: Cloud>(cloud: &C, deadline: &Deadline, journal: &Journal, go
             Made::Lost => run.lost(),
             Made::Stopped(error) => verify::Verified::unread(run.changes.as_far_as_known(), error),
         };
-        if !matches!(verified.end, verify::End::Undone | verify::End::Overtaken) {
+        if !matches!(verified.end, verify::End::Undone | verify::End::Overtaken | verify::End::Appeared) {
             break verified;
         }
         run.changes.take_back(run.goal, &verified.parts, C::READS_LAG);
@@ -246,43 +249,6 @@ async fn look_twice<C: Cloud>(cloud: &C, deadline: &Deadline, first: C::Seen) ->
     observe_after(cloud, deadline, C::DELETES_AFTER, &seen).await
 }
 
-/// The plan, with nothing of it made.
-fn dry_run<C: Cloud>(cloud: &C, journal: &Journal, goal: Goal, seen: &C::Seen) -> Findings {
-    let before = cloud.placement(seen);
-    let told = Findings {
-        member: Some(cloud.member(seen)),
-        before: before.clone(),
-        after: before.clone(),
-        remarks: cloud.remarks(seen),
-        missing: cloud.missing(seen),
-        ..Findings::new(ending::untouched(goal))
-    };
-    let plan = match cloud.plan(seen, goal) {
-        Ok(plan) => plan,
-        Err(error) => return Findings { error: Some(error), ..told },
-    };
-    for step in &plan.steps {
-        let (call, target) = cloud.describe(&step.change);
-        journal.record(Step { call, target, attempts: 0, ms: 0, result: "planned".into() });
-    }
-    let outcome = ending::of_dry_run(goal, &before, plan.steps.is_empty());
-    // Parts that a real call would leave behind are added as warnings.
-    let refused = plan.refused.iter().map(|(part, error)| {
-        CheckItem::new(
-            CheckName::PartRefused,
-            Verdict::Warning,
-            format!("{part}: {}", error.message),
-            error.remedy.clone(),
-        )
-    });
-    let remarks = refused.chain(told.remarks.iter().cloned()).collect();
-    let first = plan.refused.first().map(|(_, error)| error.clone());
-    // A plan has no step for what an operation is bringing, or taking away.
-    let arrives = before.iter().any(|part| matches!(part.holder, Holder::Arriving(_)));
-    let first = first.or_else(|| arrives.then(|| wording::still_arriving(&before)));
-    Findings { outcome, error: first.filter(|_| !outcome.is_ok()), remarks, ..told }
-}
-
 /// One call on its way to the goal.
 struct Run<'a, C: Cloud> {
     cloud: &'a C,
@@ -307,6 +273,8 @@ impl<C: Cloud> Run<'_, C> {
     /// Plans and changes, round by round, as long as another read may help.
     async fn until_made(&mut self) -> Made {
         loop {
+            let parts = self.cloud.placement(&self.seen);
+            self.changes.leave_to_strangers(self.cloud, &self.seen, self.goal, &parts);
             if self.has_lost() {
                 return Made::Lost;
             }

@@ -4,6 +4,7 @@ mod consistent;
 mod details;
 mod findings;
 mod questions;
+mod strangers;
 mod toy;
 
 use super::*;

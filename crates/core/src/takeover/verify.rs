@@ -9,10 +9,10 @@ use super::{
 };
 use crate::{
     check::CheckItem,
-    cloud::Cloud,
+    cloud::{Cloud, Effect, Step},
     deadline::Deadline,
     error::{Code, Error},
-    vip::{Goal, Holder, Part, PartId},
+    vip::{Goal, Holder, Part, PartId, Write},
 };
 use backon::{BackoffBuilder, ExponentialBuilder};
 use std::time::Duration;
@@ -37,6 +37,8 @@ pub enum End {
     Undone,
     /// A part was here while an operation that this call did not begin was running, and that has taken it away.
     Overtaken,
+    /// A part can be moved that the last plan did not know, or had refused: no read had shown it before, or a read had left it out.
+    Appeared,
     /// Time was out while a change was under way, and the last look showed where each part was by then: some are here.
     UnderWay(Option<Error>),
     /// It could not be seen in time.
@@ -80,6 +82,7 @@ pub async fn until_settled<C: Cloud>(
         changes.note_here(cloud.was_here(&looked));
         changes.saw(&parts);
         changes.settle(goal, &parts);
+        changes.leave_to_strangers(cloud, &looked, goal, &parts);
         if matches!(goal, Goal::Hold(_)) && parts.iter().any(|part| changes.taken_away(part, C::READS_LAG)) {
             return Verified { parts, end: End::Lost, remarks };
         }
@@ -92,7 +95,13 @@ pub async fn until_settled<C: Cloud>(
                 || changes.is_with_nobody(goal, part, C::READS_LAG)
                 || !was_sent(changes, &part.id) && !arrives::<C>(goal, part)
         };
-        if parts.iter().all(is_settled) {
+        // A single read may leave a part out that was written.
+        let is_whole = |parts: &[Part]| changes.written().all(|part| parts.iter().any(|known| known.id == *part));
+        let is_listed = is_whole(&parts) || last_look.as_ref().is_some_and(|(earlier, _)| !is_whole(earlier));
+        if is_listed && parts.iter().all(is_settled) {
+            if has_appeared(cloud, &looked, goal, &parts, &planned, changes) {
+                return Verified { parts, end: End::Appeared, remarks };
+            }
             let is_gone = |part: &Part| {
                 let arrived = |earlier: &Part| earlier.id == part.id && arrives::<C>(goal, earlier);
                 !reached(goal, part) && planned.iter().any(arrived)
@@ -150,6 +159,30 @@ fn out_of_time<C: Cloud>(goal: Goal, parts: &[Part], before: &[Part], changes: &
     };
     let some_are_here = matches!(goal, Goal::Hold(_)) && parts.iter().any(|part| reached(goal, part));
     if some_are_here && parts.iter().all(is_known) { End::UnderWay(error) } else { End::Unseen(error) }
+}
+
+/// Whether the plan would move a part now that the last plan did not know, or had refused. Not one that was here in this call: another
+/// member has taken that.
+fn has_appeared<C: Cloud>(
+    cloud: &C,
+    looked: &C::Seen,
+    goal: Goal,
+    parts: &[Part],
+    planned: &[Part],
+    changes: &Changes,
+) -> bool {
+    let is_new = |part: &&Part| match changes.of(&part.id) {
+        None => !planned.iter().any(|known| known.id == part.id),
+        Some(progress) => matches!(progress, Progress::Refused(_)),
+    };
+    let is_away = |part: &&Part| !reached(goal, part) && !changes.was_ever_here(&part.id);
+    let new: Vec<&PartId> = parts.iter().filter(is_new).filter(is_away).map(|part| &part.id).collect();
+    if goal == Goal::LetGo || new.is_empty() {
+        return false;
+    }
+    let moves =
+        |step: &Step<C::Change>| step.effect == Effect::Reaches && step.parts.iter().any(|id| new.contains(&id));
+    cloud.plan(looked, Goal::Hold(Write::IfNeeded)).is_ok_and(|plan| plan.steps.iter().any(moves))
 }
 
 fn was_sent(changes: &Changes, part: &PartId) -> bool {

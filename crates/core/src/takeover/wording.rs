@@ -2,11 +2,21 @@
 
 use crate::{
     error::{Code, Error},
-    vip::{Holder, Part},
+    vip::{Goal, Holder, Part},
 };
 use std::time::Duration;
 
-pub fn unconfirmed() -> Error {
+pub fn unconfirmed(parts: &[Part]) -> Error {
+    let broken: Vec<&Part> = parts.iter().filter(|part| matches!(part.holder, Holder::ThisMemberBroken(_))).collect();
+    if !broken.is_empty() {
+        let message =
+            format!("the change was made, and the VIP is here by name alone: {}", whereabouts(broken.into_iter()));
+        return Error::new(
+            Code::Deadline,
+            message,
+            "put right what the cloud says of this member (the warnings say how); then call Acquire again",
+        );
+    }
     Error::new(
         Code::Deadline,
         "the change was made, but no fresh read showed it before time was out",
@@ -148,6 +158,12 @@ pub fn too_short_to_release(time: Duration) -> Error {
         ),
         format!("call Release again with at least {} s (`deadlineSeconds`)", seconds + 5),
     )
+}
+
+/// A dry run whose plan leaves parts behind, the first of them for this reason.
+pub fn only_in_part(goal: Goal, why: Error) -> Error {
+    let verb = if goal == Goal::LetGo { "be released" } else { "move" };
+    why.with(|details| details.message = format!("the VIP would {verb} only in part: {}", details.message))
 }
 
 /// The last read was a fresh one, and no change was left to make.

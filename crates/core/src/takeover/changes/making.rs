@@ -7,7 +7,7 @@ use crate::{
     error::{Code, Result},
     fate::Cause,
     takeover::steps::{End, Readiness, look_beside, make_one, readiness},
-    vip::{Goal, PartId},
+    vip::{Goal, PartId, Write},
 };
 use futures_util::{
     future::{Either, select},
@@ -85,6 +85,7 @@ impl Changes {
     fn shows_a_loss<C: Cloud>(&mut self, cloud: &C, (begun, seen): &(Instant, C::Seen)) -> bool {
         let parts = cloud.placement(seen);
         let earlier = std::mem::replace(&mut self.looked, *begun);
+        self.leave_to_strangers(cloud, seen, Goal::Hold(Write::IfNeeded), &parts);
         let is_lost = parts.iter().any(|part| self.taken_away(part, C::READS_LAG));
         if is_lost {
             self.saw(&parts)

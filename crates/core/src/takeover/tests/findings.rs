@@ -75,15 +75,22 @@ async fn a_dry_run() {
     is_whole(&found);
     assert_eq!((found.outcome, warnings(&found)), (Outcome::WouldMove, vec!["packets will be dropped"]));
 
-    // What a real call would leave behind is a warning where something would move, and the error where nothing would.
+    // What a real call would leave behind is a warning, and the error: that call would not be ok either.
     let partly = Toy::new(&[("a", Toy::peer()), ("b", Toy::peer())]);
     partly.refused.borrow_mut().push(("b", failure(Code::Conflict)));
     let found = dry(&partly, Goal::Hold(Write::IfNeeded)).await;
-    assert_eq!((found.outcome, found.error.is_none()), (Outcome::WouldMove, true));
+    assert_eq!(
+        (found.outcome, found.error.as_ref().map(|error| error.code)),
+        (Outcome::NotMoved, Some(Code::Conflict))
+    );
+    assert!(found.error.as_ref().is_some_and(|error| error.message.contains("only in part")));
     assert_eq!(warnings(&found), ["vip (b): no"]);
     partly.refused.borrow_mut().push(("a", failure(Code::Denied)));
     let found = dry(&partly, Goal::Hold(Write::IfNeeded)).await;
-    assert_eq!((found.outcome, found.error.map(|error| error.code)), (Outcome::NotMoved, Some(Code::Conflict)));
+    assert_eq!(
+        (found.outcome, found.error.as_ref().map(|error| error.code)),
+        (Outcome::NotMoved, Some(Code::Conflict))
+    );
     *partly.plan_error.borrow_mut() = Some(failure(Code::InvalidConfig));
     let found = dry(&partly, Goal::Hold(Write::IfNeeded)).await;
     assert_eq!((found.outcome, found.error.map(|error| error.code)), (Outcome::NotMoved, Some(Code::InvalidConfig)));
