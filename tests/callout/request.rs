@@ -58,6 +58,9 @@ fn wrong_members_of_a_request_are_refused() {
         json!({ "reason": "" }),
         json!({ "reason": "notifybecomeprimary" }),
         json!({ "reason": 1 }),
+        json!({ "resume": "x" }),
+        json!({ "resume": [1] }),
+        json!({ "resume": false }),
         json!({ "dryRun": "yes" }),
         json!({ "dryRun": 1 }),
         json!({ "dryrun": true }),
@@ -72,6 +75,16 @@ fn wrong_members_of_a_request_are_refused() {
         refused(library(), request.to_string().as_bytes(), "invalid_request");
     }
     assert!(sim.log().is_empty(), "{:?}", sim.log());
+}
+
+/// ObjectScript has no null: a script that has nothing to pass on passes on an empty text or an empty list.
+#[test]
+fn an_empty_resume_is_none() {
+    let sim = held_by_a(1);
+    for resume in [json!(""), json!([]), json!({}), json!(null)] {
+        let report = call(STATUS, &json!({ "config": config(&sim, &json!({})), "resume": resume }));
+        assert_eq!(report["outcome"], "held_elsewhere", "{report:#}");
+    }
 }
 
 #[test]

@@ -154,12 +154,13 @@ pub fn read(bytes: &[u8], surroundings: &impl Surroundings) -> Result<(Request, 
     if let Some(seconds) = request.deadline_seconds.filter(|seconds| !config::DEADLINE_SECONDS.contains(seconds)) {
         return Err(invalid(format!("`deadlineSeconds` is {seconds}, expected 1 to 600"), "correct the request"));
     }
-    if request.resume.as_ref().is_some_and(|resume| !resume.is_object() && !resume.is_null()) {
+    if request.resume.as_ref().is_some_and(|resume| !resume.is_object() && !is_nothing(resume)) {
         return Err(invalid(
             "`resume` is no object".into(),
             "pass `resume` on as the last report of the same takeover has it, or leave it out",
         ));
     }
+    let request = Request { resume: request.resume.filter(Value::is_object), ..request };
     let source = match request.config.as_ref().map(|raw| raw.get()) {
         None | Some("null" | "\"\"") => in_manager_directory(surroundings)?,
         Some(object) if object.starts_with('{') => Source::Inline(object.to_owned()),
@@ -181,6 +182,16 @@ pub fn read(bytes: &[u8], surroundings: &impl Surroundings) -> Result<(Request, 
 fn word<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> std::result::Result<Option<T>, D::Error> {
     let text: Option<String> = Option::deserialize(deserializer)?;
     text.map(|text| T::deserialize(text.into_deserializer())).transpose()
+}
+
+/// What a script passes on that has nothing to pass on: ObjectScript has no null, and an empty list says no more.
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Bool(_) | Value::Number(_) | Value::Object(_) => false,
+    }
 }
 
 fn in_manager_directory(surroundings: &impl Surroundings) -> Result<Source> {

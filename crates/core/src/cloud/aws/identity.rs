@@ -3,7 +3,7 @@
 
 use super::{
     metadata::{IN_ITS_PLACE, Metadata},
-    settings::{NetworkInterface, Settings},
+    settings::{NetworkInterface, Settings, is_region},
 };
 use crate::{
     error::{Code, Error, Result},
@@ -88,6 +88,9 @@ async fn read_all(
     };
     let instance = metadata.get_required("meta-data/instance-id");
     let (instance, region, mac) = try_join3(instance, region, mac(metadata, settings, local)).await?;
+    if !is_region(&region) {
+        return Err(not_its_own("the metadata service's placement/region is no name of a Region"));
+    }
     let of_interface = |name: &str| format!("{MACS}{mac}/{name}");
     let required = async |name: &str| metadata.get_required(&of_interface(name)).await;
     let optional = async |name: &str| metadata.find_optional(&of_interface(name)).await;

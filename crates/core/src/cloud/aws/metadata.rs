@@ -13,6 +13,7 @@ use crate::{
     },
 };
 use http::Method;
+use std::time::Duration;
 use tokio::sync::Mutex;
 
 const TOKEN_TTL: &str = "x-aws-ec2-metadata-token-ttl-seconds";
@@ -23,6 +24,9 @@ const TTL_SECONDS: &str = "900";
 const REMEDY: &str = "see that the instance metadata service is enabled on this instance; in a container set \
     HttpPutResponseHopLimit to 2 (aws ec2 modify-instance-metadata-options)";
 const SERVICE: Service = Service { cloud: "aws", name: "the instance metadata service", remedy: REMEDY };
+/// After this time a value that was missing is asked for once more: right after the start of an instance, or after a change of its
+/// instance profile, the service does not have everything yet.
+const BEFORE_THE_SECOND_ASKING: Duration = Duration::from_millis(300);
 /// What to do where the response cannot be the service's own.
 pub const IN_ITS_PLACE: &str =
     "something between this process and 169.254.169.254 answers in its place; look for a proxy";
@@ -49,19 +53,23 @@ impl Metadata {
         Metadata { http, base, caller: caller.with_policy(POLICY), token: Mutex::new(None) }
     }
 
-    /// Reads one value; `None` where the service has no such value (404).
+    /// Reads one value; `None` where the service has no such value (404, or an empty one), and has none a moment later.
     ///
     /// # Errors
     /// `unavailable` when the service does not answer, `denied` when it is switched off, `unauthenticated` when it
     /// refuses even a fresh token.
     pub async fn find(&self, path: &str) -> Result<Option<String>> {
-        let mut renewed = false;
+        let (mut renewed, mut was_absent) = (false, false);
         loop {
             let token = self.token().await?;
             let answer = self.caller.call(Kind::Read, "imds:GET", path, async || self.get(path, &token).await).await;
             let answer = answer.map_err(|error| SERVICE.with_remedy(error))?;
             match answer {
                 Answer::Text(text) => return Ok(Some(text)),
+                Answer::Absent if !was_absent => {
+                    was_absent = true;
+                    self.caller.deadline().sleep(BEFORE_THE_SECOND_ASKING).await?;
+                }
                 Answer::Absent => return Ok(None),
                 Answer::TokenRefused if !renewed => {
                     renewed = true;
@@ -143,7 +151,7 @@ impl Metadata {
         let url = format!("{}/latest/{path}", self.base);
         let (status, body) = SERVICE.send(&self.http, Request::get(&url)?.header(TOKEN, token.reveal())?).await?;
         match status {
-            200 => text(body).map(Answer::Text),
+            200 => text(body).map(|text| if text.is_empty() { Answer::Absent } else { Answer::Text(text) }),
             401 => Ok(Answer::TokenRefused),
             404 => Ok(Answer::Absent),
             _ => Err(refused(status)),

@@ -193,12 +193,18 @@ fn unless_auto(value: Option<String>) -> Option<String> {
 
 fn read_region(value: Option<String>, at: &Place) -> Result<Option<String>, Problem> {
     let Some(region) = unless_auto(value) else { return Ok(None) };
-    let plain = region.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-    if plain && region.contains('-') && region.len() <= 32 {
+    if is_region(&region) {
         Ok(Some(region))
     } else {
         Err(at.problem(region, "\"auto\" or a region such as \"eu-west-1\""))
     }
+}
+
+/// Whether a text can be a Region's name: it becomes part of the name of the API's host.
+pub fn is_region(text: &str) -> bool {
+    let is_word =
+        |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    text.len() <= 32 && text.split('-').count() >= 3 && text.split('-').all(is_word)
 }
 
 fn read_interface(value: Option<String>, at: &Place) -> Result<NetworkInterface, Problem> {

@@ -84,6 +84,9 @@ fn every_mistake_names_place_found_and_expected() {
         (r#"{"cloud":"aws","vip":"10.1.1.1","aws":{"members":["db1"]}}"#, "`aws.members[0]`", "db1", "i-"),
         (r#"{"cloud":"aws","vip":"10.1.1.1","aws":{"members":"i-1"}}"#, "`aws.members`", "i-1", "a list in [ ]"),
         (r#"{"cloud":"aws","vip":"10.1.1.1","aws":{"region":"Ireland"}}"#, "`aws.region`", "Ireland", "eu-west-1"),
+        (r#"{"cloud":"aws","vip":"10.1.1.1","aws":{"region":""}}"#, "`aws.region`", "\"\"", "eu-west-1"),
+        (r#"{"cloud":"aws","vip":"10.1.1.1","aws":{"region":"-"}}"#, "`aws.region`", "\"-\"", "eu-west-1"),
+        (r#"{"cloud":"aws","vip":"10.1.1.1","aws":{"region":"eu-west-"}}"#, "`aws.region`", "eu-west-", "eu-west-1"),
         (r#"{"cloud":"aws","vip":"10.1.1.1","aws":{"vpc":"main"}}"#, "`aws.vpc`", "main", "vpc-"),
         (
             r#"{"cloud":"aws","vip":"10.1.1.1","aws":{"networkInterface":"eth1"}}"#,
