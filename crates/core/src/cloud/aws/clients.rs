@@ -50,8 +50,8 @@ struct Pair {
     member: Ec2,
     base: Credentials,
     /// With the credentials of the configured role, which may belong to the account that owns the network. The role is assumed when
-    /// a call needs it, so that no other call waits for STS.
-    route_tables: Rc<OnceCell<Ec2>>,
+    /// a call needs it, so that no other call waits for STS. A refusal stays one: these credentials are not tried on it again.
+    route_tables: Rc<OnceCell<Result<Ec2>>>,
 }
 
 /// Whose credentials sign a call.
@@ -97,11 +97,14 @@ impl Clients {
             pair.ok_or_else(|| Error::new(Code::Internal, "no EC2 client", "report this"))?;
         match (who, &self.role_arn) {
             (As::RouteTableRole, Some(role)) => {
-                let assumed = async || {
-                    let credentials = Box::pin(self.assume(role, identity, base, caller)).await?;
-                    Ok(Ec2::new(&self.sdk(identity, credentials, self.endpoints.ec2.as_deref())))
+                let assumed = async || match Box::pin(self.assume(role, identity, base, caller)).await {
+                    Ok(credentials) => {
+                        Ok(Ok(Ec2::new(&self.sdk(identity, credentials, self.endpoints.ec2.as_deref()))))
+                    }
+                    Err(error) if error.repeat_may_help() => Err(error),
+                    Err(refusal) => Ok(Err(refusal)),
                 };
-                route_tables.get_or_try_init(assumed).await.cloned()
+                route_tables.get_or_try_init(assumed).await?.clone()
             }
             (As::Member | As::RouteTableRole, _) => Ok(member),
         }
