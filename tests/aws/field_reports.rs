@@ -1,7 +1,11 @@
 //! What people met on this cloud, as docs/field-reports.md lists it. The page says what each report has to be.
 
+mod beforehand;
+mod foreign;
+mod late;
 mod long;
 mod meanings;
+mod once;
 mod reads;
 mod writes;
 
@@ -156,7 +160,7 @@ fn a_policy_that_is_not_the_roles() {
 #[test]
 fn throttled_repeats_make_progress() {
     let sim = Simulator::start(held_by_a(40));
-    sim.faults().throttle(10, 5.5);
+    sim.faults().throttle(10, 5.0);
     let here = || (1..=40).filter(|n| sim.world().holder(&table(*n), VIP).as_deref() == Some(ENI_B)).count();
     let (mut reason, mut resume) = ("NotifyBecomePrimary", Value::Null);
     let mut by_call = Vec::new();

@@ -230,7 +230,6 @@ fn the_warnings_cost_no_round_trip_and_say_what_to_do() {
     let sim = Simulator::start(world);
     let report = Member::b(&sim).hook();
     assert_outcome(&report, "moved");
-    assert_eq!(report["severity"], 1);
     let warning = |code: &str| {
         report["warnings"].as_array().expect("warnings").iter().find(|warning| warning["code"] == code).cloned()
     };
@@ -297,14 +296,4 @@ fn a_holder_that_does_not_work_is_named_and_so_is_a_member_that_is_not_listed() 
     let moved = Member::b(&sim).with(json!({ "aws": { "members": [ENI_A, ENI_B] } })).hook();
     assert_outcome(&moved, "moved");
     assert!(!moved["warnings"].as_array().expect("warnings").iter().any(|one| one["code"] == "blackhole"), "{moved:#}");
-}
-
-#[test]
-fn a_dry_run_tells_what_a_real_call_would_leave_behind() {
-    let sim = Simulator::start(held_by_a(1));
-    let gone = json!({ "aws": { "routeTables": [table(1), "rtb-0ffffffffffffffff"] } });
-    let report = Member::b(&sim).with(gone).call(ACQUIRE, json!({ "dryRun": true }));
-    assert_outcome(&report, "would_move");
-    assert_eq!((&report["error"], &report["severity"]), (&json!(null), &json!(1)));
-    assert!(report["warnings"].as_array().is_some_and(|list| list.iter().any(|one| one["code"] == "partRefused")));
 }

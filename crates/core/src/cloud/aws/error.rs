@@ -53,6 +53,16 @@ pub fn table_is_gone(error: &Error) -> bool {
     error.cloud_code.as_deref() == Some("InvalidRouteTableID.NotFound")
 }
 
+/// Whether EC2 does not know the token of a page that it gave a moment ago. People met both answers (boto/boto3#2358,
+/// boto/boto3#2673).
+pub fn page_is_gone(error: &Error) -> bool {
+    match error.cloud_code.as_deref() {
+        Some("InvalidNextToken" | "InvalidPaginationToken") => true,
+        Some("InvalidParameterValue") => error.message.to_lowercase().contains("token"),
+        _ => false,
+    }
+}
+
 /// Turns the SDK's error into ours. `net::retry` adds `call` and the target.
 pub fn explain<E>(kind: Kind, call: &str, error: SdkError<E, HttpResponse>) -> Error
 where

@@ -5,7 +5,11 @@
 //! one, and one table for a route that serves something else.
 
 mod calls;
+mod findings;
+mod fresh;
+mod holders;
 mod missing;
+mod pages;
 mod refusal;
 mod tables;
 
@@ -13,23 +17,26 @@ use super::{
     identity::Identity,
     interface,
     public_ip::{self, PublicIps},
-    session::{self, Session},
+    session::{self, Session, left_behind},
     settings::{self, RouteTables, Settings},
     written::READS_LAG,
 };
 use crate::{
-    check::{CheckItem, CheckName, Verdict},
+    check::CheckItem,
     cloud::{Cloud, Mechanism, Plan, Setup, Step},
     error::{Code, Error, Result},
-    vip::{Goal, Holder, Member, Part, PartId, Vip},
+    vip::{Goal, Holder, Member, Part, PartId, Vip, Write},
 };
+use fresh::Fresh;
 use futures_util::future::{join_all, try_join};
+use holders::holder;
 use ipnet::IpNet;
 use missing::Missing;
 use refusal::{does_not_exist, foreign, may_be_routed};
 use serde_json::Value;
-use std::time::Duration;
+use std::{cell::Cell, time::Duration};
 use tables::{Subnets, Table, Target};
+use tokio::time::Instant;
 
 /// With less time than this, tables that could not be read are not read again for another round: what was changed has to be seen.
 const TIME_FOR_THE_TABLES: Duration = Duration::from_secs(4);
@@ -39,6 +46,10 @@ pub struct Route {
     session: Session,
     /// The writes under way of routes that are not here.
     missing: Missing,
+    /// How old the last look is, for what must not be deleted blindly.
+    fresh: Fresh,
+    /// Whether this call may change something.
+    changes: Cell<bool>,
 }
 
 /// What a look showed.
@@ -86,7 +97,8 @@ impl Mechanism for Route {
     type Settings = Settings;
 
     fn new(settings: &Settings, setup: Setup<'_>) -> Result<Self> {
-        Ok(Route { session: Session::new(settings, setup)?, missing: Missing::default() })
+        let session = Session::new(settings, setup)?;
+        Ok(Route { session, missing: Missing::default(), fresh: Fresh::default(), changes: Cell::new(false) })
     }
 
     fn resume(&self) -> Option<Value> {
@@ -107,20 +119,30 @@ impl Cloud for Route {
     /// DeleteRoute takes no condition.
     const DELETES_AFTER: Duration = READS_LAG;
 
+    fn will_change(&self) {
+        self.changes.set(true);
+    }
+
     async fn identify(&self) -> Result<Member> {
-        self.session.identity().await.map(Identity::to_member)
+        let member = self.session.identity().await?.to_member();
+        self.session.assume_role().await?;
+        Ok(member)
     }
 
     async fn discover(&self) -> Result<Seen> {
         let identity = self.session.identity().await?;
+        let begun = Instant::now();
         let routes = tables::look(&self.session, identity);
         let (routes, public_ips) = public_ip::look_beside(&self.session, identity, routes).await?;
+        self.fresh.note(begun);
         Ok(Seen { identity: identity.clone(), routes, public_ips })
     }
 
     async fn observe(&self, seen: &Seen) -> Result<Seen> {
+        let begun = Instant::now();
         let routes = tables::look_again(&self.session, &seen.identity, &seen.routes);
         let (routes, public_ips) = public_ip::look_beside(&self.session, &seen.identity, routes).await?;
+        self.fresh.note(begun);
         Ok(Seen { routes, public_ips, ..seen.clone() })
     }
 
@@ -173,7 +195,10 @@ impl Cloud for Route {
                 self.session.note_written(&key(table, *destination), *was_here, &made);
                 made
             }
-            Change::Delete { table, destination } => calls::delete(&self.session, table, *destination).await,
+            Change::Delete { table, destination } => {
+                let is_here = async || self.fresh.is_here(&self.session, identity, table, *destination).await;
+                calls::delete(&self.session, table, *destination, is_here).await
+            }
             Change::PublicIp(change) => change.apply(&self.session, identity).await,
         }
     }
@@ -198,8 +223,13 @@ impl Cloud for Route {
     }
 
     fn remarks(&self, seen: &Seen) -> Vec<CheckItem> {
-        let mut items = self.session.remarks(&seen.identity);
-        items.extend(self.blackholes(seen));
+        // A move has it as its error.
+        let mut items =
+            if self.changes.get() { Vec::new() } else { left_behind(self.plan(seen, Goal::Hold(Write::IfNeeded))) };
+        items.extend(self.session.remarks(&seen.identity));
+        let (vips, tables) = (&self.session.vips, &seen.routes.tables);
+        items.extend(findings::blackholes(vips, tables, &seen.identity));
+        items.extend(findings::more_specific(vips, tables));
         items
     }
 
@@ -263,23 +293,6 @@ impl Route {
     fn without_tables(&self, why: &Error) -> Plan<Change> {
         let refused = self.unread_parts().into_iter().map(|part| (part.id, why.clone())).collect();
         Plan { steps: Vec::new(), refused }
-    }
-
-    /// The routes whose interface is gone or whose instance does not run. The target of such a route looks like a holder.
-    fn blackholes(&self, seen: &Seen) -> Vec<CheckItem> {
-        let mut items = Vec::new();
-        let tables = &seen.routes.tables;
-        for (vip, table) in self.session.vips.iter().flat_map(|vip| tables.iter().map(move |table| (vip, table))) {
-            if let Some(Target::Interface { id, active: false, .. }) = table.target(vip.destination()) {
-                items.push(CheckItem::new(
-                    CheckName::Blackhole,
-                    Verdict::Warning,
-                    format!("the route of {vip} in {} leads to {id}, which does not work (blackhole)", table.id),
-                    "call Acquire on the primary",
-                ));
-            }
-        }
-        items
     }
 
     fn plan_routes(&self, seen: &Seen, goal: Goal) -> Result<Plan<Change>> {
@@ -363,24 +376,6 @@ fn key(table: &str, destination: IpNet) -> String {
 
 fn part_id(vip: &Vip, table: &str) -> PartId {
     PartId::new(vip, format!("route {table}"))
-}
-
-fn holder(target: Option<&Target>, identity: &Identity) -> Holder {
-    match target {
-        None | Some(Target::Gone) => Holder::Nobody,
-        Some(Target::Interface { id, instance, active }) => {
-            let here = *id == identity.interface || (instance.as_deref() == Some(id) && *id == identity.instance);
-            match (here, active) {
-                (true, true) => Holder::ThisMember,
-                (true, false) => Holder::ThisMemberBroken("blackhole".into()),
-                (false, true) => Holder::Other(id.clone()),
-                // Its interface is gone or its instance does not run, so no packet arrives there.
-                (false, false) => Holder::OtherBroken(id.clone()),
-            }
-        }
-        Some(Target::Provided) => Holder::Other("a route of AWS".into()),
-        Some(Target::Foreign(id)) => Holder::Other(id.clone()),
-    }
 }
 
 /// The private address that an Elastic IP belongs on: a route has no address of its own on the interface.

@@ -9,7 +9,7 @@ use super::{
     instance,
     interface::{self, Interface},
     public_ip::{self, PublicIps},
-    session::{self, Session},
+    session::{self, Session, left_behind},
     settings::{self, Settings},
     written::READS_LAG,
 };
@@ -18,9 +18,10 @@ use crate::{
     cloud::{Cloud, Mechanism, Plan, Setup, Step},
     error::{Code, Error, Result},
     net::retry::Kind,
-    vip::{Goal, Holder, Member, Part, PartId, Vip},
+    vip::{Goal, Holder, Member, Part, PartId, Vip, Write},
 };
 use futures_util::future::join;
+use ipnet::IpNet;
 use serde_json::Value;
 use std::{cell::Cell, net::IpAddr, time::Duration};
 
@@ -168,8 +169,9 @@ impl Cloud for SecondaryIp {
     }
 
     fn remarks(&self, seen: &Seen) -> Vec<CheckItem> {
-        // A move says it as its error.
-        let mut items = if self.changes.get() { Vec::new() } else { self.primaries(seen) };
+        // A move has it as its error.
+        let mut items =
+            if self.changes.get() { Vec::new() } else { left_behind(self.plan(seen, Goal::Hold(Write::IfNeeded))) };
         items.extend(self.session.remarks(&seen.identity));
         items.extend(self.blackholes(seen));
         items
@@ -243,16 +245,6 @@ impl SecondaryIp {
         self.session.vips.iter().map(of_one).collect()
     }
 
-    /// The VIPs that nobody can move, since an interface has them as its own. Whoever only asks has to learn that as well.
-    fn primaries(&self, seen: &Seen) -> Vec<CheckItem> {
-        let of_one = |vip: &Vip| {
-            let (holder, _) = seen.holder(vip.address.addr()).filter(|(_, known)| known.primary)?;
-            let error = is_primary(vip.address.addr(), holder, &seen.identity);
-            Some(CheckItem::new(CheckName::PartRefused, Verdict::Warning, error.message.clone(), error.remedy.clone()))
-        };
-        self.session.vips.iter().filter_map(of_one).collect()
-    }
-
     /// The VIPs on interfaces whose instance does not run, or why nobody can tell.
     fn blackholes(&self, seen: &Seen) -> Vec<CheckItem> {
         let stopped = |vip: &Vip| {
@@ -313,6 +305,15 @@ impl SecondaryIp {
                 "use an address of the subnet that all members share, or the mechanism `route` for members in several zones",
             ));
         }
+        if let Some(subnet) = seen.identity.subnet_range.filter(|subnet| is_kept(subnet, address)) {
+            return Err(Error::new(
+                Code::InvalidConfig,
+                format!(
+                    "{address} is one of the addresses that AWS keeps for itself in {subnet}: the first four and the last"
+                ),
+                "use another address of the subnet, on every member",
+            ));
+        }
         let Some((holder, known)) = seen.holder(address) else { return Ok(()) };
         if known.primary {
             return Err(is_primary(address, holder, &seen.identity));
@@ -355,6 +356,14 @@ impl SecondaryIp {
             sent => sent.map(drop),
         }
     }
+}
+
+/// Whether AWS keeps the address for itself: "the first four IP addresses and the last IP address in each subnet CIDR block are not
+/// available for your use" ("Subnet sizing", VPC User Guide).
+fn is_kept(subnet: &IpNet, address: IpAddr) -> bool {
+    let (IpNet::V4(net), IpAddr::V4(address)) = (subnet, address) else { return false };
+    let place = u32::from(address).checked_sub(u32::from(net.network()));
+    place.is_some_and(|place| place < 4) || address == net.broadcast()
 }
 
 /// An interface's own address goes with it for good ("IP addresses", Elastic network interfaces, EC2 User Guide).

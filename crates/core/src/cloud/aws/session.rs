@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     check::{CheckItem, CheckName, Verdict},
-    cloud::{Setup, local_address, operation::until_a_last_look},
+    cloud::{Plan, Setup, local_address, operation::until_a_last_look},
     deadline::Deadline,
     error::{Code, Error, Result},
     host::LocalNetwork,
@@ -19,7 +19,7 @@ use crate::{
         retry::{Caller, Kind, Policy},
         transport::Destination,
     },
-    vip::{Holder, Vip, Write},
+    vip::{Holder, PartId, Vip, Write},
 };
 use aws_sdk_ec2::{Client as Ec2, error::SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -28,6 +28,10 @@ use futures_util::future::try_join;
 use serde_json::Value;
 use std::time::Duration;
 use tokio::sync::OnceCell;
+
+/// How long a change waits for its answer. One that has none by then would hold up the look that says whether it was made, and with
+/// that its repeat: EC2 answers a change of a route within a second, and says nothing where one was lost.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How long a status waits before it believes that the parts are apart.
 pub const LOOK_TWICE_AFTER: Duration = READS_LAG;
@@ -58,6 +62,16 @@ pub fn kept_apart<T>(read: Result<T>) -> Result<Result<T>> {
     }
 }
 
+/// What a takeover would leave where it is, because it belongs to something else. Whoever only asks has to learn that as well.
+pub fn left_behind<C>(plan: Result<Plan<C>>) -> Vec<CheckItem> {
+    let refused = plan.map(|plan| plan.refused).unwrap_or_default().into_iter();
+    let of_one = |(part, why): (PartId, Error)| {
+        let message = format!("{part}: {}", why.message);
+        CheckItem::new(CheckName::PartRefused, Verdict::Warning, message, why.remedy.clone())
+    };
+    refused.filter(|(_, why)| why.code == Code::Conflict).map(of_one).collect()
+}
+
 impl Session {
     /// Sets the session up. Sends nothing.
     ///
@@ -65,6 +79,8 @@ impl Session {
     /// When the HTTP clients cannot be set up.
     pub fn new(settings: &Settings, setup: Setup<'_>) -> Result<Self> {
         let Setup { http, mut vips, local, caller, resume } = setup;
+        // "Request throttling for the Amazon EC2 API": a bucket of tokens for each action.
+        let caller = caller.throttled_by_action();
         let endpoint = settings.endpoints.metadata.as_deref();
         let metadata = caller.client(Destination::Metadata { endpoint }, http)?;
         let clients = Clients::new(settings, http, &caller)?;
@@ -124,9 +140,37 @@ impl Session {
     {
         let caller = match kind {
             Kind::Read => self.caller.clone(),
-            Kind::Change => self.caller.until(until_a_last_look(self.deadline())),
+            Kind::Change => self.caller.until(until_a_last_look(self.deadline())).patient_for(PATIENCE),
         };
         self.call_by(&caller, who, kind, call, target, send).await
+    }
+
+    /// Makes a change that may wait long for its turn, and asks before each attempt whether it is still right. `None`: it was not,
+    /// and nothing was sent then.
+    ///
+    /// # Errors
+    /// As [`Session::call`], and those of the question.
+    pub async fn change_if<O, E>(
+        &self,
+        who: As,
+        call: &str,
+        target: &str,
+        is_right: impl AsyncFn() -> Result<bool>,
+        send: impl AsyncFn(Ec2) -> std::result::Result<O, SdkError<E, HttpResponse>>,
+    ) -> Result<Option<O>>
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        let caller = self.caller.until(until_a_last_look(self.deadline())).patient_for(PATIENCE);
+        self.with_good_credentials(async |identity| {
+            let client = Box::pin(self.clients.of(who, identity, &caller)).await?;
+            let attempt = async || match Box::pin(is_right()).await? {
+                true => send(client.clone()).await.map(Some).map_err(|error| explain(Kind::Change, call, error)),
+                false => Ok(None),
+            };
+            Box::pin(caller.call(Kind::Change, call, target, attempt)).await
+        })
+        .await
     }
 
     /// A caller for reads that nothing goes on without: they may take all the time there is.
@@ -187,18 +231,33 @@ impl Session {
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
+        self.with_good_credentials(async |identity| {
+            let client = Box::pin(self.clients.of(who, identity, caller)).await?;
+            let attempt = async || send(client.clone()).await.map_err(|error| explain(kind, call, error));
+            // Boxed: the SDK's futures are large, and they lie deep in ours.
+            Box::pin(caller.call(kind, call, target, attempt)).await
+        })
+        .await
+    }
+
+    /// Assumes the role of `roleArn`, where the configuration names one: a check tells of its refusal as of this member's identity.
+    ///
+    /// # Errors
+    /// What STS answers.
+    pub async fn assume_role(&self) -> Result<()> {
+        let half = self.within(self.deadline().remaining() / 2);
+        self.with_good_credentials(async |identity| {
+            Box::pin(self.clients.of(As::RouteTableRole, identity, &half)).await.map(drop)
+        })
+        .await
+    }
+
+    /// Makes an attempt, and once more with renewed credentials where AWS reports them as expired.
+    async fn with_good_credentials<T>(&self, attempt: impl AsyncFn(&Identity) -> Result<T>) -> Result<T> {
         let identity = self.identity().await?;
         let mut renewed = false;
         loop {
-            let answer = match Box::pin(self.clients.of(who, identity, caller)).await {
-                Ok(client) => {
-                    let attempt = async || send(client.clone()).await.map_err(|error| explain(kind, call, error));
-                    // Boxed: the SDK's futures are large, and they lie deep in ours.
-                    Box::pin(caller.call(kind, call, target, attempt)).await
-                }
-                Err(error) => Err(error),
-            };
-            match answer {
+            match attempt(identity).await {
                 Err(error) if credentials_are_stale(&error) && !renewed => {
                     renewed = true;
                     let base = self.clients.load_credentials(&self.metadata, Some(identity.region.clone())).await?;

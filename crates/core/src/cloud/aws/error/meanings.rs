@@ -212,9 +212,15 @@ const MEANINGS: &[Meaning] = &[
     // These name this member's own interface, which the metadata service has shown: EC2's answer is older ("Eventual consistency in the
     // Amazon EC2 API").
     Meaning {
-        calls: &["ec2:ReplaceRoute", "ec2:CreateRoute", "ec2:AssociateAddress", "ec2:AssignPrivateIpAddresses"],
+        calls: &[
+            "ec2:ReplaceRoute",
+            "ec2:CreateRoute",
+            "ec2:AssociateAddress",
+            "ec2:AssignPrivateIpAddresses",
+            "ec2:UnassignPrivateIpAddresses",
+        ],
         ..Meaning::of(
-            &["InvalidNetworkInterfaceID.NotFound"],
+            &["InvalidNetworkInterfaceID.NotFound", "InvalidNetworkInterfaceId.NotFound"],
             Code::Unavailable,
             "EC2 does not know this member's own network interface yet; call again, and see that it was not detached",
         )

@@ -55,17 +55,22 @@ pub async fn point(session: &Session, table: &str, destination: IpNet, interface
     ))
 }
 
-/// Deletes the route. DeleteRoute takes no condition, so call this only for a route that a look has just shown here.
+/// Deletes the route. DeleteRoute takes no condition, so `is_here` says before each attempt whether a fresh look shows it here.
 ///
 /// # Errors
-/// EC2's. A route that is gone already is a success, be it with its table.
-pub async fn delete(session: &Session, table: &str, destination: IpNet) -> Result<()> {
+/// EC2's. A route that is gone already, or that another member has by now, is a success, be it with its table.
+pub async fn delete(
+    session: &Session,
+    table: &str,
+    destination: IpNet,
+    is_here: impl AsyncFn() -> Result<bool>,
+) -> Result<()> {
     let (v4, v6) = by_family(destination);
     let send = async |ec2: Ec2| {
         let call = ec2.delete_route().route_table_id(table);
         call.set_destination_cidr_block(v4.clone()).set_destination_ipv6_cidr_block(v6.clone()).send().await
     };
-    match session.call(As::RouteTableRole, Kind::Change, DELETE, table, send).await {
+    match session.change_if(As::RouteTableRole, DELETE, table, is_here, send).await {
         Err(error) if table_is_gone(&error) || error.cloud_code.as_deref() == Some("InvalidRoute.NotFound") => Ok(()),
         other => other.map(drop),
     }

@@ -1,9 +1,9 @@
 //! Reads route tables from EC2: their routes, the targets of the routes, and the subnets that a VIP could be.
 
+use super::pages;
 use crate::{
     cloud::{
         aws::{
-            clients::As,
             identity::Identity,
             interface,
             session::{Session, kept_apart},
@@ -12,12 +12,11 @@ use crate::{
         late::beside,
     },
     error::{Error, Result},
-    net::retry::Kind,
     vip::Vip,
 };
 use aws_sdk_ec2::types::{Filter, Route, RouteOrigin, RouteState, RouteTable, Subnet};
 use ipnet::IpNet;
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 /// What a look showed of the configured tables.
 #[derive(Debug, Clone)]
@@ -66,7 +65,7 @@ pub enum Target {
     },
     /// A route that AWS made: the local route, a propagated one.
     Provided,
-    /// Something else, by its id: a gateway, a peering connection.
+    /// Something else, by its id and its kind: a gateway, a peering connection.
     Foreign(String),
     /// The target no longer exists.
     Gone,
@@ -103,6 +102,12 @@ impl Table {
         Some(Table { id: raw.route_table_id()?.to_owned(), ranges, routes })
     }
 
+    /// The routes to a part of this destination: of all routes that fit an address, the most specific one counts ("Route priority",
+    /// VPC User Guide).
+    pub fn more_specific(&self, destination: IpNet) -> impl Iterator<Item = &(IpNet, Target)> {
+        self.routes.iter().filter(move |(known, _)| *known != destination && destination.contains(known))
+    }
+
     /// The target of the route for exactly this destination.
     pub fn target(&self, destination: IpNet) -> Option<&Target> {
         self.routes.iter().find(|(known, _)| *known == destination).map(|(_, target)| target)
@@ -123,24 +128,45 @@ impl Target {
         if let Some(id) = &instance {
             return Target::Interface { id: id.clone(), instance, active };
         }
-        let others = [
-            route.gateway_id(),
-            route.nat_gateway_id(),
-            route.transit_gateway_id(),
-            route.vpc_peering_connection_id(),
-            route.local_gateway_id(),
-            route.carrier_gateway_id(),
-            route.egress_only_internet_gateway_id(),
-            route.core_network_arn(),
-            route.odb_network_arn(),
-            route.ip_address(),
-        ];
-        match others.into_iter().flatten().next() {
-            Some(other) => Target::Foreign(other.to_owned()),
+        match foreign(route) {
+            Some(name) => Target::Foreign(name),
             None if active => Target::Foreign("a target of an unknown kind".into()),
             None => Target::Gone,
         }
     }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Target::Interface { id, .. } | Target::Foreign(id) => f.write_str(id),
+            Target::Provided => f.write_str("a route that AWS made itself"),
+            Target::Gone => f.write_str("nowhere"),
+        }
+    }
+}
+
+/// What a route leads to that is no interface, with its kind ("Route", EC2 API reference).
+fn foreign(route: &Route) -> Option<String> {
+    let gateway = |id: &str| match id.split('-').next() {
+        Some("igw") => "an internet gateway",
+        Some("vgw") => "a virtual private gateway",
+        Some("vpce") => "a VPC endpoint",
+        _ => "a gateway",
+    };
+    let known = [
+        (route.gateway_id(), route.gateway_id().map_or("", gateway)),
+        (route.nat_gateway_id(), "a NAT gateway"),
+        (route.transit_gateway_id(), "a transit gateway"),
+        (route.vpc_peering_connection_id(), "a VPC peering connection"),
+        (route.local_gateway_id(), "a local gateway"),
+        (route.carrier_gateway_id(), "a carrier gateway"),
+        (route.egress_only_internet_gateway_id(), "an egress-only internet gateway"),
+        (route.core_network_arn(), "a core network"),
+        (route.odb_network_arn(), "an Oracle Database network"),
+        (route.ip_address(), "a next hop of a VPC route server"),
+    ];
+    known.into_iter().find_map(|(id, kind)| Some(format!("{} ({kind})", id?)))
 }
 
 /// Reads the configured tables and, for a VIP inside the VPC, the VIP's subnet, side by side.
@@ -157,7 +183,7 @@ pub async fn look(session: &Session, identity: &Identity) -> Result<Seen> {
     // The metadata service has answered the VPC's ranges already, so an overlay address costs no read of subnets.
     let expected_inside = inside(&identity.vpc_ranges);
     let longest = session.has_public_ip().then(|| longest_look(session));
-    let tables = Box::pin(read_tables(session, identity, longest));
+    let tables = Box::pin(read_all_tables(session, identity, longest));
     let (tables, subnets) = if expected_inside {
         beside(tables, Box::pin(read_subnets(session, identity, &destinations))).await
     } else {
@@ -199,11 +225,39 @@ async fn read_subnets(session: &Session, identity: &Identity, destinations: &[Ip
 /// # Errors
 /// As [`look`].
 pub async fn look_again(session: &Session, identity: &Identity, before: &Seen) -> Result<Seen> {
-    if before.unread.is_some() {
-        return look(session, identity).await;
+    match &before.unread {
+        Some(why) if why.repeat_may_help() => return look(session, identity).await,
+        // Nobody has repaired anything meanwhile.
+        Some(_) => return Ok(before.clone()),
+        None => {}
     }
     let (tables, missing) = read_tables(session, identity, None).await?;
     Ok(Seen { tables, missing, subnets: before.subnets.clone(), unread: None })
+}
+
+/// After this time tables are read once more where the first read left one out, or all: it may have asked a copy that lags behind
+/// ("Eventual consistency in the Amazon EC2 API"), and what is missing is refused for good.
+const BEFORE_THE_SECOND_READ: Duration = Duration::from_millis(300);
+
+async fn read_all_tables(
+    session: &Session,
+    identity: &Identity,
+    longest: Option<Duration>,
+) -> Result<(Vec<Table>, Vec<String>)> {
+    let (tables, missing) = read_tables(session, identity, longest).await?;
+    if missing.is_empty() && !tables.is_empty() {
+        return Ok((tables, missing));
+    }
+    session.deadline().sleep(BEFORE_THE_SECOND_READ).await?;
+    read_tables(session, identity, longest).await
+}
+
+/// Reads the tables alone, before a change that takes no condition.
+///
+/// # Errors
+/// As [`look`].
+pub async fn read_again(session: &Session, identity: &Identity) -> Result<Vec<Table>> {
+    read_tables(session, identity, None).await.map(|(tables, _)| tables)
 }
 
 /// An Elastic IP waits for the tables about this long, or two thirds of a short call.
@@ -213,9 +267,6 @@ fn longest_look(session: &Session) -> Duration {
     LONGEST_LOOK.min(session.deadline().remaining() * 2 / 3)
 }
 
-/// We stop after this many pages of a hundred: no VPC has ten thousand route tables.
-const MOST_PAGES: usize = 100;
-
 /// Reads every page of the configured tables, and lists the configured ids that EC2 did not return. Ids go as a filter,
 /// because `RouteTableIds` refuses the whole request for one id that does not exist: one deleted table must not keep the
 /// VIP from all others.
@@ -224,7 +275,6 @@ async fn read_tables(
     identity: &Identity,
     longest: Option<Duration>,
 ) -> Result<(Vec<Table>, Vec<String>)> {
-    const CALL: &str = "ec2:DescribeRouteTables";
     let wanted = &session.settings.route_tables;
     let filter = |name: &str, values: Vec<String>| Filter::builder().name(name).set_values(Some(values)).build();
     let mut filters = vec![filter("vpc-id", vec![identity.vpc.clone()])];
@@ -236,36 +286,11 @@ async fn read_tables(
         RouteTables::Tag { key, value } if value.is_empty() => filters.push(filter("tag-key", vec![literal(key)])),
         RouteTables::Tag { key, value } => filters.push(filter(&format!("tag:{key}"), vec![literal(value)])),
     }
-    let mut found = Vec::new();
-    let mut next = None;
-    for _ in 0..MOST_PAGES {
-        let caller = longest.map_or_else(|| session.patient(), |longest| session.within(longest));
-        let page = session
-            .call_by(&caller, As::RouteTableRole, Kind::Read, CALL, &identity.vpc, async |ec2| {
-                // 100 is the largest page (API reference); without a size EC2 need not paginate at all.
-                ec2.describe_route_tables()
-                    .set_filters(Some(filters.clone()))
-                    .max_results(100)
-                    .set_next_token(next.clone())
-                    .send()
-                    .await
-            })
-            .await?;
-        let selected = page.route_tables().iter().filter(|table| is_selected(table, wanted, identity));
-        found.extend(selected.filter_map(Table::new));
-        next = page.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
-        if next.is_none() {
-            break;
-        }
-    }
-    if next.is_some() {
-        let message = format!("{CALL} on {}: the list has more than {MOST_PAGES} pages", identity.vpc);
-        return Err(Error::impostor(message, "AWS"));
-    }
+    let all = pages::read(session, &identity.vpc, &filters, longest).await?;
+    let selected = all.iter().filter(|table| is_selected(table, wanted, identity));
+    let found: Vec<Table> = selected.filter_map(Table::new).collect();
     let missing = match wanted {
-        RouteTables::Ids(ids) => {
-            ids.iter().filter(|id| !found.iter().any(|table: &Table| table.id == **id)).cloned().collect()
-        }
+        RouteTables::Ids(ids) => ids.iter().filter(|id| !found.iter().any(|table| table.id == **id)).cloned().collect(),
         _ => Vec::new(),
     };
     Ok((found, missing))
