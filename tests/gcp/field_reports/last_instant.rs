@@ -12,7 +12,11 @@ use std::time::Duration;
 #[test]
 fn a_peer_keeps_what_could_not_come_in_time() {
     let short = json!({ "deadlineSeconds": 4 });
-    let late = |action| Rule::once("compute", action, Fault::Delay(Duration::from_millis(3_200)));
+    // A read that is late is asked again, and that answer is late as well.
+    let late = |action| {
+        let slow = Rule::once("compute", action, Fault::Delay(Duration::from_millis(3_200)));
+        Rule { times: 2, ..slow }
+    };
     // The look takes nearly all of the time.
     let sim = Simulator::start(World::article_with_public_ip());
     sim.faults().on(late("GET aggregated/instances"));
