@@ -6,6 +6,7 @@ mod in_use;
 mod last_instant;
 mod metadata;
 mod slow;
+mod throttled;
 mod told;
 mod under_way;
 mod unread;

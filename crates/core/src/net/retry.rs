@@ -50,6 +50,8 @@ pub struct Caller {
     until: Option<Instant>,
     /// When a read without an answer is asked again, and when a change without one is given up, if before the attempt's own end.
     patience: Option<Duration>,
+    /// For how long the cloud may throttle a call before others go first.
+    gives_way: Option<Duration>,
     pace: Rc<Paces>,
 }
 
@@ -66,7 +68,7 @@ pub const SILENT: &str =
 impl Caller {
     /// A caller that may retry until the deadline, at full speed.
     pub fn new(deadline: Deadline, journal: Journal, network: Rc<dyn Network>, policy: Policy) -> Self {
-        Caller { deadline, journal, network, policy, until: None, patience: None, pace: Rc::default() }
+        Caller { deadline, journal, network, policy, until: None, patience: None, gives_way: None, pace: Rc::default() }
     }
 
     /// The same caller, of a cloud that counts each action for itself: one that it throttles slows no other down.
@@ -112,6 +114,11 @@ impl Caller {
     /// caller looks before anything is sent again.
     pub fn patient_for(&self, time: Duration) -> Self {
         Caller { patience: Some(time), ..self.clone() }
+    }
+
+    /// The same caller, which reports after this time that the cloud throttles a call; at the same pace.
+    pub fn giving_way_after(&self, time: Duration) -> Self {
+        Caller { gives_way: Some(time), ..self.clone() }
     }
 
     /// The same caller, with a bound on the attempts of a call; at the same pace.
@@ -173,6 +180,7 @@ impl Caller {
             Kind::Change => self.pace.of_change(action),
         };
         let entered = pace.enter(action);
+        let mut throttled: Option<Instant> = None;
         loop {
             // A read that was answered before, and would have no time for another answer, is left at that.
             let room = if kind == Kind::Read && last.is_some() { ROOM_FOR_AN_ANSWER } else { Duration::ZERO };
@@ -224,7 +232,9 @@ impl Caller {
             if error.code == Code::Throttled {
                 pace.slow_down(delay.max(FIRST_DELAY), asked);
             }
-            if delay + ROOM_FOR_AN_ANSWER >= left {
+            let since = (error.code == Code::Throttled).then(|| *throttled.get_or_insert(sent));
+            let gives_way = since.zip(self.gives_way).is_some_and(|(since, longest)| since.elapsed() + delay > longest);
+            if gives_way || delay + ROOM_FOR_AN_ANSWER >= left {
                 return Err(error);
             }
             last = Some(error);
@@ -247,18 +257,16 @@ impl Caller {
     /// Waits for a turn, and no longer than until nothing is sent any more, with this room before it.
     async fn in_time<T>(&self, room: Duration, turn: impl Future<Output = Result<T>>) -> Result<T> {
         let Some(until) = self.until else { return turn.await };
-        timeout_at(until.checked_sub(room).unwrap_or(until), turn).await.unwrap_or_else(|_| {
-            Err(Error::new(
-                Code::Throttled,
-                "not sent: the cloud throttles the calls of this takeover, and time was out before its turn came",
-                "call again: a repeat begins with what is missing; look who else calls this API",
-            ))
-        })
+        let latest = until.checked_sub(room).unwrap_or(until);
+        timeout_at(latest, turn).await.unwrap_or_else(|_| Err(no_turn()))
     }
 
     async fn turn<'a>(&self, pace: &'a Pace, entered: &Entered<'_>) -> Result<tokio::sync::SemaphorePermit<'a>> {
         loop {
-            let speed = self.deadline.guard(pace.turn(entered)).await?;
+            // The time that is left after that is of use to somebody else: a last look tells where the parts are.
+            let latest = self.deadline.remaining().saturating_sub(ROOM_FOR_AN_ANSWER);
+            let turn = timeout(latest, self.deadline.guard(pace.turn(entered))).await;
+            let speed = turn.unwrap_or_else(|_| Err(no_turn()))?;
             let place = self.deadline.guard(pace.places.acquire()).await?;
             // The cloud may have throttled those that went before.
             if speed == pace.speed() {
@@ -356,6 +364,15 @@ fn with_fate(kind: Kind, error: Error) -> Error {
         Some(_) => error.with_fate(Fate::Refused(Cause::Itself)),
         None => error,
     }
+}
+
+/// The error of a call whose turn does not come in time.
+fn no_turn() -> Error {
+    Error::new(
+        Code::Throttled,
+        "not sent: the cloud throttles the calls of this takeover, and time was out before its turn came",
+        "call again: a repeat begins with what is missing; look who else calls this API",
+    )
 }
 
 /// `by_the_limit`: the configured one cut the attempt off, and not the call's own time.

@@ -2,6 +2,7 @@
 
 mod making;
 mod strangers;
+mod throttled;
 
 use super::{
     doubt::Repeats,
@@ -17,6 +18,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
+use throttled::Throttled;
 use tokio::time::Instant;
 
 /// All that this call did so far.
@@ -32,6 +34,8 @@ pub struct Changes {
     doubted: BTreeSet<PartId>,
     /// How often what is in doubt was sent.
     repeats: Repeats,
+    /// What the cloud throttles.
+    throttled: Throttled,
     /// Parts whose holder was not there when it was to give them up.
     gone: BTreeSet<PartId>,
     /// Parts whose last change is in doubt and may still reach the goal, whatever a later plan says of them.
@@ -41,7 +45,7 @@ pub struct Changes {
     /// Why an earlier round did not bring a part here. It explains a later round that had no time left.
     earlier: BTreeMap<PartId, Error>,
     /// Why it is not known whether the holder has given a part up, as when its zone does not answer.
-    held_back: Option<Error>,
+    unfreed: Option<Error>,
     before: Vec<Part>,
     last_seen: Vec<Part>,
     /// When the last look began: it may show nothing later.
@@ -62,11 +66,12 @@ impl Changes {
             here: shown_here(&before).collect(),
             doubted: BTreeSet::new(),
             repeats: Repeats::default(),
+            throttled: Throttled::default(),
             gone: BTreeSet::new(),
             may_end: BTreeSet::new(),
             unseen_ends: BTreeMap::new(),
             earlier: BTreeMap::new(),
-            held_back: None,
+            unfreed: None,
             last_seen: before.clone(),
             before,
             looked: Instant::now(),
@@ -106,7 +111,7 @@ impl Changes {
     pub fn cause(&self) -> Option<Error> {
         let own = self.first_error();
         let follows = own.as_ref().is_none_or(|error| wants_another_look(error) || error.code == Code::Deadline);
-        self.held_back.clone().filter(|_| follows).or(own)
+        self.unfreed.clone().filter(|_| follows).or(own)
     }
 
     pub fn any_sent(&self) -> bool {
@@ -199,7 +204,7 @@ impl Changes {
 
     /// Whether any part stayed away for a cause that may be gone at the next call.
     pub fn any_may_come(&self) -> bool {
-        self.held_back.is_some()
+        self.unfreed.is_some()
             || !self.may_end.is_empty()
             || self.by_part.values().any(|progress| match progress {
                 Progress::Done { .. } => false,
@@ -350,7 +355,9 @@ impl Changes {
     /// How long the cloud has asked us to stay away.
     pub fn asked_to_wait(&self) -> Duration {
         let asked = self.by_part.values().filter_map(|progress| match progress {
-            Progress::Maybe(error) | Progress::Failed(error) => error.retry_after,
+            Progress::Maybe(error) => error.retry_after,
+            // A part that is only throttled rests by itself.
+            Progress::Failed(error) => error.retry_after.filter(|_| wants_another_look(error)),
             Progress::Done { .. } | Progress::Refused(_) => None,
         });
         asked.max().unwrap_or_default()

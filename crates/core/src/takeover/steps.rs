@@ -1,7 +1,7 @@
 //! When a step of a plan may begin, and how one is made.
 
 use crate::{
-    cloud::{Cloud, Effect, Need, Step},
+    cloud::{After, Cloud, Effect, Need, Step},
     deadline::Deadline,
     error::{Code, Error, Result},
     vip::Goal,
@@ -16,6 +16,8 @@ const LONGEST_TIME_FOR_A_MOVE: Duration = Duration::from_secs(3);
 pub enum End {
     Success,
     Failure,
+    /// The cloud throttles it: it is tried again, and only what needs its success waits for that.
+    Rests,
 }
 
 pub enum Readiness {
@@ -30,7 +32,12 @@ pub fn readiness<C>(step: &Step<C>, ends: &[Option<End>]) -> Readiness {
     if step.after.iter().any(|after| after.need == Need::Success && end(after.step) == Some(End::Failure)) {
         return Readiness::Never;
     }
-    if step.after.iter().all(|after| end(after.step).is_some()) { Readiness::Ready } else { Readiness::NotYet }
+    let is_over = |after: &After| match end(after.step) {
+        None => false,
+        Some(End::Rests) => after.need == Need::Over,
+        Some(End::Success | End::Failure) => true,
+    };
+    if step.after.iter().all(is_over) { Readiness::Ready } else { Readiness::NotYet }
 }
 
 pub async fn make_one<C: Cloud>(cloud: &C, deadline: &Deadline, step: &Step<C::Change>) -> Result<()> {

@@ -5,6 +5,7 @@ mod details;
 mod findings;
 mod questions;
 mod strangers;
+mod throttled;
 mod toy;
 
 use super::*;

@@ -35,6 +35,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 const SHORTEST_LOOK: Duration = Duration::from_secs(1);
 /// The most that a call waits, in all, for the lists of earlier operations once it has everything else: they only save time.
 const LONGEST_WAIT_FOR_LISTS: Duration = Duration::from_millis(300);
+/// Google counts calls by the minute ("Rate quotas", Compute Engine): a private address that is throttled for so long may be so for
+/// a minute, and lets the public one go first. Everything else lets others go first at once.
+const LONGEST_THROTTLED: Duration = Duration::from_secs(2);
 
 /// How long a change may wait for its operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,7 +149,11 @@ impl Operations {
         let Order { call, on, body, .. } = order;
         let caller = self.compute.bearer.caller();
         let answer = match patience {
-            Patience::Full => self.compute.change(caller, order).await?,
+            Patience::Full => {
+                let is_private = *call == "instances.updateNetworkInterface";
+                let longest = if is_private { LONGEST_THROTTLED } else { Duration::ZERO };
+                self.compute.change(&caller.giving_way_after(longest), order).await?
+            }
             Patience::Share => self.compute.change(&caller.within(bound), order).await?,
         };
         let Some(name) = name_of(&answer) else {

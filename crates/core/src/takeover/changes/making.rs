@@ -1,25 +1,30 @@
 //! Makes the changes of a plan, side by side where they do not wait for one another.
 
-use super::{Changes, Progress};
+use super::{Changes, Progress, throttled::is_throttled};
 use crate::{
     cloud::{Cloud, Effect, Step},
     deadline::Deadline,
-    error::{Code, Result},
+    error::{Code, Error, Result},
     fate::Cause,
-    takeover::steps::{End, Readiness, look_beside, make_one, readiness},
+    takeover::{
+        rules::TIME_FOR_A_LOOK,
+        steps::{End, Readiness, look_beside, make_one, readiness},
+    },
     vip::{Goal, PartId, Write},
 };
 use futures_util::{
     future::{Either, select},
     stream::{FuturesUnordered, StreamExt},
 };
+use std::{cell::Cell, time::Duration};
 use tokio::time::Instant;
 
 impl Changes {
     /// Makes all steps. Each starts as soon as the steps that it waits for are over. A step needs time for its response.
     /// A step is skipped if this call has moved its parts already: another holder took them later. It fails unsent while it only
-    /// repeats what is in doubt, and its turn has not come. Returns early with a look beside the steps that shows a loss: no other
-    /// step is made then, and none of those under way sends anything more.
+    /// repeats what is in doubt, and its turn has not come. A step that is throttled is tried again beside the others, until those
+    /// are over and another look helps them. Returns early with a look beside the steps that shows a loss: no other step is made
+    /// then, and none of those under way sends anything more.
     pub async fn make<C: Cloud>(
         &mut self,
         cloud: &C,
@@ -36,24 +41,44 @@ impl Changes {
         };
         let mut ends: Vec<Option<End>> = steps.iter().map(end).collect();
         let mut started: Vec<bool> = ends.iter().map(Option::is_some).collect();
+        // How many of the running steps are throttled, and have nothing under way.
+        let resting = Cell::new(0);
         let mut running = FuturesUnordered::new();
+        let count = &resting;
+        let begin = |n: usize, step, rest: Duration| {
+            count.update(|resting| resting + usize::from(!rest.is_zero()));
+            async move {
+                if !rest.is_zero() {
+                    let rested = deadline.sleep(rest).await;
+                    count.update(|resting| resting - 1);
+                    if let Err(stop) = rested {
+                        return (n, Err(stop));
+                    }
+                }
+                (n, make_one(cloud, deadline, step).await)
+            }
+        };
         let mut look = Box::pin(look_beside(cloud, seen, goal));
         loop {
             for (n, step) in steps.iter().enumerate() {
                 let Some(begun @ false) = started.get_mut(n) else { continue };
-                match readiness(step, &ends) {
+                let end = match readiness(step, &ends) {
                     Readiness::Ready => {
-                        *begun = true;
-                        running.push(async move { (n, make_one(cloud, deadline, step).await) });
+                        let rest = self.throttled.left(&step.parts);
+                        running.push(begin(n, step, rest));
+                        (!rest.is_zero()).then_some(End::Rests)
                     }
-                    Readiness::Never => {
-                        *begun = true;
-                        if let Some(end) = ends.get_mut(n) {
-                            *end = Some(End::Failure);
-                        }
-                    }
-                    Readiness::NotYet => {}
+                    Readiness::Never => Some(End::Failure),
+                    Readiness::NotYet => continue,
+                };
+                *begun = true;
+                if let Some(known) = ends.get_mut(n) {
+                    *known = end;
                 }
+            }
+            let only_rests = running.len() == resting.get();
+            if only_rests && !running.is_empty() && (self.want_another_look() || cloud.is_late(seen)) {
+                return None;
             }
             let ended = match select(running.next(), &mut look).await {
                 Either::Left((ended, _)) => ended,
@@ -70,14 +95,26 @@ impl Changes {
                 }
             };
             let (n, made) = ended?;
-            if let Some(end) = ends.get_mut(n) {
-                *end = Some(if made.is_ok() { End::Success } else { End::Failure });
-            }
-            if let Some(step) = steps.get(n) {
-                let made = self.gone_meanwhile(step, made);
-                self.note(step, &made);
+            let Some(step) = steps.get(n) else { continue };
+            let made = self.gone_meanwhile(step, made);
+            self.note(step, &made);
+            let end = match &made {
+                Ok(()) => End::Success,
+                Err(error) if is_throttled(error) && self.rests_in_time(deadline, step, error) => {
+                    running.push(begin(n, step, self.throttled.left(&step.parts)));
+                    End::Rests
+                }
+                Err(_) => End::Failure,
+            };
+            if let Some(known) = ends.get_mut(n) {
+                *known = Some(end);
             }
         }
+    }
+
+    /// Notes that a step is throttled. Returns whether time is left for it after its rest.
+    fn rests_in_time<C>(&mut self, deadline: &Deadline, step: &Step<C>, error: &Error) -> bool {
+        self.throttled.note(&step.parts, error) + TIME_FOR_A_LOOK < deadline.remaining()
     }
 
     /// Whether a look beside the steps shows that another member took a part from this one. Such a look tells nothing else: it is as
@@ -133,9 +170,12 @@ impl Changes {
         }
         if step.effect == Effect::Frees && has_traces {
             self.freed.extend(step.parts.iter().cloned());
-            self.held_back = made.as_ref().err().filter(|_| maybe).cloned();
+            self.unfreed = made.as_ref().err().filter(|_| maybe).cloned();
         }
         self.repeats.note(&step.parts, maybe);
+        if !made.as_ref().is_err_and(is_throttled) {
+            self.throttled.forget(&step.parts);
+        }
         for part in &step.parts {
             let progress = match made {
                 Ok(()) if matches!(step.effect, Effect::Frees | Effect::Prepares) => continue,

@@ -171,7 +171,7 @@ async fn a_refusal_is_not_hidden_by_a_later_try_that_was_not_sent() {
     let toy = Toy::new(&[("a", Toy::peer()), ("b", Toy::peer())]);
     let denied = failure(Code::Denied).with(|details| details.http_status = Some(403));
     toy.answer("a", Err(denied));
-    toy.answer("a", Err(failure(Code::Throttled)));
+    toy.answer("a", Err(failure(Code::Deadline)));
     toy.answer("b", Err(failure(Code::Conflict)));
     let found = hold(&toy).await;
     assert_eq!((found.outcome, toy.applied()), (Outcome::Partial, vec!["a", "b", "a", "b"]));
