@@ -29,7 +29,7 @@ pub enum CheckName {
     MemberUnreachable,
     /// The members' interfaces are in different groups (Azure).
     ApplicationSecurityGroups,
-    /// An interface whose last operation has failed or still runs (Azure).
+    /// An interface whose last operation has failed or still runs (Azure), or a holder's machine that goes down (Azure, GCP).
     ProvisioningState,
     /// What belonged to the VIP's entry on the peer and did not come along (Azure).
     LeftBehind,

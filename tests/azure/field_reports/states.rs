@@ -57,6 +57,26 @@ fn azure_asks_for_ten_seconds_and_the_end_is_seen_at_our_own_pace() {
     assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
 }
 
+/// The machine of the holder is between two states.
+#[test]
+fn a_holder_whose_machine_comes_or_goes_is_told() {
+    let coming = ("updating", "starting");
+    let going =
+        [("updating", "stopping"), ("updating", "deallocating"), ("deleting", "running"), ("migrating", "running")];
+    for view in [coming].into_iter().chain(going) {
+        let sim = Simulator::start(World::article());
+        sim.change(|world| world.vm_mut(VM_A).expect("there").view = Some(view));
+        let state = if view.1 == "running" { view.0 } else { view.1 };
+        let (status, check) = if view == coming { ("AZ-128", "AZ-129") } else { ("AZ-130", "AZ-131") };
+        let report = Member::b(&sim).status();
+        told(status, &report);
+        let line = report["summary"].as_str().unwrap_or_default();
+        assert!(line.ends_with(&format!("its machine is {state}")), "{report:#}");
+        told(check, &Member::b(&sim).check());
+        assert_outcome(&Member::b(&sim).hook(), "moved");
+    }
+}
+
 /// The interface keeps the VIP, and nothing arrives there.
 #[test]
 fn a_holder_whose_machine_does_not_run_is_told() {

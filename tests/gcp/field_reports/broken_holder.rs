@@ -81,10 +81,38 @@ fn an_alias_of_a_vm_that_does_not_run_is_held_by_nobody() {
             assert!(!report["warnings"].to_string().contains("blackhole"), "{report:#}");
         }
     }
+}
+
+/// A VM between two states: Google refuses every change of it.
+#[test]
+fn an_alias_of_a_vm_between_two_states_is_told_with_that_state() {
+    for state in ["PENDING", "PROVISIONING", "STAGING", "DEPROVISIONING"] {
+        let mut world = World::article_with_public_ip();
+        world.set_status(VM_A, state);
+        let sim = Simulator::start(world);
+        let report = Member::b(&sim).with(public()).status();
+        told("GCP-81", &report);
+        leads_with(&report, &format!("held by nobody: {VIP} (alias ip nic0) is on {VM_A}, which is {state}"));
+        told("GCP-82", &Member::b(&sim).with(public()).check());
+        let report = Member::b(&sim).with(public()).with(json!({ "deadlineSeconds": 3 })).hook();
+        told("GCP-83", &report);
+        let line = report["summary"].as_str().unwrap_or_default();
+        assert!(line.contains(&format!("{VM_A} is {state}: ")), "{report:#}");
+    }
     // On its way down it still runs.
-    let mut world = World::article();
-    world.set_status(VM_A, "STOPPING");
-    assert_outcome(&Member::b(&Simulator::start(world)).status(), "held_elsewhere");
+    for state in ["STOPPING", "SUSPENDING", "PENDING_STOP"] {
+        let mut world = World::article();
+        world.set_status(VM_A, state);
+        let sim = Simulator::start(world);
+        let report = Member::b(&sim).status();
+        told("GCP-84", &report);
+        let line = report["summary"].as_str().unwrap_or_default();
+        assert!(line.ends_with(&format!("{VM_A}, which is {state}")), "{report:#}");
+        told("GCP-85", &Member::b(&sim).check());
+        // The next read shows the VM at rest, and then it takes changes again.
+        sim.change(|world| world.set_status(VM_A, "TERMINATED"));
+        assert_outcome(&Member::b(&sim).hook(), "moved");
+    }
 }
 
 /// What is off a stopped peer and not yet here is stranded, as with any other peer.

@@ -290,6 +290,7 @@ impl World {
             nics: vec![nic.into()],
             identities: Identities { system: true, user: Vec::new() },
             running: true,
+            view: None,
         };
         let last = address.rsplit('.').next().expect("an address").parse::<u8>().expect("an address");
         self.nics.push(json!({

@@ -65,6 +65,8 @@ pub struct Vm {
     pub nics: Vec<String>,
     pub identities: Identities,
     pub running: bool,
+    /// What its instance view says of its provisioning and its power; `None`: what `running` says.
+    pub view: Option<(&'static str, &'static str)>,
 }
 
 /// The managed identities of a virtual machine.

@@ -14,21 +14,33 @@ use tokio::time::timeout;
 
 /// Nobody waits longer for what is only told beside the holder.
 const LONGEST: Duration = Duration::from_secs(2);
-/// A machine that does not run.
-const AT_REST: [&str; 2] = ["stopped", "deallocated"];
+/// Power states of a machine that does not run, or not yet.
+const AT_REST: [&str; 3] = ["stopped", "deallocated", "starting"];
+/// States of a machine that runs, and may not do so for long.
+const ON_ITS_WAY: [&str; 5] = ["stopping", "deallocating", "deleting", "creating", "migrating"];
 
-/// An interface whose machine receives nothing, and what is known of the machine.
+/// An interface whose machine receives nothing, now or soon, and what is known of the machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Idle {
     /// The interface.
     pub nic: Id,
     /// For example `its machine is deallocated`.
     pub why: String,
+    /// Whether it receives nothing already.
+    pub rests: bool,
 }
 
 impl Idle {
     /// The warning. `who` names the interface as the mechanism knows it.
     pub fn remark(&self, who: &str) -> CheckItem {
+        if !self.rests {
+            return CheckItem::new(
+                CheckName::ProvisioningState,
+                Verdict::Warning,
+                format!("{who} may soon receive nothing: {}", self.why),
+                "if that machine is to go on, look in its activity log for who changes it; else call Acquire on the primary",
+            );
+        }
         CheckItem::new(
             CheckName::Blackhole,
             Verdict::Warning,
@@ -41,38 +53,48 @@ impl Idle {
 /// Those of these interfaces whose machine receives nothing.
 pub async fn look(arm: &Arm, nics: impl Iterator<Item = &Nic>) -> Vec<Idle> {
     let asked = nics.map(|nic| async move {
-        let why = match nic.machine() {
-            None => "it has no machine".to_owned(),
+        let (why, rests) = match nic.machine() {
+            None => ("it has no machine".to_owned(), true),
             Some(vm) => {
                 let view = timeout(LONGEST, arm.instance_view(&vm)).await.ok()?.ok()?;
-                format!("its machine is {}", at_rest(&view)?)
+                let state = state(&view)?;
+                (format!("its machine is {state}"), AT_REST.contains(&state))
             }
         };
-        Some(Idle { nic: nic.id.clone(), why })
+        Some(Idle { nic: nic.id.clone(), why, rests })
     });
     join_all(asked).await.into_iter().flatten().collect()
 }
 
-/// The state of a machine that does not run.
-fn at_rest(view: &Value) -> Option<&str> {
-    let statuses = view.get("statuses").and_then(Value::as_array).into_iter().flatten();
-    let mut states = statuses.filter_map(|status| status.get("code")?.as_str()?.strip_prefix("PowerState/"));
-    states.find(|state| AT_REST.contains(state))
+/// The state of a machine that does not run, or not for long.
+fn state(view: &Value) -> Option<&str> {
+    let statuses = || view.get("statuses").and_then(Value::as_array).into_iter().flatten();
+    let of = |kind: &'static str| statuses().filter_map(move |status| status.get("code")?.as_str()?.strip_prefix(kind));
+    let at_rest = of("PowerState/").find(|state| AT_REST.contains(state));
+    at_rest.or_else(|| of("PowerState/").chain(of("ProvisioningState/")).find(|state| ON_ITS_WAY.contains(state)))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::at_rest;
+    use super::state;
     use serde_json::json;
 
     #[test]
-    fn only_a_machine_at_rest_receives_nothing() {
-        for (state, expected) in
-            [("running", None), ("starting", None), ("stopped", Some("stopped")), ("deallocated", Some("deallocated"))]
-        {
-            let view = json!({ "statuses": [{ "code": "ProvisioningState/succeeded" }, { "code": format!("PowerState/{state}") }] });
-            assert_eq!(at_rest(&view), expected, "{state}");
+    fn only_a_machine_at_rest_or_on_its_way_has_a_state_to_tell() {
+        for (provisioning, power, expected) in [
+            ("succeeded", "running", None),
+            ("updating", "running", None),
+            ("failed/VMExtensionProvisioningError", "running", None),
+            ("updating", "starting", Some("starting")),
+            ("updating", "deallocating", Some("deallocating")),
+            ("deleting", "running", Some("deleting")),
+            ("deleting", "deallocated", Some("deallocated")),
+            ("succeeded", "stopped", Some("stopped")),
+        ] {
+            let code = |kind: &str, state: &str| json!({ "code": format!("{kind}/{state}") });
+            let view = json!({ "statuses": [code("ProvisioningState", provisioning), code("PowerState", power)] });
+            assert_eq!(state(&view), expected, "{provisioning} {power}");
         }
-        assert_eq!(at_rest(&json!({})), None);
+        assert_eq!(state(&json!({})), None);
     }
 }

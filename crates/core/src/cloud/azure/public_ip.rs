@@ -145,7 +145,7 @@ impl Seen {
             },
             [nic] if nic.own && nic.entry_with(vip.address.addr()).is_some_and(names_it) => here_in(nic.state()),
             [nic] if nic.own => Holder::ThisMemberBroken(ON_ANOTHER_ENTRY.into()),
-            [nic] if members.idle.iter().any(|idle| idle.nic == nic.id) => {
+            [nic] if members.idle.iter().any(|idle| idle.rests && idle.nic == nic.id) => {
                 Holder::OtherBroken(nic.id.name().to_owned())
             }
             [nic] => Holder::Other(nic.id.name().to_owned()),

@@ -1,8 +1,9 @@
 //! The state of a peer's VM: whether packets arrive there, and for the operator why the VM does not take a change, which it
 //! explains better than Google's refusal does.
 //!
-//! Source: "Compute Engine instance lifecycle"; the values are those of `Instance.status` in the discovery document (20261106).
-//! A VM that has stopped takes changes of its interface like one that runs (guess); only a VM between two states does not.
+//! Source: "Compute Engine instance lifecycle"; the values are those of `Instance.status` in the discovery document (20261106), which
+//! says of `DEPROVISIONING` "the instance is halted", and of `STAGING` "the instance is being started". A VM that has stopped takes
+//! changes of its interface like one that runs (guess); only a VM between two states does not.
 
 use super::{
     compute::Compute,
@@ -10,17 +11,28 @@ use super::{
     vm::{Vm, text},
 };
 use crate::{
+    check::{CheckItem, CheckName, Verdict},
     error::{Code, Error},
-    vip::Holder,
+    vip::{Holder, PartId},
 };
 use std::time::Duration;
 
 /// The most that the question for a VM's state may take after a refusal.
 const LONGEST_LOOK: Duration = Duration::from_secs(1);
 
-/// Whether no packet arrives at a VM in this state, whatever its interface has. One that is being stopped still runs.
+/// Whether no packet arrives at a VM in this state, whatever its interface has: it has stopped, or has not started yet. One that is
+/// being stopped still runs.
 pub fn is_down(state: &str) -> bool {
-    matches!(state, "TERMINATED" | "STOPPED" | "SUSPENDED" | "REPAIRING")
+    matches!(state, "TERMINATED" | "STOPPED" | "SUSPENDED" | "REPAIRING" | "DEPROVISIONING")
+        || matches!(state, "PENDING" | "PROVISIONING" | "STAGING")
+}
+
+/// A warning about a holder that still runs and will not for long: Google may refuse to take the VIP off it meanwhile.
+pub fn on_its_way(vm: &Vm, part: &PartId) -> Option<CheckItem> {
+    let state = vm.state();
+    let remedy = remedy(state).filter(|_| !is_down(state))?;
+    let message = format!("{part} is on {}, which is {state}", vm.name());
+    Some(CheckItem::new(CheckName::ProvisioningState, Verdict::Warning, message, remedy))
 }
 
 /// Why this member's own VM takes no VIP: one that is going down may refuse every change, and would forward nothing soon.
@@ -89,9 +101,9 @@ mod tests {
 
     #[test]
     fn a_vm_on_its_way_down_still_takes_packets() {
-        for (state, down) in
-            [("TERMINATED", true), ("SUSPENDED", true), ("STOPPING", false), ("STAGING", false), ("", false)]
-        {
+        let down = ["TERMINATED", "SUSPENDED", "DEPROVISIONING", "PROVISIONING", "STAGING"].map(|state| (state, true));
+        let up = ["STOPPING", "SUSPENDING", "PENDING_STOP", "RUNNING", ""].map(|state| (state, false));
+        for (state, down) in down.into_iter().chain(up) {
             assert_eq!(is_down(state), down, "{state}");
         }
     }

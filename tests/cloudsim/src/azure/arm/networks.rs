@@ -118,9 +118,9 @@ pub(super) fn instance_view(state: &mut State, asked: &Asked) -> Result<Answer> 
     let world = state.read();
     let machine = world.vms.iter().find(|vm| world.vm_id(vm).eq_ignore_ascii_case(&id));
     let vm = machine.ok_or_else(|| not_found(KIND, asked.path.name_at(0), &group))?;
-    let power = if vm.running { "running" } else { "deallocated" };
+    let (provisioning, power) = vm.view.unwrap_or(("succeeded", if vm.running { "running" } else { "deallocated" }));
     let status = |code: String| json!({ "code": code, "level": "Info" });
-    let statuses = [status("ProvisioningState/succeeded".into()), status(format!("PowerState/{power}"))];
+    let statuses = [status(format!("ProvisioningState/{provisioning}")), status(format!("PowerState/{power}"))];
     Ok(answers::json(200, &json!({ "statuses": statuses })))
 }
 

@@ -142,7 +142,9 @@ impl<'a> Planner<'a> {
             [] if !silent.is_empty() => Holder::NotHere,
             [] => Holder::Nobody,
             [nic] if nic.own => self.here_in(nic.state()),
-            [nic] if idle.iter().any(|idle| idle.nic == nic.id) => Holder::OtherBroken(nic.id.name().to_owned()),
+            [nic] if idle.iter().any(|idle| idle.rests && idle.nic == nic.id) => {
+                Holder::OtherBroken(nic.id.name().to_owned())
+            }
             [nic] => Holder::Other(nic.id.name().to_owned()),
             // Azure refuses this within a subnet. If it happens all the same, neither member may rely on it.
             nics => several(nics.iter().map(|nic| nic.id.name()), nics.iter().any(|nic| nic.own)),

@@ -193,7 +193,9 @@ impl Seen {
                 "" => Holder::ThisMember,
                 state => here_in(state),
             },
-            Some(hop) if self.idle.iter().any(|(idle, _)| *idle == hop) => Holder::OtherBroken(hop.to_string()),
+            Some(hop) if self.idle.iter().any(|(of, idle)| *of == hop && idle.rests) => {
+                Holder::OtherBroken(hop.to_string())
+            }
             Some(hop) => Holder::Other(hop.to_string()),
             None => Holder::Other(route.text("nextHopType").to_owned()),
         }

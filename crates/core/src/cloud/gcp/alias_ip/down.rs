@@ -1,8 +1,9 @@
-//! Parts that are on a VM that does not run: by name it holds them.
+//! Parts that are on a VM that does not run, which holds them by name alone, or on one that is being stopped.
 
 use super::plan::View;
 use crate::{
     check::{CheckItem, CheckName, Verdict},
+    cloud::gcp::state,
     vip::Holder,
 };
 
@@ -13,13 +14,17 @@ impl View<'_> {
         let mut told: Vec<(&str, &str)> = Vec::new();
         let mut items = Vec::new();
         for part in &parts {
-            let Holder::OtherBroken(name) = &part.holder else { continue };
+            let (Holder::OtherBroken(name) | Holder::Other(name)) = &part.holder else { continue };
             let about = (part.id.vip.as_str(), name.as_str());
             if told.contains(&about) {
                 continue;
             }
             told.push(about);
             let vm = self.seen.members.vms.iter().find(|vm| !vm.own && vm.name() == name);
+            if let Holder::Other(_) = &part.holder {
+                items.extend(vm.and_then(|vm| state::on_its_way(vm, &part.id)));
+                continue;
+            }
             items.push(CheckItem::new(
                 CheckName::Blackhole,
                 Verdict::Warning,
