@@ -174,6 +174,55 @@ fn a_route_to_a_stranger_is_taken_only_where_the_members_are_not_known() {
     }
 }
 
+/// The states of a table and of the VIP's route in it.
+#[test]
+fn the_state_of_a_table_and_of_a_route_is_told() {
+    let start = |table: Option<&str>, route: Option<&str>| {
+        let sim = Simulator::start(World::routes());
+        sim.change(|world| {
+            let body = &mut world.route_table_mut(ROUTE_TABLE).expect("a table")["properties"];
+            table.into_iter().for_each(|state| body["provisioningState"] = json!(state));
+            for one in body["routes"].as_array_mut().expect("routes") {
+                route.into_iter().for_each(|state| one["properties"]["provisioningState"] = json!(state));
+            }
+        });
+        sim
+    };
+    let one_vip = |sim: &Simulator| {
+        let mut config = routed(&sim.world());
+        config["vip"] = json!([config["vip"][0]]);
+        config
+    };
+    // What goes away takes no route, and holds the other table up no more than a stranger's does.
+    let sim = start(Some("Deleting"), None);
+    told("AZ-133", &Member::b(&sim).with(one_vip(&sim)).check());
+    told("AZ-134", &Member::b(&sim).with(one_vip(&sim)).hook());
+    assert_eq!((puts_of(&sim, ROUTE_TABLE).len(), routes_to_b(&sim, ROUTE_TABLE_2)), (0, 1));
+    for (table, route, status, check) in [
+        (Some("Failed"), None, "AZ-135", "AZ-136"),
+        (Some("Updating"), None, "AZ-137", "AZ-138"),
+        (None, Some("Failed"), "AZ-139", "AZ-140"),
+        (None, Some("Updating"), "AZ-141", "AZ-142"),
+        (None, Some("Deleting"), "AZ-143", "AZ-144"),
+    ] {
+        let sim = start(table, route);
+        told(status, &Member::b(&sim).with(one_route(&sim)).status());
+        told(check, &Member::b(&sim).with(one_route(&sim)).check());
+        assert_outcome(&Member::b(&sim).with(one_route(&sim)).hook(), "moved");
+    }
+}
+
+/// A route to an interface that goes away leads nowhere soon.
+#[test]
+fn an_own_interface_that_is_deleted_is_told_with_routes_as_well() {
+    let sim = Simulator::start(World::routes());
+    sim.change(super::in_state(NIC_B, "Deleting"));
+    for nics in [json!(null), json!([NIC_A, NIC_B])] {
+        let listed = json!({ "azure": { "nics": nics } });
+        told("AZ-145", &Member::b(&sim).with(one_route(&sim)).with(listed).check());
+    }
+}
+
 /// The first call ends before its operation does.
 #[test]
 fn a_repeat_waits_for_the_route_that_is_on_its_way_here() {

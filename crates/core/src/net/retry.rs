@@ -59,6 +59,9 @@ pub struct Caller {
 const PATIENCE: Duration = Duration::from_secs(3);
 /// An attempt that begins with less time left would have no answer.
 const ROOM_FOR_AN_ANSWER: Duration = Duration::from_millis(100);
+/// What waits for somebody else's change, or for a service to come back, is tried again this soon at least: the end of that is told
+/// to nobody, and asking costs the cloud next to nothing.
+const LONGEST_UNTIL_IT_PASSES: Duration = Duration::from_secs(2);
 const FIRST_DELAY: Duration = Duration::from_millis(100);
 const LIMIT_TOO_SHORT: &str = "check the way to the endpoint; if it is only slow, raise `http.requestTimeoutMs`";
 /// What to do about a read that had no answer in its share of the call's time.
@@ -223,7 +226,8 @@ impl Caller {
             let left = left.min(self.deadline.remaining());
             // What the cloud asks for is obeyed; the own delays leave time for more attempts than one.
             let asked = error.retry_after.unwrap_or_default();
-            let longest = (left / 4).max(FIRST_DELAY);
+            let longest = if error.code == Code::Throttled { LONGEST_DELAY } else { LONGEST_UNTIL_IT_PASSES };
+            let longest = longest.min(left / 4).max(FIRST_DELAY);
             // Calls that are throttled together follow one another at the pace: none of them waits in a delay of its own while the
             // cloud would take it.
             let is_paced = error.code == Code::Throttled && !entered.is_alone();

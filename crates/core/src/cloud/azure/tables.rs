@@ -135,6 +135,11 @@ pub async fn read(arm: &Arm, id: &Id) -> Result<Value> {
     })
 }
 
+/// The provisioning state of a table.
+pub fn state(table: &Value) -> &str {
+    table.pointer("/properties/provisioningState").and_then(Value::as_str).unwrap_or("Succeeded")
+}
+
 /// The routes of a table.
 pub fn entries(table: &Value) -> impl Iterator<Item = Entry<'_>> {
     table.pointer("/properties/routes").and_then(Value::as_array).into_iter().flatten().map(Entry)

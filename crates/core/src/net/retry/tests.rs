@@ -378,3 +378,21 @@ async fn reads_that_are_throttled_to_their_end_say_so() {
         }
     }
 }
+
+/// What waits for somebody else's change is there soon after that has ended.
+#[tokio::test(start_paused = true)]
+async fn a_refused_change_whose_cause_passes_is_tried_again_at_least_every_two_seconds() {
+    let caller = caller(60);
+    let times = RefCell::new(Vec::new());
+    let blocked = || failure(Code::Unavailable).with_fate(Fate::Refused(Cause::UnderWay));
+    let _ = caller
+        .call(Kind::Change, "x:Put", "t", async || {
+            times.borrow_mut().push(Instant::now());
+            Err::<(), _>(blocked())
+        })
+        .await;
+    let times = times.borrow();
+    let longest = times.windows(2).map(|pair| pair[1] - pair[0]).max();
+    assert!(longest.is_some_and(|longest| longest <= Duration::from_secs(2)), "{longest:?}");
+    assert!(times.len() > 30, "{}", times.len());
+}

@@ -5,6 +5,7 @@
 
 mod change;
 mod plan;
+mod states;
 
 use super::{
     arm::Arm,
@@ -127,11 +128,12 @@ impl Cloud for Route {
     fn remarks(&self, seen: &Seen) -> Vec<CheckItem> {
         let idle =
             seen.idle.iter().map(|(hop, idle)| idle.remark(&format!("the next hop {hop} ({})", idle.nic.name())));
+        let idle = idle.chain(seen.states(&self.session.vips));
         idle.chain(self.session.tracking()).chain([self.session.local_address()]).collect()
     }
 
     async fn advice(&self) -> Vec<CheckItem> {
-        vec![forwarding::check(&self.session, &self.listed).await]
+        forwarding::check(&self.session, &self.listed).await
     }
 
     async fn rehearse(&self, seen: &Seen) -> Vec<CheckItem> {

@@ -111,6 +111,13 @@ impl Planner<'_> {
         if existing.is_some_and(|route| seen.holder_of(route) == Holder::ThisMember) {
             return Ok(None);
         }
+        if tables::state(table) == DELETING {
+            return Err(Error::new(
+                Code::Conflict,
+                format!("the route table {} is in the state {DELETING}: it takes no route any more", id.name()),
+                "take it out of `azure.routeTables` on every member, or make it again when it is gone",
+            ));
+        }
         let hop = own_address(&seen.here, vip).ok_or_else(|| {
             Error::new(
                 Code::Unsupported,
