@@ -63,6 +63,13 @@ pub fn told(id: &str, report: &Value) {
         (row.outcome.as_str(), row.code.as_str(), row.retry.as_str()),
         "{id}: {report:#}"
     );
+    let remedy = report["error"]["remedy"].as_str().unwrap_or_default();
+    let only_repeats = ["call again", "call Acquire", "call Release"].iter().any(|start| remedy.starts_with(start));
+    let is_told_of_another_call = report["action"] == "status" && remedy.starts_with("call Acquire");
+    assert!(
+        report["retry"] == true || !only_repeats || is_told_of_another_call,
+        "{id}: a repeat is of no use: {report:#}"
+    );
     let said = ["summary", "error", "warnings", "checks"].map(|member| report[member].to_string()).join("\n");
     for words in &row.words {
         assert!(said.contains(words.as_str()), "{id}: nothing says {words:?}: {report:#}");

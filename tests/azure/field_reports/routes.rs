@@ -162,6 +162,7 @@ fn a_route_to_a_stranger_is_taken_only_where_the_members_are_not_known() {
     told("AZ-91", &Member::b(&sim).with(with_nics(&sim, &[NIC_A, NIC_B])).hook());
     assert_eq!(sim.world().next_hop(ROUTE_TABLE, VIP_CONFIG).as_deref(), Some("10.0.0.77"));
     assert_eq!(routes_to_b(&sim, ROUTE_TABLE_2), 1);
+    told("AZ-132", &Member::b(&sim).with(with_nics(&sim, &[NIC_A, NIC_B])).status());
     told("AZ-92", &Member::b(&sim).with(with_nics(&sim, &[NIC_A, NIC_B])).check());
     // The address may have been that of an interface that is gone, or cannot be read.
     for gone in [true, false] {

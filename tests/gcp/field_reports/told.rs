@@ -54,6 +54,21 @@ fn a_route_of_the_vip_that_leads_to_a_stranger_is_refused() {
     assert_outcome(&Member::b(&sim).with(route()).hook(), "moved");
 }
 
+/// The private address is here, and the public one with a VM that is no member.
+#[test]
+fn a_split_that_a_takeover_does_not_end_is_told_with_what_does() {
+    let mut world = World::article_with_public_ip();
+    world.add_instance("stranger", ZONE_A, "10.0.0.33");
+    world.set_access_config("stranger", "theirs", Some(cloudsim::gcp::PUBLIC_ADDRESS));
+    world.place_alias(VIP, VM_B, None);
+    let sim = Simulator::start(world);
+    told("GCP-86", &Member::b(&sim).with(public()).status());
+    // One that a takeover ends.
+    let mut world = World::article_with_public_ip();
+    world.place_alias(VIP, VM_B, None);
+    told("GCP-87", &Member::b(&Simulator::start(world)).with(public()).status());
+}
+
 #[test]
 fn a_route_that_may_not_be_deleted_is_told_with_the_right_that_is_missing() {
     let mut world = World::routes();

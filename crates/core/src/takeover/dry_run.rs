@@ -1,7 +1,7 @@
 //! A call that goes as far as the plan. It is ok only where the real call would be.
 
 use super::{
-    ending::{self, Findings},
+    ending::{self, Findings, as_it_ends},
     wording,
 };
 use crate::{
@@ -24,7 +24,7 @@ pub fn of<C: Cloud>(cloud: &C, journal: &Journal, goal: Goal, seen: &C::Seen) ->
     };
     let plan = match cloud.plan(seen, goal) {
         Ok(plan) => plan,
-        Err(error) => return Findings { error: Some(error), ..told },
+        Err(error) => return Findings { error: Some(as_it_ends(error)), ..told },
     };
     for step in &plan.steps {
         let (call, target) = cloud.describe(&step.change);
@@ -42,7 +42,7 @@ pub fn of<C: Cloud>(cloud: &C, journal: &Journal, goal: Goal, seen: &C::Seen) ->
     });
     let kept = told.remarks.iter().filter(|item| plan.refused.is_empty() || !item.is(CheckName::PartRefused));
     let remarks = refused.chain(kept.cloned()).collect();
-    let first = plan.refused.first().map(|(_, error)| error.clone());
+    let first = plan.refused.first().map(|(_, error)| as_it_ends(error.clone()));
     let first = first.map(|error| if plan.steps.is_empty() { error } else { wording::only_in_part(goal, error) });
     // A plan has no step for what an operation is bringing, or taking away.
     let arrives = before.iter().any(|part| matches!(part.holder, Holder::Arriving(_)));

@@ -213,7 +213,7 @@ pub fn conclude(
 }
 
 /// After lost races the next call may win, so no person has to act.
-fn as_it_ends(error: Error) -> Error {
+pub fn as_it_ends(error: Error) -> Error {
     if error.fate.is_race() && error.code == Code::Conflict {
         return error.with(|details| details.code = Code::Unavailable);
     }

@@ -10,22 +10,25 @@ mod ending;
 mod look;
 mod progress;
 mod rules;
+mod status;
 mod steps;
 mod verify;
 mod wording;
 
 pub use ending::Findings;
+pub use status::status;
 
 use crate::{
     check::{CheckItem, CheckName},
     cloud::Cloud,
     deadline::Deadline,
-    error::{Code, Error, Result},
+    error::{Error, Result},
     journal::Journal,
     outcome::Outcome,
     vip::{Goal, Holder, Part, Write},
 };
 use changes::Changes;
+use ending::as_it_ends;
 use look::{discover_all, observe_after};
 use rules::{TIME_FOR_A_LOOK, reached};
 use std::time::Duration;
@@ -34,8 +37,6 @@ use std::time::Duration;
 const MOST_ROUNDS: u32 = 6;
 /// How often the engine makes a change that was accepted and is not there a moment later. Somebody puts it back each time.
 const MOST_TAKEN_BACK: u32 = 3;
-/// How often a status looks at a VIP whose parts are apart.
-const MOST_LOOKS: u32 = 4;
 const BETWEEN_ROUNDS: Duration = Duration::from_millis(200);
 const LONGEST_BETWEEN_ROUNDS: Duration = Duration::from_secs(2);
 /// The most that the question may take what became of a change.
@@ -69,61 +70,6 @@ pub async fn release<C: Cloud>(cloud: &C, deadline: &Deadline, journal: &Journal
     towards(cloud, deadline, journal, Goal::LetGo, mode).await
 }
 
-/// Tells who holds the VIP.
-pub async fn status<C: Cloud>(cloud: &C, deadline: &Deadline) -> Findings {
-    let mut seen = match discover_all(cloud).await {
-        Ok(seen) => seen,
-        Err(error) => return Findings::failed(Outcome::Unknown, error),
-    };
-    let understand = |seen: &C::Seen| {
-        let parts = cloud.placement(seen);
-        let (outcome, error) = ending::of_status(&parts, &cloud.missing(seen));
-        let why = match outcome {
-            Outcome::Unknown if parts.iter().any(|part| part.holder.is_unknown()) => cloud.unreadable(seen),
-            Outcome::Split => cloud.absent(seen),
-            _ => None,
-        };
-        (parts, (outcome, why.or(error)))
-    };
-    let (mut parts, (mut outcome, mut error)) = understand(&seen);
-    // One look is several reads, and a part that moved between two of them looks torn apart. Two equal looks settle that, where
-    // reads may be old only if enough time lies between them.
-    let (mut looks, mut settled) = (1, outcome != Outcome::Split);
-    let (mut failed, mut may_be_old) = (None, false);
-    while !settled && !may_be_old && looks < MOST_LOOKS {
-        let has_time = C::LOOK_TWICE_AFTER + TIME_FOR_A_LOOK < deadline.remaining();
-        let wait = if has_time { C::LOOK_TWICE_AFTER } else { deadline.remaining() / 2 };
-        let again = match observe_after(cloud, deadline, wait, &seen).await {
-            Ok(again) => again,
-            Err(why) => {
-                failed = Some(why);
-                break;
-            }
-        };
-        let earlier = std::mem::take(&mut parts);
-        (parts, (outcome, error)) = understand(&again);
-        may_be_old = outcome == Outcome::Split && parts == earlier && !has_time && !C::READS_LAG.is_zero();
-        settled = outcome != Outcome::Split || parts == earlier && !may_be_old;
-        (seen, looks) = (again, looks + 1);
-    }
-    if may_be_old {
-        error = error
-            .map(|error| if error.code == Code::Conflict { wording::while_reads_may_be_old(error) } else { error });
-    } else if !settled {
-        error = error.map(|error| wording::while_it_moves(error, failed));
-    }
-    let missing = cloud.missing(&seen);
-    Findings {
-        member: Some(cloud.member(&seen)),
-        before: parts.clone(),
-        after: parts,
-        remarks: cloud.remarks(&seen),
-        missing,
-        error,
-        ..Findings::new(outcome)
-    }
-}
-
 /// Goes as far as the plan and asks the cloud whether it would be allowed.
 pub async fn check<C: Cloud>(cloud: &C) -> Findings {
     let mut items = Vec::new();
@@ -155,11 +101,11 @@ pub async fn check<C: Cloud>(cloud: &C) -> Findings {
             for (part, why) in &plan.refused {
                 items.push(CheckItem::failed(CheckName::Resources.of(part), why));
             }
-            plan.refused.into_iter().next().map(|(_, why)| why)
+            plan.refused.into_iter().next().map(|(_, why)| as_it_ends(why))
         }
         Err(why) => {
             items.push(CheckItem::failed(CheckName::Resources, &why));
-            Some(why)
+            Some(as_it_ends(why))
         }
     };
     // A part that the plan has refused is an item already.

@@ -71,6 +71,15 @@ pub fn parts_disagree(parts: &[Part]) -> Error {
     )
 }
 
+/// `why` an Acquire from here would not bring the parts together.
+pub fn apart_for_good(parts: &[Part], why: Error) -> Error {
+    let apart = parts_disagree(parts);
+    why.with(|details| {
+        details.message = format!("{}; Acquire from here would be refused: {}", apart.message, details.message);
+        details.remedy = format!("{}; then {}", details.remedy, apart.remedy);
+    })
+}
+
 /// No two looks at the parts were alike, because somebody moves them or because a look failed.
 pub fn while_it_moves(error: Error, failed: Option<Error>) -> Error {
     let why =
