@@ -54,6 +54,56 @@ fn a_route_of_the_vip_that_leads_to_a_stranger_is_refused() {
     assert_outcome(&Member::b(&sim).with(route()).hook(), "moved");
 }
 
+/// The route has the VIP's name and its address, and names its next hop by the address.
+#[test]
+fn a_route_to_the_address_of_a_stranger_is_not_ours_by_its_name() {
+    let start = |address: &str| {
+        let mut world = World::routes();
+        world.add_instance("router", ZONE_A, "10.0.0.44");
+        let route = world.routes.iter_mut().find(|route| route["name"] == ROUTE).and_then(Value::as_object_mut);
+        let route = route.expect("the VIP's route");
+        route.remove("nextHopInstance");
+        route.insert("nextHopIp".into(), address.into());
+        Simulator::start(world)
+    };
+    let sim = start("10.0.0.44");
+    told("GCP-88", &Member::b(&sim).with(route()).hook());
+    assert!(writes(&sim).is_empty());
+    told("GCP-89", &Member::b(&sim).with(route()).check());
+    // The address of a member, and one that no VM has any more.
+    for address in [cloudsim::gcp::ADDRESS_A, "10.0.0.45"] {
+        assert_outcome(&Member::b(&start(address)).with(route()).hook(), "moved");
+    }
+    // It may be that of a member that cannot be read.
+    let sim = start("10.0.0.44");
+    sim.faults().on(Rule { target: Some(VM_A), ..Rule::always("compute", "GET instances", Fault::HangBefore) });
+    assert_outcome(&Member::b(&sim).with(route()).with(placed()).hook(), "moved");
+}
+
+/// A next hop that is no machine.
+#[test]
+fn a_route_that_leads_to_no_machine_is_told_with_what_it_leads_to() {
+    for (key, link, words) in [
+        ("nextHopGateway", "global/gateways/default-internet-gateway", "the gateway default-internet-gateway"),
+        ("nextHopIlb", "regions/europe-west1/forwardingRules/front", "the load balancer front"),
+        ("nextHopVpnTunnel", "regions/europe-west1/vpnTunnels/office", "the VPN tunnel office"),
+    ] {
+        let mut world = World::routes();
+        let link = world.link(&format!("projects/{}/{link}", cloudsim::gcp::PROJECT));
+        let one = world.routes.iter_mut().find(|route| route["name"] == ROUTE).and_then(Value::as_object_mut);
+        let one = one.expect("the VIP's route");
+        one.remove("nextHopInstance");
+        one.insert(key.into(), link.into());
+        let sim = Simulator::start(world);
+        let report = Member::b(&sim).with(route()).status();
+        told("GCP-90", &report);
+        assert_eq!(report["holder"], words);
+        let report = Member::b(&sim).with(route()).hook();
+        told("GCP-91", &report);
+        assert!(report["summary"].to_string().contains(&format!("{ROUTE} (to {words})")), "{report:#}");
+    }
+}
+
 /// The private address is here, and the public one with a VM that is no member.
 #[test]
 fn a_split_that_a_takeover_does_not_end_is_told_with_what_does() {

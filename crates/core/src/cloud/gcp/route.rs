@@ -7,18 +7,20 @@
 //! Sources: "Routes" (VPC documentation), "Method: routes.insert".
 
 mod hop;
+mod ours;
 mod plan;
 mod remarks;
 
 use super::{
     compute::{Order, all_pages},
+    members,
     operation::{Begun, Operations, Patience},
     path::Path,
     ranges,
     rehearsal::{self, Asked},
     session::{Connection, Session},
     settings::Settings,
-    vm::text,
+    vm::{Vm, text},
 };
 use crate::{
     check::{CheckItem, CheckName, Verdict},
@@ -32,13 +34,19 @@ use http::Method;
 use plan::{Change, Seen, View, names_of, number_of};
 use serde_json::Value;
 use std::{cell::RefCell, collections::BTreeMap, time::Duration};
+use tokio::{sync::OnceCell, time::timeout};
 
 /// The mechanism for one call.
 pub struct Route {
     session: Session,
     /// Why this call could not delete a route, by the number of the route.
     undeleted: RefCell<BTreeMap<String, Error>>,
+    /// The addresses of all members, once they are read; `None` where one of them is not known.
+    members: OnceCell<Option<Vec<String>>>,
 }
+
+/// How long a look waits for the members. They say whether a route may be taken, and one of them may be in a lost zone.
+const LONGEST_LOOK: Duration = Duration::from_secs(2);
 
 /// Who deleted a route.
 enum Deleted {
@@ -94,7 +102,30 @@ impl Route {
             operations.changes_of_others(&path).contains(&"routes.insert")
         });
         let coming = coming.collect();
-        Ok(Seen { here: here.clone(), network, routes, leaving, coming, ranges })
+        let mut seen = Seen { here: here.clone(), network, routes, leaving, coming, ranges, members: None };
+        if self.view(&seen).leads_to_an_address() {
+            seen.members = self.addresses().await;
+        }
+        Ok(seen)
+    }
+
+    /// The addresses of all members: a route may name its next hop by one, as in a Shared VPC. `None` where not every listed VM could
+    /// be read in time: the address may be that one's, or that of a VM that is gone. One call reads them once.
+    async fn addresses(&self) -> Option<Vec<String>> {
+        let instances = &self.session.settings.instances;
+        if instances.is_empty() {
+            return None;
+        }
+        let read = self.members.get_or_init(async || {
+            let connection = self.session.connect().await.ok()?;
+            let patience = LONGEST_LOOK.min(self.session.caller.deadline().remaining() / 4);
+            let known = members::Known::default();
+            let members = timeout(patience, known.look(instances, connection, |_| false)).await.ok()?.ok()?;
+            let all = members.missing.is_empty() && members.silent.is_empty();
+            let interfaces = members.vms.iter().flat_map(Vm::interfaces);
+            all.then(|| interfaces.map(|interface| text(interface, "networkIP").to_owned()).collect())
+        });
+        read.await.clone()
     }
 
     /// Deletes the route of this number, and no route that has the same name by now. By the discovery document (20261106) a
@@ -138,7 +169,7 @@ impl Mechanism for Route {
     type Settings = Settings;
 
     fn new(settings: &Settings, setup: Setup<'_>) -> Result<Self> {
-        Ok(Route { session: Session::new(settings, setup)?, undeleted: RefCell::default() })
+        Ok(Route { session: Session::new(settings, setup)?, undeleted: RefCell::default(), members: OnceCell::new() })
     }
 }
 

@@ -43,6 +43,8 @@ pub struct Seen {
     pub coming: BTreeSet<String>,
     /// The network's subnets. Empty where every VIP is too small to cover one.
     pub ranges: Result<Vec<Range>>,
+    /// The addresses of all members, where a route leads to an address and all of them are known.
+    pub members: Option<Vec<String>>,
 }
 
 impl Seen {
@@ -93,8 +95,7 @@ impl<'a> View<'a> {
                     false => Holder::ThisMember,
                 };
             }
-            let mut hops: Vec<&str> =
-                counting.iter().map(|route| hop::name(route).unwrap_or(text(route, "name"))).collect();
+            let mut hops: Vec<String> = counting.iter().map(|route| hop::shown(route)).collect();
             hops.sort_unstable();
             hops.dedup();
             match hops.as_slice() {
@@ -102,8 +103,8 @@ impl<'a> View<'a> {
                 hops if counting.iter().all(|route| self.leads_nowhere(route)) => {
                     Holder::OtherBroken(hops.join(" and "))
                 }
-                [one] => Holder::Other((*one).to_owned()),
-                _ => several(hops.into_iter(), counting.iter().any(|route| self.leads_here(route))),
+                [one] => Holder::Other(one.clone()),
+                _ => several(hops.iter().map(String::as_str), counting.iter().any(|route| self.leads_here(route))),
             }
         };
         self.session.vips.iter().map(|vip| Part { id: route_part(self.session, vip), holder: holder(vip) }).collect()
@@ -300,31 +301,6 @@ impl<'a> View<'a> {
         routes
     }
 
-    /// Whether the route belongs to this VIP: because it leads to a member, or by its name, where it leads to no other machine.
-    pub fn is_ours(&self, route: &Value, vip: &Vip) -> bool {
-        let (name, ours) = (text(route, "name"), route_name(self.session, vip));
-        let is_named = name == ours || name == second_name(ours);
-        hop::name(route).is_some()
-            && !is_tagged(route)
-            && (self.leads_here(route) || self.leads_to_a_member(route) || is_named && !self.leads_to_a_stranger(route))
-    }
-
-    fn leads_to_a_member(&self, route: &Value) -> bool {
-        let instance = text(route, "nextHopInstance");
-        self.session.settings.instances.iter().any(|member| {
-            let zone = member.zone.as_ref().map(|zone| format!("/zones/{zone}"));
-            instance.ends_with(&format!("{}/instances/{}", zone.unwrap_or_default(), member.name))
-        })
-    }
-
-    /// Whether the next hop is a VM that exists and is no member. Of an address nobody knows whose it is, and without a list of
-    /// members of no VM.
-    fn leads_to_a_stranger(&self, route: &Value) -> bool {
-        let is_a_vm = !text(route, "nextHopInstance").is_empty();
-        let is_known = !self.session.settings.instances.is_empty();
-        is_a_vm && is_known && !self.leads_to_a_member(route) && !hop::is_gone(route)
-    }
-
     /// Whether no packet arrives where the route leads. Of this member's own VM its running process knows better.
     pub fn leads_nowhere(&self, route: &Value) -> bool {
         !self.leads_here(route) && hop::obstacle(route).is_some()
@@ -334,7 +310,8 @@ impl<'a> View<'a> {
         self.seen.leaving.contains(text(route, "name"))
     }
 
-    fn leads_here(&self, route: &Value) -> bool {
+    /// Whether the next hop is this VM.
+    pub fn leads_here(&self, route: &Value) -> bool {
         let here = &self.seen.here;
         let instance = text(route, "nextHopInstance");
         instance.ends_with(&format!("/zones/{}/instances/{}", here.zone, here.name))
@@ -346,7 +323,7 @@ impl<'a> View<'a> {
 }
 
 /// The name of this VIP's route.
-fn route_name<'a>(session: &'a Session, vip: &'a Vip) -> &'a str {
+pub fn route_name<'a>(session: &'a Session, vip: &'a Vip) -> &'a str {
     vip.name.as_deref().unwrap_or(&session.settings.route_name)
 }
 
@@ -377,12 +354,11 @@ fn destination(route: &Value) -> Option<IpNet> {
 
 /// The route's name, and where it leads.
 fn with_its_hop(route: &Value) -> String {
-    let name = text(route, "name");
-    hop::name(route).map_or_else(|| name.to_owned(), |hop| format!("{name} (to {hop})"))
+    format!("{} (to {})", text(route, "name"), hop::shown(route))
 }
 
 /// Whether the route has tags. It then applies only to the VMs with one of them ("Routes"), so it is not the VIP's.
-fn is_tagged(route: &Value) -> bool {
+pub fn is_tagged(route: &Value) -> bool {
     route.get("tags").and_then(Value::as_array).is_some_and(|tags| !tags.is_empty())
 }
 

@@ -42,7 +42,7 @@ impl View<'_> {
             format!(
                 "the route {} to {vip} still leads to {}; it does not count{why}",
                 text(route, "name"),
-                hop::name(route).unwrap_or("something else")
+                hop::shown(route)
             ),
             remedy.to_owned(),
         )
@@ -57,7 +57,7 @@ fn leads_nowhere(vip: &Vip, route: &Value) -> CheckItem {
         format!(
             "the route {} of {vip} leads to {}, which {}",
             text(route, "name"),
-            hop::name(route).unwrap_or("something else"),
+            hop::shown(route),
             hop::obstacle(route).unwrap_or("takes no packet")
         ),
         "call Acquire on the primary",
