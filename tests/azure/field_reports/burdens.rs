@@ -165,6 +165,40 @@ fn where_not_all_addresses_fit_those_come_that_do() {
     assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_B));
 }
 
+/// What the entries belonged to is longer than a report. The next call brings it all the same.
+#[test]
+fn the_pools_of_many_entries_are_handed_on() {
+    let mut world = World::article();
+    world.unplace(NIC_A, VIP_CONFIG);
+    let vips: Vec<(String, String)> = (0..32).map(|n| (format!("vip{n}"), format!("10.0.0.{}", 100 + n))).collect();
+    let mut pools = Vec::new();
+    for (n, (name, address)) in vips.iter().enumerate() {
+        world.place(name, address, NIC_A);
+        let of_entry: Vec<_> =
+            (0..4).map(|pool| format!("{}/backendAddressPools/iris-{n}-{pool}", balancer(&world))).collect();
+        world.others.extend(of_entry.iter().cloned());
+        let nic = world.nic_mut(NIC_A).expect("there");
+        let entries = nic["properties"]["ipConfigurations"].as_array_mut().expect("a list");
+        let entry = entries.iter_mut().find(|entry| entry["name"] == **name).expect("the VIP");
+        let of_entry: Vec<Value> = of_entry.iter().map(|pool| json!({ "id": pool })).collect();
+        entry["properties"]["loadBalancerBackendAddressPools"] = json!(of_entry);
+        pools.push(json!(of_entry));
+    }
+    let sim = Simulator::start(world);
+    let vip: Vec<Value> = vips.iter().map(|(name, address)| json!({ "address": address, "name": name })).collect();
+    let member = || Member::b(&sim).with(json!({ "vip": vip, "deadlineSeconds": 4 }));
+    sim.operations().hang(NIC_A);
+    let first = member().hook();
+    told("AZ-146", &first);
+    sim.operations().let_go(NIC_A);
+    told("AZ-147", &member().call(ACQUIRE, json!({ "reason": "retry", "resume": first["resume"] })));
+    let world = sim.world();
+    for ((name, _), pools) in vips.iter().zip(pools) {
+        let entry = world.ip_config(NIC_B, name).expect("the VIP");
+        assert_eq!(entry["properties"]["loadBalancerBackendAddressPools"], pools, "{name}");
+    }
+}
+
 /// The holder is healthy: nothing is taken off it for an interface that goes away.
 #[test]
 fn an_own_interface_that_is_deleted_takes_nothing() {

@@ -13,6 +13,7 @@ pub mod carried;
 pub mod gcp;
 pub mod late;
 pub mod operation;
+pub mod packed;
 pub mod peers;
 pub mod problem;
 pub mod shape;

@@ -1,6 +1,7 @@
 //! What a call answers: one JSON object, ASCII, within the host's bound, and true. The words for an operator are made
 //! here, from what the engine found.
 
+mod bound;
 mod holders;
 pub mod repeat;
 mod subject;
@@ -19,8 +20,7 @@ use crate::{
 };
 use holders::{as_held, common_holder, holder_name};
 use serde::Serialize;
-use serde_json::{Map, Value, json};
-use std::cmp::Reverse;
+use serde_json::Value;
 use summary::{bounded, summary};
 
 /// A report; docs/report.md describes each field.
@@ -168,75 +168,6 @@ impl Report {
             version: env!("CARGO_PKG_VERSION"),
         }
     }
-
-    /// The report as JSON of at most `bound` bytes: step details go first, then the steps, then the parts, then the texts
-    /// are cut. `None` when not even the smallest report fits.
-    pub fn render(&self, bound: usize) -> Option<String> {
-        let text = serde_json::to_string(self).ok()?;
-        let hides = self.secrets.clean(&text).is_some();
-        let text = to_ascii(&text);
-        if text.len() <= bound && !hides {
-            return Some(text);
-        }
-        let mut whole = serde_json::to_value(self).ok()?;
-        if hides {
-            self.secrets.clean_value(&mut whole);
-        }
-        let Value::Object(mut whole) = whole else { return None };
-        let fits = |object: &Map<String, Value>| {
-            let text = serde_json::to_string(object).ok()?;
-            Some(to_ascii(&text)).filter(|text| text.len() <= bound)
-        };
-        whole.insert("truncated".into(), true.into());
-        for step in whole.get_mut("steps").and_then(Value::as_array_mut).into_iter().flatten() {
-            if let Some(step) = step.as_object_mut() {
-                step.retain(|key, _| !matches!(key.as_str(), "attempts" | "ms"));
-            }
-        }
-        if let Some(text) = fits(&whole) {
-            return Some(text);
-        }
-        for (list, empty) in [
-            ("steps", json!([])),
-            ("parts", json!([])),
-            ("checks", json!([])),
-            ("warnings", json!([])),
-            ("resume", json!(null)),
-        ] {
-            if let Some(list) = whole.get_mut(list) {
-                *list = empty;
-            }
-            if let Some(text) = fits(&whole) {
-                return Some(text);
-            }
-        }
-        // What a script needs first; then whatever of the rest still fits.
-        let mut short = Map::new();
-        short.insert("ok".into(), self.ok.into());
-        short.insert("outcome".into(), serde_json::to_value(self.outcome).ok()?);
-        short.insert("severity".into(), self.severity.into());
-        short.insert("retry".into(), self.retry.into());
-        short.insert("askFirst".into(), self.ask_first.into());
-        short.insert("truncated".into(), true.into());
-        let mut text = fits(&short)?;
-        let error = self.error.as_ref().map(|error| json!({ "code": error.code }));
-        let summary = whole.get("summary").and_then(Value::as_str).unwrap_or_default();
-        let summary: String = summary.chars().take(bound / 8).collect();
-        let more = [
-            ("error", error.into()),
-            ("action", self.action.into()),
-            ("version", self.version.into()),
-            ("summary", summary.into()),
-        ];
-        for (key, value) in more {
-            short.insert(key.into(), value);
-            match fits(&short) {
-                Some(longer) => text = longer,
-                None => break,
-            }
-        }
-        Some(text)
-    }
 }
 
 /// JSON with everything beyond ASCII as `\u` escapes; such characters stand only inside strings.
@@ -336,6 +267,19 @@ mod tests {
             assert_eq!(value["outcome"], "moved");
             assert_eq!(value.get("truncated").is_some(), text.len() < whole, "bound {bound}");
         }
+    }
+
+    /// The next call must not forget it.
+    #[test]
+    fn what_an_unfinished_call_hands_on_goes_last() {
+        let resume = serde_json::json!({ "entries": "x".repeat(3_000) });
+        let report = Report { resume: Some(resume.clone()), ..report(200) };
+        for bound in [3_200, 3_600, 5_000, 20_000] {
+            let value: Value = serde_json::from_str(&report.render(bound).expect("fits")).expect("JSON");
+            assert_eq!((&value["resume"], &value["outcome"]), (&resume, &serde_json::json!("moved")), "{bound}");
+        }
+        let value: Value = serde_json::from_str(&report.render(3_000).expect("fits")).expect("JSON");
+        assert_eq!((&value["resume"], &value["action"]), (&Value::Null, &serde_json::json!("acquire")));
     }
 
     #[test]

@@ -30,6 +30,7 @@ use crate::{
         },
         carried::Carried,
         operation::until_a_last_look,
+        packed::{pack, unpack},
         peers::{Silent, unreadable},
     },
     error::{Code, Error, Result},
@@ -88,8 +89,9 @@ impl Mechanism for IpConfig {
 
     fn new(settings: &Settings, setup: Setup<'_>) -> Result<Self> {
         let of_vip = |vip: &Vip, entry: &Value| address_of(entry) == Some(vip.address.addr());
+        let resume = unpack(setup.resume).unwrap_or_default();
         Ok(IpConfig {
-            carried: Carried::of_request(setup.resume, Self::CLOUD, Self::NAME, &setup.vips, of_vip),
+            carried: Carried::of_request(&resume, Self::CLOUD, Self::NAME, &setup.vips, of_vip),
             session: Session::new(settings, setup)?,
             silent: RefCell::default(),
             missing: RefCell::default(),
@@ -109,7 +111,7 @@ impl Mechanism for IpConfig {
     }
 
     fn resume(&self) -> Option<Value> {
-        self.carried.resume(Self::CLOUD, Self::NAME)
+        self.carried.resume(Self::CLOUD, Self::NAME).as_ref().map(pack)
     }
 }
 
