@@ -77,6 +77,16 @@ fn a_holder_whose_machine_comes_or_goes_is_told() {
     }
 }
 
+/// Who this VM is and its token come side by side.
+#[test]
+fn a_slow_metadata_service_does_not_use_a_short_call_up() {
+    let sim = Simulator::start(World::article());
+    sim.faults().latency("imds", Duration::from_millis(1_500));
+    let begun = Instant::now();
+    told("AZ-148", &Member::b(&sim).with(json!({ "deadlineSeconds": 6 })).hook());
+    assert!(begun.elapsed() < Duration::from_millis(3_500), "{:?}", begun.elapsed());
+}
+
 /// The interface keeps the VIP, and nothing arrives there.
 #[test]
 fn a_holder_whose_machine_does_not_run_is_told() {

@@ -36,6 +36,12 @@ impl<T: Tokens> Bearer<T> {
         Bearer { tokens, caller, token: Mutex::new(None) }
     }
 
+    /// The same calls, with a token that was fetched already.
+    pub fn with_token(self, token: Secret) -> Self {
+        self.caller.journal().hide(token.reveal());
+        Bearer { token: Mutex::new(Some(token)), ..self }
+    }
+
     /// Who makes the calls.
     pub fn caller(&self) -> &Caller {
         &self.caller

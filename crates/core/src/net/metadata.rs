@@ -2,7 +2,7 @@
 //! error reports when they do not answer.
 
 use super::{
-    retry::Policy,
+    retry::{Caller, Policy},
     transport::{Client, LARGEST_METADATA, Request, Trouble},
 };
 use crate::error::{Code, Error, Result};
@@ -20,6 +20,16 @@ pub const POLICY: Policy = Policy {
     most_attempts: None,
     longest_silence: Some(Duration::from_secs(3)),
 };
+
+/// The same for a service that may take long: a question without an answer after a second is asked once more beside the first one,
+/// and the first one counts for two seconds more.
+const PATIENT: Policy = Policy { attempt_timeout: Duration::from_secs(2), ..POLICY };
+const ASKS_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// A caller for such a service.
+pub fn patient(caller: &Caller) -> Caller {
+    caller.with_policy(PATIENT).asking_again_after(ASKS_AGAIN_AFTER)
+}
 
 /// One cloud's service, as messages call it.
 pub struct Service {

@@ -124,6 +124,11 @@ impl Caller {
         Caller { gives_way: Some(time), ..self.clone() }
     }
 
+    /// The same caller, which asks a read without an answer once more after this time, beside the first one; at the same pace.
+    pub fn asking_again_after(&self, time: Duration) -> Self {
+        Caller { patience: Some(time), ..self.clone() }
+    }
+
     /// The same caller, with a bound on the attempts of a call; at the same pace.
     pub fn at_most(&self, attempts: u32) -> Self {
         Caller { policy: Policy { most_attempts: Some(attempts), ..self.policy }, ..self.clone() }

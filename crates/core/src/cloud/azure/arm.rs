@@ -85,6 +85,11 @@ impl Arm {
         Arm { http, endpoint, bearer: Bearer::new(identity, caller), untracked: RefCell::default() }
     }
 
+    /// The same way, with a token that was fetched already.
+    pub fn with_token(self, token: Secret) -> Self {
+        Arm { bearer: self.bearer.with_token(token), ..self }
+    }
+
     /// The end of the call.
     pub fn deadline(&self) -> &Deadline {
         self.bearer.deadline()

@@ -6,7 +6,7 @@
 use crate::{
     error::{Code, Result},
     net::{
-        metadata::{ADDRESS, POLICY, Service},
+        metadata::{ADDRESS, Service, patient},
         retry::{Caller, Kind},
         transport::{Client, Request},
     },
@@ -135,7 +135,7 @@ pub async fn instance(http: &Client, endpoint: Option<&str>, caller: &Caller) ->
             _ => Err(SERVICE.refused(Code::Unexpected, status)),
         }
     };
-    let answer = caller.with_policy(POLICY).call(Kind::Read, "imds:GET", "instance", attempt).await;
+    let answer = patient(caller).call(Kind::Read, "imds:GET", "instance", attempt).await;
     answer.map_err(|error| if error.http_status.is_some() { error } else { SERVICE.with_remedy(error) })
 }
 

@@ -6,6 +6,7 @@ use super::{
     identity::{Here, management_of},
     metadata,
     settings::Settings,
+    token,
 };
 use crate::{
     check::CheckItem,
@@ -19,6 +20,9 @@ use crate::{
     vip::{Member, Vip},
 };
 use tokio::sync::OnceCell;
+
+/// The cloud of a VM whose metadata name none.
+const PUBLIC_CLOUD: &str = "";
 
 /// One call's way to Azure.
 pub struct Session {
@@ -63,7 +67,19 @@ impl Session {
             .get_or_try_init(async || {
                 let endpoints = &self.settings.endpoints;
                 let metadata = endpoints.metadata.as_deref();
-                let instance = metadata::instance(&self.metadata_http, metadata, &self.caller).await?;
+                // Almost every VM is in the public cloud: its token comes while the metadata service tells which cloud this is, so
+                // that a slow service does not use the whole call up. In another cloud the token is asked for once more.
+                let instance = metadata::instance(&self.metadata_http, metadata, &self.caller);
+                let (client_id, likely) = (self.settings.client_id.as_deref(), management_of(PUBLIC_CLOUD));
+                let early = async {
+                    match likely {
+                        Some(audience) => {
+                            Ok(Some(token::get(&self.metadata_http, metadata, client_id, audience, &self.caller).await))
+                        }
+                        None => Ok(None),
+                    }
+                };
+                let (instance, early) = tokio::try_join!(instance, early)?;
                 let audience = management_of(&instance.compute.az_environment).map(str::to_owned);
                 let endpoint = match (&endpoints.management, &audience) {
                     (Some(configured), _) => configured.trim_end_matches('/').to_owned(),
@@ -87,7 +103,12 @@ impl Session {
                     audience: audience.unwrap_or_else(|| endpoint.clone()),
                     endpoint,
                 };
+                let early = early.filter(|_| likely == Some(door.audience.as_str()));
                 let arm = Arm::new(door, self.caller.clone());
+                let arm = match early {
+                    Some(token) => arm.with_token(token?),
+                    None => arm,
+                };
                 Ok((Here::new(&instance, &self.settings), arm))
             })
             .await

@@ -73,13 +73,14 @@ enum Zones {
 const MOST_PAGES: usize = 100;
 
 impl Compute {
-    pub fn new(http: Client, endpoint: &str, metadata: Rc<Metadata>, caller: Caller) -> Self {
+    /// `token`: that of the service account, which comes while the metadata server tells the endpoint.
+    pub fn new(http: Client, endpoint: &str, metadata: Rc<Metadata>, caller: Caller, token: Secret) -> Self {
         let endpoint = endpoint.trim_end_matches('/');
         Compute {
             http,
             heard: Cell::new(Instant::now()),
             endpoint: endpoint.strip_suffix("/compute/v1").unwrap_or(endpoint).to_owned(),
-            bearer: Bearer::new(ServiceAccount(metadata), caller),
+            bearer: Bearer::new(ServiceAccount(metadata), caller).with_token(token),
         }
     }
 

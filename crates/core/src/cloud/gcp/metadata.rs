@@ -6,7 +6,7 @@
 use crate::{
     error::{Code, Error, Result},
     net::{
-        metadata::{ADDRESS, POLICY, Service},
+        metadata::{ADDRESS, Service, patient},
         retry::{Caller, Kind},
         secret::Secret,
         transport::{Client, Request},
@@ -157,7 +157,7 @@ impl Metadata {
             }
         };
         let target = path.split('?').next().unwrap_or(path);
-        let answer = caller.with_policy(POLICY).call(Kind::Read, "metadata:GET", target, attempt).await;
+        let answer = patient(caller).call(Kind::Read, "metadata:GET", target, attempt).await;
         answer.map_err(|error| SERVICE.with_remedy(error))
     }
 }

@@ -5,7 +5,7 @@
 use super::{
     compute::Compute,
     identity::{Here, compute_of},
-    metadata::{Instance, Metadata},
+    metadata::Metadata,
     operation::Operations,
     settings::Settings,
 };
@@ -64,24 +64,22 @@ impl Session {
         })
     }
 
-    /// Asks the metadata server who this VM is, once in a call. With a configured endpoint the session fetches the token
-    /// meanwhile; without one the answer names the endpoint.
+    /// Asks the metadata server who this VM is, once in a call, and for a token meanwhile: a slow server must not use the whole
+    /// call up. Without a configured endpoint the answer names it.
     ///
     /// # Errors
-    /// What the metadata server answers, or `unsupported` for a VM in another project than the configured one.
+    /// What the metadata server answers, or `unsupported` for a VM in another project than the configured one;
+    /// `unauthenticated` without a service account.
     pub async fn connect(&self) -> Result<&Connection> {
         self.connection
-            .get_or_try_init(async || match self.settings.endpoints.compute.as_deref() {
-                Some(endpoint) => {
-                    let compute = self.compute(endpoint);
-                    let (instance, ()) = tokio::try_join!(self.metadata.instance(&self.caller), compute.prepare())?;
-                    self.connection(instance, compute)
-                }
-                None => {
-                    let instance = self.metadata.instance(&self.caller).await?;
-                    let compute = self.compute(&compute_of(&instance.universe));
-                    self.connection(instance, compute)
-                }
+            .get_or_try_init(async || {
+                let Session { metadata, caller, settings, .. } = self;
+                let (instance, token) = tokio::try_join!(metadata.instance(caller), metadata.token(caller))?;
+                let configured = settings.endpoints.compute.clone();
+                let endpoint = configured.unwrap_or_else(|| compute_of(&instance.universe));
+                let compute = Compute::new(self.http.clone(), &endpoint, metadata.clone(), caller.clone(), token);
+                let (here, compute) = (Here::new(instance, settings)?, Rc::new(compute));
+                Ok(Connection { here, operations: Operations::new(compute.clone()), compute })
             })
             .await
     }
@@ -109,15 +107,5 @@ impl Session {
             zone: Some(here.zone.clone()),
             holds_as: Some(here.name.clone()),
         }
-    }
-
-    fn compute(&self, endpoint: &str) -> Compute {
-        Compute::new(self.http.clone(), endpoint, self.metadata.clone(), self.caller.clone())
-    }
-
-    fn connection(&self, instance: Instance, compute: Compute) -> Result<Connection> {
-        let compute = Rc::new(compute);
-        let here = Here::new(instance, &self.settings)?;
-        Ok(Connection { here, operations: Operations::new(compute.clone()), compute })
     }
 }
