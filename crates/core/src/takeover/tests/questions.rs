@@ -236,3 +236,26 @@ async fn a_holder_that_no_look_had_shown_before_has_not_come_later() {
     let found = hold(&toy, Write::IfNeeded).await;
     assert_eq!((found.outcome, toy.applied()), (Outcome::Moved, vec!["a"]));
 }
+
+/// A remedy has to lead to the act that helps.
+#[tokio::test(start_paused = true)]
+async fn a_split_that_an_acquire_would_not_end_says_what_does() {
+    let split = async |why: Error| {
+        let toy = Toy::new(&[("a", Holder::ThisMember), ("b", Toy::peer())]);
+        toy.refused.borrow_mut().push(("b", why));
+        let found = status(&Consistent(&toy), &deadline(30).0).await;
+        assert_eq!(found.outcome, Outcome::Split);
+        found.error.expect("an error")
+    };
+    let stranger = Error::new(Code::Conflict, "b is a stranger's", "name it");
+    let error = split(stranger.clone()).await;
+    assert_eq!(error.remedy, "name it; then call Acquire on the primary");
+    assert!(error.message.ends_with("Acquire from here would be refused: b is a stranger's"), "{error}");
+    let race = stranger.with_fate(Fate::Refused(Cause::Race));
+    assert_eq!(split(race.clone()).await.remedy, "call Acquire on the primary");
+    // A check tells of a race as a takeover does.
+    let toy = Toy::new(&[("b", Toy::peer())]);
+    toy.refused.borrow_mut().push(("b", race));
+    let found = check(&Consistent(&toy)).await;
+    assert_eq!(found.error.map(|error| error.code), Some(Code::Unavailable));
+}
