@@ -21,6 +21,7 @@ use crate::{
 use holders::{as_held, common_holder, holder_name};
 use serde::Serialize;
 use serde_json::Value;
+use std::cmp::Reverse;
 use summary::{bounded, summary};
 
 /// A report; docs/report.md describes each field.
