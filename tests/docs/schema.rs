@@ -56,8 +56,7 @@ fn with(cloud: &str, place: &str, value: Value) -> Value {
 fn what_the_schema_refuses_the_library_refuses() {
     let values =
         [json!(null), json!(true), json!(5), json!(-1), json!(1.5), json!("x"), json!([]), json!(["x", 5]), json!({})];
-    let places: Vec<(&str, String)> =
-        properties(&schema(), "").into_iter().map(|(cloud, place)| (cloud, place)).collect();
+    let places: Vec<(&str, String)> = properties(&schema(), "");
     assert!(places.len() > 50, "{places:?}");
     let validator = validator();
     let mut refused = 0;
@@ -73,7 +72,7 @@ fn what_the_schema_refuses_the_library_refuses() {
             } else if let Err(error) = read {
                 // The library knows more than a schema can say: what a text must look like, and what depends on something else.
                 let of_its_own =
-                    ["expected a whole number", "true or false", "a key that is not known", "an object in {"];
+                    ["expected a whole number", "true or false", "a key that is not known", "an object with"];
                 assert!(!of_its_own.iter().any(|words| error.message.contains(words)), "{whole}\n{}", error.message);
             }
         }

@@ -34,7 +34,9 @@ impl Problem {
             {
                 "(not shown)".to_owned()
             }
+            // A brace begins a report, and nothing else that goes to a log.
             Value::Object(_) => "an object".to_owned(),
+            Value::Array(_) if found.to_string().contains('{') => "a list with an object in it".to_owned(),
             found => shorten(&found.to_string()),
         };
         Problem::found(place, found, expected)

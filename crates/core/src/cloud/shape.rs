@@ -178,9 +178,9 @@ impl std::fmt::Display for Shape {
             Shape::Flag => f.write_str("true or false"),
             Shape::List { of, .. } => write!(f, "a list in [ ], each item {of}"),
             Shape::Object(keys) => {
-                write!(f, "an object in {{ }} with {}", in_words(keys.iter().map(|key| format!("`{}`", key.name))))
+                write!(f, "an object with {}", in_words(keys.iter().map(|key| format!("`{}`", key.name))))
             }
-            Shape::Named(prefix) => write!(f, "an object {{\"{prefix}Name\": \"value\"}}"),
+            Shape::Named(prefix) => write!(f, "an object with one key such as \"{prefix}Name\""),
             Shape::Either(shapes) => f.write_str(&in_words(shapes.iter().map(Shape::to_string))),
         }
     }
@@ -221,7 +221,8 @@ fn check_object(keys: &'static [Key], entries: &mut Map<String, Value>, at: &Pla
                 entries.shift_remove(key.name);
             }
             Some(value) => {
-                if !key.is.check(value, &at, mistakes) {
+                let fits = key.is.check(value, &at, mistakes);
+                if !fits {
                     entries.shift_remove(key.name);
                     is_whole &= !is_required;
                 }

@@ -104,7 +104,7 @@ impl Config {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let read = text::read(text, &mut mistakes);
         let mut whole = mistakes.take(read.map(Some)).unwrap_or_default();
-        let cloud = whole["cloud"].as_str().unwrap_or_default().to_owned();
+        let cloud = whole.get("cloud").and_then(Value::as_str).unwrap_or_default().to_owned();
         if ALL_CLOUDS.contains(&cloud.as_str()) && !CLOUDS.iter().any(|(name, _)| *name == cloud) {
             return Err(not_built_in(&cloud, origin));
         }
@@ -123,11 +123,13 @@ fn read_whole(whole: &Value, mistakes: &mut Mistakes) -> Option<Config> {
     let raw: Raw = mistakes.take(read_value(whole, &Place::root()).map(Some))?;
     let vips = whole.get("vip").map(|value| vip::read(value, mistakes)).unwrap_or_default();
     let http = raw.http.finish(&Place::root().key("http"), mistakes);
-    let (cloud, read) = CLOUDS.iter().find(|(name, _)| whole["cloud"] == *name)?;
+    let named = whole.get("cloud")?.as_str()?;
+    let (cloud, read) = CLOUDS.iter().find(|(name, _)| *name == named)?;
     // A block for another cloud would look configured and do nothing.
-    for other in ALL_CLOUDS.iter().filter(|other| *other != cloud && whole.get(other).is_some()) {
-        let expected = format!("no such block, because `cloud` is {cloud:?}");
-        mistakes.add(Problem::new(*other, &whole[*other], expected));
+    for other in ALL_CLOUDS.iter().filter(|other| *other != cloud) {
+        if let Some(block) = whole.get(other) {
+            mistakes.add(Problem::new(*other, block, format!("no such block, because `cloud` is {cloud:?}")));
+        }
     }
     let Some(block) = whole.get(cloud) else {
         mistakes.add(Problem::missing(*cloud, format!("an object with the settings for {cloud}")));

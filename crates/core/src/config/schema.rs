@@ -6,18 +6,22 @@ use serde_json::{Map, Value, json};
 
 /// The schema, in the dialect 2020-12. It refuses what can be told from one place of the file alone: `validate` and every call know more.
 pub fn schema() -> Value {
-    let mut schema = of(&FILE);
-    let conditions: Vec<Value> = ALL_CLOUDS.iter().map(|cloud| block_of(cloud)).collect();
-    schema["allOf"] = conditions.into();
-    let mut whole = json!({
+    let of_file = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "mirrorvip.json",
         "description": "The configuration of mirrorvip: one file, identical on every member of the mirror",
     });
-    if let (Value::Object(whole), Value::Object(schema)) = (&mut whole, schema) {
-        whole.extend(schema);
-    }
-    whole
+    let blocks = json!({ "allOf": ALL_CLOUDS.map(block_of) });
+    merged([of_file, of(&FILE), blocks])
+}
+
+/// One object with the members of all.
+fn merged<const N: usize>(objects: [Value; N]) -> Value {
+    let members = objects.into_iter().filter_map(|object| match object {
+        Value::Object(members) => Some(members),
+        _ => None,
+    });
+    Value::Object(members.flatten().collect())
 }
 
 /// The block of the named cloud has to be there, and no other.
@@ -54,18 +58,15 @@ fn of(shape: &Shape) -> Value {
             let required = |key: &&Key| key.default == Default::None;
             let mut properties = Map::from_iter([("$schema".to_owned(), json!({ "type": "string" }))]);
             properties.extend(keys.iter().map(|key| (key.name.to_owned(), of_key(key))));
-            let mut schema = json!({
+            let required: Vec<_> = keys.iter().filter(required).map(|key| key.name).collect();
+            json!({
                 "type": "object",
                 "properties": properties,
                 // Remarks.
                 "patternProperties": { "^_": true },
                 "additionalProperties": false,
-            });
-            let required: Vec<_> = keys.iter().filter(required).map(|key| key.name).collect();
-            if !required.is_empty() {
-                schema["required"] = json!(required);
-            }
-            schema
+                "required": required,
+            })
         }
     }
 }

@@ -5,7 +5,7 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value, error::Category};
 use std::fmt;
 
-const EXPECTED: &str = "one JSON object: { \"cloud\": …, \"vip\": …, … }";
+const EXPECTED: &str = "one JSON object with `cloud`, `vip` and the block of that cloud";
 
 /// The value of a text.
 ///

@@ -93,6 +93,9 @@ const REFILL_OF_CHANGES: Duration = Duration::from_millis(200);
 /// The longest interval, in those of the refill.
 const SLOWEST: u32 = 10;
 
+/// An action, and whether it changes something.
+type Action = (bool, Box<str>);
+
 /// The pace of reads, and that of changes. All three clouds count them apart ("Request throttling for the Amazon EC2 API";
 /// "Understand how Azure Resource Manager throttles requests"; "Rate quotas" of Compute Engine), so changes that wait for their turn
 /// never hold the read up that shows where the VIP is.
@@ -100,7 +103,7 @@ pub struct Paces {
     reads: Rc<Pace>,
     changes: Rc<Pace>,
     /// Where the cloud counts each action for itself: the paces of those that were called.
-    by_action: Option<RefCell<BTreeMap<(bool, Box<str>), Rc<Pace>>>>,
+    by_action: Option<RefCell<BTreeMap<Action, Rc<Pace>>>>,
 }
 
 impl Default for Paces {
