@@ -112,6 +112,8 @@ impl Metadata {
                 format!("the metadata service has no {path}"),
                 "see that this is an EC2 instance in a VPC",
             )
+            // Each instance has it: the service may have it again at the next call.
+            .passing()
         })
     }
 
