@@ -101,20 +101,12 @@ impl Metadata {
         }
     }
 
-    /// Reads one value that the call needs.
+    /// Reads one value that each instance has.
     ///
     /// # Errors
-    /// As [`Metadata::find`], and `not_found`.
+    /// As [`Metadata::find`], and `unexpected` where the service has no such value: it may have it again at the next call.
     pub async fn get_required(&self, path: &str) -> Result<String> {
-        self.find(path).await?.ok_or_else(|| {
-            Error::new(
-                Code::NotFound,
-                format!("the metadata service has no {path}"),
-                "see that this is an EC2 instance in a VPC",
-            )
-            // Each instance has it: the service may have it again at the next call.
-            .passing()
-        })
+        self.find(path).await?.ok_or_else(|| SERVICE.unread(format!("the metadata service has no {path}")))
     }
 
     /// The session token. One request serves all reads that wait for it.
