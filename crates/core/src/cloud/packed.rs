@@ -47,7 +47,7 @@ pub fn unpack(value: &Value) -> Option<Value> {
         room = room.checked_sub(text.len())?;
         texts.push(text);
     }
-    // `None` once a text is none of the list, or there is no more room.
+    // `None` as soon as a text names no entry of the list, or the bytes run out.
     let left = Cell::new(Some(room));
     let text_of = |text: &str| {
         let told = match text.strip_prefix(MARK) {

@@ -19,7 +19,7 @@ pub struct Problem {
 
 /// Found values are shown up to this many characters.
 const SHOWN: usize = 80;
-/// More mistakes than this are counted: whoever sees so many has the wrong file.
+/// Further mistakes are only counted: with this many, it is probably the wrong file.
 const MOST_TOLD: usize = 12;
 
 impl Problem {
@@ -42,7 +42,7 @@ impl Problem {
         Problem::found(place, found, expected)
     }
 
-    /// The same, where what stands there is told in words.
+    /// The same, with a description in place of the value.
     pub fn found(place: impl Into<String>, found: impl Into<String>, expected: impl Into<String>) -> Self {
         Problem { place: shorten(&place.into()), found: found.into(), expected: expected.into() }
     }
@@ -52,7 +52,7 @@ impl Problem {
         Problem::found(place, "missing", expected)
     }
 
-    /// A key that is none.
+    /// A key that the configuration does not have.
     pub fn unknown(place: impl Into<String>, expected: impl Into<String>) -> Self {
         Problem::found(place, "a key that is not known", expected)
     }
@@ -72,7 +72,7 @@ impl fmt::Display for Problem {
 #[derive(Debug, Default)]
 pub struct Mistakes {
     found: Vec<Problem>,
-    /// Places that are not told, because what stands there is told under another name.
+    /// Places to leave out of the message: a misspelt key already accounts for them.
     hidden: Vec<String>,
 }
 
@@ -86,7 +86,7 @@ impl Mistakes {
         }
     }
 
-    /// Nothing is told of this place.
+    /// Leaves this place out of the message.
     pub fn hide(&mut self, at: &Place) {
         self.hidden.push(at.to_string());
     }

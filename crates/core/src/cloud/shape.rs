@@ -1,5 +1,5 @@
-//! What may stand in the configuration, described once: each key with its values, its default and its meaning. From this come the
-//! mistakes that are told and the JSON Schema; a test compares it with docs/configuration.md.
+//! What may stand in the configuration, described once: each key with its values, its default and its meaning. The error messages and
+//! the JSON Schema both come from this description; a test compares it with docs/configuration.md.
 
 use super::problem::{Mistakes, Place, Problem};
 use serde_json::{Map, Value};
@@ -77,6 +77,9 @@ impl Key {
     }
 }
 
+/// A URL of the block's `endpoints`.
+pub const URL: Shape = Shape::Text("an https URL");
+
 /// Whether a key is a remark: an editor's `$schema`, or whatever begins with `_`.
 pub fn is_remark(key: &str) -> bool {
     key == "$schema" || key.starts_with('_')
@@ -150,21 +153,22 @@ impl Shape {
                 word @ ("true" | "false") => format!("{word}, without quotes"),
                 _ => format!("{expected}, without quotes"),
             },
-            (Shape::Word(words), Value::String(text)) => match nearest(text, words.iter().copied()) {
-                Some(word) => format!("{expected}; probably {word:?} is meant"),
-                None => expected,
-            },
             (Shape::List { of, .. }, found) if of.has_type_of(found) => {
                 format!("{expected}; a single one stands in [ ] too")
             }
-            (Shape::Either(shapes), found) => match shapes.iter().find(|shape| shape.has_type_of(found)) {
-                Some(Shape::Word(words)) => {
-                    let near = found.as_str().and_then(|text| nearest(text, words.iter().copied()));
-                    near.map_or_else(|| expected.clone(), |word| format!("{expected}; probably {word:?} is meant"))
-                }
-                _ => expected,
+            _ => match self.word_for(found) {
+                Some(word) => format!("{expected}; probably {word:?} is meant"),
+                None => expected,
             },
-            _ => expected,
+        }
+    }
+
+    /// The word of this shape that was probably meant.
+    fn word_for(&self, found: &Value) -> Option<&'static str> {
+        match self {
+            Shape::Word(words) => nearest(found.as_str()?, words.iter().copied()),
+            Shape::Either(shapes) => shapes.iter().find_map(|shape| shape.word_for(found)),
+            _ => None,
         }
     }
 }

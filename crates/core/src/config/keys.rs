@@ -5,6 +5,10 @@ use crate::cloud::shape::{Default, Key, Shape};
 /// `deadlineSeconds`, in a configuration and in a request.
 pub const DEADLINE_SECONDS: std::ops::RangeInclusive<u64> = 1..=600;
 pub const DEFAULT_DEADLINE_SECONDS: u64 = 20;
+pub const DEFAULT_CONNECT_TIMEOUT_MS: u64 = 2_000;
+pub const DEFAULT_REQUEST_TIMEOUT_MS: u64 = 10_000;
+/// The clouds that a configuration can name, built in or not.
+pub const ALL_CLOUDS: [&str; 3] = ["aws", "azure", "gcp"];
 
 const ADDRESS: Shape = Shape::Text(
     "an address such as \"10.0.0.254\", a CIDR such as \"192.168.255.10/32\", or a label such as \"interface:eth0:1\"",
@@ -52,24 +56,20 @@ const HTTP: &[Key] = &[
     Key::with(
         "connectTimeoutMs",
         Shape::Number(50, 60_000, "milliseconds"),
-        Default::Number(2_000),
+        Default::Number(DEFAULT_CONNECT_TIMEOUT_MS),
         "for one connection",
     ),
     Key::with(
         "requestTimeoutMs",
         Shape::Number(50, 600_000, "milliseconds"),
-        Default::Number(10_000),
+        Default::Number(DEFAULT_REQUEST_TIMEOUT_MS),
         "for one request and its answer",
     ),
 ];
 
 /// The whole file.
 pub const FILE: Shape = Shape::Object(&[
-    Key::required(
-        "cloud",
-        Shape::Word(&["aws", "azure", "gcp"]),
-        "the cloud: the block that is named after it follows",
-    ),
+    Key::required("cloud", Shape::Word(&ALL_CLOUDS), "the cloud: the block that is named after it follows"),
     Key::required("vip", VIP, "the VIP, or a list of VIPs"),
     Key::with(
         "deadlineSeconds",

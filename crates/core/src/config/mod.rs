@@ -10,6 +10,7 @@ pub mod source;
 mod text;
 mod vip;
 
+use keys::ALL_CLOUDS;
 pub use keys::DEADLINE_SECONDS;
 pub use vip::possible;
 
@@ -116,8 +117,6 @@ impl Config {
     }
 }
 
-const ALL_CLOUDS: [&str; 3] = ["aws", "azure", "gcp"];
-
 /// What can be read of the file. `None` where the cloud is not known; there is a mistake then.
 fn read_whole(whole: &Value, mistakes: &mut Mistakes) -> Option<Config> {
     let raw: Raw = mistakes.take(read_value(whole, &Place::root()).map(Some))?;
@@ -169,8 +168,8 @@ impl RawHttp {
             no_proxy: self.no_proxy.or(environment.no_proxy),
             ca_bundle,
             ca_bundle_path: self.ca_bundle.map(PathBuf::from),
-            connect_timeout: Duration::from_millis(self.connect_timeout_ms.unwrap_or(2_000)),
-            request_timeout: Duration::from_millis(self.request_timeout_ms.unwrap_or(10_000)),
+            connect_timeout: Duration::from_millis(self.connect_timeout_ms.unwrap_or(keys::DEFAULT_CONNECT_TIMEOUT_MS)),
+            request_timeout: Duration::from_millis(self.request_timeout_ms.unwrap_or(keys::DEFAULT_REQUEST_TIMEOUT_MS)),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The JSON Schema of the configuration, for editors and for whoever writes the file by program.
 
-use super::{ALL_CLOUDS, keys::FILE};
+use super::keys::{ALL_CLOUDS, FILE};
 use crate::cloud::shape::{Default, Key, Shape};
 use serde_json::{Map, Value, json};
 

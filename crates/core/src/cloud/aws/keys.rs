@@ -1,13 +1,20 @@
 //! The keys of the configuration's block `aws`.
 
-use crate::cloud::shape::{Default, Key, Shape};
+use crate::cloud::shape::{Default, Key, Shape, URL};
 
 /// One DescribeRouteTables filter takes at most 200 values (API reference, DescribeRouteTables).
 const MOST_TABLES: usize = 200;
 /// A mirror has at most sixteen members, and each may be named by its instance and its interface.
 const MOST_MEMBERS: usize = 32;
 
-const URL: Shape = Shape::Text("an https URL");
+/// What a member of `members` is.
+pub const MEMBER: &str = "an instance id (`i-…`) or an interface id (`eni-…`)";
+/// What `region` is.
+pub const REGION: &str = "\"auto\" or a region such as \"eu-west-1\"";
+/// What `networkInterface` is.
+pub const INTERFACE: &str = "\"auto\", an interface id (`eni-…`) or \"device:eth1\"";
+/// What `roleArn` is.
+pub const ROLE: &str = "arn:aws:iam::<account>:role/<name>";
 
 const ENDPOINTS: &[Key] = &[
     Key::optional("ec2", URL, "EC2's API"),
@@ -35,19 +42,10 @@ pub const BLOCK: &[Key] = &[
     ),
     Key::optional(
         "members",
-        Shape::List {
-            of: &Shape::Text("an instance id (`i-…`) or an interface id (`eni-…`)"),
-            least: 1,
-            most: MOST_MEMBERS,
-        },
+        Shape::List { of: &Shape::Text(MEMBER), least: 1, most: MOST_MEMBERS },
         "the instances or interfaces of all members; when given, another holder is a conflict and stays untouched",
     ),
-    Key::with(
-        "region",
-        Shape::Text("\"auto\" or a region such as \"eu-west-1\""),
-        Default::Word("auto"),
-        "the Region; auto: the instance's own",
-    ),
+    Key::with("region", Shape::Text(REGION), Default::Word("auto"), "the Region; auto: the instance's own"),
     Key::with(
         "vpc",
         Shape::Text("\"auto\" or a VPC's id (`vpc-…`)"),
@@ -56,7 +54,7 @@ pub const BLOCK: &[Key] = &[
     ),
     Key::with(
         "networkInterface",
-        Shape::Text("\"auto\", an interface id (`eni-…`) or \"device:eth1\""),
+        Shape::Text(INTERFACE),
         Default::Word("auto"),
         "the interface that carries the VIP; auto: the instance's primary one",
     ),
@@ -65,10 +63,6 @@ pub const BLOCK: &[Key] = &[
         Shape::Text("an Elastic IP's allocation id (`eipalloc-…`)"),
         "the Elastic IP that goes with the only VIP",
     ),
-    Key::optional(
-        "roleArn",
-        Shape::Text("arn:aws:iam::<account>:role/<name>"),
-        "a role to assume for the calls on route tables",
-    ),
+    Key::optional("roleArn", Shape::Text(ROLE), "a role to assume for the calls on route tables"),
     Key::optional("endpoints", Shape::Object(ENDPOINTS), "URLs that replace AWS's own"),
 ];

@@ -1,5 +1,6 @@
 //! The configuration's block `aws`.
 
+use super::keys;
 use crate::{
     cloud::{
         block::{Block, Placed},
@@ -121,8 +122,7 @@ impl Settings {
         for (n, member) in raw.members.iter().enumerate() {
             let Some(member) = member else { continue };
             if !member.starts_with("i-") && !member.starts_with("eni-") {
-                let expected = "an instance id (`i-…`) or an interface id (`eni-…`)";
-                mistakes.add(at.key("members").index(n).problem(member.as_str(), expected));
+                mistakes.add(at.key("members").index(n).problem(member.as_str(), keys::MEMBER));
             }
         }
         let vpc = unless_auto(raw.vpc);
@@ -130,7 +130,7 @@ impl Settings {
             mistakes.take(id.as_ref().map_or(Ok(()), |id| at.key(key).identifier(id, prefix)));
         }
         if let Some(arn) = raw.role_arn.as_ref().filter(|arn| !is_role(arn)) {
-            mistakes.add(at.key("roleArn").problem(arn.as_str(), "arn:aws:iam::<account>:role/<name>"));
+            mistakes.add(at.key("roleArn").problem(arn.as_str(), keys::ROLE));
         }
         let urls = [("ec2", &raw.endpoints.ec2), ("sts", &raw.endpoints.sts), ("metadata", &raw.endpoints.metadata)];
         at.key("endpoints").endpoints(urls, mistakes);
@@ -193,11 +193,7 @@ fn unless_auto(value: Option<String>) -> Option<String> {
 
 fn read_region(value: Option<String>, at: &Place) -> Result<Option<String>, Problem> {
     let Some(region) = unless_auto(value) else { return Ok(None) };
-    if is_region(&region) {
-        Ok(Some(region))
-    } else {
-        Err(at.problem(region, "\"auto\" or a region such as \"eu-west-1\""))
-    }
+    if is_region(&region) { Ok(Some(region)) } else { Err(at.problem(region, keys::REGION)) }
 }
 
 /// Whether a text can be a Region's name: it becomes part of the name of the API's host.
@@ -215,7 +211,7 @@ fn read_interface(value: Option<String>, at: &Place) -> Result<NetworkInterface,
     if at.identifier(&text, "eni-").is_ok() {
         return Ok(NetworkInterface::Id(text));
     }
-    Err(at.problem(text, "\"auto\", an interface id (`eni-…`) or \"device:eth1\""))
+    Err(at.problem(text, keys::INTERFACE))
 }
 
 fn read_tables(value: Option<&Value>, at: &Place, mistakes: &mut Mistakes) -> RouteTables {

@@ -1,11 +1,10 @@
 //! The keys of the configuration's block `azure`.
 
-use crate::cloud::shape::{Default, Key, Shape};
+use crate::cloud::shape::{Default, Key, Shape, URL};
 
 /// More than any mirror has members or tables; it bounds the calls that one configuration can cause.
 const MOST: usize = 32;
 
-const URL: Shape = Shape::Text("an https URL");
 const NAME: Shape = Shape::Text("a resource's name");
 const REFERENCE: Shape = Shape::Text("a resource's name or full id");
 

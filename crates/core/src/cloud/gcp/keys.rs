@@ -1,11 +1,10 @@
 //! The keys of the configuration's block `gcp`.
 
-use crate::cloud::shape::{Default, Key, Shape};
+use crate::cloud::shape::{Default, Key, Shape, URL};
 
 /// More than any mirror has members; it bounds the calls that one configuration can cause.
 const MOST_INSTANCES: usize = 32;
 
-const URL: Shape = Shape::Text("an https URL");
 const NAME: Shape = Shape::Text("a resource's name");
 const AUTO_OR_NAME: Shape = Shape::Text("\"auto\" or a name");
 const PROJECT: Shape = Shape::Text("\"auto\" or a project's id or number");
