@@ -26,4 +26,5 @@ mod moto;
 mod objectscript;
 mod security;
 mod tls;
+mod unreachable;
 mod wrong_cloud;

@@ -219,6 +219,9 @@ fn a_dead_name_server_does_not_hold_the_call() {
             let (answer, threads) = host.max_threads_while(&line);
             let result = CallResult::parse(&answer);
             assert_ends(&result, expected, &["deadline", "unavailable"]);
+            if seconds == 4 {
+                assert_names(&result, "no name server answered for ec2.invalid.example");
+            }
             assert!(result.elapsed <= Duration::from_secs(seconds) + GRACE, "{server}: {:?}", result.elapsed);
             assert_eq!(threads, 1);
             assert_eq!(host.command("snapshot"), before);
@@ -230,4 +233,44 @@ fn a_dead_name_server_does_not_hold_the_call() {
         udp.set_nonblocking(true).expect("a socket of ours");
         assert!(udp.recv(&mut [0; 512]).is_ok(), "the dead server was asked");
     }
+}
+
+#[track_caller]
+fn assert_names(result: &CallResult, why: &str) {
+    let report = result.json();
+    let told = |key: &str| report["error"][key].as_str().unwrap_or_default().to_owned();
+    assert!(told("message").contains(why) && told("remedy").contains("/etc/resolv.conf"), "{why}: {report:#}");
+}
+
+/// One that answers each question with "there is no such name" (RFC 1035, section 4.1.1: QR, RA, and RCODE 3).
+const EMPTY_SERVER: Ipv4Addr = Ipv4Addr::new(127, 71, 0, 55);
+
+#[test]
+fn a_name_that_does_not_exist_is_told_as_that() {
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    std::fs::write(file.path(), format!("nameserver {EMPTY_SERVER}\n")).expect("a file of ours");
+    let mut probe = Command::new("true");
+    with_resolv_conf(&mut probe, file.path());
+    let allowed = probe.status();
+    let udp = UdpSocket::bind((EMPTY_SERVER, 53));
+    let (Ok(_), Ok(udp)) = (&allowed, &udp) else {
+        say(&format!("NOT TESTED: a name server of its own needs root and mount namespaces: {allowed:?}, {udp:?}"));
+        return;
+    };
+    let server = udp.try_clone().expect("a socket of ours");
+    thread::spawn(move || {
+        let mut question = [0; 512];
+        while let Ok((length, from)) = server.recv_from(&mut question) {
+            let answer = &mut question[..length];
+            answer[2] |= 0x80;
+            answer[3] = 0x83;
+            let _ = server.send_to(answer, from);
+        }
+    });
+    let sim = simulator(1);
+    let mut host = start_with(|command| with_resolv_conf(command, file.path()));
+    let overlay = json!({ "aws": { "endpoints": { "ec2": "https://ec2.invalid.example" } } });
+    let result = host.call(ACQUIRE, &request(&sim, overlay, json!({ "deadlineSeconds": 2 })));
+    assert_ends(&result, "not_moved", &["unavailable"]);
+    assert_names(&result, "the name ec2.invalid.example does not exist");
 }

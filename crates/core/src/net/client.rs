@@ -8,6 +8,7 @@ use super::{
     held_back,
     settings::Http,
     transport::{Client, Destination, Network, Request, Response, Sending, Sent, Transport, Trouble},
+    unreachable::{Way, words},
 };
 use crate::error::{Code, Error, Result};
 use reqwest::{ClientBuilder, NoProxy, Proxy, redirect};
@@ -39,32 +40,38 @@ impl Network for Sockets {
 
 /// A pool of connections, which ends with the call.
 #[derive(Debug)]
-struct Connections(reqwest::Client);
+struct Connections {
+    client: reqwest::Client,
+    way: Way,
+}
 
 /// For the cloud's API: through the configured proxy, trusting the operating system's roots and the configured bundle.
 fn for_api(http: &Http, endpoint: Option<&str>) -> Result<Client> {
-    let mut builder = base(roots(http, endpoint)?)?.connect_timeout(http.connect_timeout);
+    let names = Resolver::default();
+    let mut builder = base(roots(http, endpoint)?, &names)?.connect_timeout(http.connect_timeout);
     if let Some(url) = &http.proxy {
         // Plain http goes to loopback and link-local addresses only, which are never behind a proxy.
         let proxy = Proxy::https(url.as_str()).map_err(|error| {
             Error::new(
                 Code::InvalidConfig,
-                format!("the proxy cannot be used: {}", chain(&error.without_url())),
+                format!("the proxy cannot be used: {}", words(&error.without_url())),
                 "correct `http.proxy` or HTTPS_PROXY",
             )
         })?;
         builder = builder.proxy(proxy.no_proxy(http.no_proxy.as_deref().and_then(NoProxy::from_string)));
     }
-    finish(builder)
+    finish(builder, Way::configured(names, http))
 }
 
 /// For the metadata service: never through a proxy, and impatient.
 fn for_metadata(http: &Http, endpoint: Option<&str>) -> Result<Client> {
     let roots = roots(http, endpoint.or(Some("http://link-local")))?;
-    finish(base(roots)?.connect_timeout(METADATA_CONNECT))
+    let names = Resolver::default();
+    let builder = base(roots, &names)?.connect_timeout(METADATA_CONNECT);
+    finish(builder, Way::direct(names, METADATA_CONNECT))
 }
 
-fn base(roots: RootCertStore) -> Result<ClientBuilder> {
+fn base(roots: RootCertStore, names: &Resolver) -> Result<ClientBuilder> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut tls = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -74,15 +81,15 @@ fn base(roots: RootCertStore) -> Result<ClientBuilder> {
     tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
-        .dns_resolver(Resolver::default())
+        .dns_resolver(names.clone())
         .redirect(redirect::Policy::none())
         .referer(false)
         .no_proxy()
         .user_agent(concat!("mirrorvip/", env!("CARGO_PKG_VERSION"))))
 }
 
-fn finish(builder: ClientBuilder) -> Result<Client> {
-    builder.build().map(|client| Client::new(Connections(client))).map_err(|error| internal(&error))
+fn finish(builder: ClientBuilder, way: Way) -> Result<Client> {
+    builder.build().map(|client| Client::new(Connections { client, way })).map_err(|error| internal(&error))
 }
 
 /// Reading the operating system's roots costs some milliseconds of CPU, and a plain http endpoint has no use for them.
@@ -120,7 +127,7 @@ fn roots(http: &Http, endpoint: Option<&str>) -> Result<RootCertStore> {
 fn internal(error: &(dyn std::error::Error + 'static)) -> Error {
     Error::new(
         Code::Internal,
-        format!("the HTTP client could not be set up: {}", chain(error)),
+        format!("the HTTP client could not be set up: {}", words(error)),
         "report this with the library's version",
     )
 }
@@ -129,7 +136,8 @@ impl Transport for Connections {
     fn send<'a>(&'a self, request: Request, largest: usize) -> Sending<'a> {
         Box::pin(async move {
             let Request { method, url, headers, body, pulse } = request;
-            let mut wire = reqwest::Request::new(method, url);
+            let trouble = |error: reqwest::Error| self.way.trouble(&error.without_url(), &url);
+            let mut wire = reqwest::Request::new(method, url.clone());
             *wire.headers_mut() = headers;
             if !body.is_empty() {
                 *wire.body_mut() = Some(match pulse {
@@ -137,28 +145,20 @@ impl Transport for Connections {
                     None => body.into(),
                 });
             }
-            let mut response = self.0.execute(wire).await.map_err(trouble)?;
+            let mut response = self.client.execute(wire).await.map_err(trouble)?;
             let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
-            Ok(Response { status, headers, body: read_body(response, largest).await? })
+            Ok(Response { status, headers, body: read_body(response, largest, trouble).await? })
         })
     }
 }
 
-fn trouble(error: reqwest::Error) -> Trouble {
-    let sent = if error.is_connect() || error.is_builder() { Sent::No } else { Sent::Maybe };
-    let error = error.without_url();
-    let message = chain(&error);
-    let remedy = if message.contains("certificate") {
-        "if a proxy or a private endpoint has its own authority, name its certificate in `http.caBundle`"
-    } else {
-        "check that this machine reaches the endpoint: DNS, routes, security groups, proxy"
-    };
-    Trouble { sent, code: Code::Unavailable, message, remedy }
-}
-
 /// The whole body, but not more than `largest` bytes, nor more parts than memory has room for. We never request compression, so
 /// no body is unpacked.
-async fn read_body(mut response: reqwest::Response, largest: usize) -> std::result::Result<Vec<u8>, Trouble> {
+async fn read_body(
+    mut response: reqwest::Response,
+    largest: usize,
+    trouble: impl Fn(reqwest::Error) -> Trouble,
+) -> std::result::Result<Vec<u8>, Trouble> {
     let refused = |message: String| Trouble {
         sent: Sent::Maybe,
         code: Code::Unexpected,
@@ -171,7 +171,7 @@ async fn read_body(mut response: reqwest::Response, largest: usize) -> std::resu
         return Err(too_large());
     }
     let (mut body, mut parts) = (Vec::new(), 0);
-    while let Some(chunk) = response.chunk().await.map_err(trouble)? {
+    while let Some(chunk) = response.chunk().await.map_err(&trouble)? {
         if body.len() + chunk.len() > largest {
             return Err(too_large());
         }
@@ -182,44 +182,4 @@ async fn read_body(mut response: reqwest::Response, largest: usize) -> std::resu
         body.extend_from_slice(&chunk);
     }
     Ok(body)
-}
-
-/// An error with its causes, since the outermost one says little ("error sending request").
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let inner_text = inner.to_string();
-        if !text.ends_with(&inner_text) {
-            text = format!("{text}: {inner_text}");
-        }
-        cause = inner.source();
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::fmt;
-
-    #[derive(Debug)]
-    struct Outer(std::io::Error);
-
-    impl fmt::Display for Outer {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("sending failed")
-        }
-    }
-
-    impl std::error::Error for Outer {
-        fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-            Some(&self.0)
-        }
-    }
-
-    #[test]
-    fn an_error_names_its_innermost_cause() {
-        assert_eq!(chain(&Outer(std::io::Error::other("connection refused"))), "sending failed: connection refused");
-    }
 }

@@ -12,3 +12,4 @@ pub mod retry;
 pub mod secret;
 pub mod settings;
 pub mod transport;
+mod unreachable;
