@@ -29,6 +29,8 @@ const ROUTINES: &[(&str, &str, &[&str])] = &[
             "Acquire",
             "Release",
             "Last",
+            "Explain",
+            "Support",
             "Help",
             "Install",
             "Uninstall",
@@ -37,6 +39,7 @@ const ROUTINES: &[(&str, &str, &[&str])] = &[
         ],
     ),
     ("ZMIRRORVIPSETUP.mac", "ZMIRRORVIPSETUP", &["Install", "Uninstall"]),
+    ("ZMIRRORVIPSUPPORT.mac", "ZMIRRORVIPSUPPORT", &["Explain", "Support"]),
     ("ZSTART.mac", "%ZSTART", &["SYSTEM"]),
     ("ZSTOP.mac", "%ZSTOP", &["SYSTEM"]),
 ];

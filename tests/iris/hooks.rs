@@ -1,7 +1,8 @@
 //! What the mirror calls: it answers 1, it leaves a line, and nothing else that it does is noticed.
 
-use super::site::{Site, Sources, acquires, reasons, report, shipped};
+use super::site::{Site, Sources, acquires, reasons, report, shipped, with};
 use objectscript_engine::{ANYTHING, IrisError, Missing, Role, Scripted};
+use serde_json::json;
 
 const HOOKS: [&str; 2] = ["CheckBecomePrimaryOK", "NotifyBecomePrimary"];
 
@@ -67,6 +68,21 @@ pub fn not_moved(sources: &Sources) {
         assert_eq!(site.line(), (2, "VIP not_moved; call again".into()));
         assert_eq!(site.iris.queued_jobs(), 0, "nothing that a repeat could help");
     }
+}
+
+/// Nobody reads more of a line at night; the beginning says what happened.
+#[test]
+fn no_line_is_longer_than_a_person_reads() {
+    long_lines(&shipped());
+}
+
+pub fn long_lines(sources: &Sources) {
+    let long = with(&report("not_moved", false), json!({ "summary": "VIP x did not move ".repeat(30) }));
+    let mut site = Site::new(sources).library(&acquires(&[long]));
+    site.hook("NotifyBecomePrimary^ZMIRROR");
+    let (_, line) = site.line();
+    assert!(line.starts_with("VIP x did not move ") && line.ends_with("..."), "{line}");
+    assert_eq!(line.chars().count(), 250);
 }
 
 /// Whether the library is missing, cannot be loaded, fails, or answers with something else.

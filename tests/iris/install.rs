@@ -28,6 +28,10 @@ fn unpacked(sources: &Sources) -> (Site, PathBuf) {
         fs::write(release.join("objectscript").join(name), text).expect("a file");
     }
     fs::write(release.join("libmirrorvip.so"), "the library").expect("a file");
+    fs::create_dir_all(release.join("docs/roles")).expect("folders");
+    for page in ["errors.md", "roles/gcp-route.yaml"] {
+        fs::write(release.join("docs").join(page), "### `denied`\n").expect("a page");
+    }
     fs::write(release.join("mirrorvip.sample.json"), r#"{"cloud":"aws"}"#).expect("a file");
     (site.library(&library()), release)
 }
@@ -58,6 +62,10 @@ pub fn from_nothing(sources: &Sources) {
     assert_eq!(fs::read_to_string(&file).expect("copied"), "the library");
     assert!(!file.with_extension("so.new").exists());
     assert_eq!(site.node(&["library"]).as_deref(), file.to_str());
+    assert!(site.iris.routine("ZMIRRORVIPSUPPORT").is_some());
+    for page in ["errors.md", "roles/gcp-route.yaml"] {
+        assert!(site.root.path().join("mirrorvip/docs").join(page).exists(), "{page}: {said}");
+    }
     // The sample is not in force: the watch would take its VIP.
     let sample = site.configuration().with_file_name("mirrorvip.sample.json");
     assert_eq!(fs::read_to_string(sample).expect("the sample"), r#"{"cloud":"aws"}"#);
@@ -283,7 +291,7 @@ pub fn removed(sources: &Sources) {
     fs::write(site.configuration(), r#"{"cloud":"azure"}"#).expect("the site's own");
     site.hook("NotifyBecomePrimary^ZMIRROR");
     uninstall(&mut site);
-    for routine in ["ZMIRROR", "%ZSTART", "%ZSTOP", "ZMIRRORVIP", "ZMIRRORVIPSETUP"] {
+    for routine in ["ZMIRROR", "%ZSTART", "%ZSTOP", "ZMIRRORVIP", "ZMIRRORVIPSETUP", "ZMIRRORVIPSUPPORT"] {
         assert_eq!(site.iris.routine(routine), None, "{routine}");
     }
     let files: Vec<_> = fs::read_dir(site.root.path().join("mirrorvip")).expect("a folder").collect();

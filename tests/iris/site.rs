@@ -120,7 +120,7 @@ impl Site {
         lines
             .map(|line| {
                 let text = line.text.strip_prefix("mirrorvip: ").unwrap_or_else(|| panic!("whose line? {}", line.text));
-                assert!(!text.contains(['\n', '\r', '{']), "{text}");
+                assert!(!text.contains(['\n', '\r', '{']) && text.chars().count() <= 250, "{text}");
                 (line.severity, text.to_owned())
             })
             .collect()
@@ -149,8 +149,10 @@ pub fn report(outcome: &str, retry: bool) -> String {
         _ => 2,
     };
     let error = (!ok).then(|| json!({ "code": "unavailable", "message": "no answer", "remedy": "call again" }));
+    // A VIP that is split is looked at by the watch alone, which says itself what comes next.
+    let act = if ok || outcome == "split" { "" } else { "; call again" };
     json!({
-        "ok": ok, "action": "acquire", "outcome": outcome, "summary": format!("VIP {outcome}"), "severity": severity,
+        "ok": ok, "action": "acquire", "outcome": outcome, "summary": format!("VIP {outcome}{act}"), "severity": severity,
         "retry": retry, "reason": "terminal", "elapsedMs": 143, "error": error, "version": "0.1.0", "commit": "abc",
     })
     .to_string()

@@ -24,7 +24,10 @@ fn checked(failed: &[&str], warned: &[&str], warnings: &[&str]) -> String {
     let warnings: Vec<Value> = warnings.iter().map(|code| json!({ "code": code, "message": "m" })).collect();
     let error = (outcome == "not_ready").then(|| json!({ "code": "denied", "message": "x", "remedy": "allow it" }));
     let ok = outcome != "not_ready";
-    let more = json!({ "ok": ok, "severity": 1, "checks": checks, "warnings": warnings, "error": error });
+    let act = if ok { "" } else { "; allow it" };
+    let more = json!({
+        "ok": ok, "summary": format!("VIP {outcome}{act}"), "severity": 1, "checks": checks, "warnings": warnings, "error": error,
+    });
     with(&report(outcome, false), more)
 }
 

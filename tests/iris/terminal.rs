@@ -1,7 +1,10 @@
 //! What a person at a Terminal types and reads.
 
 use super::site::{Site, Sources, acquires, report, shipped};
+use mirrorvip_core::{check::CheckName, error::Code, outcome::Outcome};
 use objectscript_engine::{Role, Scripted};
+use serde_json::json;
+use std::fs;
 
 const REPORT: &str = r#"{"ok":false,"action":"acquire","outcome":"partial","summary":"VIP 10.0.0.10 is only partly here: denied",
 "severity":2,"retry":false,"reason":"terminal","elapsedMs":143,"holder":null,"holderBefore":"i-2","cloud":"aws","mechanism":"route",
@@ -36,6 +39,7 @@ error
   answer    403 UnauthorizedOperation
   request   r-1
   remedy    allow ec2:ReplaceRoute
+  more      do Explain^ZMIRRORVIP(\"denied\")
 
 calls
   ec2:ReplaceRoute  rtb-1  ok, 61 ms, attempts: 1
@@ -159,7 +163,9 @@ pub fn help(sources: &Sources) {
         let mut site = Site::new(sources);
         site.iris.set_global("ZMIRRORVIP", &["library"], "/opt/x.so");
         let shown = site.call_from_user(what, "").output;
-        for command in ["Status", "Check", "Acquire", "Release", "Last", "Help", "Install", "Uninstall"] {
+        for command in
+            ["Status", "Check", "Acquire", "Release", "Last", "Explain", "Support", "Help", "Install", "Uninstall"]
+        {
             assert!(shown.contains(&format!("do {command}^ZMIRRORVIP")), "{command}: {shown}");
         }
         for words in ["(\"although not primary\")", "/\", \"start and stop\")"] {
@@ -168,4 +174,87 @@ pub fn help(sources: &Sources) {
         assert!(shown.contains("library         /opt/x.so\n"), "{shown}");
         assert!(shown.contains(&format!("configuration   {}\n", site.configuration().display())), "{shown}");
     }
+}
+
+#[test]
+fn a_code_a_warning_and_an_outcome_are_explained_from_the_page() {
+    explain(&shipped());
+}
+
+pub fn explain(sources: &Sources) {
+    let mut site = Site::new(sources);
+    let missing = site.call_from_user("Explain", "(\"denied\")").output;
+    assert!(missing.contains("errors.md is not there: run do Install^ZMIRRORVIP"), "{missing}");
+    let folder = site.root.path().join("mirrorvip/docs");
+    fs::create_dir_all(&folder).expect("a folder");
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/errors.md");
+    fs::copy(page, folder.join("errors.md")).expect("the page");
+    for (code, words, not) in [
+        ("denied", "### `denied`\nThe cloud knows who we are and says no", "### `not_found`"),
+        ("vipNotLocal", "### `vipNotLocal`\n", "### `sourceDestCheck`"),
+        // Two in one heading, and one that names what it is about.
+        ("scopes", "### `permission …`, `permissions`, `scopes`\n", "### `partRefused`"),
+        ("permission", "### `permission …`, `permissions`, `scopes`\n", "### `partRefused`"),
+        ("stranded", "stranded: taken off the other member and not yet here", "###"),
+        ("nonsense", "The page says nothing of \"nonsense\".\n", "### "),
+        ("", "  ambiguous\n", "### "),
+    ] {
+        let shown = site.call_from_user("Explain", &format!("(\"{code}\")")).output;
+        assert!(shown.contains(words) && !shown.contains(not), "{code}: {shown}");
+    }
+    assert!(site.call_from_user("Explain", "(\"stranded\")").output.contains("What to do: Acquire again at once"));
+}
+
+/// Whoever reads a line of messages.log can look each code up.
+#[test]
+fn every_code_and_every_outcome_is_explained() {
+    let mut site = Site::new(&shipped());
+    let folder = site.root.path().join("mirrorvip/docs");
+    fs::create_dir_all(&folder).expect("a folder");
+    fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/errors.md"), folder.join("errors.md")).expect("the page");
+    let codes = Code::ALL.iter().map(|code| code.as_str().to_owned());
+    let outcomes = Outcome::ALL.iter().map(|outcome| json!(outcome).as_str().expect("a word").to_owned());
+    let warnings = CheckName::ALL.iter().map(|name| name.as_str().to_owned());
+    for code in codes.chain(outcomes).chain(warnings) {
+        let shown = site.call_from_user("Explain", &format!("(\"{code}\")")).output;
+        assert!(!shown.contains("says nothing"), "{code}: {shown}");
+    }
+}
+
+#[test]
+fn the_file_for_support_has_all_and_no_password() {
+    support(&shipped());
+}
+
+pub fn support(sources: &Sources) {
+    let library =
+        ["Version", "Status", "Check"].iter().fold(acquires(&[report("moved", false)]), |library, function| {
+            library.answers(function, &report(if *function == "Check" { "ready" } else { "held" }, false))
+        });
+    let mut site = Site::new(sources).library(&library).configured(json!({
+        "cloud": "aws", "vip": "192.168.255.10/32", "http": { "proxy": "http://somebody:let/me@in@proxy.example:3128" },
+    }));
+    site.hook("NotifyBecomePrimary^ZMIRROR");
+    let others =
+        (0..300).map(|n| format!("01/01/26-00:00:00:000 (1) 0 [Utility.Event] mirrorvip: line {n}\nanother's {n}\n"));
+    fs::write(site.root.path().join("messages.log"), others.collect::<String>()).expect("a log");
+    let shown = site.call_from_user("Support", "").output;
+    let path = shown.lines().find_map(|line| line.strip_prefix("Written: ")).expect("where it is");
+    let written = fs::read_to_string(path).expect("the file");
+    for words in [
+        "\"outcome\":\"held\"",
+        "\"outcome\":\"ready\"",
+        "\"outcome\":\"moved\"",
+        "http://***@proxy.example:3128\"",
+        "192.168.255.10/32",
+        "mirrorvip: line 299",
+        "mirrorvip: line 100",
+        "metric=",
+    ] {
+        assert!(written.contains(words), "{words}: {written}");
+    }
+    for words in ["let/me", "another's", "mirrorvip: line 99\n"] {
+        assert!(!written.contains(words), "{words}: {written}");
+    }
+    assert!(shown.contains("read it\nbefore you pass it on"), "{shown}");
 }

@@ -3,6 +3,7 @@
 
 mod bound;
 mod holders;
+mod line;
 pub mod repeat;
 mod subject;
 mod summary;
@@ -22,7 +23,7 @@ use holders::{as_held, common_holder, holder_name};
 use serde::Serialize;
 use serde_json::Value;
 use std::cmp::Reverse;
-use summary::{bounded, summary};
+use summary::summary;
 
 /// A report; docs/report.md describes each field.
 #[derive(Debug, Clone, Serialize)]
@@ -129,25 +130,23 @@ impl Report {
         let warnings: Vec<_> = told().filter_map(Warning::of).collect();
         // What is in the checks of a Check is urgent all the same.
         let worst = told().chain(findings.checks.iter().flatten()).map(CheckItem::severity).max().unwrap_or_default();
-        let first = told()
-            .filter(|item| item.severity() > 0)
-            .min_by_key(|item| Reverse(item.severity()))
-            .map(|item| item.message.clone());
+        let first = told().filter(|item| item.severity() > 0).min_by_key(|item| Reverse(item.severity()));
         let own_name = findings.member.as_ref().and_then(|member| member.as_holder().map(str::to_owned));
         let name_of = |parts: &[Part]| common_holder(parts, own_name.as_deref());
         let holder_before = name_of(&findings.before);
         let holder = name_of(&findings.after);
-        let mut summary = summary(subject, &findings, holder_before.as_deref(), own_name.as_deref(), elapsed_ms);
+        let mut line = summary(subject, &findings, holder_before.as_deref(), own_name.as_deref(), elapsed_ms);
         let outcome = findings.outcome;
         // A line of severity 1 has to say why it is not 0.
         if let (0, Some(first)) = (outcome.severity(), first) {
-            summary = format!("{summary}; but {first}");
+            line.why = Some(("; but ", first.message.clone()));
+            line.act.clone_from(&first.remedy);
         }
         Report {
             ok: outcome.is_ok(),
             action: subject.action,
             outcome,
-            summary: bounded(&summary),
+            summary: line.bounded(),
             severity: outcome.severity().max(worst),
             retry: repeat::may_help(&findings),
             ask_first: repeat::needs_the_primary(&findings),
@@ -315,7 +314,7 @@ mod tests {
         for name in [CheckName::SourceDestCheck, CheckName::IpForwarding, CheckName::CanIpForward] {
             let moved = report(&[CheckName::VipNotLocal, name]);
             assert_eq!((moved.severity, moved.ok), (2, true));
-            assert!(moved.summary.ends_with(&format!("; but {}", name.as_str())), "{}", moved.summary);
+            assert!(moved.summary.ends_with(&format!("; but {}; x", name.as_str())), "{}", moved.summary);
         }
     }
 

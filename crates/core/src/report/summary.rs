@@ -1,26 +1,13 @@
 //! The one line for messages.log, which an operator understands alone.
 
-use super::{holders::common_holder, subject::Subject};
+use super::{holders::common_holder, line::Line, subject::Subject};
 use crate::{
-    check::{CheckName, Verdict},
+    check::{CheckItem, CheckName, Verdict},
+    error::Error,
     outcome::Outcome,
     takeover::Findings,
     vip::{Holder, Part},
 };
-
-/// The most characters of the line.
-const LONGEST: usize = 250;
-/// The end of a line that was longer. The report has all of it: the error, the warnings, the parts.
-const CUT: &str = "...";
-
-/// What becomes of the line in messages.log: one line, and not too long for a person. The beginning stays, which says what happened.
-pub fn bounded(line: &str) -> String {
-    let line = line.replace(char::is_control, " ");
-    if line.chars().count() <= LONGEST {
-        return line;
-    }
-    line.chars().take(LONGEST - CUT.len()).chain(CUT.chars()).collect()
-}
 
 /// All VIPs by name, or the first ones, so that there is room for what happened to them.
 fn named(vips: &str) -> String {
@@ -33,10 +20,36 @@ fn named(vips: &str) -> String {
     }
 }
 
-pub fn summary(subject: &Subject, findings: &Findings, before: Option<&str>, own: Option<&str>, ms: u64) -> String {
+/// What happened, why, and what to do about it.
+pub fn summary(subject: &Subject, findings: &Findings, before: Option<&str>, own: Option<&str>, ms: u64) -> Line {
+    let what = what_happened(subject, findings, before, own, ms);
+    // Of a VIP that is split nobody but the watch writes a line, and that says itself what comes next.
+    let act = |error: &Error| if findings.outcome == Outcome::Split { String::new() } else { error.remedy.clone() };
+    let cause = |error: &Error| (tells_why(findings).then(|| (": ", error.message.clone())), act(error));
+    let item = |item: &CheckItem| (Some((": ", item.message.clone())), item.remedy.clone());
+    let (why, act) = match findings.outcome {
+        Outcome::ReadyWithWarnings => first(findings, Verdict::Warning).map(item),
+        Outcome::NotReady => first(findings, Verdict::Failed).map(item),
+        _ => None,
+    }
+    .or_else(|| findings.error.as_ref().map(cause))
+    .unwrap_or_default();
+    let more = match subject.action {
+        "status" => "Status",
+        "check" => "Check",
+        _ => "Last",
+    };
+    Line { what, why, act, more }
+}
+
+/// Whether the cause is news beside what happened.
+fn tells_why(findings: &Findings) -> bool {
+    !findings.outcome.is_ok() && !matches!(findings.outcome, Outcome::Lost | Outcome::Split)
+}
+
+fn what_happened(subject: &Subject, findings: &Findings, before: Option<&str>, own: Option<&str>, ms: u64) -> String {
     let vips = named(&subject.vips);
     let here = own.map_or_else(|| "this member".to_owned(), |own| format!("this member ({own})"));
-    let why = findings.error.as_ref().map(|error| format!(": {}", error.message)).unwrap_or_default();
     let mine = findings.after.iter().filter(|part| part.holder == Holder::ThisMember).count();
     // A member that the cloud does not know may be the holder under its right name.
     let nobody = if findings.missing.is_empty() { "nobody" } else { "none of the members found" };
@@ -69,19 +82,19 @@ pub fn summary(subject: &Subject, findings: &Findings, before: Option<&str>, own
         Outcome::Skipped => {
             format!("{vips} was left alone: `takeOverIn` chooses another moment than {}", subject.reason)
         }
-        Outcome::Partial => format!("{vips} is only partly on {here} ({mine} of {} parts){why}", findings.after.len()),
+        Outcome::Partial => format!("{vips} is only partly on {here} ({mine} of {} parts)", findings.after.len()),
         Outcome::NotMoved
             if findings.error.as_ref().is_some_and(|error| error.fate.is_in_doubt() || error.fate.is_blocked()) =>
         {
-            format!("{vips} did not move, and a change of its holder may still be under way{why}")
+            format!("{vips} did not move, and a change of its holder may still be under way")
         }
-        Outcome::NotMoved if findings.changed => format!("{vips} did not move{why}"),
-        Outcome::NotMoved => format!("{vips} did not move and nothing was changed{why}"),
-        Outcome::Stranded => format!("{vips} was taken off the peer and is not yet on {here}{why}"),
+        Outcome::NotMoved if findings.changed => format!("{vips} did not move"),
+        Outcome::NotMoved => format!("{vips} did not move and nothing was changed"),
+        Outcome::Stranded => format!("{vips} was taken off the peer and is not yet on {here}"),
         Outcome::Unverified if findings.error.as_ref().is_some_and(|error| error.fate.is_in_doubt()) => {
-            format!("whether {vips} was changed towards {here} could not be confirmed{why}")
+            format!("whether {vips} was changed towards {here} could not be confirmed")
         }
-        Outcome::Unverified => format!("{vips} was changed towards {here} but this could not be confirmed{why}"),
+        Outcome::Unverified => format!("{vips} was changed towards {here} but this could not be confirmed"),
         Outcome::Lost => format!("{vips} was taken by {} after {here} had taken it; left there", others(findings)),
         Outcome::Held => format!("{vips} is on {here}"),
         Outcome::HeldElsewhere => format!("{vips} is on {elsewhere}, not on {here}"),
@@ -90,20 +103,15 @@ pub fn summary(subject: &Subject, findings: &Findings, before: Option<&str>, own
             None => format!("{vips} is held by nobody{}", blackhole(findings)),
         },
         Outcome::Split => format!("{vips} is split: {mine} of {} parts are on {here}", findings.after.len()),
-        Outcome::Unknown if nobody_after => format!("{vips} is held by {nobody}{why}"),
-        Outcome::Unknown => format!("{vips}: the holder could not be found out{why}"),
+        Outcome::Unknown if nobody_after => format!("{vips} is held by {nobody}"),
+        Outcome::Unknown => format!("{vips}: the holder could not be found out"),
         Outcome::Ready => format!("{vips}: {here} is ready to take over"),
-        Outcome::ReadyWithWarnings => {
-            format!("{vips}: {here} is ready to take over, with warnings{}", first(findings, Verdict::Warning))
-        }
-        Outcome::NotReady => {
-            let failure = first(findings, Verdict::Failed);
-            format!("{vips}: {here} is not ready to take over{}", if failure.is_empty() { why } else { failure })
-        }
+        Outcome::ReadyWithWarnings => format!("{vips}: {here} is ready to take over, with warnings"),
+        Outcome::NotReady => format!("{vips}: {here} is not ready to take over"),
         Outcome::Released => format!("{vips} was released by {here} in {ms} ms"),
         Outcome::NotHeld => format!("{vips} is not on {here}; nothing to release"),
         Outcome::WouldRelease => format!("{vips} would be released by {here}; nothing was changed"),
-        Outcome::NotReleased => format!("{vips} was not released by {here}{why}"),
+        Outcome::NotReleased => format!("{vips} was not released by {here}"),
     }
 }
 
@@ -170,23 +178,16 @@ fn others(findings: &Findings) -> String {
     if names.is_empty() { "another member".to_owned() } else { names.join(" and ") }
 }
 
-/// The first check item of this kind, the most urgent ones before others, as the end of a line.
-fn first(findings: &Findings, verdict: Verdict) -> String {
+/// The first check item of this kind, the most urgent ones before others.
+fn first(findings: &Findings, verdict: Verdict) -> Option<&CheckItem> {
     let found = findings.checks.iter().flatten().filter(|item| item.result == verdict);
-    let found = found.min_by_key(|item| std::cmp::Reverse(item.severity()));
-    found.map(|item| format!(": {}", item.message)).unwrap_or_default()
+    found.min_by_key(|item| std::cmp::Reverse(item.severity()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        check::CheckItem,
-        error::{Code, Error},
-        journal::Journal,
-        report::Report,
-        vip::PartId,
-    };
+    use crate::{error::Code, journal::Journal, report::Report, vip::PartId};
 
     fn line(outcome: Outcome, before: &[(&str, &str, Holder)]) -> String {
         let part = |(vip, part, holder): &(&str, &str, Holder)| Part {
@@ -196,7 +197,7 @@ mod tests {
         let before: Vec<Part> = before.iter().map(part).collect();
         let findings = Findings { before, ..Findings::new(outcome) };
         let subject = Subject { vips: "10.0.0.9/32".into(), ..Subject::default() };
-        summary(&subject, &findings, common_holder(&findings.before, Some("me")).as_deref(), Some("me"), 5)
+        what_happened(&subject, &findings, common_holder(&findings.before, Some("me")).as_deref(), Some("me"), 5)
     }
 
     #[test]
@@ -223,8 +224,6 @@ mod tests {
             assert!(summary.chars().count() <= 250 && !summary.contains('\n'), "{outcome:?}: {summary}");
             assert!(summary.contains("192.168.255.10/32, 192.168.255.11/32 and 6 more"), "{summary}");
         }
-        assert_eq!(bounded(&"ü".repeat(250)).chars().count(), 250);
-        assert!(bounded(&"ü".repeat(251)).ends_with("ü..."));
     }
 
     #[test]

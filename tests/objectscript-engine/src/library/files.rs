@@ -5,7 +5,7 @@ use crate::{
     iris::{errors::Outcome, world::EPOCH_DAY},
     value::Value,
 };
-use std::{fs, io};
+use std::{fs, io, path::Path};
 
 const CLASS: &str = "%Library.File";
 
@@ -41,6 +41,19 @@ pub fn register(natives: &mut Natives) {
         let path = call.path(0)?;
         Ok(told(call, 1, fs::remove_dir(path)))
     });
+    // The number of files that were copied is the fourth argument's; 1 where all went well ("Copy Directories", %Library.File).
+    natives.add(CLASS, "CopyDir", 2..=6, |call| {
+        let (from, to) = (call.path(0)?, call.path(1)?);
+        let overlay = call.value(2).is_some_and(|overlay| overlay.is_true());
+        let copied = if to.exists() && !overlay { Ok(None) } else { copy_all(&from, &to).map(Some) };
+        let count = copied.ok().flatten();
+        call.set(3, count.unwrap_or(0));
+        Ok(Value::from(count.is_some()))
+    });
+    natives.add(CLASS, "RemoveDirectoryTree", 1..=1, |call| {
+        let path = call.path(0)?;
+        Ok(Value::from(fs::remove_dir_all(path).is_ok()))
+    });
     natives.add(CLASS, "GetFileSize", 1..=1, |call| {
         let path = call.path(0)?;
         let size = fs::metadata(path).ok().and_then(|found| i64::try_from(found.len()).ok());
@@ -67,6 +80,22 @@ pub fn register(natives: &mut Natives) {
         Ok(Value::from(text.rfind('/').map_or("", |slash| &text[..=slash])))
     });
     natives.add(CLASS, "ManagerDirectory", 0..=0, |call| Ok(Value::from(call.run.world.manager_directory.as_str())));
+}
+
+fn copy_all(from: &Path, to: &Path) -> io::Result<usize> {
+    fs::create_dir_all(to)?;
+    let mut count = 0;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (path, to) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            count += copy_all(&path, &to)?;
+        } else {
+            fs::copy(&path, &to)?;
+            count += 1;
+        }
+    }
+    Ok(count)
 }
 
 /// 1, or 0 with the negative number of the operating system's error in the output argument.
