@@ -73,6 +73,40 @@ fn whatever_stands_at_the_path_it_is_named_and_nobody_waits() {
     }
 }
 
+/// The mirror waits for its hooks, and for nothing else.
+#[test]
+fn a_hook_ends_after_its_own_time_unless_the_request_names_one() {
+    let sim = held_by_a(1);
+    sim.faults().on(Rule::always("ec2", "DescribeRouteTables", Fault::HangBefore));
+    let file = |overlay: Value| config(&sim, &overlay);
+    let (both, only) = (json!({ "hookSeconds": 1, "deadlineSeconds": 4 }), json!({ "deadlineSeconds": 1 }));
+    for (reason, config, deadline, longest) in [
+        ("NotifyBecomePrimary", file(both.clone()), None, 1),
+        ("CheckBecomePrimaryOK", file(merged(&both, json!({ "takeOverIn": "CheckBecomePrimaryOK" }))), None, 1),
+        ("NotifyBecomePrimary", file(both.clone()), Some(4), 4),
+        ("retry", file(both.clone()), None, 4),
+        ("terminal", file(both), None, 4),
+        // The shorter one counts.
+        ("NotifyBecomePrimary", file(only), None, 1),
+    ] {
+        let mut request = json!({ "config": config, "reason": reason });
+        if let Some(seconds) = deadline {
+            request["deadlineSeconds"] = json!(seconds);
+        }
+        let report = call(ACQUIRE, &request);
+        assert_eq!(report["ok"], false, "{report:#}");
+        let elapsed = report["elapsedMs"].as_u64().expect("a number");
+        assert!(elapsed <= longest * 1000 + 1000, "{reason}: {elapsed} ms, {longest} s: {report:#}");
+        assert!(longest == 1 || elapsed > 2500, "{reason}: {elapsed} ms, {longest} s: {report:#}");
+    }
+}
+
+fn merged(base: &Value, overlay: Value) -> Value {
+    let mut whole = base.clone();
+    merge(&mut whole, &overlay);
+    whole
+}
+
 #[test]
 fn a_file_with_a_mistake_is_refused() {
     let directory = tempfile::tempdir().expect("a temporary directory");

@@ -13,7 +13,10 @@ mod host;
 mod request;
 mod table;
 
-use cloudsim::aws::{ENI_A, MEMBER_A, Simulator, World};
+use cloudsim::{
+    Fault, Rule,
+    aws::{ENI_A, MEMBER_A, Simulator, World},
+};
 use common::{ACQUIRE, CHECK, RELEASE, STATUS, VERSION, assert_error, assert_outcome, call, library, merge};
 use irishost::{Callbacks, Host, Library, ZF_FAILURE, ZF_SUCCESS, ZfResult};
 use proptest::prelude::*;

@@ -25,7 +25,9 @@ fn what_install_and_the_package_manager_look_for_is_there() {
         let there = files.keys().any(|file| *file == name || name.ends_with('/') && file.starts_with(&name));
         assert!(there, "{name} is not in {:?}", files.keys());
     }
-    for name in ["ZMIRROR.mac", "ZSTART.mac", "ZSTOP.mac", "ZMIRRORVIP.mac", "ZMIRRORVIPSETUP.mac", "ZMIRRORVIPSUPPORT.mac"] {
+    for name in
+        ["ZMIRROR.mac", "ZSTART.mac", "ZSTOP.mac", "ZMIRRORVIP.mac", "ZMIRRORVIPSETUP.mac", "ZMIRRORVIPSUPPORT.mac"]
+    {
         assert!(files.contains_key(&format!("objectscript/{name}")), "{name}");
     }
     for class in ["Task", "Metrics", "Setup"] {

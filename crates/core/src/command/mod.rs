@@ -100,7 +100,8 @@ impl Call {
         let config = Config::parse(&text, &origin)?;
         let bundle = config.http.ca_bundle_path.as_deref();
         self.exposed.extend(bundle.and_then(|path| exposed("the certificates of `http.caBundle`", path)));
-        let total = request.deadline_seconds.map_or(config.deadline, Duration::from_secs);
+        let usual = if reason.is_hook() { config.deadline.min(config.hook) } else { config.deadline };
+        let total = request.deadline_seconds.map_or(usual, Duration::from_secs);
         let local = surroundings.local_network().map_err(|error| {
             Error::new(
                 Code::Internal,

@@ -84,6 +84,11 @@ impl Reason {
         }
     }
 
+    /// Whether the mirror waits for the call.
+    pub fn is_hook(self) -> bool {
+        matches!(self, Reason::NotifyBecomePrimary | Reason::CheckBecomePrimaryOK)
+    }
+
     /// A mirror hook writes even if a read says that it need not, and so does the retry that finishes the work of one.
     pub fn write(self) -> Write {
         match self {

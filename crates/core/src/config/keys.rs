@@ -5,6 +5,7 @@ use crate::cloud::shape::{Default, Key, Shape};
 /// `deadlineSeconds`, in a configuration and in a request.
 pub const DEADLINE_SECONDS: std::ops::RangeInclusive<u64> = 1..=600;
 pub const DEFAULT_DEADLINE_SECONDS: u64 = 20;
+pub const DEFAULT_HOOK_SECONDS: u64 = 10;
 pub const DEFAULT_CONNECT_TIMEOUT_MS: u64 = 2_000;
 pub const DEFAULT_REQUEST_TIMEOUT_MS: u64 = 10_000;
 /// The clouds that a configuration can name, built in or not.
@@ -76,6 +77,12 @@ pub const FILE: Shape = Shape::Object(&[
         Shape::Number(*DEADLINE_SECONDS.start(), *DEADLINE_SECONDS.end(), "seconds"),
         Default::Number(DEFAULT_DEADLINE_SECONDS),
         "the longest that one call may take",
+    ),
+    Key::with(
+        "hookSeconds",
+        Shape::Number(1, 60, "seconds"),
+        Default::Number(DEFAULT_HOOK_SECONDS),
+        "the longest that the mirror waits for the call of a hook, where `deadlineSeconds` is longer",
     ),
     Key::with(
         "giveUpAfterSeconds",

@@ -44,6 +44,8 @@ pub struct Config {
     pub vips: Vec<VipSource>,
     /// Bounds one call.
     pub deadline: Duration,
+    /// Bounds the call of a mirror hook, where that is shorter.
+    pub hook: Duration,
     /// The hook that takes over.
     pub take_over_in: TakeOverIn,
     /// How the network is reached.
@@ -79,6 +81,7 @@ pub enum TakeOverIn {
 #[serde(rename_all = "camelCase")]
 struct Raw {
     deadline_seconds: Option<u64>,
+    hook_seconds: Option<u64>,
     #[serde(default)]
     take_over_in: TakeOverIn,
     #[serde(default)]
@@ -141,6 +144,7 @@ fn read_whole(whole: &Value, mistakes: &mut Mistakes) -> Option<Config> {
         block,
         vips: vips.into_iter().map(|placed| placed.vip).collect(),
         deadline: Duration::from_secs(raw.deadline_seconds.unwrap_or(keys::DEFAULT_DEADLINE_SECONDS)),
+        hook: Duration::from_secs(raw.hook_seconds.unwrap_or(keys::DEFAULT_HOOK_SECONDS)),
         take_over_in: raw.take_over_in,
         http,
     })
