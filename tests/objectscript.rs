@@ -119,7 +119,7 @@ call ZSTART.mac: AcquireAtStart^ZMIRRORVIP()::10 => AcquireAtStart^ZMIRORVIP()::
 call ZMIRRORVIP.mac: set report = $$Call("Status", "task") => set report = $$Cal("Status", "task")
 call ZMIRRORVIP.mac: $$ManagerDirectory(), "mirrorvip.json" => $$Directory^ZMIRRORVIP()
 function ZMIRRORVIP.mac: $$CallAlone("Acquire", hook) => $$CallAlone("acquire", hook)
-function ZMIRRORVIP.mac: $$CallInSYS("Check") => $$CallInSYS("CHECK")
+function ZMIRRORVIP.mac: $$CallInSYS("Release") => $$CallInSYS("RELEASE")
 function ZMIRRORVIP.mac: $zf(-4, 3, libraryId, function) => $ZF(-4,3,libraryId,"Aquire")
 function ZMIRRORVIP.mac: $zf(-4, 3, libraryId, function) => $zf(-4, 3, libraryId, tried)
 function ZMIRRORVIP.mac: $zf(-4, 3, libraryId, function) => 2

@@ -9,7 +9,7 @@ use objectscript_engine::{Mirror, RealLibrary, Role};
 use serde_json::{Value, json};
 
 /// The instance on the second member, which becomes the primary.
-fn second<C: Cloud>(cloud: &C, overlay: Value) -> Site {
+pub fn second<C: Cloud>(cloud: &C, overlay: Value) -> Site {
     let mut configuration = cloud.config(C::MEMBERS[1]);
     merge(&mut configuration, &overlay);
     let mut site = Site::new(&shipped()).configured(configuration);

@@ -2,7 +2,7 @@
 //! running them is in `tests/objectscript.rs`.
 
 use super::{
-    hooks, install, repeats,
+    copy, hooks, install, repeats,
     site::{Check, shipped},
     standby, start_stop, terminal, unfinished, watch,
 };
@@ -51,6 +51,21 @@ const DAMAGE: &[(Check, &str, &str, &str)] = &[
     (hooks::one_call, "ZMIRRORVIP.mac", "WriteLine(severity, report.summary)", "WriteLine(severity, reprt.summary)"),
     (hooks::skipped, "ZMIRRORVIP.mac", "(report.outcome = \"skipped\")", "(report.outcome = \"skiped\")"),
     (hooks::bad_library, "ZMIRRORVIP.mac", "\"\", message, \"; \"_remedy)", "\"\", message, \"\")"),
+    (copy::goes_on, "ZMIRRORVIP.mac", "        do KeepCopy(text)\n", ""),
+    (copy::goes_on, "ZMIRRORVIP.mac", "        if (report.severity = 0) {", "        if (0) {"),
+    (copy::goes_on, "ZMIRRORVIP.mac", "        set request.config = {}.%FromJSON(copy)\n", ""),
+    (
+        copy::goes_on,
+        "ZMIRRORVIP.mac",
+        "|| (report.outcome = \"ready_with_warnings\")) {\n        do KeepCopy",
+        ") {\n        do KeepCopy",
+    ),
+    (copy::told, "ZMIRRORVIP.mac", "if ((reason '= \"terminal\") && (function", "if ((function"),
+    (copy::told, "ZMIRRORVIP.mac", " && (function '= \"Check\") && $$IsRefused", " && $$IsRefused"),
+    (copy::others, "ZMIRRORVIP.mac", "(report.steps.%Size() = 0), 1: 1)", "1, 1: 1)"),
+    (copy::others, "ZMIRRORVIP.mac", "        if ($$IsRefused(report)) {\n", "        if (0) {\n"),
+    (copy::others, "ZMIRRORVIP.mac", "(copy = \"\") || ('$$IsConfigured())", "copy = \"\""),
+    (copy::settings, "ZMIRRORVIP.mac", "ZMIRRORVIP(\"accepted\"), \"{}\")", "ZMIRRORVIP(\"accept\"), \"{}\")"),
     (hooks::long_lines, "ZMIRRORVIP.mac", "set room = (250 -", "set room = (2500 -"),
     (hooks::long_lines, "ZMIRRORVIP.mac", "(room - 3))_\"...\"", "room)_\"...\""),
     (terminal::explain, "ZMIRRORVIPSUPPORT.mac", "$piece(line, \"|\", 5)", "$piece(line, \"|\", 4)"),

@@ -4,6 +4,7 @@
 //! Most tests are functions of the sources, so that [`damage`] can hold spoilt ones against them.
 
 mod clouds;
+mod copy;
 mod damage;
 mod hooks;
 mod install;
