@@ -459,7 +459,7 @@ const DAMAGE: &[(Check, &str, &str, &str)] = &[
         "                kill ^ZMIRRORVIP(\"standby\")\n",
         "                set standby = 0\n",
     ),
-    (standby::hourly, "ZMIRRORVIP.mac", "$$Call(\"Check\", \"task\")", "$$Call(\"Check\", \"terminal\")"),
+    (standby::hourly, "ZMIRRORVIP.mac", "$$CheckFile(\"task\")", "$$CheckFile(\"terminal\")"),
     (standby::changed, "ZMIRRORVIP.mac", "$$FileStamp($$ManagerDirectory()_\"mirrorvip.json\")_\" \"_", ""),
     (standby::changed, "ZMIRRORVIP.mac", "_\" \"_$$FileStamp($$LibraryPath())", ""),
     (standby::changed, "ZMIRRORVIP.mac", "    return path_\" \"_##class", "    return \"\"_##class"),
