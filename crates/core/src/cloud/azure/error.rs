@@ -12,7 +12,7 @@ use crate::{
 use serde_json::Value;
 use std::time::Duration;
 pub use table::{RACE, remove_lock};
-use table::{Said, by_code, by_status, find};
+use table::{Said, by_code, by_status, find, lacking};
 
 /// The error of an answer with a status that is no success.
 pub fn explain(status: u16, body: &[u8], retry_after: Option<Duration>, request: Option<String>) -> Error {
@@ -93,10 +93,14 @@ fn texts(error: &Value) -> Vec<(String, String)> {
     std::iter::once(both(error)).chain(details.map(both)).collect()
 }
 
-/// All that Azure said, on one line.
+/// All that Azure said, on one line. What is missing goes first: Azure's own words begin with two long ids, and a summary is short.
 fn whole(shown: &str, error: &Value, said: &Said) -> String {
     let message = said.errors.first().map(|(_, message)| message.as_str()).filter(|message| !message.is_empty());
-    let mut whole = format!("{shown}: {}", message.unwrap_or("no message"));
+    let missing = lacking(said).map(|(action, scope)| {
+        let name = scope.trim_end_matches('/').rsplit('/').next().unwrap_or(scope);
+        format!("{action} is not allowed on {name}: ")
+    });
+    let mut whole = format!("{shown}: {}{}", missing.unwrap_or_default(), message.unwrap_or("no message"));
     for (name, message) in said.errors.iter().skip(1).filter(|(name, message)| !(name.is_empty() && message.is_empty()))
     {
         if !message.is_empty() && whole.contains(message.as_str()) {

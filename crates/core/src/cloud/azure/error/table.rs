@@ -327,13 +327,29 @@ pub fn remove_lock(scope: &str) -> String {
     )
 }
 
+/// The action that the identity lacks, and where it lacks it.
+pub fn lacking(said: &Said) -> Option<(&str, &str)> {
+    lacking_there(said).or_else(|| lacking_on_a_link(said))
+}
+
+fn lacking_there(said: &Said) -> Option<(&str, &str)> {
+    Some((between(said, "perform action '", '\'')?, between(said, "over scope '", '\'')?))
+}
+
+/// Both spellings were seen: kubernetes-sigs/cloud-provider-azure#1999, Azure/karpenter-provider-azure#944.
+fn lacking_on_a_link(said: &Said) -> Option<(&str, &str)> {
+    let spellings = ["not have permission to perform action(s) '", "not have permission to perform action '"];
+    let action = spellings.iter().find_map(|start| between(said, start, '\''))?;
+    Some((action, between(said, "linked scope(s) '", '\'')?))
+}
+
 fn right(said: &Said) -> String {
-    match (between(said, "perform action '", '\''), between(said, "over scope '", '\'')) {
-        (Some(action), Some(scope)) => format!(
+    match lacking_there(said) {
+        Some((action, scope)) => format!(
             "give this VM's identity the action {action} on {scope} (docs/install-azure.md has the whole role); a new \
              assignment takes up to ten minutes"
         ),
-        _ => by_code(Code::Denied).to_owned(),
+        None => by_code(Code::Denied).to_owned(),
     }
 }
 
@@ -365,15 +381,12 @@ fn restore(said: &Said) -> String {
 }
 
 fn linked_right(said: &Said) -> String {
-    // Both spellings were seen: kubernetes-sigs/cloud-provider-azure#1999, Azure/karpenter-provider-azure#944.
-    let spellings = ["not have permission to perform action(s) '", "not have permission to perform action '"];
-    let action = spellings.iter().find_map(|start| between(said, start, '\''));
-    match (action, between(said, "linked scope(s) '", '\'')) {
-        (Some(action), Some(scope)) => format!(
+    match lacking_on_a_link(said) {
+        Some((action, scope)) => format!(
             "give this VM's identity the action {action} on {scope}, which the interface refers to (docs/install-azure.md \
              has the whole role)"
         ),
-        _ => {
+        None => {
             "give this VM's identity the join action that the message names (docs/install-azure.md has the whole role)"
                 .to_owned()
         }
