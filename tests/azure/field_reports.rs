@@ -8,6 +8,7 @@ mod routes;
 mod states;
 
 use cloudsim::azure::World;
+mod throttles;
 use cloudsim::{Fault, Rule};
 use serde_json::json;
 

@@ -268,6 +268,8 @@ impl SetAside {
         })
     }
 }
+            // The plan without these parts waits for nothing.
+            details.retry_after = None;
 
 /// A packet that arrives for an address that the operating system does not carry is dropped.
 pub fn local_address(vips: &[Vip], local: &LocalNetwork) -> CheckItem {

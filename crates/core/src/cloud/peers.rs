@@ -29,14 +29,15 @@ impl Silent {
     }
 
     /// The error for an address that is in use while this member is silent, which may well be its user. A missing right stays
-    /// `denied`: a retry does not give it.
+    /// `denied`: a retry does not give it. A cloud that throttles its read has lost no zone.
     pub fn may_hold(&self, error: Error) -> Error {
         let (code, remedy) = match self.why.code {
-            Code::Denied => (Code::Denied, self.why.remedy.as_str()),
+            code @ (Code::Denied | Code::Throttled) => (code, self.why.remedy.as_str()),
             _ => (Code::Unavailable, DEAD_ZONE),
         };
         error.with(|details| {
             details.code = code;
+            details.retry_after = details.retry_after.max(self.why.retry_after);
             details.message = format!("{}; {} could not be asked: {}", details.message, self.name, self.why);
             details.remedy = remedy.into();
         })

@@ -13,7 +13,7 @@ use tokio::{
 
 /// Requests that are under way at once. More would gain nothing: EC2 lets 50 changes through and then 5 a second.
 const MOST_AT_ONCE: usize = 32;
-/// The longest delay before a retry, and the longest pause that one throttled call imposes on the others.
+/// The longest delay before a retry.
 pub const LONGEST_DELAY: Duration = Duration::from_secs(3);
 
 /// Full speed until the cloud throttles; from then on one request per interval, at the rate at which EC2 documents to
@@ -196,13 +196,13 @@ impl Pace {
         self.interval.get().map_or(Speed::Full, |_| Speed::Slow)
     }
 
-    /// Slows all calls down: the one that was throttled tries again after `delay`, and the cloud has asked to stay away for `asked`.
-    pub fn slow_down(&self, delay: Duration, asked: Duration) {
+    /// Slows all calls down: the one that was throttled tries again after `delay`. How long the cloud asks that one to stay away is
+    /// nothing to the others: it may count each resource for itself, and tells those that it throttles as well.
+    pub fn slow_down(&self, delay: Duration) {
         let now = Instant::now();
         let slowest = self.refill * SLOWEST;
         // A call that was throttled often waits for long; the others have to wait no longer than the slowest pace does.
-        let stay_away = delay.min(slowest).max(asked).min(LONGEST_DELAY);
-        self.next.set(self.next.get().max(now + stay_away));
+        self.next.set(self.next.get().max(now + delay.min(slowest)));
         let interval = match self.interval.get() {
             None => self.refill,
             // Those that were on their way together are refused together: that is one sign, not thirty.

@@ -239,7 +239,7 @@ impl Caller {
             let own = if is_paced { Duration::ZERO } else { delays.next().unwrap_or(LONGEST_DELAY).min(longest) };
             let delay = own.max(asked);
             if error.code == Code::Throttled {
-                pace.slow_down(delay.max(FIRST_DELAY), asked);
+                pace.slow_down(if asked.is_zero() { own.max(FIRST_DELAY) } else { FIRST_DELAY });
             }
             let since = (error.code == Code::Throttled).then(|| *throttled.get_or_insert(sent));
             let gives_way = since.zip(self.gives_way).is_some_and(|(since, longest)| since.elapsed() + delay > longest);

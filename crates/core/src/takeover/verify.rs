@@ -116,10 +116,14 @@ pub async fn until_settled<C: Cloud>(
             let stranded = parts.iter().any(|part| left_on_nobody::<C>(part, &before, changes));
             return Verified { parts, end: if stranded { End::Stranded } else { End::Settled }, remarks };
         }
-        let delay = delays.next().unwrap_or(Duration::from_secs(1));
+        // Where only that is missing which the cloud does not tell now, it says for how long.
+        let is_hidden = parts.iter().filter(|part| !is_settled(part)).all(|part| part.holder.is_unknown());
+        let sent_away = cloud.unreadable(&looked).filter(|why| is_hidden && why.retry_after.is_some());
+        let asked = sent_away.as_ref().and_then(|why| why.retry_after).unwrap_or_default();
+        let delay = delays.next().unwrap_or(Duration::from_secs(1)).max(asked);
         // A look without time for its answer would know less than this one.
         if delay + TIME_FOR_A_LOOK >= deadline.remaining() {
-            return Verified { end: out_of_time::<C>(goal, &parts, &before, changes, None), parts, remarks };
+            return Verified { end: out_of_time::<C>(goal, &parts, &before, changes, sent_away), parts, remarks };
         }
         if let Err(error) = deadline.sleep(delay).await {
             return Verified { parts, end: End::Unseen(Some(error)), remarks };

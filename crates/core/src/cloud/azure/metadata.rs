@@ -130,7 +130,8 @@ pub async fn instance(http: &Client, endpoint: Option<&str>, caller: &Caller) ->
                 .map_err(|error| SERVICE.unread(format!("the metadata service's answer could not be read: {error}"))),
             // 404 and 410 during an update of the service ("Error handling" of the same page); 429 above five requests a second.
             404 | 410 | 429 | 500..=599 => {
-                Err(SERVICE.refused(Code::Unavailable, status).with(|details| details.remedy = remedy(status).into()))
+                let code = if status == 429 { Code::Throttled } else { Code::Unavailable };
+                Err(SERVICE.refused(code, status).with(|details| details.remedy = remedy(status).into()))
             }
             _ => Err(SERVICE.refused(Code::Unexpected, status)),
         }

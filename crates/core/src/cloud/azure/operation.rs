@@ -82,7 +82,7 @@ impl Arm {
     /// # Errors
     /// When Resource Manager does not say.
     pub async fn has_succeeded(&self, operation: &str) -> Result<bool> {
-        Ok(matches!(self.look(&Accepted::of_operation(operation)).await?, State::Done))
+        Ok(matches!(self.look_for(&Accepted::of_operation(operation), LONGEST_LOOK).await?, State::Done))
     }
 
     async fn watch(
@@ -109,18 +109,19 @@ impl Arm {
             }
             self.deadline().sleep(wait).await.map_err(|stop| stop.with_fate(Fate::InDoubt))?;
             *looks += 1;
-            let look = match self.look_within(accepted, left.saturating_sub(wait), &what, begun).await {
-                // A role on single resources may not read operations, and the service that tells of them may fail by itself; the
-                // resource shows the operation's end as well.
+            let left = left.saturating_sub(wait);
+            let look = match self.look_within(accepted, left, &what, begun).await {
+                // A role on single resources may not read operations, and the service that tells of them may fail or throttle by
+                // itself; the resource shows the operation's end as well.
                 Err(error)
-                    if matches!(error.code, Code::Denied | Code::Unavailable)
+                    if matches!(error.code, Code::Denied | Code::Unavailable | Code::Throttled)
                         && !matches!(accepted.watched, Watched::Resource) =>
                 {
                     if error.code == Code::Denied {
                         self.untracked.replace(Some(error));
                     }
                     accepted.watched = Watched::Resource;
-                    self.look_within(accepted, left.saturating_sub(wait), &what, begun).await
+                    self.look_within(accepted, left, &what, begun).await
                 }
                 look => look,
             };
@@ -159,16 +160,20 @@ impl Arm {
 
     /// Reads the operation once. The bound ends a read without an answer.
     async fn look_within(&self, accepted: &Accepted, left: Duration, what: &str, begun: Instant) -> Result<State> {
-        let look = tokio::time::timeout(left.min(LONGEST_LOOK), self.look(accepted)).await;
+        let left = left.min(LONGEST_LOOK);
+        let look = tokio::time::timeout(left, self.look_for(accepted, left)).await;
         look.unwrap_or_else(|_| Err(still_running(what, begun.elapsed())))
     }
 
-    async fn look(&self, accepted: &Accepted) -> Result<State> {
+    async fn look_for(&self, accepted: &Accepted, left: Duration) -> Result<State> {
         // The journal reports all reads of one operation as one step.
         let caller = self.bearer.caller().with_journal(Journal::default());
         let caller = match &accepted.watched {
-            Watched::Operation(_) | Watched::Location(_) => caller.at_most(MOST_FAILED_LOOKS),
-            Watched::Resource | Watched::Nothing => caller,
+            Watched::Operation(_) | Watched::Location(_) => {
+                caller.at_most(MOST_FAILED_LOOKS).giving_way_after(Duration::ZERO)
+            }
+            // What Azure says last counts, and not that the time is over.
+            Watched::Resource | Watched::Nothing => caller.until(left),
         };
         let url = match &accepted.watched {
             Watched::Operation(url) | Watched::Location(url) => self.at_home(url)?,

@@ -396,3 +396,30 @@ async fn a_refused_change_whose_cause_passes_is_tried_again_at_least_every_two_s
     assert!(longest.is_some_and(|longest| longest <= Duration::from_secs(2)), "{longest:?}");
     assert!(times.len() > 30, "{}", times.len());
 }
+
+/// The cloud may count each resource for itself: a call that it sends away for long holds no other up.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_told_to_stay_away_keeps_no_other_away() {
+    for seed in 0..50 {
+        let share = caller_by_chance(10, seed);
+        let begun = Instant::now();
+        let sent_away = async || {
+            Err::<(), _>(failure(Code::Throttled).with(|details| details.retry_after = Some(Duration::from_secs(5))))
+        };
+        let other = async {
+            let mut last = Duration::ZERO;
+            for _ in 0..8 {
+                tokio::time::sleep(Duration::from_millis(250)).await;
+                let asked = Instant::now();
+                share.call(Kind::Read, "x:Get", "other", async || Ok(())).await.expect("an answer");
+                last = last.max(asked.elapsed());
+            }
+            last
+        };
+        let throttled = share.call(Kind::Read, "x:Get", "t", sent_away);
+        let (throttled, waited) = futures_util::future::join(throttled, other).await;
+        assert_eq!(throttled.expect_err("throttled").code, Code::Throttled);
+        assert!(begun.elapsed() >= Duration::from_secs(5), "{seed}: asked again too soon");
+        assert!(waited <= FIRST_DELAY, "{seed}: {waited:?}");
+    }
+}

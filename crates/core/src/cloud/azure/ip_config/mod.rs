@@ -51,9 +51,6 @@ use std::{
 };
 use write::{Writes, in_state};
 
-/// Half of it is the share of a member that is asked again; the rest is for the write and for a last look.
-const ROOM_TO_ASK_AGAIN: Duration = Duration::from_secs(2);
-
 /// The VIPs of one call, as ip-configurations.
 pub struct IpConfig {
     session: Session,
@@ -204,7 +201,7 @@ impl Cloud for IpConfig {
                     set_aside,
                     held_back,
                     apart,
-                    may_ask_again: arm.deadline().remaining() >= ROOM_TO_ASK_AGAIN,
+                    left: arm.deadline().remaining(),
                     ask_again,
                     burden: &burden,
                 };

@@ -17,7 +17,10 @@ use crate::{
     fate::Cause,
     vip::PartId,
 };
-use std::{cell::RefCell, collections::BTreeSet};
+use std::{cell::RefCell, collections::BTreeSet, time::Duration};
+
+/// Half of it is the share of a member that is asked again; the rest is for the write and for a last look.
+const ROOM_TO_ASK_AGAIN: Duration = Duration::from_secs(2);
 
 /// A refused write, and what this call knows of the members.
 pub struct Refused<'a> {
@@ -39,8 +42,8 @@ pub struct Refused<'a> {
     pub held_back: &'a RefCell<BTreeSet<PartId>>,
     /// Where the parts go that come in a write of their own, so that the refusal of one is no other's.
     pub apart: &'a RefCell<BTreeSet<PartId>>,
-    /// Whether time is left to ask a silent member again, and for a last look after that.
-    pub may_ask_again: bool,
+    /// The time that is left.
+    pub left: Duration,
     /// Where the silent members go that the next look has to ask again.
     pub ask_again: &'a RefCell<BTreeSet<String>>,
     /// What the write carries, and where that goes which stays behind.
@@ -121,7 +124,8 @@ impl Refused<'_> {
     /// that do not wait for it go on meanwhile.
     fn silent_holder(&self, silent: &Silent, named: Vec<PartId>, others: bool, error: Error) -> Error {
         let error = silent.may_hold(error);
-        if error.code == Code::Denied || !self.may_ask_again {
+        let is_in_time = self.left >= ROOM_TO_ASK_AGAIN + silent.why.retry_after.unwrap_or_default();
+        if error.code == Code::Denied || !is_in_time {
             return if others { self.set_aside.note(named, error) } else { error };
         }
         self.ask_again.borrow_mut().insert(silent.name.clone());

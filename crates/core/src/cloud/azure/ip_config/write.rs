@@ -33,6 +33,9 @@ use tokio::{sync::Mutex, time::Instant};
 const MOST_SUCCESSES: u32 = 2;
 
 /// The writes of one call.
+/// The status of an answer that says that there were too many calls.
+const THROTTLED: u16 = 429;
+
 #[derive(Debug, Default)]
 pub struct Writes {
     /// Peers whose operation has outlasted its share of the time. This call does not wait for it again.
@@ -93,6 +96,12 @@ impl Writes {
     }
 
     /// Writes the own interface as it is.
+            // Azure tells nobody how the operation goes. It has its time, and the answer to the own write says how it has gone.
+            Err(error) if error.fate.is_in_doubt() && error.http_status == Some(THROTTLED) => {
+                self.outlasted.borrow_mut().insert(id.clone());
+                arm.deadline().sleep(share.saturating_sub(begun.elapsed())).await?;
+                return Ok(());
+            }
     async fn prove(&self, arm: &Arm, change: &Change) -> Result<()> {
         let mut is_written = arm.deadline().guard(self.own_is_written.lock()).await?;
         let accepted = arm.put(arm.caller(), &change.id, &change.body, Some(&change.version)).await;
