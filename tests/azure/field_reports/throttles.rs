@@ -151,3 +151,15 @@ fn a_throttled_metadata_service_is_told_as_such() {
     sim.faults().on(Rule::always("imds", "GET /metadata/instance", busy));
     told("AZ-158", &Member::b(&sim).with(json!({ "deadlineSeconds": 4 })).hook());
 }
+
+/// Resource Manager promises fresh reads. One that is older than this call's own write says so by its version.
+#[test]
+fn a_read_that_is_older_than_the_own_write_is_no_loss() {
+    let sim = Simulator::start(World::article());
+    sim.faults().stale_for(Duration::from_secs(2));
+    told("AZ-159", &Member::b(&sim).with(json!({ "deadlineSeconds": 15 })).hook());
+    let sim = Simulator::start(World::routes());
+    sim.faults().stale_for(Duration::from_secs(2));
+    let routed = json!({ "vip": "10.1.0.254/32", "azure": { "mechanism": "route", "routeTables": [ROUTE_TABLE] } });
+    told("AZ-160", &Member::b(&sim).with(routed).hook());
+}

@@ -10,6 +10,7 @@ use super::{
     identity::Here,
     nic::Nic,
     power::Idle,
+    replaced::Replaced,
     session::Session,
     state::DELETING,
 };
@@ -135,7 +136,14 @@ const SHORTEST_PATIENCE: Duration = Duration::from_secs(2);
 const LONGEST_READ: Duration = Duration::from_secs(600);
 
 /// Reads these side by side.
-async fn read(session: &Session, here: &Here, arm: &Arm, ids: Vec<Id>, patience: Patience) -> Vec<(Id, Result<Value>)> {
+async fn read(
+    session: &Session,
+    here: &Here,
+    arm: &Arm,
+    replaced: &Replaced,
+    ids: Vec<Id>,
+    patience: Patience,
+) -> Vec<(Id, Result<Value>)> {
     let mut sought: Vec<IpAddr> = match patience {
         Patience::All => session.vips.iter().map(|vip| vip.address.addr()).collect(),
         Patience::Own => Vec::new(),
@@ -144,7 +152,7 @@ async fn read(session: &Session, here: &Here, arm: &Arm, ids: Vec<Id>, patience:
     let begun = Instant::now();
     let mut late = ids.clone();
     let mut reads: FuturesUnordered<_> =
-        ids.into_iter().map(|id| async move { (arm.get_share_of(&id).await, id) }).collect();
+        ids.into_iter().map(|id| async move { (replaced.read(arm, &id).await, id) }).collect();
     let (mut all, mut until): (Vec<(Id, Result<Value>)>, Option<Duration>) = (Vec::new(), None);
     while !reads.is_empty() {
         let left = until.map_or(LONGEST_READ, |until| until.saturating_sub(begun.elapsed()));
@@ -177,11 +185,12 @@ pub async fn look(
     session: &Session,
     here: &Here,
     arm: &Arm,
+    replaced: &Replaced,
     silent: Vec<Silent>,
     patience: Patience,
 ) -> Result<Members> {
     let asked = ids(session, here).filter(|id| !silent.iter().any(|known| known.name == id.name())).collect();
-    let reads = read(session, here, arm, asked, patience).await;
+    let reads = read(session, here, arm, replaced, asked, patience).await;
     let mut missing: Vec<Id> = Vec::new();
     let mut members = Members { nics: Vec::new(), missing: Vec::new(), idle: Vec::new(), silent };
     for (id, read) in reads {

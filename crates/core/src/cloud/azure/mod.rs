@@ -23,6 +23,7 @@ mod power;
 mod public_ip;
 mod ranges;
 mod rehearsal;
+mod replaced;
 mod route;
 mod session;
 pub mod settings;

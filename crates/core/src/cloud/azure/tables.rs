@@ -4,6 +4,7 @@ use super::{
     arm::{Arm, SILENT},
     id::Id,
     identity::Here,
+    replaced::Replaced,
     session::Session,
 };
 use crate::{
@@ -71,7 +72,13 @@ impl Silent {
 ///
 /// # Errors
 /// What ends the whole call; the first error when no table answers.
-pub async fn look(session: &Session, here: &Here, arm: &Arm, silent: &Silent) -> Result<Vec<(Id, Result<Value>)>> {
+pub async fn look(
+    session: &Session,
+    here: &Here,
+    arm: &Arm,
+    replaced: &Replaced,
+    silent: &Silent,
+) -> Result<Vec<(Id, Result<Value>)>> {
     let ids = session.settings.route_tables.iter().map(|table| here.id(table, "routeTables"));
     let mut tables: Vec<(Id, Option<Result<Value>>)> = ids
         .map(|id| {
@@ -81,8 +88,10 @@ pub async fn look(session: &Session, here: &Here, arm: &Arm, silent: &Silent) ->
         .collect();
     let begun = Instant::now();
     let unread = tables.iter().enumerate().filter(|(_, (_, known))| known.is_none());
-    let mut reads: FuturesUnordered<_> =
-        unread.map(|(n, (id, _))| (n, id.clone())).map(|(n, id)| async move { (n, read(arm, &id).await) }).collect();
+    let mut reads: FuturesUnordered<_> = unread
+        .map(|(n, (id, _))| (n, id.clone()))
+        .map(|(n, id)| async move { (n, fresh(arm, replaced, &id).await) })
+        .collect();
     let mut patience = None;
     while !reads.is_empty() {
         let left = patience.map_or(Duration::MAX, |patience: Duration| patience.saturating_sub(begun.elapsed()));
@@ -133,6 +142,17 @@ pub async fn read(arm: &Arm, id: &Id) -> Result<Value> {
         Code::Unavailable => error.with(|details| details.remedy = SILENT.into()),
         _ => error,
     })
+}
+
+/// The same, until no route in the table is older than a write of this call.
+///
+/// # Errors
+/// Those of [`read`] and [`Replaced::fresh`].
+pub async fn fresh(arm: &Arm, replaced: &Replaced, id: &Id) -> Result<Value> {
+    let is_old = |table: &Value| {
+        entries(table).any(|route| replaced.is_old(&id.child("routes", route.name()), route.version().as_deref()))
+    };
+    replaced.fresh(arm.deadline(), id, || read(arm, id), is_old).await
 }
 
 /// The provisioning state of a table.

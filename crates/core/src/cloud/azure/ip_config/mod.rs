@@ -288,7 +288,7 @@ impl IpConfig {
         let needed = self.ask_again.take();
         let patience = if self.waits.get() && needed.is_empty() { Patience::Own } else { Patience::All };
         let silent = self.silent.borrow().iter().filter(|silent| !needed.contains(&silent.name)).cloned().collect();
-        let members = members::look(&self.session, here, arm, silent, patience);
+        let members = members::look(&self.session, here, arm, self.writes.replaced(), silent, patience);
         let reads = public_ip::look_beside(&self.session, here, arm, &self.silent_public, members);
         let (members, public) = match self.waits.get() {
             true => self.forecast.beside(arm, members::ids(&self.session, here), reads).await,

@@ -12,6 +12,7 @@ use crate::{
             error::RACE,
             id::Id,
             nic::Nic,
+            replaced::Replaced,
             state::{DELETING, UPDATING},
         },
         operation::until_a_last_look,
@@ -32,10 +33,10 @@ use tokio::{sync::Mutex, time::Instant};
 /// How often a peer's interface may list the VIP again after a write of it has succeeded.
 const MOST_SUCCESSES: u32 = 2;
 
-/// The writes of one call.
 /// The status of an answer that says that there were too many calls.
 const THROTTLED: u16 = 429;
 
+/// The writes of one call.
 #[derive(Debug, Default)]
 pub struct Writes {
     /// Peers whose operation has outlasted its share of the time. This call does not wait for it again.
@@ -46,9 +47,15 @@ pub struct Writes {
     waited_for: RefCell<BTreeSet<Id>>,
     /// How often a peer's write has succeeded.
     freed: RefCell<BTreeMap<Id, u32>>,
+    replaced: Replaced,
 }
 
 impl Writes {
+    /// The versions that these writes have replaced.
+    pub fn replaced(&self) -> &Replaced {
+        &self.replaced
+    }
+
     /// A look has shown the versions that the next plan knows.
     pub async fn note_look(&self) {
         *self.own_is_written.lock().await = false;
@@ -66,6 +73,7 @@ impl Writes {
             Purpose::Proves => self.prove(arm, change).await,
             Purpose::LetsGo => {
                 let accepted = arm.put(arm.caller(), &change.id, &change.body, Some(&change.version)).await?;
+                self.replaced.note(&change.id, Some(change.version.clone()));
                 // The interface no longer lists the VIP while the operation goes on, so a look would say nothing of its end.
                 arm.finish_here(accepted, None).await
             }
@@ -84,9 +92,16 @@ impl Writes {
         }
         let caller = arm.caller_within(Some(share));
         let accepted = arm.put(&caller, id, &change.body, Some(&change.version)).await.map_err(of_a_peer)?;
+        self.replaced.note(id, Some(change.version.clone()));
         let end = arm.finish(accepted, Some(share.saturating_sub(begun.elapsed()))).await;
         match &end {
             Ok(()) => *self.freed.borrow_mut().entry(id.clone()).or_default() += 1,
+            // Azure tells nobody how the operation goes. It has its time, and the answer to the own write says how it has gone.
+            Err(error) if error.fate.is_in_doubt() && error.http_status == Some(THROTTLED) => {
+                self.outlasted.borrow_mut().insert(id.clone());
+                arm.deadline().sleep(share.saturating_sub(begun.elapsed())).await?;
+                return Ok(());
+            }
             Err(error) if error.fate.is_in_doubt() => {
                 self.outlasted.borrow_mut().insert(id.clone());
             }
@@ -96,17 +111,13 @@ impl Writes {
     }
 
     /// Writes the own interface as it is.
-            // Azure tells nobody how the operation goes. It has its time, and the answer to the own write says how it has gone.
-            Err(error) if error.fate.is_in_doubt() && error.http_status == Some(THROTTLED) => {
-                self.outlasted.borrow_mut().insert(id.clone());
-                arm.deadline().sleep(share.saturating_sub(begun.elapsed())).await?;
-                return Ok(());
-            }
     async fn prove(&self, arm: &Arm, change: &Change) -> Result<()> {
         let mut is_written = arm.deadline().guard(self.own_is_written.lock()).await?;
         let accepted = arm.put(arm.caller(), &change.id, &change.body, Some(&change.version)).await;
         *is_written |= accepted.as_ref().err().is_none_or(|error| error.fate.may_have_changed());
-        arm.finish_here(accepted?, Some(until_a_last_look(arm.deadline()))).await
+        let accepted = accepted?;
+        self.replaced.note(&change.id, Some(change.version.clone()));
+        arm.finish_here(accepted, Some(until_a_last_look(arm.deadline()))).await
     }
 
     /// Brings VIPs here. Another write of this call may have made the version of the plan old.
@@ -128,14 +139,15 @@ impl Writes {
             if tries.get() < MOST_TRIES { error } else { error.with(|details| details.code = Code::Conflict) }
         };
         let mut is_written = arm.deadline().guard(self.own_is_written.lock()).await?;
-        let accepted = if *is_written {
-            let (body, version) = renewed(arm, &change.id, arrivals).await?;
-            arm.put_judged(arm.caller(), &change.id, &body, Some(&version), judge).await
-        } else {
-            arm.put_judged(arm.caller(), &change.id, &change.body, Some(&change.version), judge).await
+        let (body, version) = match *is_written {
+            true => renewed(arm, &self.replaced, &change.id, arrivals).await?,
+            false => (change.body.clone(), change.version.clone()),
         };
+        let accepted = arm.put_judged(arm.caller(), &change.id, &body, Some(&version), judge).await;
         *is_written |= accepted.as_ref().err().is_none_or(|error| error.fate.may_have_changed());
-        arm.finish_here(accepted?, Some(until_a_last_look(arm.deadline()))).await
+        let accepted = accepted?;
+        self.replaced.note(&change.id, Some(version));
+        arm.finish_here(accepted, Some(until_a_last_look(arm.deadline()))).await
     }
 
     /// Waits for the peers that still give up an address which they no longer list: for each peer its share of the time, and
@@ -173,8 +185,8 @@ async fn let_end(arm: &Arm, id: &Id, share: Duration) -> Error {
 }
 
 /// The own interface's body with these entries, and its version, after another write of this call.
-async fn renewed(arm: &Arm, id: &Id, arrivals: &[Arrival]) -> Result<(Value, String)> {
-    let own = Nic { id: id.clone(), body: arm.get(id).await?, own: true };
+async fn renewed(arm: &Arm, replaced: &Replaced, id: &Id, arrivals: &[Arrival]) -> Result<(Value, String)> {
+    let own = Nic { id: id.clone(), body: replaced.read(arm, id).await?, own: true };
     let Some(version) = own.version() else {
         return Err(Error::new(Code::Conflict, format!("the interface {} came without a version", id.name()), RACE)
             .with_fate(Fate::Refused(Cause::Race)));

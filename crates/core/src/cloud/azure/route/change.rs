@@ -6,6 +6,7 @@ use crate::{
             arm::{ANYTHING_NEW, Arm},
             error,
             id::Id,
+            replaced::Replaced,
             state::{DELETING, here_in},
             tables::{self, Entry},
         },
@@ -76,8 +77,8 @@ impl Change {
     }
 
     /// The route's version now, if nobody but this call has changed the table's routes since the read.
-    async fn renewed(&self, arm: &Arm) -> Result<Option<String>> {
-        let table = tables::read(arm, &self.table).await?;
+    async fn renewed(&self, arm: &Arm, replaced: &Replaced) -> Result<Option<String>> {
+        let table = tables::fresh(arm, replaced, &self.table).await?;
         let now = tables::entry_named(&table, &self.name);
         match (self.existing.as_ref().map(Entry::of), now) {
             (None, None) => Ok(None),
@@ -91,17 +92,17 @@ impl Change {
     ///
     /// # Errors
     /// Those of [`Arm::put`] and [`Arm::finish`]; a conflict where somebody else has changed the route.
-    pub async fn make(&self, arm: &Arm, waited_for: &RefCell<BTreeSet<Id>>) -> Result<()> {
+    pub async fn make(&self, arm: &Arm, waited_for: &RefCell<BTreeSet<Id>>, replaced: &Replaced) -> Result<()> {
         // What waits behind this write must not wait for all of the time.
         let bound = self.place.is_followed.then(|| share(arm.deadline()));
         if !self.is_under_way {
-            return self.write(arm, &arm.caller_within(bound), bound).await;
+            return self.write(arm, &arm.caller_within(bound), bound, replaced).await;
         }
         if waited_for.borrow_mut().insert(self.id()) {
             return self.let_end(arm, share(arm.deadline())).await;
         }
         // The write is refused as long as that operation runs, and once it has ended nothing is left to write.
-        match self.write(arm, &arm.once(), bound).await {
+        match self.write(arm, &arm.once(), bound, replaced).await {
             Err(error) if error.fate.is_race() && !error.fate.was_accepted() => {
                 self.let_end(arm, bound.unwrap_or_else(|| until_a_last_look(arm.deadline()))).await
             }
@@ -109,9 +110,9 @@ impl Change {
         }
     }
 
-    async fn write(&self, arm: &Arm, caller: &Caller, bound: Option<Duration>) -> Result<()> {
+    async fn write(&self, arm: &Arm, caller: &Caller, bound: Option<Duration>, replaced: &Replaced) -> Result<()> {
         let (id, started) = (self.id(), Instant::now());
-        let version = if self.place.follows { self.renewed(arm).await? } else { self.version() };
+        let version = if self.place.follows { self.renewed(arm, replaced).await? } else { self.version() };
         let accepted = match self.body.clone() {
             Some(mut body) => {
                 if let (Some(version), Some(etag)) = (&version, body.get_mut("etag")) {
@@ -122,6 +123,8 @@ impl Change {
             // The version protects a route that another member has pointed at itself since the read.
             None => arm.delete(caller, &id, version.as_deref()).await?,
         };
+        // A route that is on its way out may keep its version.
+        replaced.note(&id, version.filter(|_| self.body.is_some()));
         let left = match bound {
             Some(bound) => bound.saturating_sub(started.elapsed()),
             None => until_a_last_look(arm.deadline()),

@@ -14,6 +14,7 @@ use super::{
     listed::Listed,
     ranges::{self, Range},
     rehearsal::{self, Needs},
+    replaced::Replaced,
     session::Session,
     settings::Settings,
     tables,
@@ -36,6 +37,7 @@ pub struct Route {
     listed: Listed,
     /// Routes whose earlier operation this call has waited for.
     waited_for: RefCell<BTreeSet<Id>>,
+    replaced: Replaced,
 }
 
 impl Mechanism for Route {
@@ -49,6 +51,7 @@ impl Mechanism for Route {
             silent: tables::Silent::default(),
             listed: Listed::default(),
             waited_for: RefCell::default(),
+            replaced: Replaced::default(),
         })
     }
 }
@@ -104,7 +107,7 @@ impl Cloud for Route {
         if change.is_late {
             return self.silent.catch_up(arm, &change.table).await;
         }
-        change.make(arm, &self.waited_for).await
+        change.make(arm, &self.waited_for, &self.replaced).await
     }
 
     async fn has_succeeded(&self, operation: &str) -> Result<bool> {
@@ -150,7 +153,7 @@ impl Route {
 
     async fn look(&self) -> Result<Seen> {
         let (here, arm) = self.session.start_with_token().await?;
-        let tables = tables::look(&self.session, here, arm, &self.silent).await?;
+        let tables = tables::look(&self.session, here, arm, &self.replaced, &self.silent).await?;
         let ranges = self.ranges(arm, &tables).await;
         let mut seen = Seen { here: here.clone(), tables, ranges, members: None, idle: Vec::new() };
         if !seen.hops(&self.session.vips).is_empty() {
