@@ -4,7 +4,7 @@ use super::on;
 use crate::azure::{Member, writes};
 use crate::common::field_reports::told;
 use crate::common::*;
-use cloudsim::azure::{NIC_A, NIC_B, ROUTE_TABLE, Simulator, VIP, VIP_CONFIG, VM_B, World};
+use cloudsim::azure::{NIC_A, NIC_B, RESOURCE_GROUP, ROUTE_TABLE, Simulator, VIP, VIP_CONFIG, VM_B, World};
 use cloudsim::{Fault, Rule};
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -153,6 +153,30 @@ fn a_member_that_takes_nothing_leaves_the_vip_where_it_is() {
     told("AZ-60", &Member::b(&sim).hook());
     assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_A));
     assert!(sim.world().is_settled(NIC_A));
+}
+
+/// A security group that only the own interface has: no write of the holder's shows that it may be joined.
+#[test]
+fn a_right_on_what_the_own_interface_alone_refers_to_is_asked_for_first() {
+    let mut world = World::article();
+    let group = world.id(RESOURCE_GROUP, "Microsoft.Network/networkSecurityGroups", "own-nsg");
+    world.others.push(group.clone());
+    world.nic_mut(NIC_B).expect("there")["properties"]["networkSecurityGroup"] = json!({ "id": group });
+    world.deny(VM_B, "Microsoft.Network/networkSecurityGroups/join/action", Some(&group));
+    let sim = Simulator::start(world);
+    told("AZ-149", &Member::b(&sim).check());
+    told("AZ-150", &Member::b(&sim).call(ACQUIRE, json!({ "dryRun": true })));
+    let report = Member::b(&sim).hook();
+    told("AZ-151", &report);
+    let line = report["summary"].as_str().expect("text");
+    assert!(line.contains("networkSecurityGroups/join/action is not allowed on own-nsg"), "{line}");
+    assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_A));
+    assert!(sim.world().is_settled(NIC_A));
+    sim.change(|world| world.denied.clear());
+    assert_outcome(&Member::b(&sim).call(ACQUIRE, json!({ "dryRun": true })), "would_move");
+    sim.clear_log();
+    assert_outcome(&Member::b(&sim).hook(), "moved");
+    assert_eq!(writes(&sim), [NIC_A, NIC_B].map(|nic| format!("PUT networkInterfaces {nic}")));
 }
 
 /// Azure's lists may be old, so they refuse nothing.

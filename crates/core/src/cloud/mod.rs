@@ -51,6 +51,9 @@ pub trait Cloud {
     /// This call may change something: what is slow must not hold the rest up, and operations of earlier calls are waited for.
     fn will_change(&self) {}
 
+    /// This call lists the changes and makes none: what would forbid them is asked for before the plan, and waited for.
+    fn will_plan(&self) {}
+
     /// Finds out who this member is and as whom it calls the cloud; reads nothing else.
     async fn identify(&self) -> Result<Member>;
 
@@ -265,11 +268,11 @@ impl SetAside {
         error.with(|details| {
             details.code = Code::Conflict;
             details.may_pass = may_pass;
+            // The plan without these parts waits for nothing.
+            details.retry_after = None;
         })
     }
 }
-            // The plan without these parts waits for nothing.
-            details.retry_after = None;
 
 /// A packet that arrives for an address that the operating system does not carry is dropped.
 pub fn local_address(vips: &[Vip], local: &LocalNetwork) -> CheckItem {

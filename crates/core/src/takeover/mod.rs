@@ -125,8 +125,9 @@ pub async fn check<C: Cloud>(cloud: &C) -> Findings {
 
 async fn towards<C: Cloud>(cloud: &C, deadline: &Deadline, journal: &Journal, goal: Goal, mode: Mode) -> Findings {
     let untouched = ending::untouched(goal);
-    if mode == Mode::Real {
-        cloud.will_change();
+    match mode {
+        Mode::Real => cloud.will_change(),
+        Mode::DryRun => cloud.will_plan(),
     }
     let looks_twice = goal == Goal::LetGo && mode == Mode::Real && !C::DELETES_AFTER.is_zero();
     let is_urgent = looks_twice || matches!(goal, Goal::Hold(_)) && mode == Mode::Real;

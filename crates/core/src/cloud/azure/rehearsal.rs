@@ -74,6 +74,11 @@ impl Needs {
     /// Adds what a public address needs that comes to an ip-configuration.
     pub fn take_public_ip(&mut self, id: Id) {
         self.add(id.clone(), "Microsoft.Network/publicIPAddresses/read");
+        self.join_public_ip(id);
+    }
+
+    /// Adds what the write of an interface needs on a public address.
+    pub fn join_public_ip(&mut self, id: Id) {
         self.add(id, "Microsoft.Network/publicIPAddresses/join/action");
     }
 
@@ -82,6 +87,35 @@ impl Needs {
         for action in OF_A_TABLE {
             self.add(table.clone(), action);
         }
+    }
+
+    /// Takes out what these show as well.
+    pub fn leave_out(&mut self, others: &Needs) {
+        for (id, actions) in &mut self.0 {
+            let shown: Vec<_> = others.0.iter().filter(|(other, _)| other.same(id.as_str())).collect();
+            actions.retain(|action| !shown.iter().any(|(_, known)| known.contains(action)));
+        }
+        self.0.retain(|_, actions| !actions.is_empty());
+    }
+
+    /// Adds what these need.
+    pub fn extend(&mut self, others: Needs) {
+        for (id, actions) in others.0 {
+            actions.into_iter().for_each(|action| self.add(id.clone(), action));
+        }
+    }
+
+    /// Each resource with the actions that are needed on it.
+    pub fn each(&self) -> impl Iterator<Item = (&Id, &[&'static str])> {
+        self.0.iter().map(|(id, actions)| (id, actions.as_slice()))
+    }
+
+    /// What the write of an interface needs on what it refers to.
+    pub fn of_references(nic: &Nic) -> Self {
+        let mut needs = Needs::default();
+        needs.write_interface(nic);
+        needs.0.retain(|id, _| !id.same(nic.id.as_str()));
+        needs
     }
 
     fn add_reference(&mut self, reference: Option<&Value>, action: &'static str) {

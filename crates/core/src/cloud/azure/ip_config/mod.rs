@@ -8,6 +8,7 @@ mod busy;
 mod change;
 mod forecast;
 mod left_behind;
+mod foreseen;
 mod named;
 mod plan;
 mod refusal;
@@ -35,13 +36,14 @@ use crate::{
     },
     error::{Code, Error, Result},
     fate::Fate,
-    vip::{Goal, Member, Part, PartId, Vip},
+    vip::{Goal, Holder, Member, Part, PartId, Vip},
 };
 use busy::{Burden, Postponed};
 use change::{Change, Purpose};
 use forecast::Forecast;
 use left_behind::LeftBehind;
 use plan::{Planner, Seen};
+use foreseen::{Foreseen, foresee, unproven};
 use refusal::Refused;
 use serde_json::Value;
 use std::{
@@ -79,6 +81,9 @@ pub struct IpConfig {
     waits: Cell<bool>,
 }
 
+    /// Whether it only lists the changes, and then what would forbid them.
+    plans: Cell<bool>,
+    foreseen: RefCell<Foreseen>,
 impl Mechanism for IpConfig {
     const CLOUD: &'static str = "azure";
     const NAME: &'static str = "ipConfig";
@@ -106,6 +111,8 @@ impl Mechanism for IpConfig {
             waits: Cell::new(false),
         })
     }
+            plans: Cell::new(false),
+            foreseen: RefCell::default(),
 
     fn resume(&self) -> Option<Value> {
         self.carried.resume(Self::CLOUD, Self::NAME).as_ref().map(pack)
@@ -126,6 +133,10 @@ impl Cloud for IpConfig {
 
     async fn identify(&self) -> Result<Member> {
         self.session.identify().await
+    fn will_plan(&self) {
+        self.plans.set(true);
+    }
+
     }
 
     async fn discover(&self) -> Result<Seen> {
@@ -155,7 +166,12 @@ impl Cloud for IpConfig {
                 |nic: &&Nic| self.session.vips.iter().any(|vip| nic.entry_with(vip.address.addr()).is_some());
             members.idle = power::look(arm, members.peers().filter(has_a_vip)).await;
         }
-        Ok(Seen { here, members, public })
+        let seen = Seen { here, members, public };
+        if self.plans.get() && self.placement(&seen).iter().any(|part| part.holder != Holder::ThisMember) {
+            let found = foresee(&self.session, &seen.here, &seen.members, &seen.public).await;
+            self.foreseen.replace(found);
+        }
+        Ok(seen)
     }
 
     async fn observe(&self, _: &Seen) -> Result<Seen> {
@@ -261,7 +277,9 @@ impl IpConfig {
         held_back: &'a BTreeSet<PartId>,
         apart: &'a BTreeSet<PartId>,
     ) -> Planner<'a> {
-        let Self { session, carried, set_aside, postponed, left_behind, forecast, own_is_busy, waits, .. } = self;
+        let Self {
+            session, carried, set_aside, postponed, left_behind, forecast, own_is_busy, waits, foreseen, ..
+        } = self;
         Planner {
             session,
             seen,
@@ -280,6 +298,7 @@ impl IpConfig {
     /// Whether the look has not waited for a public address that somebody needs. Check also looks whether it fits this machine.
     fn is_public_late(&self, seen: &Seen) -> bool {
         if self.waits.get() { seen.public.is_wanted(&seen.members) } else { seen.public.is_late() }
+            foreseen,
     }
 
     /// Reads all interfaces and the public addresses, side by side.
@@ -297,12 +316,16 @@ impl IpConfig {
         let public = public?;
         let members = members?;
         self.silent.replace(members.silent.clone());
+        let is_first = self.waits.get() && self.forecast.is_new();
         self.missing.replace(members.missing.clone());
         self.remember(&members);
         self.writes.note_look().await;
         self.postponed.note_look();
         Ok(Seen { here: here.clone(), members, public })
     }
+        if let Some(own) = members.own().filter(|_| is_first) {
+            self.forecast.about(arm, &own.id, &unproven(&self.session, own, &members)).await;
+        }
 
     /// Remembers what the peers' entries of the VIPs carry, and keeps it when no interface lists a VIP any more, whoever removed it.
     fn remember(&self, members: &Members) {

@@ -6,6 +6,7 @@ use super::{
     change::{Arrival, Change, Purpose},
     forecast::Forecast,
     left_behind::LeftBehind,
+    foreseen::Foreseen,
 };
 use crate::{
     check::{CheckItem, CheckName, Verdict},
@@ -61,6 +62,8 @@ pub struct Planner<'a> {
     /// Why the own interface takes nothing, although nothing refuses it.
     pub own_is_busy: &'a RefCell<Option<Error>>,
     /// Which writes Azure is likely to refuse.
+    /// What would forbid the changes, where this call only lists them.
+    pub foreseen: &'a RefCell<Foreseen>,
     pub forecast: &'a Forecast,
     /// Whether this call waits for operations. One that only reads takes an interface at its word, whatever its state.
     pub waits: bool,
@@ -167,6 +170,10 @@ impl<'a> Planner<'a> {
         if let Some(busy) = self.is_busy(own) {
             let parts = current.iter().filter(|part| part.holder.is_here());
             plan.refused.extend(parts.map(|part| (part.id.clone(), busy.clone())));
+        let arrivals = self.foreseen.borrow().left_by(arrivals, &mut plan.refused);
+        if arrivals.iter().all(|arrival| arrival.wanted.is_empty()) {
+            return Ok(plan);
+        }
         } else if !here.is_empty() {
             let ours = |part: &&Part| part.holder.is_here() && !public_ip::serves_another_entry(&part.holder);
             let parts = current.iter().filter(ours).map(|part| part.id.clone()).collect();
