@@ -4,6 +4,7 @@ mod burdens;
 mod entries;
 mod peers;
 mod refusals;
+mod publics;
 mod routes;
 mod states;
 

@@ -209,3 +209,20 @@ fn an_own_interface_that_is_deleted_takes_nothing() {
     assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_A));
     assert!(writes(&sim).is_empty(), "{:?}", writes(&sim));
 }
+
+/// The limit is documented and the interface is read, so nothing is taken off the holder in vain.
+#[test]
+fn an_own_interface_without_room_leaves_the_vip_where_it_is() {
+    let sim = Simulator::start(World::article());
+    sim.change(|world| {
+        for n in 1..256 {
+            world.place(&format!("other{n}"), &format!("10.1.{}.{}", n / 200, n % 200 + 4), NIC_B);
+        }
+    });
+    told("AZ-184", &Member::b(&sim).check());
+    told("AZ-185", &Member::b(&sim).hook());
+    assert!(writes(&sim).is_empty(), "{:?}", writes(&sim));
+    assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_A));
+    sim.change(|world| world.unplace(NIC_B, "other1"));
+    assert_outcome(&Member::b(&sim).call(ACQUIRE, json!({ "dryRun": true })), "would_move");
+}

@@ -44,6 +44,13 @@ const ON_ANOTHER_ENTRY: &str = "on another ip-configuration";
 const UNFIT: &str = "choose a public address of SKU Standard in all zones (docs/install-azure.md has the command): neither the SKU \
     nor the zones of one that is in use can be changed";
 
+const OF_ITS_FAMILY: &str = "name a public address of the VIP's family in `publicIp`";
+
+/// A region as Resource Manager compares it: `West Europe` is `westeurope`.
+fn plain_region(name: &str) -> String {
+    name.chars().filter(|character| !character.is_whitespace()).collect::<String>().to_ascii_lowercase()
+}
+
 /// Reads the public addresses side by side, beside the reads of what a move cannot do without, which wait for them a moment only.
 ///
 /// # Errors
@@ -172,6 +179,7 @@ impl Seen {
         if let Some(error) = self.error(id) {
             return Err(error.clone());
         }
+        self.must_fit(members, vip, id)?;
         let Some(user) = self.user(id) else { return Ok(()) };
         if members.nics.iter().any(|nic| nic.owns(user)) {
             return Ok(());
@@ -186,6 +194,39 @@ impl Seen {
             format!("{used}, which is not in `azure.nics`"),
             "find out who this is; add its interface to `azure.nics` if it belongs to this mirror",
         ))
+    }
+
+    /// Checks what no interface may change about an address: a NAT gateway's is taken, and neither its region nor its family is
+    /// another one tomorrow. Azure refuses it otherwise, at the failover ("Configure IP addresses for an Azure network interface",
+    /// "What is Azure NAT Gateway?"; MicrosoftDocs/azure-docs#81734 for the region).
+    fn must_fit(&self, members: &Members, vip: &Vip, id: &Id) -> Result<()> {
+        let Some(address) = self.found(id) else { return Ok(()) };
+        let name = id.name();
+        if let Some(gateway) = address.pointer("/properties/natGateway/id").and_then(Value::as_str) {
+            return Err(Error::new(
+                Code::Conflict,
+                format!("the public address {name} is used by the NAT gateway {}", Id::from_text(gateway).name()),
+                "give the VIP a public address of its own, or take this one off the NAT gateway",
+            ));
+        }
+        let region = |body: &Value| body.get("location").and_then(Value::as_str).map(plain_region);
+        if let (Some(there), Some(here)) = (region(address), members.own().and_then(|own| region(&own.body)))
+            && there != here
+        {
+            let why = format!("the public address {name} is in {there}, this member's interface in {here}");
+            return Err(Error::new(Code::InvalidConfig, format!("{why}: both have to be in the same region"), UNFIT));
+        }
+        let family = if vip.address.addr().is_ipv4() { "IPv4" } else { "IPv6" };
+        let its = address.pointer("/properties/publicIPAddressVersion").and_then(Value::as_str).unwrap_or(family);
+        if its != family {
+            let why = format!("the public address {name} is {its}, the VIP {vip} is {family}");
+            return Err(Error::new(
+                Code::InvalidConfig,
+                format!("{why}: Azure puts no such address on it"),
+                OF_ITS_FAMILY,
+            ));
+        }
+        Ok(())
     }
 
     /// Whether each address that Azure returned fits this machine. Azure refuses it otherwise, at the failover
@@ -239,10 +280,17 @@ impl Seen {
         self.read.iter().find(|(known, _)| known == id)?.1.as_ref().err()
     }
 
-    /// The id of the ip-configuration that has a public address; `None` also where Azure did not return the address.
+    /// The id of the ip-configuration or the NAT gateway that has a public address; `None` also where Azure did not return the
+    /// address.
     fn user(&self, id: &Id) -> Option<&str> {
+        let address = self.found(id)?;
+        let user = address.pointer("/properties/ipConfiguration/id").or(address.pointer("/properties/natGateway/id"));
+        user?.as_str()
+    }
+
+    fn found(&self, id: &Id) -> Option<&Value> {
         let (_, read) = self.read.iter().find(|(known, _)| known == id)?;
-        read.as_ref().ok()?.pointer("/properties/ipConfiguration/id")?.as_str()
+        read.as_ref().ok()
     }
 }
 

@@ -114,6 +114,10 @@ pub(super) fn public_ips_must_fit(world: &World, nic: &Value) -> Result<()> {
             }
         }
     }
+    for config in ip_configs(nic) {
+        let Some(address) = config["properties"]["publicIPAddress"]["id"].as_str().and_then(find) else { continue };
+        must_fit(config, address)?;
+    }
     match public.as_slice() {
         [first, rest @ ..] if rest.iter().any(|other| other["sku"]["name"] != first["sku"]["name"]) => {
             let ids: Vec<&str> = public.iter().filter_map(|address| address["id"].as_str()).collect();
@@ -125,6 +129,28 @@ pub(super) fn public_ips_must_fit(world: &World, nic: &Value) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// A NAT gateway keeps its address for itself, and a public address serves a private one of its own family. The code of the first
+/// is that of an address in use; the code of the second and both texts are ours.
+/// <https://learn.microsoft.com/azure/nat-gateway/nat-overview>
+/// <https://learn.microsoft.com/azure/virtual-network/ip-services/public-ip-addresses>
+fn must_fit(config: &Value, address: &Value) -> Result<()> {
+    let (id, config_id) = (&address["id"], &config["id"]);
+    if let Some(gateway) = address["properties"]["natGateway"]["id"].as_str() {
+        let message = format!(
+            "Resource {config_id} is referencing public IP address {id} that is already allocated to resource {gateway}."
+        );
+        return Err(ArmError::bad("PublicIPAddressInUse", message));
+    }
+    let version = |value: &Value| value.as_str().unwrap_or("IPv4").to_owned();
+    let theirs = version(&address["properties"]["publicIPAddressVersion"]);
+    let own = version(&config["properties"]["privateIPAddressVersion"]);
+    if theirs != own {
+        let message = format!("IP configuration {config_id} is {own}, the public IP address {id} is {theirs}.");
+        return Err(ArmError::bad("PublicIPAddressVersionMismatch", message));
+    }
+    Ok(())
 }
 
 /// As in <https://github.com/MicrosoftDocs/azure-docs/issues/81734>.

@@ -2,8 +2,8 @@
 
 use crate::{
     check::{CheckItem, CheckName, Verdict},
-    cloud::azure::{id::Id, nic::public_of},
-    error::Error,
+    cloud::azure::{id::Id, identity::Here, nic::public_of, public_ip, session::Session},
+    error::{Code, Error},
     vip::Vip,
 };
 use serde_json::Value;
@@ -21,6 +21,20 @@ impl LeftBehind {
         let before = all.len();
         all.extend(at_fault.into_iter().map(|id| ((vip.to_string(), id), error.clone())));
         all.len() > before
+    }
+
+    /// Notes public addresses of these entries, each with its VIP, that give way to configured ones.
+    pub fn note_other_publics(&self, session: &Session, here: &Here, entries: &[(String, Value)]) {
+        let id_of = |vip: &Vip| public_ip::id_of(session, here, vip);
+        let is_asked_for = |id: &Id| session.vips.iter().filter_map(id_of).any(|known| known.same(id.as_str()));
+        for vip in &session.vips {
+            let entry = entries.iter().find(|(name, _)| *name == vip.to_string()).map(|(_, entry)| entry);
+            if let Some((entry, configured)) = entry.zip(id_of(vip))
+                && let Some(other) = public_of(entry).filter(|other| !is_asked_for(other))
+            {
+                self.note(vip, entry, &gives_way(&configured), |id| *id == other);
+            }
+        }
     }
 
     /// Takes the references out of a peer's entry that stay behind.
@@ -50,6 +64,15 @@ impl LeftBehind {
         });
         told.collect()
     }
+}
+
+/// Why a public address of a peer's entry stays behind where the configuration names another one.
+pub fn gives_way(configured: &Id) -> Error {
+    Error::new(
+        Code::Conflict,
+        format!("`publicIp` gives the VIP {} in its place", configured.name()),
+        "correct `publicIp` on every member if this address is the right one",
+    )
 }
 
 /// What an entry refers to beside its subnet: pools, rules, a public address.

@@ -6,12 +6,14 @@
 
 mod busy;
 mod change;
+mod fits;
 mod forecast;
-mod left_behind;
 mod foreseen;
+mod left_behind;
 mod named;
 mod plan;
 mod refusal;
+mod told;
 mod write;
 
 use crate::{
@@ -41,9 +43,9 @@ use crate::{
 use busy::{Burden, Postponed};
 use change::{Change, Purpose};
 use forecast::Forecast;
+use foreseen::{Foreseen, foresee, unproven};
 use left_behind::LeftBehind;
 use plan::{Planner, Seen};
-use foreseen::{Foreseen, foresee, unproven};
 use refusal::Refused;
 use serde_json::Value;
 use std::{
@@ -79,11 +81,11 @@ pub struct IpConfig {
     listed: RefCell<Vec<(String, Value)>>,
     /// Whether this call changes anything, and so waits for operations.
     waits: Cell<bool>,
-}
-
     /// Whether it only lists the changes, and then what would forbid them.
     plans: Cell<bool>,
     foreseen: RefCell<Foreseen>,
+}
+
 impl Mechanism for IpConfig {
     const CLOUD: &'static str = "azure";
     const NAME: &'static str = "ipConfig";
@@ -109,10 +111,10 @@ impl Mechanism for IpConfig {
             forecast: Forecast::default(),
             listed: RefCell::default(),
             waits: Cell::new(false),
-        })
-    }
             plans: Cell::new(false),
             foreseen: RefCell::default(),
+        })
+    }
 
     fn resume(&self) -> Option<Value> {
         self.carried.resume(Self::CLOUD, Self::NAME).as_ref().map(pack)
@@ -131,12 +133,12 @@ impl Cloud for IpConfig {
         self.waits.set(true);
     }
 
-    async fn identify(&self) -> Result<Member> {
-        self.session.identify().await
     fn will_plan(&self) {
         self.plans.set(true);
     }
 
+    async fn identify(&self) -> Result<Member> {
+        self.session.identify().await
     }
 
     async fn discover(&self) -> Result<Seen> {
@@ -198,6 +200,9 @@ impl Cloud for IpConfig {
         let made = self.writes.write(arm, change, |error| burden.gives_way(error)).await;
         if let Purpose::Frees { entries } = &change.purpose {
             self.carried.keep(entries, &made);
+            if made.is_ok() {
+                self.left_behind.note_other_publics(&self.session, here, entries);
+            }
         }
         if made.is_ok() {
             self.forecast.refute(&change.id);
@@ -251,7 +256,9 @@ impl Cloud for IpConfig {
         items.extend(self.left_behind.remarks());
         items.extend(self.session.tracking());
         if !self.waits.get() {
-            items.extend(self.planner(seen, &BTreeSet::new(), &BTreeSet::new()).primaries());
+            let none = BTreeSet::new();
+            let planner = self.planner(seen, &none, &none);
+            items.extend(planner.primaries().into_iter().chain(planner.other_publics()));
         }
         items.push(self.session.local_address());
         items
@@ -291,6 +298,7 @@ impl IpConfig {
             left_behind,
             forecast,
             own_is_busy,
+            foreseen,
             waits: waits.get(),
         }
     }
@@ -298,7 +306,6 @@ impl IpConfig {
     /// Whether the look has not waited for a public address that somebody needs. Check also looks whether it fits this machine.
     fn is_public_late(&self, seen: &Seen) -> bool {
         if self.waits.get() { seen.public.is_wanted(&seen.members) } else { seen.public.is_late() }
-            foreseen,
     }
 
     /// Reads all interfaces and the public addresses, side by side.
@@ -309,23 +316,23 @@ impl IpConfig {
         let silent = self.silent.borrow().iter().filter(|silent| !needed.contains(&silent.name)).cloned().collect();
         let members = members::look(&self.session, here, arm, self.writes.replaced(), silent, patience);
         let reads = public_ip::look_beside(&self.session, here, arm, &self.silent_public, members);
+        let is_first = self.waits.get() && self.forecast.is_new();
         let (members, public) = match self.waits.get() {
             true => self.forecast.beside(arm, members::ids(&self.session, here), reads).await,
             false => reads.await,
         };
         let public = public?;
         let members = members?;
+        if let Some(own) = members.own().filter(|_| is_first) {
+            self.forecast.about(arm, &own.id, &unproven(&self.session, own, &members)).await;
+        }
         self.silent.replace(members.silent.clone());
-        let is_first = self.waits.get() && self.forecast.is_new();
         self.missing.replace(members.missing.clone());
         self.remember(&members);
         self.writes.note_look().await;
         self.postponed.note_look();
         Ok(Seen { here: here.clone(), members, public })
     }
-        if let Some(own) = members.own().filter(|_| is_first) {
-            self.forecast.about(arm, &own.id, &unproven(&self.session, own, &members)).await;
-        }
 
     /// Remembers what the peers' entries of the VIPs carry, and keeps it when no interface lists a VIP any more, whoever removed it.
     fn remember(&self, members: &Members) {

@@ -4,31 +4,30 @@
 use super::{
     busy::Postponed,
     change::{Arrival, Change, Purpose},
+    fits::{MOST_ENTRIES, entry_name, has_as_primary, must_fit, primary_address},
     forecast::Forecast,
-    left_behind::LeftBehind,
     foreseen::Foreseen,
+    left_behind::LeftBehind,
 };
 use crate::{
-    check::{CheckItem, CheckName, Verdict},
     cloud::{
         After, Effect, Need, Plan, SetAside, Step,
         azure::{
             id::Id,
             identity::Here,
             members::Members,
-            nic::{Nic, address_of, is_primary, lacking, name_of, public_of, subnet_of},
+            nic::{Nic, lacking, public_of},
             public_ip,
             session::Session,
             state::{DELETING, UPDATING, here_in},
-            subnet,
         },
         carried::Carried,
         peers::several,
     },
-    error::{Code, Error, Result},
+    error::{Error, Result},
     vip::{Goal, Holder, Part, PartId, Vip},
 };
-use std::{cell::RefCell, collections::BTreeSet, net::IpAddr};
+use std::{cell::RefCell, collections::BTreeSet};
 
 /// What one read of the interfaces and public addresses showed.
 #[derive(Debug, Clone)]
@@ -62,9 +61,9 @@ pub struct Planner<'a> {
     /// Why the own interface takes nothing, although nothing refuses it.
     pub own_is_busy: &'a RefCell<Option<Error>>,
     /// Which writes Azure is likely to refuse.
+    pub forecast: &'a Forecast,
     /// What would forbid the changes, where this call only lists them.
     pub foreseen: &'a RefCell<Foreseen>,
-    pub forecast: &'a Forecast,
     /// Whether this call waits for operations. One that only reads takes an interface at its word, whatever its state.
     pub waits: bool,
 }
@@ -78,11 +77,6 @@ struct Group<'a> {
     is_held_back: bool,
     is_alone: bool,
     arrivals: Vec<Arrival>,
-}
-
-/// The name of a VIP's ip-configuration.
-fn entry_name<'a>(session: &'a Session, vip: &'a Vip) -> &'a str {
-    vip.name.as_deref().unwrap_or(&session.settings.ip_config)
 }
 
 /// The part of a VIP that its private address is.
@@ -114,21 +108,11 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// The VIPs that nobody can move, since an interface has them as its own. Whoever only asks has to learn that as well.
-    pub fn primaries(&self) -> Vec<CheckItem> {
-        let of_one = |vip: &Vip| {
-            let nic = self.seen.members.nics.iter().find(|nic| has_as_primary(nic, vip))?;
-            let error = primary_address(vip.address.addr(), nic);
-            Some(CheckItem::new(CheckName::PartRefused, Verdict::Warning, error.message.clone(), error.remedy.clone()))
-        };
-        self.session.vips.iter().filter_map(of_one).collect()
-    }
-
     fn private_part(&self, vip: &Vip) -> PartId {
         private_part(self.session, vip)
     }
 
-    fn public_id(&self, vip: &Vip) -> Option<Id> {
+    pub fn public_id(&self, vip: &Vip) -> Option<Id> {
         public_ip::id_of(self.session, &self.seen.here, vip)
     }
 
@@ -170,10 +154,6 @@ impl<'a> Planner<'a> {
         if let Some(busy) = self.is_busy(own) {
             let parts = current.iter().filter(|part| part.holder.is_here());
             plan.refused.extend(parts.map(|part| (part.id.clone(), busy.clone())));
-        let arrivals = self.foreseen.borrow().left_by(arrivals, &mut plan.refused);
-        if arrivals.iter().all(|arrival| arrival.wanted.is_empty()) {
-            return Ok(plan);
-        }
         } else if !here.is_empty() {
             let ours = |part: &&Part| part.holder.is_here() && !public_ip::serves_another_entry(&part.holder);
             let parts = current.iter().filter(ours).map(|part| part.id.clone()).collect();
@@ -187,6 +167,10 @@ impl<'a> Planner<'a> {
         let current = self.placement();
         let (arrivals, refused) = self.arrivals(own, &current)?;
         let mut plan = Plan { steps: Vec::new(), refused };
+        if arrivals.iter().all(|arrival| arrival.wanted.is_empty()) {
+            return Ok(plan);
+        }
+        let arrivals = self.foreseen.borrow().left_by(arrivals, &mut plan.refused);
         if arrivals.iter().all(|arrival| arrival.wanted.is_empty()) {
             return Ok(plan);
         }
@@ -259,15 +243,18 @@ impl<'a> Planner<'a> {
     fn arrivals(&self, own: &Nic, current: &[Part]) -> Result<(Vec<Arrival>, Vec<(PartId, Error)>)> {
         let members = &self.seen.members;
         let (mut arrivals, mut refused) = (Vec::new(), Vec::new());
+        let mut room = MOST_ENTRIES.saturating_sub(own.entries().count());
         for vip in &self.session.vips {
             let missing = |id: &PartId| current.iter().any(|part| part.id == *id && part.holder != Holder::ThisMember);
             let private = self.private_part(vip);
             let configured = self.public_id(vip);
-            if let Err(error) = self.may_be_taken(own, vip) {
+            let is_new = own.entry_with(vip.address.addr()).is_none();
+            if let Err(error) = self.may_be_taken(own, vip, room) {
                 refused.extend(configured.map(|id| (public_ip::part(vip, &id), error.clone())));
                 refused.push((private, error));
                 continue;
             }
+            room -= usize::from(is_new);
             let (mut wanted, mut publics) = (Vec::new(), Vec::new());
             let public = configured.clone().filter(|id| {
                 let part = public_ip::part(vip, id);
@@ -354,68 +341,21 @@ impl<'a> Planner<'a> {
         groups
     }
 
-    /// Why this member's interface takes no write now.
-    fn is_busy(&self, own: &Nic) -> Option<Error> {
-        self.own_is_busy.borrow().clone().filter(|_| own.state() == UPDATING)
-    }
-
-    /// Checks that this one VIP may come here. A refusal does not hold the other VIPs up.
-    fn may_be_taken(&self, own: &Nic, vip: &Vip) -> Result<()> {
+    /// Checks that this one VIP may come here, where the own interface has room for so many more. A refusal does not hold the other
+    /// VIPs up.
+    fn may_be_taken(&self, own: &Nic, vip: &Vip, room: usize) -> Result<()> {
         self.set_aside.allows(&self.private_part(vip))?;
         if let Some(busy) = self.is_busy(own) {
             return Err(busy);
         }
-        if own.state() == DELETING {
-            return Err(goes_away(own));
-        }
         let Seen { here, members, .. } = self.seen;
-        let address = vip.address.addr();
-        let name = entry_name(self.session, vip);
-        for nic in &members.nics {
-            let namesake = nic.entries().find(|entry| name_of(entry).eq_ignore_ascii_case(name));
-            if let Some(entry) = namesake.filter(|entry| address_of(entry) != Some(address)) {
-                let there = address_of(entry).map_or("a dynamic address".to_owned(), |address| address.to_string());
-                return Err(Error::new(
-                    Code::Conflict,
-                    format!("the ip-configuration {name} of {} stands for {there}, not for {address}", nic.id.name()),
-                    "give the VIP's ip-configuration a name of its own (`azure.ipConfig`, or `name` in the VIP's item)",
-                ));
-            }
-            let Some(entry) = nic.entry_with(address) else { continue };
-            if is_primary(entry) {
-                return Err(primary_address(address, nic));
-            }
-            if let (Some(there), Some(here)) = (subnet_of(entry), own.subnet())
-                && !there.eq_ignore_ascii_case(here)
-            {
-                return Err(subnet::elsewhere(address, there, here));
-            }
-        }
-        subnet::must_fit(here, members, own, address)
+        must_fit(self.session, here, members, own, vip, room)
     }
-}
 
-fn has_as_primary(nic: &Nic, vip: &Vip) -> bool {
-    nic.entry_with(vip.address.addr()).is_some_and(is_primary)
-}
-
-/// Nobody can move an interface's own address.
-fn primary_address(address: IpAddr, nic: &Nic) -> Error {
-    Error::new(
-        Code::Conflict,
-        format!("{address} is the primary address of {}", nic.id.name()),
-        "choose an address that no interface has as its own",
-    )
-}
-
-/// Azure refuses every write of what it deletes, so nothing is taken off a peer for this interface.
-fn goes_away(own: &Nic) -> Error {
-    let name = own.id.name();
-    Error::new(
-        Code::Unavailable,
-        format!("this member's interface {name} is in the state {DELETING}, and takes no VIP"),
-        format!("see who deletes this machine or {name}; call again when Azure shows the state Succeeded"),
-    )
+    /// Why this member's interface takes no write now.
+    fn is_busy(&self, own: &Nic) -> Option<Error> {
+        self.own_is_busy.borrow().clone().filter(|_| own.state() == UPDATING)
+    }
 }
 
 fn lists(nic: &Nic, vip: &Vip) -> bool {
