@@ -2,14 +2,15 @@
 
 mod burdens;
 mod entries;
+mod leads;
 mod peers;
-mod refusals;
 mod publics;
+mod refusals;
 mod routes;
 mod states;
+mod throttles;
 
 use cloudsim::azure::World;
-mod throttles;
 use cloudsim::{Fault, Rule};
 use serde_json::json;
 

@@ -7,7 +7,7 @@ use std::fmt;
 /// What an item is about. The spelling in the report is fixed: scripts and docs/errors.md name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CheckName {
-    /// The configuration can be read and is possible.
+    /// The configuration can be read and is possible; as a warning, it is likely to be a mistake (Azure).
     Configuration,
     /// Others can write a file that this library trusts.
     ConfigWritable,
@@ -43,9 +43,9 @@ pub enum CheckName {
     CanIpForward,
     /// The operating system carries the VIP.
     VipNotLocal,
-    /// A holder by name that takes no packet: a route that leads nowhere (AWS, GCP), or a machine that does not run.
+    /// A holder by name that takes no packet: a route that leads nowhere, or a machine that does not run.
     Blackhole,
-    /// A route to a part of the VIP's range, which wins over the VIP's (AWS).
+    /// A route to a part of the VIP's range, which wins over the VIP's (AWS, Azure).
     MoreSpecificRoute,
     /// A route that no longer counts (GCP).
     LeftoverRoute,

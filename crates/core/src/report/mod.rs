@@ -126,7 +126,9 @@ impl Report {
             findings.error.get_or_insert_with(|| without_a_cause(findings.outcome));
         }
         findings.before = as_held(&findings.before);
-        let told = || findings.remarks.iter().chain(advice);
+        let is_same = |a: &CheckItem, b: &CheckItem| a.name == b.name && a.message == b.message;
+        let is_new = |item: &&CheckItem| !findings.remarks.iter().any(|told| is_same(told, item));
+        let told = || findings.remarks.iter().chain(advice.iter().filter(is_new));
         let warnings: Vec<_> = told().filter_map(Warning::of).collect();
         // What is in the checks of a Check is urgent all the same.
         let worst = told().chain(findings.checks.iter().flatten()).map(CheckItem::severity).max().unwrap_or_default();

@@ -39,15 +39,20 @@ fn goes_away(nic: &Nic) -> CheckItem {
 }
 
 fn forwards(nics: &[Nic]) -> CheckItem {
-    match nics.iter().find(|nic| !nic.forwards()) {
-        None => CheckItem::ok(NAME, "IP forwarding is on"),
-        Some(nic) => CheckItem::new(
-            NAME,
-            Verdict::Warning,
-            format!("IP forwarding of {} is off: Azure drops packets for the VIP before they arrive", nic.id.name()),
-            format!("az network nic update --ids {} --ip-forwarding true", nic.id.as_str()),
-        ),
+    nics.iter().find_map(off).unwrap_or_else(|| CheckItem::ok(NAME, "IP forwarding is on"))
+}
+
+/// A warning where IP forwarding of this interface of this VM is off.
+pub fn off(nic: &Nic) -> Option<CheckItem> {
+    if nic.forwards() {
+        return None;
     }
+    Some(CheckItem::new(
+        NAME,
+        Verdict::Warning,
+        format!("IP forwarding of {} is off: Azure drops packets for the VIP before they arrive", nic.id.name()),
+        format!("az network nic update --ids {} --ip-forwarding true", nic.id.as_str()),
+    ))
 }
 
 fn skipped(why: &str, remedy: &str) -> CheckItem {

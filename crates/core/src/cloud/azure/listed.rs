@@ -37,12 +37,19 @@ impl Listed {
         Ok(nics.await?)
     }
 
-    /// Those of these next hops that receive nothing, each with the reason: the machine of its interface does not run.
+    /// The interfaces, as far as they have been read.
+    pub fn known(&self) -> impl Iterator<Item = &Nic> {
+        self.nics.get().into_iter().flatten().flatten()
+    }
+
+    /// Those of these next hops that receive nothing, each with the reason: the machine of its interface does not run, or the
+    /// interface does not forward.
     pub async fn idle(&self, session: &Session, hops: &BTreeSet<IpAddr>) -> Vec<(IpAddr, Idle)> {
         let (Ok((_, arm)), Ok(nics)) = (session.start().await, self.nics(session).await) else { return Vec::new() };
         let has = |nic: &Nic, hop: &IpAddr| nic.entry_with(*hop).is_some();
         let known: Vec<&Nic> = nics.iter().flatten().filter(|nic| hops.iter().any(|hop| has(nic, hop))).collect();
-        let idle = power::look(arm, known.iter().copied()).await;
+        let deaf = known.iter().filter(|nic| !nic.forwards()).map(|nic| power::deaf(nic));
+        let idle = deaf.chain(power::look(arm, known.iter().copied()).await).collect::<Vec<_>>();
         let of_nic = |idle: Idle| {
             let nic = known.iter().find(|nic| nic.id == idle.nic);
             let hops = hops.iter().filter(move |hop| nic.is_some_and(|nic| has(nic, hop)));

@@ -1,4 +1,4 @@
-//! Whether the machine of a peer's interface runs. An interface keeps its ip-configurations while its machine is stopped or
+//! Whether a peer's interface receives anything, and whether its machine runs. An interface keeps its ip-configurations while its machine is stopped or
 //! deallocated, and after somebody has deleted the machine alone: then it has the VIP, and no packet arrives.
 //!
 //! For a move this changes nothing, so only a call that changes nothing asks (docs/decisions/15-power-state.md). Whoever may not ask
@@ -28,6 +28,8 @@ pub struct Idle {
     pub why: String,
     /// Whether it receives nothing already.
     pub rests: bool,
+    /// What to do where that is not to start its machine.
+    pub remedy: Option<String>,
 }
 
 impl Idle {
@@ -45,7 +47,7 @@ impl Idle {
             CheckName::Blackhole,
             Verdict::Warning,
             format!("{who} receives nothing: {}", self.why),
-            "call Acquire on the primary, or start that machine if it is the primary",
+            self.remedy.as_deref().unwrap_or("call Acquire on the primary, or start that machine if it is the primary"),
         )
     }
 }
@@ -61,9 +63,16 @@ pub async fn look(arm: &Arm, nics: impl Iterator<Item = &Nic>) -> Vec<Idle> {
                 (format!("its machine is {state}"), AT_REST.contains(&state))
             }
         };
-        Some(Idle { nic: nic.id.clone(), why, rests })
+        Some(Idle { nic: nic.id.clone(), why, rests, remedy: None })
     });
     join_all(asked).await.into_iter().flatten().collect()
+}
+
+/// Another member's interface to which a route leads, and which drops what the route is for.
+pub fn deaf(nic: &Nic) -> Idle {
+    let switch_on = format!("`az network nic update --ids {} --ip-forwarding true`", nic.id.as_str());
+    let remedy = format!("call Acquire on the primary; {switch_on} if that is the primary");
+    Idle { nic: nic.id.clone(), why: "its IP forwarding is off".to_owned(), rests: true, remedy: Some(remedy) }
 }
 
 /// The state of a machine that does not run, or not for long.

@@ -221,7 +221,8 @@ impl<'a> Entry<'a> {
         told(self) == told(later)
     }
 
-    fn prefix(self) -> Option<IpNet> {
+    /// What the route is for.
+    pub fn prefix(self) -> Option<IpNet> {
         self.text("addressPrefix").parse().ok()
     }
 }

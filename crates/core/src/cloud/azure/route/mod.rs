@@ -20,15 +20,20 @@ use super::{
     tables,
 };
 use crate::{
-    check::CheckItem,
+    check::{CheckItem, Verdict},
     cloud::{Cloud, Mechanism, Plan, Setup, peers::unreadable},
     error::{Code, Error, Result},
-    vip::{Goal, Member, Part},
+    vip::{Goal, Holder, Member, Part},
 };
 use change::Change;
+use futures_util::future::{join, join_all};
 use plan::{Planner, Seen};
 use serde_json::Value;
-use std::{cell::RefCell, collections::BTreeSet, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 /// The VIPs of one call, as user-defined routes.
 pub struct Route {
@@ -38,6 +43,9 @@ pub struct Route {
     /// Routes whose earlier operation this call has waited for.
     waited_for: RefCell<BTreeSet<Id>>,
     replaced: Replaced,
+    /// Whether this call only lists the changes, and then what would forbid them in which table.
+    plans: Cell<bool>,
+    foreseen: RefCell<BTreeMap<Id, Error>>,
 }
 
 impl Mechanism for Route {
@@ -52,6 +60,8 @@ impl Mechanism for Route {
             listed: Listed::default(),
             waited_for: RefCell::default(),
             replaced: Replaced::default(),
+            plans: Cell::new(false),
+            foreseen: RefCell::default(),
         })
     }
 }
@@ -66,6 +76,10 @@ impl Cloud for Route {
 
     fn will_change(&self) {
         self.silent.is_impatient.set(true);
+    }
+
+    fn will_plan(&self) {
+        self.plans.set(true);
     }
 
     async fn identify(&self) -> Result<Member> {
@@ -84,6 +98,9 @@ impl Cloud for Route {
     async fn complete(&self, mut seen: Seen) -> Result<Seen> {
         if !self.silent.is_impatient.get() && seen.members.is_some() {
             seen.idle = self.listed.idle(&self.session, &seen.hops(&self.session.vips)).await;
+        }
+        if self.plans.get() && self.placement(&seen).iter().any(|part| part.holder != Holder::ThisMember) {
+            self.foresee(&seen).await;
         }
         Ok(seen)
     }
@@ -131,8 +148,13 @@ impl Cloud for Route {
     fn remarks(&self, seen: &Seen) -> Vec<CheckItem> {
         let idle =
             seen.idle.iter().map(|(hop, idle)| idle.remark(&format!("the next hop {hop} ({})", idle.nic.name())));
-        let idle = idle.chain(seen.states(&self.session.vips));
-        idle.chain(self.session.tracking()).chain([self.session.local_address()]).collect()
+        let idle = idle.chain(seen.states(&self.session.vips)).chain(seen.blackholes(&self.session.vips));
+        let idle = idle.chain(seen.more_specific(&self.session.vips)).chain(seen.unusual(&self.session.vips));
+        let refused = if self.silent.is_impatient.get() { Vec::new() } else { self.planner(seen).refused() };
+        // The advice of a call that finds everything in place comes too late.
+        let own = self.listed.known().filter(|nic| seen.here.interface_of(nic).is_some());
+        let deaf = own.filter_map(forwarding::off).filter(|_| self.silent.is_impatient.get());
+        idle.chain(refused).chain(deaf).chain(self.session.tracking()).chain([self.session.local_address()]).collect()
     }
 
     async fn advice(&self) -> Vec<CheckItem> {
@@ -148,18 +170,31 @@ impl Cloud for Route {
 
 impl Route {
     fn planner<'a>(&'a self, seen: &'a Seen) -> Planner<'a> {
-        Planner { session: &self.session, silent: &self.silent, seen }
+        Planner { session: &self.session, silent: &self.silent, foreseen: &self.foreseen, seen }
+    }
+
+    /// Asks what would forbid the writes of each table.
+    async fn foresee(&self, seen: &Seen) {
+        let of_table = async |id: &Id| {
+            let mut needs = Needs::default();
+            needs.write_routes(id);
+            let items = rehearsal::all(&self.session, &needs).await;
+            let failed = items.iter().find(|item| item.result == Verdict::Failed);
+            failed.map(|item| (id.clone(), item.as_error()))
+        };
+        let found = join_all(seen.tables.iter().map(|(id, _)| of_table(id))).await;
+        self.foreseen.replace(found.into_iter().flatten().collect());
     }
 
     async fn look(&self) -> Result<Seen> {
         let (here, arm) = self.session.start_with_token().await?;
-        let tables = tables::look(&self.session, here, arm, &self.replaced, &self.silent).await?;
+        // Who is a member says whether a route may be taken, and whether a VIP is somebody's own address.
+        let members = self.listed.addresses(&self.session);
+        let tables = tables::look(&self.session, here, arm, &self.replaced, &self.silent);
+        let (tables, members) = join(tables, members).await;
+        let tables = tables?;
         let ranges = self.ranges(arm, &tables).await;
-        let mut seen = Seen { here: here.clone(), tables, ranges, members: None, idle: Vec::new() };
-        if !seen.hops(&self.session.vips).is_empty() {
-            seen.members = self.listed.addresses(&self.session).await;
-        }
-        Ok(seen)
+        Ok(Seen { here: here.clone(), tables, ranges, members, idle: Vec::new() })
     }
 
     async fn ranges(&self, arm: &Arm, tables: &[(Id, Result<Value>)]) -> Result<Vec<Range>> {

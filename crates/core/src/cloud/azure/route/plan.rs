@@ -3,6 +3,7 @@
 
 use super::change::{Change, Place};
 use crate::{
+    check::{CheckItem, CheckName, Verdict},
     cloud::{
         After, Need, Plan, Step,
         azure::{
@@ -16,10 +17,11 @@ use crate::{
         },
     },
     error::{Code, Error, Result},
-    vip::{Goal, Holder, Part, PartId, Vip},
+    vip::{Goal, Holder, Part, PartId, Vip, Write},
 };
 use serde_json::{Value, json};
 use std::{
+    cell::RefCell,
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
 };
@@ -45,6 +47,8 @@ pub struct Planner<'a> {
     pub session: &'a Session,
     /// Tables that did not answer.
     pub silent: &'a tables::Silent,
+    /// What would forbid the writes of a table, where this call only lists them.
+    pub foreseen: &'a RefCell<BTreeMap<Id, Error>>,
     /// The last read.
     pub seen: &'a Seen,
 }
@@ -88,6 +92,9 @@ impl Planner<'_> {
                     (Ok(table), Goal::LetGo) => Ok(seen.let_go(vip, id, table)),
                 };
                 match change {
+                    Ok(Some(_)) if goal != Goal::LetGo && self.forbidden(id).is_some() => {
+                        plan.refused.extend(self.forbidden(id).map(|why| (part, why)));
+                    }
                     Ok(Some(change)) => plan.steps.push(Step::new(part, change)),
                     Ok(None) => {}
                     Err(error) => plan.refused.push((part, error)),
@@ -96,6 +103,23 @@ impl Planner<'_> {
         }
         in_series(&mut plan.steps);
         Ok(plan)
+    }
+
+    fn forbidden(&self, table: &Id) -> Option<Error> {
+        self.foreseen.borrow().get(table).cloned()
+    }
+
+    /// What a takeover would leave where it is, whatever time it has. Whoever only asks has to learn that as well.
+    pub fn refused(&self) -> Vec<CheckItem> {
+        let refusals: Vec<Error> = match self.plan(Goal::Hold(Write::IfNeeded)) {
+            Ok(plan) => plan.refused.into_iter().map(|(_, why)| why).collect(),
+            Err(why) => vec![why],
+        };
+        let final_ones = refusals.into_iter().filter(|why| matches!(why.code, Code::Conflict | Code::InvalidConfig));
+        let item = |why: Error| {
+            CheckItem::new(CheckName::PartRefused, Verdict::Warning, why.message.clone(), why.remedy.clone())
+        };
+        final_ones.map(item).collect()
     }
 
     /// The name of a VIP's route.
@@ -204,6 +228,7 @@ impl Seen {
                 Holder::OtherBroken(hop.to_string())
             }
             Some(hop) => Holder::Other(hop.to_string()),
+            None if is_dropped(route) => Holder::OtherBroken(DROPPED.to_owned()),
             None => Holder::Other(route.text("nextHopType").to_owned()),
         }
     }
@@ -248,6 +273,17 @@ impl Seen {
                 "use an address outside the virtual network with /32",
             ));
         }
+        // A user-defined route of one address wins over the system's route to that very machine.
+        let mut members = self.members.iter().flatten();
+        if let Some(address) = members.find(|address| destination.contains(*address)) {
+            return Err(Error::new(
+                Code::InvalidConfig,
+                format!(
+                    "the VIP's destination {destination} covers {address}, an address of an interface of `azure.nics`"
+                ),
+                "use an address outside the virtual network with /32",
+            ));
+        }
         self.ranges.as_ref().map_or(Ok(()), |ranges| ranges::must_not_cover(ranges, destination))
     }
 
@@ -276,6 +312,14 @@ fn in_series(steps: &mut [Step<Change>]) {
             earlier.change.place.is_followed = true;
         }
     }
+}
+
+/// The next hop type of packets that Azure drops ("Virtual network traffic routing").
+const DROPPED: &str = "None";
+
+/// Whether Azure drops what a route is for.
+pub fn is_dropped(route: Entry<'_>) -> bool {
+    route.text("nextHopType") == DROPPED
 }
 
 fn is_deleted(route: Entry<'_>) -> bool {
