@@ -40,6 +40,7 @@ pub fn read(value: &Value, mistakes: &mut Mistakes) -> Vec<Placed> {
         single => add(single, at, mistakes),
     }
     no_two_overlap(&vips, mistakes);
+    no_two_share(&vips, mistakes);
     vips
 }
 
@@ -92,6 +93,17 @@ pub fn possible(net: IpNet) -> Result<(), &'static str> {
         }
     };
     if usable { Ok(()) } else { Err("a unicast address that can be routed") }
+}
+
+/// A public address is on one VIP; two would take it from each other in every call. Azure's names are the same in either case.
+fn no_two_share(vips: &[Placed], mistakes: &mut Mistakes) {
+    for (n, Placed { at, vip: later }) in vips.iter().enumerate() {
+        let Some(name) = later.public_ip.as_deref().filter(|name| !name.is_empty()) else { continue };
+        let has_it = |earlier: &Placed| earlier.vip.public_ip.as_ref().is_some_and(|it| it.eq_ignore_ascii_case(name));
+        if vips.iter().take(n).any(has_it) {
+            mistakes.add(at.key("publicIp").problem(name, "a public address that no earlier item has"));
+        }
+    }
 }
 
 fn no_two_overlap(vips: &[Placed], mistakes: &mut Mistakes) {

@@ -1,6 +1,6 @@
 //! What administrators get wrong, and the words that each mistake is told in.
 
-use super::refused;
+use super::{accepted, refused};
 
 #[test]
 fn all_mistakes_are_told_at_once() {
@@ -37,6 +37,22 @@ fn a_mistake_in_one_item_hides_no_other_item() {
     );
     for place in ["`azure.nics[0]`", "`azure.nics[1]`", "`azure.nics[3]`", "`azure.routeTables[1]`"] {
         assert!(message.contains(place), "{message}\n  lacks: {place}");
+    }
+}
+
+#[test]
+fn a_public_address_belongs_to_one_vip() {
+    for (cloud, one, other, block) in
+        [("aws", "eipalloc-00000001", "eipalloc-00000001", "{}"), ("azure", "web", "Web", r#"{"nics":["a","b"]}"#)]
+    {
+        let text = |second: &str| {
+            format!(
+                r#"{{"cloud":"{cloud}","vip":[{{"address":"10.0.1.50","publicIp":"{one}"}},{{"address":"10.0.1.51","publicIp":"{second}"}}],"{cloud}":{block}}}"#
+            )
+        };
+        let message = refused(&text(other));
+        assert!(message.contains("`vip[1].publicIp`") && message.contains("no earlier item has"), "{message}");
+        accepted(&text(&format!("{other}2")));
     }
 }
 
