@@ -263,6 +263,8 @@ const OTHER_ADDRESS: &str = "choose a VIP inside the members' subnet and outside
 const TOO_MANY_CALLS: &str = "too many calls in this account and Region; call again, and look who else calls EC2";
 /// What to do about an error that no row knows.
 pub const UNKNOWN: &str = "look at the message and at the AWS documentation of this call";
+const NOT_AWS: &str = "something between this machine and AWS answers in its place; look for a proxy or a login page (`http.proxy`, `aws.endpoints`)";
+const NOT_AWS_PASSES: &str = "a proxy or a load balancer on the way answers in place of AWS, which names its errors; call again, and look at it if it does not pass (`http.proxy`, `aws.endpoints`)";
 const IT_PASSES: &str = "AWS says that this passes; call again, and look at the AWS Health Dashboard if it does not";
 
 /// The code, the remedy, and whether a repeat may help although the code says nothing of that.
@@ -270,11 +272,13 @@ pub fn meaning(call: &str, name: &str, status: u16, message: &str) -> (Code, Str
     if let Some(known) = MEANINGS.iter().find(|known| known.fits(name, call, message)) {
         return (known.code, known.remedy.replace("{call}", call), known.passes);
     }
-    match status {
-        429 => (Code::Throttled, TOO_MANY_CALLS.into(), false),
-        500.. => (Code::Unavailable, IT_PASSES.into(), false),
-        // EC2 names each of its errors: something else has answered.
-        _ => (Code::Unexpected, UNKNOWN.into(), name.is_empty()),
+    // EC2 names each of its errors: where there is no name, something else has answered.
+    match (status, name.is_empty()) {
+        (429, _) => (Code::Throttled, TOO_MANY_CALLS.into(), false),
+        (500.., true) => (Code::Unavailable, NOT_AWS_PASSES.into(), false),
+        (500.., false) => (Code::Unavailable, IT_PASSES.into(), false),
+        (_, true) => (Code::Unexpected, NOT_AWS.into(), true),
+        (_, false) => (Code::Unexpected, UNKNOWN.into(), false),
     }
 }
 

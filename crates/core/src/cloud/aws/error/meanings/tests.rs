@@ -27,6 +27,11 @@ fn an_error_is_what_the_documentation_says() {
         (ASSOCIATE, "OperationNotPermitted", 400, String::new(), Code::Denied, "an AWS service", false),
         (ASSOCIATE, "InvalidAddress.Locked", 400, String::new(), Code::Denied, "AWS Support", false),
         (ASSOCIATE, "Gateway.NotAttached", 400, String::new(), Code::InvalidConfig, "internet gateway", false),
+        // No name: a proxy's page.
+        (REPLACE, "", 403, String::new(), Code::Unexpected, "login page", true),
+        (REPLACE, "", 407, String::new(), Code::Unexpected, "`http.proxy`", true),
+        (REPLACE, "", 502, String::new(), Code::Unavailable, "in place of AWS", false),
+        (REPLACE, "InternalError", 500, String::new(), Code::Unavailable, "AWS says that this passes", false),
         (REPLACE, "AccountDisabled", 400, String::new(), Code::Denied, "AWS Support", false),
         (REPLACE, "InvalidRoute.InvalidState", 400, String::new(), Code::Conflict, "delete it there", false),
         (REPLACE, "RequestThrottledException", 400, String::new(), Code::Throttled, "too many calls", false),
