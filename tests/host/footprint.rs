@@ -110,6 +110,8 @@ fn credentials_of_the_environment_that_are_refused_are_named() {
         report["error"]["message"].as_str().is_some_and(|text| text.contains("credentials from: environment")),
         "{report:#}"
     );
+    let remedy = report["error"]["remedy"].as_str().expect("text");
+    assert!(remedy.starts_with("take the credentials of the environment away"), "{remedy}");
     assert!(!report.to_string().contains("AKIAFORGOTTEN"), "{report:#}");
 }
 

@@ -4,7 +4,7 @@
 use super::{
     connector::Connector,
     credentials,
-    error::explain,
+    error::{OWN_ROLE, explain},
     identity::Identity,
     metadata::Metadata,
     settings::{Endpoints, Settings},
@@ -33,6 +33,8 @@ use std::{
     time::SystemTime,
 };
 use tokio::{sync::OnceCell, time::Instant};
+
+const ASSUME: &str = "sts:AssumeRole";
 
 /// The clients of one call.
 pub struct Clients {
@@ -131,19 +133,31 @@ impl Clients {
         *self.current.borrow_mut() = Some(Pair { member, base, route_tables: Rc::default() });
     }
 
-    /// Names the source of the credentials in an error that refuses them: credentials that an administrator forgot on the
-    /// machine win over the instance's role.
-    pub fn name_source(&self, error: Error) -> Error {
-        let source = self.source.get();
-        let refused = matches!(error.code, Code::Unauthenticated | Code::Denied);
-        if !refused || source == credentials::INSTANCE_ROLE {
+    /// Names the principal that an error refuses, where it is not the instance's role: that of `roleArn`, or the one whose credentials
+    /// an administrator forgot on the machine, where they win over the instance's role.
+    pub fn name_principal(&self, who: As, error: Error) -> Error {
+        if !matches!(error.code, Code::Unauthenticated | Code::Denied) {
             return error;
         }
-        error.with(|details| details.message = format!("{} (credentials from: {source})", details.message))
+        let source = self.source.get();
+        let is_assumed = who == As::RouteTableRole && error.call.as_deref() != Some(ASSUME);
+        match &self.role_arn {
+            Some(role) if is_assumed => error.with(|details| {
+                details.remedy = details.remedy.replace(OWN_ROLE, &format!("the role {role} (`aws.roleArn`)"));
+            }),
+            _ if source == credentials::INSTANCE_ROLE => error,
+            _ => error.with(|details| {
+                details.message = format!("{} (credentials from: {source})", details.message);
+                let remedy = details.remedy.replace(OWN_ROLE, "the principal that the message names");
+                details.remedy = format!(
+                    "take the credentials of the {source} away from the user that IRIS runs as, so that the instance's role counts; or, if they are meant, {remedy}"
+                );
+            }),
+        }
     }
 
     async fn assume(&self, role: &str, identity: &Identity, base: Credentials, caller: &Caller) -> Result<Credentials> {
-        const CALL: &str = "sts:AssumeRole";
+        const CALL: &str = ASSUME;
         let sts = aws_sdk_sts::Client::new(&self.sdk(identity, base, self.endpoints.sts.as_deref()));
         let attempt = async || {
             let answer = sts

@@ -162,7 +162,7 @@ impl Session {
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
         let caller = self.caller.until(until_a_last_look(self.deadline())).patient_for(PATIENCE);
-        self.with_good_credentials(async |identity| {
+        self.with_good_credentials(who, async |identity| {
             let client = Box::pin(self.clients.of(who, identity, &caller)).await?;
             let attempt = async || match Box::pin(is_right()).await? {
                 true => send(client.clone()).await.map(Some).map_err(|error| explain(Kind::Change, call, error)),
@@ -231,7 +231,7 @@ impl Session {
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
-        self.with_good_credentials(async |identity| {
+        self.with_good_credentials(who, async |identity| {
             let client = Box::pin(self.clients.of(who, identity, caller)).await?;
             let attempt = async || send(client.clone()).await.map_err(|error| explain(kind, call, error));
             // Boxed: the SDK's futures are large, and they lie deep in ours.
@@ -246,14 +246,14 @@ impl Session {
     /// What STS answers.
     pub async fn assume_role(&self) -> Result<()> {
         let half = self.within(self.deadline().remaining() / 2);
-        self.with_good_credentials(async |identity| {
+        self.with_good_credentials(As::RouteTableRole, async |identity| {
             Box::pin(self.clients.of(As::RouteTableRole, identity, &half)).await.map(drop)
         })
         .await
     }
 
     /// Makes an attempt, and once more with renewed credentials where AWS reports them as expired.
-    async fn with_good_credentials<T>(&self, attempt: impl AsyncFn(&Identity) -> Result<T>) -> Result<T> {
+    async fn with_good_credentials<T>(&self, who: As, attempt: impl AsyncFn(&Identity) -> Result<T>) -> Result<T> {
         let identity = self.identity().await?;
         let mut renewed = false;
         loop {
@@ -263,7 +263,7 @@ impl Session {
                     let base = self.clients.load_credentials(&self.metadata, Some(identity.region.clone())).await?;
                     self.clients.use_credentials(identity, base);
                 }
-                answer => return answer.map_err(|error| self.clients.name_source(error)),
+                answer => return answer.map_err(|error| self.clients.name_principal(who, error)),
             }
         }
     }

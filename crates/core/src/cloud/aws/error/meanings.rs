@@ -5,6 +5,9 @@
 
 use crate::error::Code;
 
+/// What the remedies call the principal of the calls.
+pub const OWN_ROLE: &str = "this instance's role";
+
 /// What one error of EC2 or STS means.
 struct Meaning {
     /// The names of the error, or their common end where one begins with `*`.
