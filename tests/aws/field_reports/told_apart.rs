@@ -11,3 +11,22 @@ fn a_permission_that_the_role_of_role_arn_lacks() {
     let role = json!({ "aws": { "roleArn": format!("arn:aws:iam::{ACCOUNT}:role/network") } });
     told("AWS-125", &Member::b(&sim).with(role).hook());
 }
+
+/// A subnet without a count of its free addresses, so that the check looks for interfaces in it, which hangs to the end.
+#[test]
+fn a_permission_that_nobody_asked_about_is_skipped() {
+    let sim = Simulator::start(World::article());
+    let subnets = "<DescribeSubnetsResponse><requestId>r</requestId><subnetSet><item><subnetId>subnet-1</subnetId>\
+        <cidrBlock>10.109.10.224/27</cidrBlock></item></subnetSet></DescribeSubnetsResponse>";
+    sim.faults().on(Rule::always("ec2", "DescribeSubnets", Fault::Garbage(subnets.into())));
+    sim.faults().on(Rule::always("ec2", "DescribeNetworkInterfaces", Fault::HangBefore));
+    let report = Member::b(&sim).with(json!({ "vip": "10.109.10.224/27", "deadlineSeconds": 6 })).check();
+    told("AWS-133", &report);
+    let checks = report["checks"].as_array().expect("checks");
+    let is_of = |item: &Value, name: &str| item["name"].as_str().is_some_and(|known| known.starts_with(name));
+    let mut permissions = checks.iter().filter(|item| is_of(item, "permission "));
+    assert!(permissions.all(|item| item["result"] == "skipped"), "{report:#}");
+    let check = checks.iter().find(|item| is_of(item, "sourceDestCheck")).expect("an item");
+    let remedy = check["remedy"].to_string();
+    assert!(!remedy.contains("requestTimeoutMs"), "another limit cut it: {remedy}");
+}

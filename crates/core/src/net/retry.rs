@@ -46,6 +46,8 @@ pub struct Caller {
     journal: Journal,
     network: Rc<dyn Network>,
     policy: Policy,
+    /// The configured one for an attempt; a policy may have a shorter one of its own.
+    limit: Duration,
     /// When to stop repeating, if before the deadline. A change that is under way goes on.
     until: Option<Instant>,
     /// When a read without an answer is asked again, and when a change without one is given up, if before the attempt's own end.
@@ -71,7 +73,8 @@ pub const SILENT: &str =
 impl Caller {
     /// A caller that may retry until the deadline, at full speed.
     pub fn new(deadline: Deadline, journal: Journal, network: Rc<dyn Network>, policy: Policy) -> Self {
-        Caller { deadline, journal, network, policy, until: None, patience: None, gives_way: None, pace: Rc::default() }
+        let (limit, pace) = (policy.attempt_timeout, Rc::default());
+        Caller { deadline, journal, network, policy, limit, until: None, patience: None, gives_way: None, pace }
     }
 
     /// The same caller, of a cloud that counts each action for itself: one that it throttles slows no other down.
@@ -291,7 +294,7 @@ impl Caller {
         let configured = self.policy.attempt_timeout;
         let share = self.patience.unwrap_or(configured).min(left - (left / 4).min(Duration::from_secs(2)));
         let longest = configured.min(share);
-        let cut = |_| Err(no_answer(Kind::Change, longest, longest == configured));
+        let cut = |_| Err(no_answer(Kind::Change, longest, longest == self.limit));
         timeout(longest, attempt()).await.unwrap_or_else(cut)
     }
 
@@ -308,7 +311,7 @@ impl Caller {
         let may_ask_again = self.policy.most_attempts.is_none_or(|most| attempts.get() < most);
         // Boxed: there are two of them, and the stack is that of a database process.
         let mut first = Box::pin(attempt());
-        let cut = |longest| no_answer(Kind::Read, longest, longest == configured);
+        let cut = |longest| no_answer(Kind::Read, longest, longest == self.limit);
         if patience >= longest || !may_ask_again {
             return timeout(longest, first).await.unwrap_or_else(|_| Err(cut(longest)));
         }

@@ -13,6 +13,7 @@ use crate::{
 use aws_sdk_ec2::error::SdkError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use std::cell::Cell;
 
 /// Sends one dry run and reports EC2's answer. `send` sets `DryRun`; `call` and `target` name the check's item.
 pub async fn dry_run<O, E>(
@@ -27,10 +28,14 @@ where
 {
     let name = CheckName::Permission.of(format_args!("{call} {target}"));
     // The good answer has the shape of an error. Told apart here, so that the report's step does not call it a failure.
-    let ask = async |ec2: aws_sdk_ec2::Client| match send(ec2).await {
-        Ok(_) => Ok(Answer::CarriedOut),
-        Err(error) if would_allow(&error) => Ok(Answer::WouldAllow),
-        Err(error) => Err(error),
+    let is_asked = Cell::new(false);
+    let ask = async |ec2: aws_sdk_ec2::Client| {
+        is_asked.set(true);
+        match send(ec2).await {
+            Ok(_) => Ok(Answer::CarriedOut),
+            Err(error) if would_allow(&error) => Ok(Answer::WouldAllow),
+            Err(error) => Err(error),
+        }
     };
     // Sent as a read: a dry run changes nothing, and a lost answer leaves nothing in doubt.
     match session.call(who, Kind::Read, call, target, ask).await {
@@ -42,6 +47,10 @@ where
             error.message.clone(),
             "call Check again: the table was just deleted",
         ),
+        // Something else has used the time up, and is an item of its own.
+        Err(error) if !is_asked.get() && error.ends_the_call() => {
+            CheckItem::new(name, Verdict::Skipped, format!("not asked: {}", error.message), error.remedy.clone())
+        }
         Err(error) => CheckItem::failed(name, &error),
         Ok(Answer::CarriedOut) => CheckItem::new(
             name,
