@@ -12,6 +12,24 @@ fn a_permission_that_the_role_of_role_arn_lacks() {
     told("AWS-125", &Member::b(&sim).with(role).hook());
 }
 
+/// A device of this machine that has a hardware address.
+fn device() -> Option<String> {
+    let devices =
+        std::fs::read_dir("/sys/class/net").ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mac = |name: &str| std::fs::read_to_string(format!("/sys/class/net/{name}/address")).unwrap_or_default();
+    devices.into_iter().find(|name| mac(name).trim().len() == 17 && !mac(name).starts_with("00:00:00:00:00:00"))
+}
+
+#[test]
+fn a_device_that_is_no_interface_of_the_instance() {
+    let Some(device) = device() else {
+        return say_not_tested("this machine has no network device with a hardware address");
+    };
+    let sim = Simulator::start(held_by_a(1));
+    let member = Member::b(&sim).with(json!({ "aws": { "networkInterface": format!("device:{device}") } }));
+    told("AWS-130", &member.hook());
+}
+
 /// A subnet without a count of its free addresses, so that the check looks for interfaces in it, which hangs to the end.
 #[test]
 fn a_permission_that_nobody_asked_about_is_skipped() {

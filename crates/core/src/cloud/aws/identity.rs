@@ -92,7 +92,10 @@ async fn read_all(
         return Err(not_its_own("the metadata service's placement/region is no name of a Region"));
     }
     let of_interface = |name: &str| format!("{MACS}{mac}/{name}");
-    let required = async |name: &str| metadata.get_required(&of_interface(name)).await;
+    let required = async |name: &str| match metadata.get_required(&of_interface(name)).await {
+        Err(error) => Err(none_of_its_interfaces(metadata, settings, &mac).await?.unwrap_or(error)),
+        found => found,
+    };
     let optional = async |name: &str| metadata.find_optional(&of_interface(name)).await;
     let (interface, vpc, v4, v6, subnet, addresses) = tokio::try_join!(
         required("interface-id"),
@@ -158,6 +161,28 @@ fn a_mac(text: &str) -> Result<&str> {
 /// The error for a response that the metadata service cannot have given.
 fn not_its_own(message: impl Into<String>) -> Error {
     Error::new(Code::Unexpected, message, IN_ITS_PLACE).passing()
+}
+
+/// Why the metadata service knows nothing of the configured device: a bridge, a bond or a container's interface has a hardware address
+/// of its own.
+///
+/// # Errors
+/// Only when the call has to end.
+async fn none_of_its_interfaces(metadata: &Metadata, settings: &Settings, mac: &str) -> Result<Option<Error>> {
+    let NetworkInterface::Device(name) = &settings.network_interface else { return Ok(None) };
+    let Some(list) = metadata.find_optional(MACS).await? else { return Ok(None) };
+    let known: Vec<&str> = list.lines().map(|line| line.trim().trim_end_matches('/')).collect();
+    if known.iter().any(|known| known.eq_ignore_ascii_case(mac)) {
+        return Ok(None);
+    }
+    Ok(Some(Error::new(
+        Code::InvalidConfig,
+        format!(
+            "`aws.networkInterface` is the device {name} ({mac}), which is none of this instance's interfaces ({})",
+            known.join(", ")
+        ),
+        "name a device that is an interface of the instance, and no bridge, bond or container's device; or use \"auto\"",
+    )))
 }
 
 /// The hardware address of a configured interface of this instance.
