@@ -7,6 +7,7 @@ mod long;
 mod meanings;
 mod once;
 mod reads;
+mod repeats;
 mod told_apart;
 mod writes;
 

@@ -21,7 +21,7 @@ pub enum CheckName {
     Scopes,
     /// Of a part that cannot move, followed by the part.
     Resources,
-    /// A part that the plan leaves where it is.
+    /// A part that the plan leaves where it is, or whose write failed; the report's error tells of another part.
     PartRefused,
     /// A configured member that the cloud does not know, or this member where it is not configured.
     MemberMissing,

@@ -12,6 +12,44 @@ fn a_permission_that_the_role_of_role_arn_lacks() {
     told("AWS-125", &Member::b(&sim).with(role).hook());
 }
 
+#[test]
+fn each_cause_that_keeps_a_part_away_is_told() {
+    let mut world = held_by_a(4).with_elastic_ip(ENI_A);
+    world.remove_route(&table(1), VIP);
+    let foreign = route(VIP, Target::TransitGateway("tgw-1".into()), Origin::CreateRoute);
+    world.table_mut(&table(1)).expect("there").routes.push(foreign);
+    (2..4).for_each(|n| world.deny_on("mirrorvip", "ec2:ReplaceRoute", &table(n)));
+    world.deny("mirrorvip", "ec2:AssociateAddress");
+    let sim = Simulator::start(world);
+    let report = Member::b(&sim).with(public()).hook();
+    told("AWS-126", &report);
+    assert!(report["error"]["message"].as_str().is_some_and(|text| text.contains("tgw-1")), "{report:#}");
+    let warnings = report["warnings"].as_array().expect("warnings").iter();
+    assert_eq!(warnings.filter(|warning| warning["code"] == "partRefused").count(), 2, "{report:#}");
+}
+
+#[test]
+fn a_release_that_may_not_read_the_elastic_ip() {
+    let mut world = held_by_a(1).with_elastic_ip(ENI_A);
+    world.deny("mirrorvip", "ec2:DescribeAddresses");
+    let sim = Simulator::start(world);
+    told("AWS-127", &Member::a(&sim).with(public()).release());
+}
+
+#[test]
+fn a_release_whose_time_a_read_uses_up() {
+    let fifteen = || json!({ "deadlineSeconds": 15 });
+    let sim = Simulator::start(held_by_a(1).with_elastic_ip(ENI_A));
+    sim.faults().on(Rule::always("ec2", "DescribeRouteTables", Fault::HangBefore));
+    told("AWS-128", &Member::a(&sim).with(public()).with(fifteen()).release());
+
+    let sim = Simulator::start(held_by_a(1));
+    let slow = Fault::Delay(Duration::from_millis(5_500));
+    sim.faults().on(Rule { times: 2, ..Rule::once("ec2", "DescribeRouteTables", slow) });
+    told("AWS-129", &Member::a(&sim).with(fifteen()).release());
+    assert_eq!(writes(&sim), [""; 0]);
+}
+
 /// A device of this machine that has a hardware address.
 fn device() -> Option<String> {
     let devices =

@@ -51,6 +51,9 @@ fn what_happened(subject: &Subject, findings: &Findings, before: Option<&str>, o
     let vips = named(&subject.vips);
     let here = own.map_or_else(|| "this member".to_owned(), |own| format!("this member ({own})"));
     let mine = findings.after.iter().filter(|part| part.holder == Holder::ThisMember).count();
+    let left = |part: &Part| findings.before.iter().any(|was| was.id == part.id && was.holder.is_here());
+    let is_gone = |part: &&Part| !part.holder.is_here() && part.holder != Holder::Unknown && left(part);
+    let gone = findings.after.iter().filter(is_gone).count();
     // A member that the cloud does not know may be the holder under its right name.
     let nobody = if findings.missing.is_empty() { "nobody" } else { "none of the members found" };
     let nobody_after = !findings.after.is_empty() && findings.after.iter().all(|part| part.holder.is_nobody());
@@ -94,6 +97,9 @@ fn what_happened(subject: &Subject, findings: &Findings, before: Option<&str>, o
         Outcome::Unverified if findings.error.as_ref().is_some_and(|error| error.fate.is_in_doubt()) => {
             format!("whether {vips} was changed towards {here} could not be confirmed")
         }
+        Outcome::Unverified if !findings.changed => {
+            format!("{vips} is on {here} as far as reads show, and the write that makes sure of it failed")
+        }
         Outcome::Unverified => format!("{vips} was changed towards {here} but this could not be confirmed"),
         Outcome::Lost => format!("{vips} was taken by {} after {here} had taken it; left there", others(findings)),
         Outcome::Held => format!("{vips} is on {here}"),
@@ -111,6 +117,9 @@ fn what_happened(subject: &Subject, findings: &Findings, before: Option<&str>, o
         Outcome::Released => format!("{vips} was released by {here} in {ms} ms"),
         Outcome::NotHeld => format!("{vips} is not on {here}; nothing to release"),
         Outcome::WouldRelease => format!("{vips} would be released by {here}; nothing was changed"),
+        Outcome::NotReleased if gone > 0 => {
+            format!("{vips} was only partly released by {here} ({gone} of {} parts)", findings.after.len())
+        }
         Outcome::NotReleased => format!("{vips} was not released by {here}"),
     }
 }

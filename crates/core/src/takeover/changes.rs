@@ -1,5 +1,6 @@
 //! What this call did so far: for each part what was sent, and what became of it.
 
+mod failures;
 mod making;
 mod strangers;
 mod throttled;
@@ -48,6 +49,8 @@ pub struct Changes {
     unfreed: Option<Error>,
     before: Vec<Part>,
     last_seen: Vec<Part>,
+    /// When the first look had ended.
+    begun: Instant,
     /// When the last look began: it may show nothing later.
     looked: Instant,
     sent: bool,
@@ -74,6 +77,7 @@ impl Changes {
             unfreed: None,
             last_seen: before.clone(),
             before,
+            begun: Instant::now(),
             looked: Instant::now(),
             sent: false,
             cut: BTreeSet::new(),
@@ -83,27 +87,6 @@ impl Changes {
 
     pub fn of(&self, part: &PartId) -> Option<&Progress> {
         self.by_part.get(part)
-    }
-
-    /// What went wrong, in the order of the parts: first what a person has to mend, since the rest may pass by itself.
-    pub fn first_error(&self) -> Option<Error> {
-        let failed = self.by_part.iter().filter_map(|(part, progress)| match progress {
-            Progress::Failed(error) | Progress::Refused(error) => Some(self.told_of(part, error)),
-            Progress::Done { .. } | Progress::Maybe(_) => None,
-        });
-        // A refusal says more than a lost response.
-        let mut in_doubt = self.by_part.values().filter_map(|progress| match progress {
-            Progress::Maybe(error) => Some(error),
-            _ => None,
-        });
-        let first = failed.min_by_key(|error| may_pass(error));
-        first.or_else(|| in_doubt.next()).cloned()
-    }
-
-    /// That a change was not started for want of time says less than what used the time up.
-    fn told_of<'a>(&'a self, part: &PartId, error: &'a Error) -> &'a Error {
-        let not_started = error.code == Code::Deadline && !error.fate.may_have_changed();
-        self.earlier.get(part).filter(|_| not_started).unwrap_or(error)
     }
 
     /// Why the VIP is not here. A holder that never confirmed its change explains the refusals and the time-out that follow
@@ -194,9 +177,9 @@ impl Changes {
         self.unseen_ends.retain(|_, unseen| **unseen != *operation);
     }
 
-    /// Whether any of these parts is here still because its change was refused for good.
+    /// Whether any of these parts is here still, or may be, because its change was refused for good.
     pub fn any_stays(&self, parts: &[Part]) -> bool {
-        parts.iter().filter(|part| part.holder.is_here()).any(|part| match self.of(&part.id) {
+        parts.iter().filter(|part| !reached(Goal::LetGo, part)).any(|part| match self.of(&part.id) {
             Some(Progress::Failed(error) | Progress::Refused(error)) => !may_pass(error),
             Some(Progress::Done { .. } | Progress::Maybe(_)) | None => false,
         })

@@ -16,6 +16,7 @@ use crate::{
     vip::{Goal, Holder, Member, Part},
 };
 use serde_json::Value;
+use std::time::Duration;
 
 /// What the engine found, before the report words it.
 #[derive(Debug, Clone)]
@@ -159,10 +160,10 @@ pub fn of_dry_run(goal: Goal, before: &[Part], nothing_planned: bool, any_refuse
     }
 }
 
-/// `reads_lag`: whether a read may still show the state before a change.
+/// `reads_lag`: for how long a read may still show the state before a change.
 pub fn conclude(
     goal: Goal,
-    reads_lag: bool,
+    reads_lag: Duration,
     member: Member,
     before: Vec<Part>,
     changes: Changes,
@@ -196,10 +197,12 @@ pub fn conclude(
         Some(told.unwrap_or_else(|| changed_meanwhile(&parts)))
     };
     // What went along with another part, such as a public address, may still be shown here; not what is here for a reason.
-    let may_be_gone = goal == Goal::LetGo && reads_lag && changes.any_sent() && !changes.any_stays(&parts);
+    let may_be_gone = goal == Goal::LetGo && !reads_lag.is_zero() && changes.any_sent() && !changes.any_stays(&parts);
     let left = |part: &Part| part.holder == Holder::Nobody && changes.freed(&part.id);
     Findings {
         member: Some(member),
+        // After a loss only IRIS knows whether this member is to have anything.
+        remarks: if outcome == Outcome::Lost { Vec::new() } else { changes.other_failures(error.as_ref()) },
         changed: changes.any_sent(),
         unconfirmed: !outcome.is_ok() && (changes.was_cut_short() || may_be_gone || is_unseen && changes.any_sent()),
         maybe_lost,
@@ -220,13 +223,19 @@ pub fn as_it_ends(error: Error) -> Error {
     error
 }
 
-fn of_hold(reads_lag: bool, before: &[Part], after: &[Part], changes: &Changes, end: &End) -> (Outcome, Option<Error>) {
+fn of_hold(
+    reads_lag: Duration,
+    before: &[Part],
+    after: &[Part],
+    changes: &Changes,
+    end: &End,
+) -> (Outcome, Option<Error>) {
     let mine = |parts: &[Part]| parts.iter().filter(|part| part.holder == Holder::ThisMember).count();
     match end {
         End::Lost => (Outcome::Lost, None),
         End::Stranded | End::Undone if mine(after) > 0 => (Outcome::Partial, Some(stranded())),
         End::Stranded | End::Undone => (Outcome::Stranded, Some(stranded())),
-        End::Unseen(None) if !reads_lag && changes.seem_unmade(after) => {
+        End::Unseen(None) if reads_lag.is_zero() && changes.seem_unmade(after) => {
             (if mine(after) > 0 { Outcome::Partial } else { Outcome::NotMoved }, None)
         }
         End::UnderWay(_) => (Outcome::Partial, Some(unconfirmed(after))),
@@ -241,23 +250,25 @@ fn of_hold(reads_lag: bool, before: &[Part], after: &[Part], changes: &Changes, 
         End::Settled | End::Overtaken | End::Appeared if after.is_empty() => {
             (Outcome::NotMoved, Some(nothing_to_move()))
         }
-        End::Settled if mine(after) == after.len() && !has_failures(changes) => {
-            // What was here by name and is put in order has not moved.
-            if before.iter().all(|part| part.holder.is_here() && part.holder.others().is_none()) {
-                (Outcome::AlreadyHeld, None)
-            } else {
-                (Outcome::Moved, None)
-            }
-        }
+        End::Settled if mine(after) == after.len() && !has_failures(changes) => (held(before), None),
         // The plan refused, before anything was sent: that it stands here is somebody's mistake, not ours.
         End::Settled if mine(after) == after.len() && changes.only_refused() => (Outcome::NotMoved, None),
-        // Everything is seen here, but a write that a hook sends to be sure was refused: the read alone may be too old.
+        // Everything is seen here, and a write that a hook sends to be sure was refused: a read that can be old tells nothing.
+        End::Settled if mine(after) == after.len() && !reads_lag.is_zero() && changes.is_told(reads_lag) => {
+            (held(before), None)
+        }
         End::Settled if mine(after) == after.len() => (Outcome::Unverified, None),
         End::Settled | End::Overtaken | End::Appeared if mine(after) > 0 => (Outcome::Partial, None),
         // Here, but not in order: no read that could be trusted.
         End::Settled if changes.any_sent() && after.iter().any(is_broken) => (Outcome::Unverified, None),
         End::Settled | End::Overtaken | End::Appeared => (Outcome::NotMoved, None),
     }
+}
+
+fn held(before: &[Part]) -> Outcome {
+    // What was here by name and is put in order has not moved.
+    let was_here = before.iter().all(|part| part.holder.is_here() && part.holder.others().is_none());
+    if was_here { Outcome::AlreadyHeld } else { Outcome::Moved }
 }
 
 fn of_letting_go(before: &[Part], after: &[Part], changes: &Changes, end: &End) -> (Outcome, Option<Error>) {
@@ -267,6 +278,8 @@ fn of_letting_go(before: &[Part], after: &[Part], changes: &Changes, end: &End) 
         End::Settled if before.iter().all(|part| reached(goal, part)) && !changes.any_sent() => {
             (Outcome::NotHeld, None)
         }
+        // Another member took it, or it had gone before: the first look was old.
+        End::Settled if gone && !changes.any_sent() => (Outcome::NotHeld, None),
         // Release has succeeded once every part is gone from here. Another member may still hold one. A part may also be gone
         // although its own call failed: the removal of a private address can take the public one along.
         End::Settled | End::Stranded if gone => (Outcome::Released, None),

@@ -175,11 +175,8 @@ async fn towards<C: Cloud>(cloud: &C, deadline: &Deadline, journal: &Journal, go
     let remarks = verified.remarks.take().unwrap_or(remarks_of_look);
     // Warnings about traffic to this member are of no use after it gave the VIP up.
     let remarks = if goal == Goal::LetGo { Vec::new() } else { remarks };
-    Findings {
-        remarks,
-        missing,
-        ..ending::conclude(run.goal, !C::READS_LAG.is_zero(), member, before, run.changes, verified)
-    }
+    let concluded = ending::conclude(run.goal, C::READS_LAG, member, before, run.changes, verified);
+    Findings { remarks: concluded.remarks.into_iter().chain(remarks).collect(), missing, ..concluded }
 }
 
 /// The second look of a release, which deletes nothing that it does not show: two looks that may both be old do not show what another
@@ -191,7 +188,9 @@ async fn look_twice<C: Cloud>(cloud: &C, deadline: &Deadline, first: C::Seen) ->
         return Ok(seen);
     }
     if C::DELETES_AFTER + TIME_FOR_A_LOOK >= deadline.remaining() {
-        return Err(wording::too_short_to_release(C::DELETES_AFTER));
+        // What used the time up says more.
+        let slow = cloud.unreadable(&seen).filter(Error::repeat_may_help);
+        return Err(slow.unwrap_or_else(|| wording::too_short_to_release(C::DELETES_AFTER, deadline.total())));
     }
     observe_after(cloud, deadline, C::DELETES_AFTER, &seen).await
 }

@@ -12,10 +12,11 @@ use crate::{
     cloud::{Cloud, Effect, Step},
     deadline::Deadline,
     error::{Code, Error},
-    vip::{Goal, Holder, Part, PartId, Write},
+    vip::{Goal, Holder, Part, PartId},
 };
 use backon::{BackoffBuilder, ExponentialBuilder};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// What the last look showed.
 pub struct Verified {
@@ -60,7 +61,13 @@ pub async fn until_settled<C: Cloud>(
 ) -> Verified {
     // Without any change the first look is the fresh one, unless an operation of somebody else's still brings a part here.
     if !changes.any_sent() && !changes.last_seen().iter().any(|part| arrives::<C>(goal, part)) {
-        return Verified { parts: changes.last_seen().to_vec(), end: End::Settled, remarks: None };
+        let parts = changes.last_seen().to_vec();
+        let Some(wait) = until_told::<C>(deadline, goal, &parts, changes) else {
+            return Verified { parts, end: End::Settled, remarks: None };
+        };
+        if let Err(error) = deadline.sleep(wait).await {
+            return Verified { parts, end: End::Unseen(Some(error)), remarks: None };
+        }
     }
     let mut delays = ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(50))
@@ -102,6 +109,9 @@ pub async fn until_settled<C: Cloud>(
             if has_appeared(cloud, &looked, goal, &parts, &planned, changes) {
                 return Verified { parts, end: End::Appeared, remarks };
             }
+            if let (Goal::Hold(_), Ok(plan)) = (goal, cloud.plan(&looked, goal)) {
+                changes.forget_refusals(&parts, &plan.refused);
+            }
             let is_gone = |part: &Part| {
                 let arrived = |earlier: &Part| earlier.id == part.id && arrives::<C>(goal, earlier);
                 !reached(goal, part) && planned.iter().any(arrived)
@@ -111,6 +121,13 @@ pub async fn until_settled<C: Cloud>(
             }
             if C::READS_LAG.is_zero() && parts.iter().any(|part| has_arrived(goal, part, &planned, changes)) {
                 return Verified { parts, end: End::Undone, remarks };
+            }
+            if let Some(wait) = until_told::<C>(deadline, goal, &parts, changes) {
+                if let Err(error) = deadline.sleep(wait).await {
+                    return Verified { parts, end: End::Unseen(Some(error)), remarks };
+                }
+                last_look = Some((parts, remarks));
+                continue;
             }
             // Nothing is under way any more, so a part that was freed and could not be taken stays with nobody.
             let stranded = parts.iter().any(|part| left_on_nobody::<C>(part, &before, changes));
@@ -165,8 +182,20 @@ fn out_of_time<C: Cloud>(goal: Goal, parts: &[Part], before: &[Part], changes: &
     if some_are_here && parts.iter().all(is_known) { End::UnderWay(error) } else { End::Unseen(error) }
 }
 
+/// How long to wait for a look that shows whether everything is here, although a write failed that was to make sure of it. `None`:
+/// the last look has shown that, there was no such write, or there is no time.
+fn until_told<C: Cloud>(deadline: &Deadline, goal: Goal, parts: &[Part], changes: &Changes) -> Option<Duration> {
+    let is_here = matches!(goal, Goal::Hold(_)) && parts.iter().all(|part| reached(goal, part));
+    let is_doubted = changes.first_error().is_some() && !changes.only_refused() && !changes.is_told(C::READS_LAG);
+    if C::READS_LAG.is_zero() || !is_here || !is_doubted {
+        return None;
+    }
+    let wait = changes.tells_from(C::READS_LAG).saturating_duration_since(Instant::now());
+    (wait + TIME_FOR_A_LOOK < deadline.remaining()).then_some(wait)
+}
+
 /// Whether the plan would move a part now that the last plan did not know, or had refused, where a read may leave something out. Not
-/// one that was here in this call: another member has taken that.
+/// one that was here in this call and is not any more: another member has taken that.
 fn has_appeared<C: Cloud>(
     cloud: &C,
     looked: &C::Seen,
@@ -179,14 +208,14 @@ fn has_appeared<C: Cloud>(
         None => !planned.iter().any(|known| known.id == part.id),
         Some(progress) => matches!(progress, Progress::Refused(_)),
     };
-    let is_away = |part: &&Part| !reached(goal, part) && !changes.was_ever_here(&part.id);
-    let new: Vec<&PartId> = parts.iter().filter(is_new).filter(is_away).map(|part| &part.id).collect();
+    let is_free = |part: &&Part| reached(goal, part) || !changes.was_ever_here(&part.id);
+    let new: Vec<&PartId> = parts.iter().filter(is_new).filter(is_free).map(|part| &part.id).collect();
     if goal == Goal::LetGo || C::READS_LAG.is_zero() || new.is_empty() {
         return false;
     }
     let moves =
         |step: &Step<C::Change>| step.effect == Effect::Reaches && step.parts.iter().any(|id| new.contains(&id));
-    cloud.plan(looked, Goal::Hold(Write::IfNeeded)).is_ok_and(|plan| plan.steps.iter().any(moves))
+    cloud.plan(looked, goal).is_ok_and(|plan| plan.steps.iter().any(moves))
 }
 
 fn was_sent(changes: &Changes, part: &PartId) -> bool {

@@ -157,16 +157,23 @@ pub fn not_seen_gone() -> Error {
     )
 }
 
-/// `time` is for how long a read may be old.
-pub fn too_short_to_release(time: Duration) -> Error {
-    let seconds = time.as_secs();
-    Error::new(
-        Code::Deadline,
-        format!(
-            "nothing was deleted: a read may be {seconds} s old, so only two reads that far apart show whether another member has taken the VIP, and the call was too short for them"
+/// `time` is for how long a read may be old, `given` what the call had.
+pub fn too_short_to_release(time: Duration, given: Duration) -> Error {
+    let (seconds, enough) = (time.as_secs(), time + Duration::from_secs(5));
+    let (why, remedy) = match given < enough {
+        true => (
+            "the call was too short for them".to_owned(),
+            format!("call Release again with at least {} s (`deadlineSeconds`)", enough.as_secs()),
         ),
-        format!("call Release again with at least {} s (`deadlineSeconds`)", seconds + 5),
-    )
+        false => (
+            format!("the first one left too little of the call's {} s", given.as_secs()),
+            "call Release again; if this happens every time, look at `steps` for what was slow".to_owned(),
+        ),
+    };
+    let message = format!(
+        "nothing was deleted: a read may be {seconds} s old, so only two reads that far apart show whether another member has taken the VIP, and {why}"
+    );
+    Error::new(Code::Deadline, message, remedy)
 }
 
 /// A dry run whose plan leaves parts behind, the first of them for this reason.
