@@ -8,6 +8,7 @@ mod meanings;
 mod once;
 mod reads;
 mod repeats;
+mod riding;
 mod told_apart;
 mod writes;
 

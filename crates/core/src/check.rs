@@ -33,7 +33,7 @@ pub enum CheckName {
     ProvisioningState,
     /// What belonged to the VIP's entry on the peer and did not come along (Azure).
     LeftBehind,
-    /// A public address that does not fit this machine (Azure).
+    /// A public address that does not fit this machine (Azure), or that the configuration does not name (AWS).
     PublicIp,
     /// The source/destination check of this member's interface (AWS).
     SourceDestCheck,

@@ -68,6 +68,21 @@ fn a_device_that_is_no_interface_of_the_instance() {
     told("AWS-130", &member.hook());
 }
 
+#[test]
+fn another_interface_of_this_instance_is_no_other_member() {
+    let mut world = held_by_a(1);
+    let own = world.interface(ENI_B).expect("there").clone();
+    world.interfaces.push(Interface {
+        id: FORMER.into(),
+        primary_private_ip: "10.0.2.99".parse().expect("one"),
+        ..own
+    });
+    world.set_route(&table(1), VIP, FORMER);
+    let sim = Simulator::start(world);
+    told("AWS-131", &Member::b(&sim).status());
+    told("AWS-132", &Member::b(&sim).hook());
+}
+
 /// A subnet without a count of its free addresses, so that the check looks for interfaces in it, which hangs to the end.
 #[test]
 fn a_permission_that_nobody_asked_about_is_skipped() {

@@ -161,12 +161,18 @@ impl World {
         self.associate_with(allocation, interface, private_ip);
     }
 
-    pub(crate) fn associate_with(&mut self, allocation: &str, interface: &str, private_ip: Ipv4Addr) -> String {
+    /// The same with another private address of the interface.
+    pub fn associate_with(&mut self, allocation: &str, interface: &str, private_ip: Ipv4Addr) -> String {
         let address = self
             .addresses
             .iter_mut()
             .find(|address| address.allocation == allocation)
             .unwrap_or_else(|| panic!("no allocation {allocation}"));
+        // An association that stays where it is stays the same one, as that which came along with its private address.
+        let is_there = |it: &&AddressAssociation| it.interface == interface && it.private_ip == private_ip;
+        if let Some(association) = address.association.as_ref().filter(is_there) {
+            return association.id.clone();
+        }
         let id = format!("eipassoc-{:017x}", digest(&[allocation, interface, &private_ip.to_string()]));
         address.association = Some(AddressAssociation { id: id.clone(), interface: interface.into(), private_ip });
         id

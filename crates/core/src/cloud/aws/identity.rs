@@ -40,6 +40,12 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// What an interface is called as a holder. Where it is another one of this instance, no other member is to be looked for.
+    pub fn holder_name(&self, interface: &str, instance: Option<&str>) -> String {
+        let is_own = instance == Some(&self.instance) && interface != self.instance;
+        if is_own { format!("{interface} (another interface of this instance)") } else { interface.to_owned() }
+    }
+
     /// This member in the words that all clouds share.
     pub fn to_member(&self) -> Member {
         let Identity { instance, interface, zone, .. } = self;

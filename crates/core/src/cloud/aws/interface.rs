@@ -34,6 +34,8 @@ pub struct Address {
     pub private: IpAddr,
     /// Whether this is the interface's own address, which nobody can move.
     pub primary: bool,
+    /// The Elastic IP on it, `eipalloc-…`.
+    pub public: Option<String>,
 }
 
 impl Interface {
@@ -42,6 +44,7 @@ impl Interface {
             Some(Address {
                 private: raw.private_ip_address()?.parse().ok()?,
                 primary: raw.primary().unwrap_or_default(),
+                public: raw.association().and_then(|public| public.allocation_id().map(str::to_owned)),
             })
         };
         let is_over =

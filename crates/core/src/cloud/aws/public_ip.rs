@@ -6,18 +6,18 @@
 //! Source: AssociateAddress in the EC2 API reference (reassociation is automatic in a VPC).
 
 mod addresses;
+mod calls;
+mod refusal;
 
-use super::{clients::As, identity::Identity, rehearsal::dry_run, session::Session};
+use super::{identity::Identity, session::Session};
 use crate::{
-    check::CheckItem,
     cloud::{After, Need, Plan, Step, late::beside},
-    error::{Code, Error, Result},
-    fate::Cause,
-    net::retry::Kind,
-    vip::{Goal, Holder, Part, PartId, Vip, Write},
+    error::{Error, Result},
+    vip::{Goal, Holder, Part, PartId, Vip},
 };
 use addresses::{Address, Addresses};
-use futures_util::future::join_all;
+pub use calls::{Change, is_not_assigned, rehearse};
+use refusal::{does_not_exist, keeps_away, may_be_taken, occupied};
 
 /// What a look showed. The private addresses move in any case.
 #[derive(Debug, Clone)]
@@ -27,39 +27,6 @@ pub enum Seen {
     /// The private addresses did not wait for the answer.
     Late,
 }
-
-/// One EC2 call of a plan.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
-    /// Puts the Elastic IP on this member's interface, and takes it from any other.
-    Associate {
-        /// `eipalloc-…`.
-        allocation: String,
-        /// The private address that the Elastic IP goes on.
-        private: String,
-        /// Whether the look showed it there.
-        was_here: bool,
-    },
-    /// The same, after a read of where the Elastic IP is.
-    FindAndAssociate {
-        /// `eipalloc-…`.
-        allocation: String,
-        /// The private address that the Elastic IP goes on.
-        private: String,
-        /// Whether to write where the read shows the Elastic IP in place.
-        write: Write,
-    },
-    /// Takes the Elastic IP off this member's interface.
-    Disassociate {
-        /// `eipalloc-…`.
-        allocation: String,
-        /// `eipassoc-…`. Its id changes whenever the address moves, so we never disassociate somebody else's address.
-        association: String,
-    },
-}
-
-const ASSOCIATE: &str = "ec2:AssociateAddress";
-const DISASSOCIATE: &str = "ec2:DisassociateAddress";
 
 /// Reads the Elastic IPs of the VIPs beside the private addresses.
 ///
@@ -88,91 +55,13 @@ pub async fn complete(session: &Session, identity: &Identity, seen: Seen) -> Res
     }
 }
 
-/// Asks EC2 whether it would allow this member to take the Elastic IPs.
-pub async fn rehearse(session: &Session, interface: &str) -> Vec<CheckItem> {
-    let allocations = session.vips.iter().filter_map(|vip| vip.public_ip.as_deref());
-    let of_one = async |allocation: &str| {
-        let send = async |ec2: aws_sdk_ec2::Client| {
-            let call = ec2.associate_address().dry_run(true).allocation_id(allocation).network_interface_id(interface);
-            call.allow_reassociation(true).send().await
-        };
-        dry_run(session, As::Member, ASSOCIATE, allocation, send).await
-    };
-    join_all(allocations.map(of_one)).await
-}
-
-impl Change {
-    /// The call and the target, for the report.
-    pub fn describe(&self) -> (&'static str, &str) {
-        match self {
-            Change::Associate { allocation, .. } | Change::FindAndAssociate { allocation, .. } => {
-                (ASSOCIATE, allocation)
-            }
-            Change::Disassociate { allocation, .. } => (DISASSOCIATE, allocation),
-        }
-    }
-
-    /// Makes the change, for this member.
-    ///
-    /// # Errors
-    /// EC2's, or why the Elastic IP may not be taken. To disassociate an address that has left is a success.
-    pub async fn apply(&self, session: &Session, identity: &Identity) -> Result<()> {
-        let (call, target) = self.describe();
-        match self {
-            Change::Associate { allocation, private, was_here } => {
-                associate(session, identity, allocation, private, *was_here).await
-            }
-            Change::FindAndAssociate { allocation, private, write } => {
-                let addresses = Box::pin(addresses::read(session, identity)).await??;
-                let known = may_be_taken(session, identity, &addresses, allocation, private)?;
-                let is_here = known.is_on(identity) && known.private.as_ref() == Some(private);
-                if is_here && *write == Write::IfNeeded {
-                    return Ok(());
-                }
-                associate(session, identity, allocation, private, is_here).await
-            }
-            Change::Disassociate { association, .. } => {
-                let send = async |ec2: aws_sdk_ec2::Client| {
-                    ec2.disassociate_address().association_id(association).send().await
-                };
-                match session.call(As::Member, Kind::Change, call, target, send).await {
-                    Err(error) if error.cloud_code.as_deref() == Some("InvalidAssociationID.NotFound") => Ok(()),
-                    other => other.map(drop),
-                }
-            }
-        }
-    }
-}
-
-async fn associate(
-    session: &Session,
-    identity: &Identity,
-    allocation: &str,
-    private: &str,
-    was_here: bool,
-) -> Result<()> {
-    let send = async |ec2: aws_sdk_ec2::Client| {
-        let call = ec2.associate_address().allocation_id(allocation).network_interface_id(&identity.interface);
-        call.private_ip_address(private).allow_reassociation(true).send().await
-    };
-    match session.call(As::Member, Kind::Change, ASSOCIATE, allocation, send).await {
-        Err(error) if is_not_assigned(&error) => Err(error.with(|details| {
-            details.code = Code::Conflict;
-            details.fate = details.fate.because(Cause::Race);
-            details.remedy = "another member took the private address meanwhile; call again".into();
-        })),
-        sent => {
-            let made = sent.map(drop);
-            session.note_written(allocation, was_here, &made);
-            made
-        }
-    }
-}
-
-/// Whether EC2 misses a private address on the interface: somebody took it away after the look. EC2 has no code of its own for
-/// that, so the words have to tell.
-pub fn is_not_assigned(error: &Error) -> bool {
-    error.cloud_code.as_deref() == Some("InvalidParameterValue") && error.message.contains("not assigned")
+/// Where on its interface a VIP's Elastic IP belongs.
+pub enum Place {
+    /// On an address that stays with the interface: the Elastic IP waits for nothing.
+    Primary,
+    /// On the VIP itself: there is a place for the Elastic IP only once the VIP is here, it comes along with the VIP, and it goes
+    /// with it. With the Elastic IPs that the look showed on VIPs: the private address of each, and its id.
+    Vip(Vec<(String, String)>),
 }
 
 /// The Elastic IPs as one look showed them: where they are, and what moves them.
@@ -185,8 +74,8 @@ pub struct PublicIps<'a> {
     pub seen: &'a Seen,
     /// The private address of this member that the VIP's Elastic IP belongs on.
     pub private_address: fn(&Identity, &Vip) -> Result<String>,
-    /// Whether that address is the VIP itself.
-    pub on_the_vip: bool,
+    /// Which address that is.
+    pub place: Place,
 }
 
 impl PublicIps<'_> {
@@ -200,8 +89,7 @@ impl PublicIps<'_> {
     }
 
     /// Adds to a plan what brings the Elastic IPs after their VIPs. `plan` holds the steps and the refusals of `private`,
-    /// the parts of the private addresses. On the VIP itself there is a place for the Elastic IP only once the VIP is here; on
-    /// the primary address it waits for nothing.
+    /// the parts of the private addresses.
     pub fn follow<C: From<Change>>(&self, private: &[Part], goal: Goal, plan: &mut Plan<C>) {
         let private_steps: Vec<Vec<PartId>> = plan.steps.iter().map(|step| step.parts.clone()).collect();
         for ((vip, allocation), current) in self.wanted().zip(self.placement()) {
@@ -212,7 +100,7 @@ impl PublicIps<'_> {
                         (Goal::LetGo, _) | (_, Holder::ThisMember) => Need::Over,
                         _ => Need::Success,
                     };
-                    let after = private.iter().filter(|_| self.on_the_vip).filter(own).filter_map(|part| {
+                    let after = private.iter().filter(|_| self.is_on_the_vip()).filter(own).filter_map(|part| {
                         let step = private_steps.iter().position(|parts| parts.contains(&part.id))?;
                         Some(After { step, need: needs(part) })
                     });
@@ -246,6 +134,9 @@ impl PublicIps<'_> {
         match goal {
             Goal::Hold(write) => {
                 let private = (self.private_address)(self.identity, vip)?;
+                if let Some(other) = self.riders(&private).find(|rider| **rider != allocation) {
+                    return Err(occupied(other, &private, self.identity));
+                }
                 let Some(addresses) = addresses else {
                     return Ok(Some(Change::FindAndAssociate { allocation, private, write }));
                 };
@@ -257,6 +148,8 @@ impl PublicIps<'_> {
                     was_here: *holder == Holder::ThisMember,
                 }))
             }
+            // It goes with its VIP.
+            Goal::LetGo if self.is_on_the_vip() && *holder == Holder::ThisMember => Ok(None),
             Goal::LetGo if holder.is_here() => {
                 let known = addresses.and_then(|addresses| addresses.find(&allocation));
                 let association = known.and_then(|address| address.association.clone());
@@ -264,6 +157,26 @@ impl PublicIps<'_> {
             }
             Goal::LetGo => Ok(None),
         }
+    }
+
+    /// The part of the Elastic IP that a look showed here on the VIP itself: it goes with the VIP.
+    pub fn rider(&self, vip: &Vip) -> Option<PartId> {
+        let mut here = self.placement().into_iter().filter(|part| part.holder == Holder::ThisMember);
+        let part = here.find(|part| part.id.vip == vip.to_string()).filter(|_| self.is_on_the_vip())?;
+        Some(part.id)
+    }
+
+    fn is_on_the_vip(&self) -> bool {
+        matches!(self.place, Place::Vip(_))
+    }
+
+    /// The Elastic IPs that a look showed on this VIP, wherever the VIP is.
+    fn riders(&self, private: &str) -> impl Iterator<Item = &String> {
+        let shown = match &self.place {
+            Place::Vip(shown) => shown.as_slice(),
+            Place::Primary => &[],
+        };
+        shown.iter().filter(move |(on, _)| on == private).map(|(_, id)| id)
     }
 
     fn wanted(&self) -> impl Iterator<Item = (&Vip, &String)> {
@@ -304,60 +217,11 @@ impl PublicIps<'_> {
                     Err(_) => Holder::Arriving("on a private address that could not be compared".into()),
                 }
             }
-            Some(Address { interface: Some(interface), .. }) => Holder::Other(interface.clone()),
+            Some(Address { interface: Some(interface), instance, .. }) => {
+                Holder::Other(self.identity.holder_name(interface, instance.as_deref()))
+            }
             Some(Address { instance: Some(instance), .. }) => Holder::Other(instance.clone()),
             _ => Holder::Nobody,
         }
     }
-}
-
-fn does_not_exist(allocation: &str) -> Error {
-    Error::new(
-        Code::NotFound,
-        format!("there is no Elastic IP {allocation} in this account and Region"),
-        "correct `publicIp`",
-    )
-}
-
-/// The Elastic IP, where this member may put it on this private address of its own.
-fn may_be_taken<'a>(
-    session: &Session,
-    identity: &Identity,
-    addresses: &'a Addresses,
-    allocation: &str,
-    private: &str,
-) -> Result<&'a Address> {
-    let known = addresses.find(allocation).ok_or_else(|| does_not_exist(allocation))?;
-    if let Some(holder) = known.interface.as_ref().filter(|_| !known.is_on(identity)) {
-        if known.service_managed.clone()? {
-            return Err(Error::new(
-                Code::Conflict,
-                format!(
-                    "the Elastic IP {allocation} is on {holder}, which an AWS service manages (a NAT gateway, a load balancer)"
-                ),
-                "choose another Elastic IP",
-            ));
-        }
-        if !session.is_member(holder, known.instance.as_deref(), known.instance.is_some()) {
-            return Err(session.stranger(&format!("the Elastic IP {allocation}"), holder));
-        }
-    }
-    let mut others = addresses.own.iter().filter(|other| other.allocation != allocation);
-    match others.find(|other| other.private.as_deref() == Some(private)).map(|other| &other.allocation) {
-        Some(other) => Err(Error::new(
-            Code::Conflict,
-            format!("another Elastic IP ({other}) is on {private} of this member already"),
-            "disassociate that one (to release it would return it to Amazon), or use the mechanism `secondaryIp`, where each VIP has an address of its own",
-        )),
-        None => Ok(known),
-    }
-}
-
-/// Why the Elastic IP must not come: the plan refuses every part of its VIP, and an Elastic IP stays with its VIP.
-fn keeps_away<C>(plan: &Plan<C>, private: &[Part], vip: &Vip) -> Option<Error> {
-    let mut own = private.iter().filter(|part| part.id.vip == vip.to_string()).peekable();
-    own.peek()?;
-    let whys = own.map(|part| plan.refused.iter().find(|(id, _)| *id == part.id).map(|(_, why)| why));
-    let whys: Option<Vec<&Error>> = whys.collect();
-    whys?.first().map(|why| (*why).clone())
 }

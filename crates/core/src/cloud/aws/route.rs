@@ -16,8 +16,8 @@ mod tables;
 use super::{
     identity::Identity,
     interface,
-    public_ip::{self, PublicIps},
-    session::{self, Session, left_behind},
+    public_ip::{self, Place, PublicIps},
+    session::{self, Looked, Session, left_behind},
     settings::{self, RouteTables, Settings},
     written::READS_LAG,
 };
@@ -259,7 +259,7 @@ impl Route {
             identity,
             seen: public_ips,
             private_address: primary_address,
-            on_the_vip: false,
+            place: Place::Primary,
         }
     }
 

@@ -1,14 +1,18 @@
 //! The mechanism `secondaryIp`: the VIP is a secondary private address of the holder's interface. AWS moves it in one
-//! call, but only within a subnet, and a subnet is in one zone. An Elastic IP belongs on the VIP's own address.
+//! call, but only within a subnet, and a subnet is in one zone. An Elastic IP belongs on the VIP's own address, comes with it and
+//! goes with it.
 //!
 //! Source: AssignPrivateIpAddresses in the EC2 API reference (`AllowReassignment`, asynchronous).
 
+mod calls;
+mod findings;
+mod refusal;
+mod seen;
+
 use super::{
-    clients::As,
     identity::Identity,
-    instance,
-    interface::{self, Interface},
-    public_ip::{self, PublicIps},
+    instance, interface,
+    public_ip::{self, Place, PublicIps},
     session::{self, Session, left_behind},
     settings::{self, Settings},
     written::READS_LAG,
@@ -16,12 +20,13 @@ use super::{
 use crate::{
     check::{CheckItem, CheckName, Verdict},
     cloud::{Cloud, Mechanism, Plan, Setup, Step},
-    error::{Code, Error, Result},
-    net::retry::Kind,
+    error::{Error, Result},
     vip::{Goal, Holder, Member, Part, PartId, Vip, Write},
 };
+use calls::{ASSIGN, UNASSIGN};
 use futures_util::future::join;
-use ipnet::IpNet;
+use refusal::may_be_taken;
+pub use seen::Seen;
 use serde_json::Value;
 use std::{cell::Cell, net::IpAddr, time::Duration};
 
@@ -30,17 +35,6 @@ pub struct SecondaryIp {
     session: Session,
     /// Whether this call may change something.
     changes: Cell<bool>,
-}
-
-/// What a look showed.
-#[derive(Debug, Clone)]
-pub struct Seen {
-    identity: Identity,
-    /// The interfaces that carry any of the VIPs.
-    holders: Vec<Interface>,
-    /// Whether the holders' instances run, or why that is not known. Not asked for during a move.
-    instances: Result<instance::States>,
-    public_ips: public_ip::Seen,
 }
 
 /// One EC2 call of a plan.
@@ -53,7 +47,7 @@ pub enum Change {
         /// Whether the look showed it here.
         was_here: bool,
     },
-    /// Takes the address off this member's interface.
+    /// Takes the address off this member's interface, and the Elastic IP on it.
     Unassign {
         /// The VIP.
         address: IpAddr,
@@ -67,9 +61,6 @@ impl From<public_ip::Change> for Change {
         Change::PublicIp(change)
     }
 }
-
-const ASSIGN: &str = "ec2:AssignPrivateIpAddresses";
-const UNASSIGN: &str = "ec2:UnassignPrivateIpAddresses";
 
 impl Mechanism for SecondaryIp {
     const CLOUD: &'static str = settings::CLOUD;
@@ -140,11 +131,11 @@ impl Cloud for SecondaryIp {
         let interface = &identity.interface;
         match change {
             Change::Assign { address, was_here } => {
-                let made = self.assign(interface, *address).await;
+                let made = calls::assign(&self.session, interface, *address).await;
                 self.session.note_written(&address.to_string(), *was_here, &made);
                 made
             }
-            Change::Unassign { address } => self.unassign(interface, *address).await,
+            Change::Unassign { address } => calls::unassign(&self.session, interface, *address).await,
             Change::PublicIp(change) => change.apply(&self.session, identity).await,
         }
     }
@@ -173,7 +164,10 @@ impl Cloud for SecondaryIp {
         let mut items =
             if self.changes.get() { Vec::new() } else { left_behind(self.plan(seen, Goal::Hold(Write::IfNeeded))) };
         items.extend(self.session.remarks(&seen.identity));
-        items.extend(self.blackholes(seen));
+        items.extend(findings::blackholes(&self.session, seen));
+        if !self.changes.get() {
+            items.extend(findings::unconfigured(&self.session, seen));
+        }
         items
     }
 
@@ -190,27 +184,6 @@ impl Cloud for SecondaryIp {
     }
 }
 
-impl Seen {
-    /// The interface that has the address, and the address on it. In the middle of a move a read may show two interfaces;
-    /// then the other member's wins, because we never report a VIP as moved while a read still shows it elsewhere.
-    fn holder(&self, address: IpAddr) -> Option<(&Interface, &interface::Address)> {
-        let carries = |holder: &'_ Interface| holder.addresses.iter().position(|known| known.private == address);
-        let holders = self.holders.iter().filter(|holder| carries(holder).is_some());
-        let found = holders.max_by_key(|holder| holder.id != self.identity.interface)?;
-        Some((found, found.addresses.get(carries(found)?)?))
-    }
-
-    fn instances_of_others(&self) -> Vec<String> {
-        let others = self.holders.iter().filter(|holder| holder.id != self.identity.interface);
-        others.filter_map(|holder| holder.instance.clone()).collect()
-    }
-
-    /// The state of the holder's instance, where that does not run. An instance that EC2 does not list may be a live holder.
-    fn rests(&self, holder: &Interface) -> Option<&str> {
-        self.instances.as_ref().ok()?.at_rest.get(holder.instance.as_ref()?).map(String::as_str)
-    }
-}
-
 impl SecondaryIp {
     async fn look(&self, identity: &Identity) -> Result<Seen> {
         let addresses = self.session.vips.iter().map(|vip| vip.address.addr().to_string()).collect();
@@ -224,7 +197,12 @@ impl SecondaryIp {
     fn public_ips<'a>(&'a self, seen: &'a Seen) -> PublicIps<'a> {
         let Seen { identity, public_ips, .. } = seen;
         let private_address = |_: &Identity, vip: &Vip| Ok(vip.address.addr().to_string());
-        PublicIps { session: &self.session, identity, seen: public_ips, private_address, on_the_vip: true }
+        let on_the_vips = self.session.vips.iter().filter_map(|vip| {
+            let (_, known) = seen.holder(vip.address.addr())?;
+            Some((vip.address.addr().to_string(), known.public.clone()?))
+        });
+        let place = Place::Vip(on_the_vips.collect());
+        PublicIps { session: &self.session, identity, seen: public_ips, private_address, place }
     }
 
     /// Which interfaces carry the VIPs.
@@ -236,143 +214,38 @@ impl SecondaryIp {
                 Some((holder, known)) if known.primary => Holder::Other(format!("{} (its primary address)", holder.id)),
                 Some((holder, _)) if holder.id == seen.identity.interface => Holder::ThisMember,
                 Some((holder, _)) if !holder.attached || seen.rests(holder).is_some() => {
-                    Holder::OtherBroken(holder.id.clone())
+                    Holder::OtherBroken(seen.identity.holder_name(&holder.id, holder.instance.as_deref()))
                 }
-                Some((holder, _)) => Holder::Other(holder.id.clone()),
+                Some((holder, _)) => Holder::Other(seen.identity.holder_name(&holder.id, holder.instance.as_deref())),
             };
             Part { id: PartId::new(vip, format!("secondary ip {}", vip.address.addr())), holder }
         };
         self.session.vips.iter().map(of_one).collect()
     }
 
-    /// The VIPs on interfaces whose instance does not run, or why nobody can tell.
-    fn blackholes(&self, seen: &Seen) -> Vec<CheckItem> {
-        let stopped = |vip: &Vip| {
-            let (holder, _) = seen.holder(vip.address.addr())?;
-            let which = match &holder.instance {
-                _ if !holder.attached => "which is attached to no instance".to_owned(),
-                instance => format!("whose instance {} is {}", instance.as_deref()?, seen.rests(holder)?),
-            };
-            let message = format!("{vip} is on {}, {which}: nobody receives what is sent to it (blackhole)", holder.id);
-            Some(CheckItem::new(CheckName::Blackhole, Verdict::Warning, message, "call Acquire on the primary"))
-        };
-        let item = |verdict, why: &str, remedy: &str| {
-            let message = format!("whether the holder's instance runs is not known: {why}");
-            Some(CheckItem::new(CheckName::Blackhole, verdict, message, remedy))
-        };
-        let unknown = match &seen.instances {
-            Ok(states) if states.unlisted.is_empty() => None,
-            Ok(states) => item(
-                Verdict::Warning,
-                &format!("EC2 does not list {} to this account", states.unlisted.join(", ")),
-                "look at the holder itself; EC2 lists a new instance a while late, and another account's never",
-            ),
-            Err(error) => item(Verdict::Skipped, &error.message, &error.remedy),
-        };
-        self.session.vips.iter().filter_map(stopped).chain(unknown).collect()
-    }
-
     fn plan_addresses(&self, seen: &Seen, goal: Goal) -> Plan<Change> {
         let mut plan = Plan { steps: Vec::new(), refused: Vec::new() };
+        let public_ips = self.public_ips(seen);
         for (vip, current) in self.session.vips.iter().zip(self.address_parts(seen)) {
             let address = vip.address.addr();
+            // Two reads of different age may show the Elastic IP on the VIP here and the VIP elsewhere: EC2 knows which one is old.
+            let rider = public_ips.rider(vip);
             match goal {
                 Goal::Hold(write) => {
-                    if let Err(error) = self.may_be_taken(vip, seen) {
+                    if let Err(error) = may_be_taken(&self.session, vip, seen) {
                         plan.refused.push((current.id, error));
                     } else if self.session.is_wanted(write, &current.holder, &address.to_string()) {
                         let was_here = current.holder == Holder::ThisMember;
                         plan.steps.push(Step::new(current.id, Change::Assign { address, was_here }));
                     }
                 }
-                Goal::LetGo if current.holder == Holder::ThisMember => {
-                    plan.steps.push(Step::new(current.id, Change::Unassign { address }));
+                Goal::LetGo if current.holder == Holder::ThisMember || rider.is_some() => {
+                    let step = Step::new(current.id.clone(), Change::Unassign { address });
+                    plan.steps.push(Step { parts: [current.id].into_iter().chain(rider).collect(), ..step });
                 }
                 Goal::LetGo => {}
             }
         }
         plan
     }
-
-    fn may_be_taken(&self, vip: &Vip, seen: &Seen) -> Result<()> {
-        let address = vip.address.addr();
-        if let Some(subnet) = seen.identity.subnet_range.filter(|subnet| !subnet.contains(&address)) {
-            return Err(Error::new(
-                Code::Unsupported,
-                format!(
-                    "{address} is not in this member's subnet ({subnet}), and a secondary address cannot leave its subnet"
-                ),
-                "use an address of the subnet that all members share, or the mechanism `route` for members in several zones",
-            ));
-        }
-        if let Some(subnet) = seen.identity.subnet_range.filter(|subnet| is_kept(subnet, address)) {
-            return Err(Error::new(
-                Code::InvalidConfig,
-                format!(
-                    "{address} is one of the addresses that AWS keeps for itself in {subnet}: the first four and the last"
-                ),
-                "use another address of the subnet, on every member",
-            ));
-        }
-        let Some((holder, known)) = seen.holder(address) else { return Ok(()) };
-        if known.primary {
-            return Err(is_primary(address, holder, &seen.identity));
-        }
-        if holder.service_managed {
-            return Err(Error::new(
-                Code::Conflict,
-                format!("{address} is on {}, an interface that an AWS service manages", holder.id),
-                "choose another address",
-            ));
-        }
-        let own = holder.id == seen.identity.interface;
-        if own || self.session.is_member(&holder.id, holder.instance.as_deref(), holder.attached) {
-            Ok(())
-        } else {
-            Err(self.session.stranger(&vip.to_string(), &holder.id))
-        }
-    }
-
-    /// Takes the address, from whichever interface of the subnet has it.
-    async fn assign(&self, interface: &str, address: IpAddr) -> Result<()> {
-        let address = address.to_string();
-        let send = async |ec2: aws_sdk_ec2::Client| {
-            let call = ec2.assign_private_ip_addresses().network_interface_id(interface).private_ip_addresses(&address);
-            call.allow_reassignment(true).send().await
-        };
-        self.session.call(As::Member, Kind::Change, ASSIGN, &address, send).await.map(drop)
-    }
-
-    /// Gives the address up. The call takes no condition, so call this only for an address that a look has just shown here.
-    async fn unassign(&self, interface: &str, address: IpAddr) -> Result<()> {
-        let address = address.to_string();
-        let send = async |ec2: aws_sdk_ec2::Client| {
-            let call = ec2.unassign_private_ip_addresses();
-            call.network_interface_id(interface).private_ip_addresses(&address).send().await
-        };
-        match self.session.call(As::Member, Kind::Change, UNASSIGN, &address, send).await {
-            // Somebody has taken it off already.
-            Err(error) if public_ip::is_not_assigned(&error) => Ok(()),
-            sent => sent.map(drop),
-        }
-    }
-}
-
-/// Whether AWS keeps the address for itself: "the first four IP addresses and the last IP address in each subnet CIDR block are not
-/// available for your use" ("Subnet sizing", VPC User Guide).
-fn is_kept(subnet: &IpNet, address: IpAddr) -> bool {
-    let (IpNet::V4(net), IpAddr::V4(address)) = (subnet, address) else { return false };
-    let place = u32::from(address).checked_sub(u32::from(net.network()));
-    place.is_some_and(|place| place < 4) || address == net.broadcast()
-}
-
-/// An interface's own address goes with it for good ("IP addresses", Elastic network interfaces, EC2 User Guide).
-fn is_primary(address: IpAddr, holder: &Interface, identity: &Identity) -> Error {
-    let whose =
-        if holder.id == identity.interface { "this member's own interface" } else { "another machine's interface" };
-    Error::new(
-        Code::Conflict,
-        format!("{address} is the primary address of {}, {whose}, and EC2 moves no primary address", holder.id),
-        "choose another VIP, on every member: an address of this subnet that is free, and that no interface has as its own",
-    )
 }

@@ -16,9 +16,9 @@ pub fn holder(target: Option<&Target>, identity: &Identity) -> Holder {
             match (here, active) {
                 (true, true) => Holder::ThisMember,
                 (true, false) => Holder::ThisMemberBroken(OWN_BLACKHOLE.into()),
-                (false, true) => Holder::Other(id.clone()),
+                (false, true) => Holder::Other(identity.holder_name(id, instance.as_deref())),
                 // Its interface is gone or its instance does not run, so no packet arrives there.
-                (false, false) => Holder::OtherBroken(id.clone()),
+                (false, false) => Holder::OtherBroken(identity.holder_name(id, instance.as_deref())),
             }
         }
         Some(Target::Provided) => Holder::Other("a route of AWS".into()),
