@@ -92,6 +92,12 @@ pub trait Cloud {
         Vec::new()
     }
 
+    /// Parts that an earlier call of this takeover had brought here, where this look, which cannot be older than that, shows them with
+    /// another member. Pure.
+    fn taken_since(&self, _: &Self::Seen) -> Vec<PartId> {
+        Vec::new()
+    }
+
     /// The changes that lead to the goal; an empty plan when it is reached. Pure.
     ///
     /// # Errors

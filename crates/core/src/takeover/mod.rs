@@ -279,14 +279,15 @@ impl<C: Cloud> Run<'_, C> {
         Some(if waited.is_ok() { self.look_again().await } else { waited })
     }
 
-    /// Whether the last look shows that another member took a part from this one after a change of this call. This call sends
+    /// Whether the last look shows that another member took a part from this one after a change of this takeover. This call sends
     /// nothing more then, not even what is in doubt for another part.
     fn has_lost(&self) -> bool {
         let is_taken = |part: &Part| match self.sees_losses() {
             true => self.changes.was_taken(part),
             false => self.changes.taken_away(part, C::READS_LAG),
         };
-        matches!(self.goal, Goal::Hold(_)) && self.changes.last_seen().iter().any(is_taken)
+        let is_taken = self.changes.last_seen().iter().any(is_taken) || !self.cloud.taken_since(&self.seen).is_empty();
+        matches!(self.goal, Goal::Hold(_)) && is_taken
     }
 
     /// Whether each look shows the present, so that the first one which shows a part elsewhere tells of a loss.

@@ -90,7 +90,8 @@ pub async fn until_settled<C: Cloud>(
         changes.saw(&parts);
         changes.settle(goal, &parts);
         changes.leave_to_strangers(cloud, &looked, goal, &parts);
-        if matches!(goal, Goal::Hold(_)) && parts.iter().any(|part| changes.taken_away(part, C::READS_LAG)) {
+        let is_taken = |part: &Part| changes.taken_away(part, C::READS_LAG);
+        if matches!(goal, Goal::Hold(_)) && (parts.iter().any(is_taken) || !cloud.taken_since(&looked).is_empty()) {
             return Verified { parts, end: End::Lost, remarks };
         }
         if parts.iter().any(|part| changes.is_undone(goal, part, C::READS_LAG)) {

@@ -34,7 +34,10 @@ use ipnet::IpNet;
 use missing::Missing;
 use refusal::{does_not_exist, foreign, may_be_routed};
 use serde_json::Value;
-use std::{cell::Cell, time::Duration};
+use std::{
+    cell::Cell,
+    time::{Duration, SystemTime},
+};
 use tables::{Subnets, Table, Target};
 use tokio::time::Instant;
 
@@ -56,6 +59,7 @@ pub struct Route {
 #[derive(Debug, Clone)]
 pub struct Seen {
     identity: Identity,
+    looked: SystemTime,
     routes: tables::Seen,
     public_ips: public_ip::Seen,
 }
@@ -131,19 +135,19 @@ impl Cloud for Route {
 
     async fn discover(&self) -> Result<Seen> {
         let identity = self.session.identity().await?;
-        let begun = Instant::now();
+        let (begun, looked) = (Instant::now(), self.session.deadline().wall_clock());
         let routes = tables::look(&self.session, identity);
         let (routes, public_ips) = public_ip::look_beside(&self.session, identity, routes).await?;
         self.fresh.note(begun);
-        Ok(Seen { identity: identity.clone(), routes, public_ips })
+        Ok(Seen { identity: identity.clone(), looked, routes, public_ips })
     }
 
     async fn observe(&self, seen: &Seen) -> Result<Seen> {
-        let begun = Instant::now();
+        let (begun, looked) = (Instant::now(), self.session.deadline().wall_clock());
         let routes = tables::look_again(&self.session, &seen.identity, &seen.routes);
         let (routes, public_ips) = public_ip::look_beside(&self.session, &seen.identity, routes).await?;
         self.fresh.note(begun);
-        Ok(Seen { routes, public_ips, ..seen.clone() })
+        Ok(Seen { looked, routes, public_ips, ..seen.clone() })
     }
 
     fn is_late(&self, seen: &Seen) -> bool {
@@ -153,11 +157,11 @@ impl Cloud for Route {
     }
 
     async fn complete(&self, seen: Seen) -> Result<Seen> {
-        let Seen { identity, routes, public_ips } = seen;
+        let Seen { identity, looked, routes, public_ips } = seen;
         let routes = tables::complete(&self.session, &identity, routes);
         let public_ips = public_ip::complete(&self.session, &identity, public_ips);
         let (routes, public_ips) = try_join(routes, public_ips).await?;
-        Ok(Seen { identity, routes, public_ips })
+        Ok(Seen { identity, looked, routes, public_ips })
     }
 
     fn member(&self, seen: &Seen) -> Member {
@@ -178,6 +182,16 @@ impl Cloud for Route {
         };
         self.public_ips(seen).follow(&private, goal, &mut plan);
         Ok(plan)
+    }
+
+    fn taken_since(&self, seen: &Seen) -> Vec<PartId> {
+        let looked = Looked { at: seen.looked, parts: &self.placement(seen) };
+        let of_change = |change: &Change| match change {
+            Change::Point { table, destination, .. } => Some(key(table, *destination)),
+            Change::Delete { .. } => None,
+            Change::PublicIp(change) => change.key(),
+        };
+        self.session.taken_since(self.plan(seen, Goal::Hold(Write::IfNeeded)), &looked, of_change)
     }
 
     async fn apply(&self, change: &Change) -> Result<()> {

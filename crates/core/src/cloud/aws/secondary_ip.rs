@@ -13,7 +13,7 @@ use super::{
     identity::Identity,
     instance, interface,
     public_ip::{self, Place, PublicIps},
-    session::{self, Session, left_behind},
+    session::{self, Looked, Session, left_behind},
     settings::{self, Settings},
     written::READS_LAG,
 };
@@ -126,6 +126,16 @@ impl Cloud for SecondaryIp {
         Ok(plan)
     }
 
+    fn taken_since(&self, seen: &Seen) -> Vec<PartId> {
+        let looked = Looked { at: seen.looked, parts: &self.placement(seen) };
+        let key = |change: &Change| match change {
+            Change::Assign { address, .. } => Some(address.to_string()),
+            Change::Unassign { .. } => None,
+            Change::PublicIp(change) => change.key(),
+        };
+        self.session.taken_since(self.plan(seen, Goal::Hold(Write::IfNeeded)), &looked, key)
+    }
+
     async fn apply(&self, change: &Change) -> Result<()> {
         let identity = self.session.identity().await?;
         let interface = &identity.interface;
@@ -186,12 +196,13 @@ impl Cloud for SecondaryIp {
 
 impl SecondaryIp {
     async fn look(&self, identity: &Identity) -> Result<Seen> {
+        let looked = self.session.deadline().wall_clock();
         let addresses = self.session.vips.iter().map(|vip| vip.address.addr().to_string()).collect();
         let in_vpc = ("vpc-id", vec![identity.vpc.clone()]);
         let filters = [in_vpc, ("addresses.private-ip-address", addresses)];
         let holders = interface::find(&self.session, &filters);
         let (holders, public_ips) = public_ip::look_beside(&self.session, identity, holders).await?;
-        Ok(Seen { identity: identity.clone(), holders, instances: Ok(instance::States::default()), public_ips })
+        Ok(Seen { identity: identity.clone(), looked, holders, instances: Ok(instance::States::default()), public_ips })
     }
 
     fn public_ips<'a>(&'a self, seen: &'a Seen) -> PublicIps<'a> {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     check::{CheckItem, CheckName, Verdict},
-    cloud::{Plan, Setup, local_address, operation::until_a_last_look},
+    cloud::{Plan, Setup, Step, local_address, operation::until_a_last_look},
     deadline::Deadline,
     error::{Code, Error, Result},
     host::LocalNetwork,
@@ -19,14 +19,14 @@ use crate::{
         retry::{Caller, Kind, Policy},
         transport::Destination,
     },
-    vip::{Holder, PartId, Vip, Write},
+    vip::{Holder, Part, PartId, Vip, Write},
 };
 use aws_sdk_ec2::{Client as Ec2, error::SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use futures_util::future::try_join;
 use serde_json::Value;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::sync::OnceCell;
 
 /// How long a change waits for its answer. One that has none by then would hold up the look that says whether it was made, and with
@@ -70,6 +70,14 @@ pub fn left_behind<C>(plan: Result<Plan<C>>) -> Vec<CheckItem> {
         CheckItem::new(CheckName::PartRefused, Verdict::Warning, message, why.remedy.clone())
     };
     refused.filter(|(_, why)| why.code == Code::Conflict).map(of_one).collect()
+}
+
+/// A look at one moment of the call's own clock, before which EC2 had accepted what an earlier call wrote.
+pub struct Looked<'a> {
+    /// When the look began.
+    pub at: SystemTime,
+    /// Where it showed each part.
+    pub parts: &'a [Part],
 }
 
 impl Session {
@@ -279,6 +287,20 @@ impl Session {
         if made.is_ok() {
             self.written.note(key, was_here, self.deadline().wall_clock());
         }
+    }
+
+    /// Parts that a plan would take from a member which took them after this takeover had brought them here: this takeover wrote them
+    /// longer ago than a read can be old. `key` names what a step writes.
+    pub fn taken_since<C>(
+        &self,
+        plan: Result<Plan<C>>,
+        looked: &Looked<'_>,
+        key: impl Fn(&C) -> Option<String>,
+    ) -> Vec<PartId> {
+        let is_elsewhere = |id: &PartId| looked.parts.iter().any(|part| part.id == *id && part.holder.is_elsewhere());
+        let steps = plan.map(|plan| plan.steps).unwrap_or_default().into_iter();
+        let is_old = |step: &Step<C>| key(&step.change).is_some_and(|key| self.written.is_settled(&key, looked.at));
+        steps.filter(is_old).flat_map(|step| step.parts).filter(is_elsewhere).collect()
     }
 
     /// Another member may have acted meanwhile: what was written before says nothing any more.

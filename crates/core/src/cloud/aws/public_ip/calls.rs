@@ -68,6 +68,16 @@ impl Change {
         }
     }
 
+    /// What it is called among all that a takeover writes.
+    pub fn key(&self) -> Option<String> {
+        match self {
+            Change::Associate { allocation, .. } | Change::FindAndAssociate { allocation, .. } => {
+                Some(allocation.clone())
+            }
+            Change::Disassociate { .. } => None,
+        }
+    }
+
     /// Makes the change, for this member.
     ///
     /// # Errors

@@ -9,13 +9,15 @@ use crate::{
     },
     error::Result,
 };
-use std::net::IpAddr;
+use std::{net::IpAddr, time::SystemTime};
 
 /// What a look showed.
 #[derive(Debug, Clone)]
 pub struct Seen {
     /// This member.
     pub identity: Identity,
+    /// When the look began.
+    pub looked: SystemTime,
     /// The interfaces that carry any of the VIPs.
     pub holders: Vec<Interface>,
     /// Whether the holders' instances run, or why that is not known. Not asked for during a move.
