@@ -99,7 +99,8 @@ impl Writes {
             // Azure tells nobody how the operation goes. It has its time, and the answer to the own write says how it has gone.
             Err(error) if error.fate.is_in_doubt() && error.http_status == Some(THROTTLED) => {
                 self.outlasted.borrow_mut().insert(id.clone());
-                arm.deadline().sleep(share.saturating_sub(begun.elapsed())).await?;
+                let rest = share.saturating_sub(begun.elapsed());
+                arm.deadline().sleep(rest).await.map_err(|stop| stop.with_fate(Fate::InDoubt))?;
                 return Ok(());
             }
             Err(error) if error.fate.is_in_doubt() => {
