@@ -5,6 +5,7 @@ mod gone;
 mod in_use;
 mod last_instant;
 mod metadata;
+mod rights;
 mod slow;
 mod throttled;
 mod told;

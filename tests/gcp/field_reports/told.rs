@@ -134,7 +134,8 @@ fn an_address_that_this_machine_gives_up_is_named() {
         let mut world = World::article_with_public_ip();
         world.set_access_config(VM_B, "External NAT", None);
         if denied {
-            world.deny("*", "compute.instances.addAccessConfig", None);
+            // No question about permissions shows a policy.
+            world.external_ip_access = Some(vec![VM_A.into()]);
         }
         Simulator::start(world)
     };

@@ -5,6 +5,8 @@
 //! "Configure static external IP addresses" (VPC documentation).
 
 use super::{
+    forecast::Forecast,
+    identity::Here,
     interface::{Action, Change},
     members::{Members, Own},
     path::Path,
@@ -71,6 +73,16 @@ pub fn part_of(session: &Session, vip: &Vip) -> Option<PartId> {
     (with_public == vip).then(|| PartId::new(vip, format!("public ip {name}")))
 }
 
+/// The path of the address, before anybody has read it.
+pub fn path_of(session: &Session, here: &Here) -> Option<Path> {
+    wanted(session).map(|(_, name)| Path::regional(&here.project, here.region(), "addresses", name))
+}
+
+/// The permissions without which no public address comes to this member's interface, and the one to make room there.
+const RIGHTS: [&str; 3] =
+    ["compute.instances.addAccessConfig", "compute.subnetworks.useExternalIp", "compute.addresses.use"];
+const TO_MAKE_ROOM: &str = "compute.instances.deleteAccessConfig";
+
 /// What this call remembers of the address.
 #[derive(Default)]
 pub struct Known {
@@ -86,7 +98,7 @@ impl Known {
     pub async fn look(&self, session: &Session, connection: &Connection) -> Result<Option<Address>> {
         let Connection { here, compute, .. } = connection;
         let Some((_, name)) = wanted(session) else { return Ok(None) };
-        let path = Path::regional(&here.project, here.region(), "addresses", name);
+        let Some(path) = path_of(session, here) else { return Ok(None) };
         let known = self.silent.borrow().clone();
         let read = match known {
             Some(why) => Err(why),
@@ -155,6 +167,8 @@ pub struct PublicIp<'a> {
     pub remembered: &'a Remembered,
     /// Trouble with this member's own access config.
     pub trouble: &'a Trouble,
+    /// What Google would refuse.
+    pub forecast: &'a Forecast,
 }
 
 impl<'a> PublicIp<'a> {
@@ -187,6 +201,7 @@ impl<'a> PublicIp<'a> {
         let number = self.session.settings.network_interface;
         let allowed = self.may_be_taken(own.interface, address);
         let allowed = allowed.and_then(|ip| self.trouble.may_make_room(own.interface, ip).map(|()| ip));
+        let allowed = allowed.and_then(|ip| self.is_permitted(own, ip).map(|()| ip));
         let ip = match allowed {
             Ok(ip) => ip,
             Err(error) => {
@@ -228,6 +243,41 @@ impl<'a> PublicIp<'a> {
         let (vm, state) = (own.vm.path.clone(), own.vm.state().to_owned());
         let change = Change { vm, interface: number, is_peer: false, state, action };
         plan.steps.push(Step { parts: vec![id], change, effect: Effect::Reaches, after });
+    }
+
+    /// Whether Google would let this member have the address, where it leaves a running peer for that, or this member's own address
+    /// has to go.
+    fn is_permitted(&self, own: Own<'_>, ip: &str) -> Result<()> {
+        let number = self.session.settings.network_interface;
+        if config_with(own.vm, number, ip).is_some() {
+            return Ok(());
+        }
+        let runs = |vm: &&Vm| !vm.own && !state::is_down(vm.state());
+        let holder = self.members.vms.iter().filter(runs).find(|vm| config_with(vm, number, ip).is_some());
+        let given_up = access_configs(own.interface).first();
+        let stays = match (holder, given_up) {
+            (Some(holder), _) => Some(format!("{ip} stays on {}", holder.name())),
+            (None, Some(config)) => Some(format!("this member keeps its own {}", text(config, "natIP"))),
+            (None, None) => None,
+        };
+        let rights = RIGHTS.iter().copied().chain(given_up.map(|_| TO_MAKE_ROOM));
+        self.forecast.allow(&rights.collect::<Vec<_>>(), stays.as_deref())
+    }
+
+    /// Whether the address may leave a running peer, or take the place of another one here.
+    pub fn takes_something(&self) -> bool {
+        let Some((own, _)) = self.members.own().zip(wanted(self.session)) else { return false };
+        let number = self.session.settings.network_interface;
+        let configs = own.interface(number).map(access_configs).unwrap_or_default();
+        match self.address.and_then(Address::ip) {
+            Some(ip) if config_with(own, number, ip).is_some() => false,
+            Some(ip) => {
+                let runs = |vm: &&Vm| !vm.own && !state::is_down(vm.state());
+                let is_with_a_peer = self.members.vms.iter().filter(runs).any(|vm| config_with(vm, number, ip).is_some());
+                is_with_a_peer || !configs.is_empty()
+            }
+            None => true,
+        }
     }
 
     /// The access config to add. It has the settings of the one that had the address, as far as Google takes them.

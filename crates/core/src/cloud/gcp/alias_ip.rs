@@ -18,6 +18,7 @@ use super::{
     access_config::{self, Address},
     api_access,
     compute::{Compute, not_understood},
+    forecast::Forecast,
     interface::{Action, Change, Write},
     members,
     path::Path,
@@ -56,6 +57,7 @@ pub struct AliasIp {
     motion: Motion,
     remembered: Remembered,
     trouble: Trouble,
+    forecast: Forecast,
     room: Room,
     /// The secondary ranges of this member's subnet, once they are read.
     secondary: OnceCell<Vec<secondary::Range>>,
@@ -86,8 +88,8 @@ const ON_AN_ADDRESS: [&str; 2] = ["compute.addresses.get", "compute.addresses.us
 
 impl AliasIp {
     fn view<'a>(&'a self, seen: &'a Seen) -> View<'a> {
-        let Self { session, remembered, trouble, refusals, motion, .. } = self;
-        View { session, seen, remembered, trouble, refusals, motion }
+        let Self { session, remembered, trouble, forecast, refusals, motion, .. } = self;
+        View { session, seen, remembered, trouble, forecast, refusals, motion }
     }
 
     async fn set_aliases(
@@ -163,15 +165,14 @@ impl AliasIp {
         self.members.peers(&self.session.settings.instances, &connection.here)
     }
 
-    /// The permissions to ask for, by resource.
-    fn permissions(&self, seen: &Seen) -> Asked {
-        let address = seen.address.as_ref().and_then(Address::path);
+    /// The permissions to ask for on these VMs, on this member's subnet and on the address.
+    fn permissions<'v>(&self, seen: &'v Seen, vms: impl Iterator<Item = &'v Vm>, address: Option<Path>) -> Asked {
         let (on_a_vm, on_a_subnet) = if access_config::is_wanted(&self.session) {
             (&ON_A_VM[..], &ON_A_SUBNET[..])
         } else {
             (&ON_A_VM[..2], &ON_A_SUBNET[..1])
         };
-        let mut asked: Asked = seen.members.vms.iter().map(|vm| (vm.path.clone(), on_a_vm)).collect();
+        let mut asked: Asked = vms.map(|vm| (vm.path.clone(), on_a_vm)).collect();
         let interface = seen.members.own().and_then(|vm| vm.interface(self.session.settings.network_interface));
         let subnet = interface.and_then(|interface| Path::from_link(text(interface, "subnetwork")));
         asked.extend(subnet.map(|path| (path, on_a_subnet)));
@@ -189,6 +190,7 @@ impl Mechanism for AliasIp {
         Ok(AliasIp {
             remembered: Remembered::of_request(&setup, Self::CLOUD, Self::NAME),
             trouble: Trouble::default(),
+            forecast: Forecast::default(),
             session: Session::new(settings, setup)?,
             members: members::Known::default(),
             address: access_config::Known::default(),
@@ -220,6 +222,11 @@ impl Cloud for AliasIp {
 
     fn will_change(&self) {
         self.will_change.set(true);
+        self.forecast.of_changes();
+    }
+
+    fn will_plan(&self) {
+        self.forecast.of_a_dry_run();
     }
 
     async fn identify(&self) -> Result<Member> {
@@ -325,7 +332,9 @@ impl Cloud for AliasIp {
         let denied = seen.members.silent.iter().filter(|silent| silent.why.code == Code::Denied);
         let denied = denied.map(|silent| CheckItem::failed(CheckName::Permission.of(&silent.name), &silent.why));
         let mut items: Vec<_> = denied.collect();
-        items.extend(rehearsal::rehearse(&self.session, self.permissions(seen)).await);
+        let address = seen.address.as_ref().and_then(Address::path);
+        let asked = self.permissions(seen, seen.members.vms.iter(), address);
+        items.extend(rehearsal::rehearse(&self.session, asked).await);
         if let Ok(Connection { here, compute, .. }) = self.session.connect().await
             && let Ok(own) = seen.members.own_interface(here, self.session.settings.network_interface)
         {

@@ -207,13 +207,13 @@ impl Compute {
     ///
     /// # Errors
     /// What Compute Engine answers.
-    pub async fn ask(&self, call: &str, path: &Path, verb: &str, body: &Value) -> Result<Value> {
+    pub async fn ask(&self, caller: &Caller, call: &str, path: &Path, verb: &str, body: &Value) -> Result<Value> {
         let url = self.url(&format!("{}/{verb}", path.as_str()));
         let attempt = async |token: &Secret| {
             let request = Request::new(Method::POST, &url)?.json(body);
             read_json(&self.send(Kind::Read, request, token).await?)
         };
-        self.bearer.call(Kind::Read, &format!("compute:{call}"), path.name(), attempt).await
+        self.bearer.call_by(caller, Kind::Read, &format!("compute:{call}"), path.name(), attempt).await
     }
 
     /// Sends a change and returns the answer, which describes the operation. After a lost answer it sends the change once

@@ -8,6 +8,7 @@ mod alias_ip;
 mod api_access;
 mod compute;
 mod error;
+mod forecast;
 mod identity;
 mod interface;
 pub mod keys;

@@ -8,7 +8,8 @@ use super::{
 };
 use crate::{
     check::{CheckItem, CheckName, Verdict},
-    error::{Code, Error},
+    error::{Code, Error, Result},
+    net::retry::Caller,
 };
 use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
@@ -28,34 +29,49 @@ pub async fn rehearse(session: &Session, asked: Asked) -> Vec<CheckItem> {
     items
 }
 
-async fn permissions(compute: &Compute, path: Path, wanted: &[&str]) -> CheckItem {
+async fn permissions(compute: &Compute, path: Path, wanted: &'static [&'static str]) -> CheckItem {
     let name = CheckName::Permission.of(&path);
-    let kind = path.as_str().rsplit('/').nth(1).unwrap_or_default();
-    let call = format!("{kind}.testIamPermissions");
-    let answer = compute.ask(&call, &path, "testIamPermissions", &json!({ "permissions": wanted })).await;
-    let granted = match answer {
-        Ok(answer) => answer,
+    match lacking(compute, compute.bearer.caller(), &path, wanted).await {
+        Ok(missing) if missing.is_empty() => {
+            CheckItem::ok(name, format!("the service account has {}", wanted.join(", ")))
+        }
+        Ok(missing) => CheckItem::failed(name, &forbidden(&path, &missing)),
         Err(error) => {
             let message = format!("what the service account may do there is not known: {}", error.message);
-            return CheckItem::new(name, Verdict::Skipped, message, error.remedy.clone());
+            CheckItem::new(name, Verdict::Skipped, message, error.remedy.clone())
         }
-    };
-    let granted: Vec<&str> =
-        granted.get("permissions").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
-    let missing: Vec<&str> = wanted.iter().filter(|permission| !granted.contains(permission)).copied().collect();
-    if missing.is_empty() {
-        return CheckItem::ok(name, format!("the service account has {}", wanted.join(", ")));
     }
-    let error = Error::new(
+}
+
+/// Those of the permissions that the service account does not have on this resource.
+///
+/// # Errors
+/// What Google answers: then nobody knows.
+pub async fn lacking(
+    compute: &Compute,
+    caller: &Caller,
+    path: &Path,
+    wanted: &'static [&'static str],
+) -> Result<Vec<&'static str>> {
+    let kind = path.as_str().rsplit('/').nth(1).unwrap_or_default();
+    let call = format!("{kind}.testIamPermissions");
+    let answer = compute.ask(caller, &call, path, "testIamPermissions", &json!({ "permissions": wanted })).await?;
+    let granted: Vec<&str> =
+        answer.get("permissions").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    Ok(wanted.iter().filter(|permission| !granted.contains(permission)).copied().collect())
+}
+
+/// The error of what Google would refuse for want of these permissions.
+pub fn forbidden(path: &Path, missing: &[&str]) -> Error {
+    Error::new(
         Code::Denied,
         format!("the service account lacks {} on {}", missing.join(", "), path.as_str()),
         "give it a role with these permissions (docs/install-gcp.md has the whole role)",
-    );
-    CheckItem::failed(name, &error)
+    )
 }
 
 /// Whether the VM's access scopes, which limit every role, include Compute Engine.
-async fn scopes(session: &Session) -> CheckItem {
+pub async fn scopes(session: &Session) -> CheckItem {
     const NAME: CheckName = CheckName::Scopes;
     match session.metadata.scopes(&session.caller).await {
         Ok(scopes) if scopes.iter().any(|scope| scope.ends_with("/cloud-platform") || scope.ends_with("/compute")) => {

@@ -13,6 +13,7 @@ mod remarks;
 
 use super::{
     compute::{Order, all_pages},
+    forecast::Forecast,
     members,
     operation::{Begun, Operations, Patience},
     path::Path,
@@ -39,6 +40,7 @@ use tokio::{sync::OnceCell, time::timeout};
 /// The mechanism for one call.
 pub struct Route {
     session: Session,
+    forecast: Forecast,
     /// Why this call could not delete a route, by the number of the route.
     undeleted: RefCell<BTreeMap<String, Error>>,
     /// The addresses of all members, once they are read; `None` where one of them is not known.
@@ -90,7 +92,8 @@ impl Route {
                 let _listed = operations.list_anew(&scope).await;
             }
         };
-        let (read, ()) = join(operations.note_running_beside([scope.clone()], pages), listed).await;
+        let reads = join(operations.note_running_beside([scope.clone()], pages), listed);
+        let ((read, ()), ()) = join(reads, self.forecast.ask_for_scopes(&self.session)).await;
         read?;
         let wide = self.session.vips.iter().any(|vip| ranges::must_be_read(vip.destination()));
         let ranges = if wide { ranges::look(compute, &network.path()).await } else { Ok(Vec::new()) };
@@ -169,7 +172,12 @@ impl Mechanism for Route {
     type Settings = Settings;
 
     fn new(settings: &Settings, setup: Setup<'_>) -> Result<Self> {
-        Ok(Route { session: Session::new(settings, setup)?, undeleted: RefCell::default(), members: OnceCell::new() })
+        Ok(Route {
+            session: Session::new(settings, setup)?,
+            forecast: Forecast::default(),
+            undeleted: RefCell::default(),
+            members: OnceCell::new(),
+        })
     }
 }
 
@@ -180,6 +188,10 @@ impl Cloud for Route {
     /// Once an operation has ended, reads show what it did.
     const READS_LAG: Duration = Duration::ZERO;
     const LOOK_TWICE_AFTER: Duration = Duration::ZERO;
+
+    fn will_plan(&self) {
+        self.forecast.of_a_dry_run();
+    }
 
     async fn identify(&self) -> Result<Member> {
         self.session.identify().await
@@ -202,7 +214,11 @@ impl Cloud for Route {
     }
 
     fn plan(&self, seen: &Seen, goal: Goal) -> Result<Plan<Change>> {
-        self.view(seen).plan(goal)
+        let plan = self.view(seen).plan(goal)?;
+        if !plan.steps.is_empty() {
+            self.forecast.allow_changes()?;
+        }
+        Ok(plan)
     }
 
     async fn apply(&self, change: &Change) -> Result<()> {

@@ -72,7 +72,20 @@ impl AliasIp {
             seen.secondary = Some(read);
         }
         self.motion.see(self.view(seen).placement(), &seen.members.vms, number);
+        self.foresee(connection, seen).await;
         Ok(())
+    }
+
+    /// Asks what this member lacks for what the plan would take from a running peer, beside the lists of what runs there.
+    async fn foresee(&self, connection: &Connection, seen: &Seen) {
+        let view = self.view(seen);
+        if !self.forecast.is_wanted() || !view.takes_something() {
+            return;
+        }
+        let address = access_config::path_of(&self.session, &seen.here);
+        let asked = self.permissions(seen, seen.members.own().into_iter(), address);
+        let answers = self.forecast.ask(&self.session, connection, asked);
+        connection.operations.note_running_beside(view.scopes_of_holders(), answers).await;
     }
 
     /// Whether a look may end with these VMs. What can move now does not wait for the rest; a status wants to see all.

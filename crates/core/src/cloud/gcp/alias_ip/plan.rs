@@ -10,6 +10,7 @@ use crate::{
         After, Effect, Need, Plan, Step,
         gcp::{
             access_config::{self, Address, PublicIp},
+            forecast::Forecast,
             identity::Here,
             interface::{Action, Change, Write},
             members::{Members, Own},
@@ -55,10 +56,14 @@ pub struct View<'a> {
     pub remembered: &'a Remembered,
     /// Trouble with this member's own access config.
     pub trouble: &'a Trouble,
+    /// What Google would refuse.
+    pub forecast: &'a Forecast,
     pub refusals: &'a Refusals,
     pub motion: &'a Motion,
 }
 
+/// The permissions without which no VIP comes to this member's interface.
+const RIGHTS: [&str; 2] = ["compute.instances.updateNetworkInterface", "compute.subnetworks.use"];
 /// How often a peer may give one VIP up and have it again.
 const MOST_TIMES_FREED: usize = 3;
 
@@ -131,7 +136,11 @@ impl<'a> View<'a> {
     fn let_go(&self, own: Own<'_>) -> Plan<Change> {
         let mut plan = Plan { steps: Vec::new(), refused: Vec::new() };
         let here = on(own.interface, &self.session.vips);
-        if !here.is_empty() {
+        // A release takes nothing from anybody, so only a dry run asks first.
+        let allowed = if self.forecast.is_of_a_dry_run() { self.forecast.allow(&RIGHTS[..1], None) } else { Ok(()) };
+        if let (Err(error), false) = (&allowed, here.is_empty()) {
+            plan.refused.extend(here.iter().map(|vip| (private_part(self.session, vip), error.clone())));
+        } else if !here.is_empty() {
             plan.steps.push(self.write(own.vm, own.interface, without(own.interface, &here), Write::LetsGo, &here));
         }
         self.public_ip().plan_release(own, &mut plan);
@@ -147,7 +156,7 @@ impl<'a> View<'a> {
         let mut plan = Plan { steps: Vec::new(), refused: Vec::new() };
         let mut coming: Vec<&Vip> = Vec::new();
         for vip in &self.session.vips {
-            match self.may_be_taken(own, vip) {
+            match self.may_be_taken(own, vip).and_then(|()| self.is_permitted(own, vip)) {
                 Ok(()) => coming.push(vip),
                 Err(error) => {
                     plan.refused
@@ -313,6 +322,38 @@ impl<'a> View<'a> {
         self.fits_the_subnet(own, vip)
     }
 
+    /// Whether Google would let this member have the VIP, where a running peer would give it up for that.
+    fn is_permitted(&self, own: Own<'_>, vip: &Vip) -> Result<()> {
+        if entry_with(own.interface, vip.destination()).is_some() {
+            return Ok(());
+        }
+        let stays = self.running_holders(vip).next().map(|peer| format!("{vip} stays on {}", peer.name()));
+        self.forecast.allow(&RIGHTS, stays.as_deref())
+    }
+
+    /// The other members that run and have this VIP.
+    fn running_holders(&self, vip: &Vip) -> impl Iterator<Item = &'a Vm> {
+        let (number, wanted) = (self.session.settings.network_interface, vip.destination());
+        let has_it = move |vm: &&Vm| vm.interface(number).is_some_and(|nic| entry_with(nic, wanted).is_some());
+        self.seen.members.vms.iter().filter(|vm| !vm.own && !state::is_down(vm.state())).filter(has_it)
+    }
+
+    /// Whether a takeover would take anything from where it is of use: a VIP off a running peer, or a public address. In a dry run
+    /// it counts as well that anything would come.
+    pub fn takes_something(&self) -> bool {
+        if self.forecast.is_of_a_dry_run() {
+            return true;
+        }
+        self.session.vips.iter().any(|vip| self.running_holders(vip).next().is_some())
+            || self.public_ip().takes_something()
+    }
+
+    /// The zones of the running members that have a VIP.
+    pub fn scopes_of_holders(&self) -> Vec<String> {
+        let holders = self.session.vips.iter().flat_map(|vip| self.running_holders(vip));
+        holders.map(|vm| vm.path.scope().to_owned()).collect()
+    }
+
     /// Whether every member that may have this VIP was asked. A VIP whose holder is known does not wait for that.
     fn is_known(&self, vip: &Vip) -> Result<()> {
         let number = self.session.settings.network_interface;
@@ -399,6 +440,7 @@ impl<'a> View<'a> {
             address: self.seen.address.as_ref(),
             remembered: self.remembered,
             trouble: self.trouble,
+            forecast: self.forecast,
         }
     }
 }
