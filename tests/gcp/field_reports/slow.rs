@@ -130,3 +130,28 @@ fn a_silent_member_holds_up_its_own_vip_alone() {
     let moved = log.iter().find(|call| call.action == PATCH && call.target == VM_A).map(|call| call.started - begun);
     assert!(moved.is_some_and(|at| at < Duration::from_millis(2_500)), "{moved:?}");
 }
+
+/// One deletion has no answer. Everything else is answered, so this VM has not lost its way to the API.
+#[test]
+fn a_deletion_without_an_answer_is_no_lost_way_to_the_api() {
+    let mut world = World::article_with_public_ip();
+    world.set_access_config(VM_B, "External NAT", None);
+    let sim = Simulator::start(world);
+    let hangs = Rule::always("compute", "POST deleteAccessConfig", Fault::HangBefore);
+    sim.faults().on(Rule { target: Some(VM_B), ..hangs });
+    let replace = json!({ "deadlineSeconds": 8, "gcp": { "replaceAccessConfig": true } });
+    let report = Member::b(&sim).with(public()).with(replace).hook();
+    told("GCP-99", &report);
+    assert!(!report.to_string().contains("has just lost"), "{report:#}");
+
+    let mut world = World::article_with_public_ip();
+    world.unplace_alias(VIP);
+    world.place_alias(VIP, VM_B, None);
+    world.set_access_config(VM_A, "External NAT", None);
+    world.set_access_config(VM_B, PUBLIC_IP, Some(PUBLIC_ADDRESS));
+    let sim = Simulator::start(world);
+    sim.faults().on(Rule::always("compute", "POST deleteAccessConfig", Fault::HangBefore));
+    let report = Member::b(&sim).with(public()).with(json!({ "deadlineSeconds": 6 })).release();
+    assert_error(&report, "not_released", "ambiguous");
+    assert!(!report.to_string().contains("has just lost"), "{report:#}");
+}

@@ -119,7 +119,7 @@ impl AliasIp {
         let Connection { compute, operations, .. } = connection;
         self.room.is_there(change, operations, self.session.caller.deadline())?;
         self.trouble.begin(change);
-        let sent = self.trouble.explain(compute, self.send(connection, change).await);
+        let sent = self.trouble.explain_change(compute, change, self.send(connection, change).await).await;
         self.remembered.note(change, &sent);
         self.trouble.note(change, &sent);
         let Err(error) = sent else { return Ok(()) };

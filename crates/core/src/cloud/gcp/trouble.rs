@@ -19,12 +19,15 @@ use std::{
     cell::{Cell, RefCell},
     time::Duration,
 };
+use tokio::time::Instant;
 
 /// What this call knows of its own access configs.
 #[derive(Default)]
 pub struct Trouble {
     /// The public address that this call takes off this VM, where the VM has no other one.
     last_address: RefCell<Option<String>>,
+    /// When it was gone, or may have been: what answers later has another way here.
+    gone_since: Cell<Option<Instant>>,
     /// This VM's own access config that this call has deleted to make room, and its address.
     given_up: RefCell<Option<(String, String)>>,
     /// How often this call has deleted an access config of this VM to make room.
@@ -33,6 +36,8 @@ pub struct Trouble {
 
 /// An API that answers is not silent for so long: a poll of an operation is answered at once, or its `wait` is followed by one.
 const SILENCE: Duration = Duration::from_secs(1);
+/// The most that the question may take whether the API answers at all.
+const LONGEST_QUESTION: Duration = Duration::from_secs(1);
 /// How many deletions have to be of no use.
 const MOST_DELETIONS: u32 = 2;
 
@@ -41,6 +46,7 @@ impl Trouble {
     pub fn begin(&self, change: &Change) {
         if let Action::DeleteAccessConfig { address, is_last: true, .. } = &change.action {
             self.last_address.replace(Some(address.clone()));
+            self.gone_since.set(None);
         }
     }
 
@@ -54,8 +60,11 @@ impl Trouble {
             self.given_up.replace(Some((name.clone(), address.clone())));
         }
         match &change.action {
-            Action::DeleteAccessConfig { .. } if !change.is_peer && made.is_ok() => {
-                self.deleted.set(self.deleted.get() + 1);
+            Action::DeleteAccessConfig { is_last, .. } if !change.is_peer && has_effect => {
+                self.deleted.set(self.deleted.get() + u32::from(made.is_ok()));
+                if *is_last && self.gone_since.get().is_none() {
+                    self.gone_since.set(Some(Instant::now()));
+                }
             }
             Action::DeleteAccessConfig { .. } if !has_effect => drop(self.last_address.take()),
             // This VM has a public address again.
@@ -84,15 +93,34 @@ impl Trouble {
         ))
     }
 
+    /// The same for a change. One deletion without an answer is no silence: only the API's silence on a plain read as well tells that
+    /// the way there is gone.
+    ///
+    /// # Errors
+    /// The same error, explained.
+    pub async fn explain_change(&self, compute: &Compute, change: &Change, made: Result<()>) -> Result<()> {
+        let is_deletion = matches!(change.action, Action::DeleteAccessConfig { is_last: true, .. });
+        if is_deletion && made.as_ref().is_err_and(is_silence) {
+            let (asked, bound) = (Instant::now(), LONGEST_QUESTION.min(compute.deadline().remaining() / 4));
+            // Ignore what it says: the look shows that.
+            let _answer = compute.get_within(bound, "instances.get", &change.vm).await;
+            let answers = compute.silent_for() < asked.elapsed();
+            self.gone_since.set((!answers).then(Instant::now));
+        }
+        self.explain(compute, made)
+    }
+
     /// Says why the API is silent, where this VM has just lost its way there.
     ///
     /// # Errors
     /// The same error, explained.
     pub fn explain<T>(&self, compute: &Compute, answer: Result<T>) -> Result<T> {
-        let Some(address) = self.last_address.borrow().clone() else { return answer };
+        let (Some(address), Some(since)) = (self.last_address.borrow().clone(), self.gone_since.get()) else {
+            return answer;
+        };
         answer.map_err(|error| {
-            let is_silence = matches!(error.code, Code::Unavailable | Code::Ambiguous | Code::Deadline);
-            if !is_silence || error.http_status.is_some() || compute.silent_for() < SILENCE {
+            let silent_for = compute.silent_for();
+            if !is_silence(&error) || silent_for < SILENCE || silent_for < since.elapsed() {
                 return error;
             }
             error.with(|details| {
@@ -129,4 +157,8 @@ impl Trouble {
              the group (gcloud compute instance-groups managed abandon-instances)",
         ))
     }
+}
+
+fn is_silence(error: &Error) -> bool {
+    matches!(error.code, Code::Unavailable | Code::Ambiguous | Code::Deadline) && error.http_status.is_none()
 }
