@@ -3,7 +3,7 @@
 use super::super::{Member, common::*, writes};
 use super::{PATCH, THIRD, public, three_members};
 use crate::common::field_reports::told;
-use cloudsim::gcp::{PUBLIC_IP, Simulator, VIP, VM_A, VM_B, World, ZONE_A, ZONE_B};
+use cloudsim::gcp::{PUBLIC_ADDRESS, PUBLIC_IP, Simulator, VIP, VM_A, VM_B, World, ZONE_A, ZONE_B};
 use cloudsim::{Fault, Rule};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};

@@ -3,7 +3,7 @@
 use super::super::{Member, common::*, writes};
 use super::{PATCH, SECOND, THIRD, public, three_members};
 use crate::common::field_reports::told;
-use cloudsim::gcp::{PUBLIC_IP, Simulator, VIP, VM_A, VM_B, World};
+use cloudsim::gcp::{PUBLIC_IP, Simulator, VIP, VM_A, VM_B, World, ZONE_A, ZONE_B};
 use cloudsim::{Fault, Rule};
 use serde_json::json;
 use std::time::Duration;
@@ -82,4 +82,48 @@ fn a_private_address_does_not_wait_for_a_public_one_that_is_throttled() {
     let begun = log.iter().map(|call| call.started).min().expect("calls");
     let taken = log.iter().rfind(|call| call.action == PATCH && call.target == VM_B).expect("sent").started - begun;
     assert!(taken < Duration::from_millis(2_000), "{taken:?}");
+}
+
+/// Google asks to stay away from the reads of one VM.
+fn stay_away(sim: &Simulator, vm: &'static str) {
+    let Fault::Error { status, code, message, .. } = too_many() else { unreachable!("an error") };
+    let fault = Fault::Error { status, code, message, retry_after: Some(3) };
+    sim.faults().on(Rule { target: Some(vm), ..Rule::always("compute", "GET instances", fault) });
+}
+
+/// A throttled read of a VM pauses neither the reads of the others nor the move.
+#[test]
+fn a_member_whose_reads_are_throttled_holds_up_its_own_vip_alone() {
+    let placed = |vms: &[(&str, &str)]| {
+        let vms: Vec<_> = vms.iter().map(|(vm, zone)| format!("zones/{zone}/instances/{vm}")).collect();
+        json!({ "gcp": { "instances": vms } })
+    };
+    let all = placed(&[(VM_A, ZONE_A), (VM_B, ZONE_B), ("third", ZONE_A)]);
+    let (sim, _) = three_members();
+    stay_away(&sim, "third");
+    let report = Member::b(&sim).with(all.clone()).with(json!({ "vip": VIP })).hook();
+    told("GCP-100", &report);
+    assert!(!report.to_string().contains("may be lost"), "{report:#}");
+    assert!(report["elapsedMs"].as_u64().is_some_and(|ms| ms < 2_500), "{report:#}");
+
+    let (sim, _) = three_members();
+    stay_away(&sim, "third");
+    let vips = json!({ "vip": [VIP, THIRD], "deadlineSeconds": 8 });
+    let report = Member::b(&sim).with(all).with(vips).hook();
+    told("GCP-101", &report);
+    assert_eq!((&report["retryAfterSeconds"], sim.world().holder_of(VIP).as_deref()), (&json!(3), Some(VM_B)));
+}
+
+#[test]
+fn an_address_whose_reads_are_throttled_is_not_asked_for_without_end() {
+    let sim = Simulator::start(World::article_with_public_ip());
+    sim.faults().on(Rule::always("compute", "GET addresses", too_many()));
+    told("GCP-102", &Member::b(&sim).with(public()).with(json!({ "deadlineSeconds": 6 })).hook());
+    let asked = sim.log().iter().filter(|call| call.action == "GET addresses").count();
+    assert!(asked <= 12, "{asked}");
+    // The reads of the VMs did not wait.
+    let log = sim.log();
+    let begun = log.iter().map(|call| call.started).min().expect("calls");
+    let taken = log.iter().rfind(|call| call.action == PATCH && call.target == VM_B).expect("sent").started - begun;
+    assert!(taken < Duration::from_millis(1_500), "{taken:?}");
 }

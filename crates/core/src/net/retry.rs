@@ -132,6 +132,11 @@ impl Caller {
         Caller { patience: Some(time), ..self.clone() }
     }
 
+    /// The same caller, at a pace of its own: where the cloud throttles one resource, the others need not wait.
+    pub fn at_its_own_pace(&self) -> Self {
+        Caller { pace: Rc::default(), ..self.clone() }
+    }
+
     /// The same caller, with a bound on the attempts of a call; at the same pace.
     pub fn at_most(&self, attempts: u32) -> Self {
         Caller { policy: Policy { most_attempts: Some(attempts), ..self.policy }, ..self.clone() }

@@ -27,7 +27,8 @@ use crate::{
     vip::{Holder, Part, PartId, Vip},
 };
 use serde_json::{Value, json};
-use std::cell::RefCell;
+use std::{cell::RefCell, time::Duration};
+use tokio::time::Instant;
 
 /// The reserved address as the API described it, or the error of the read.
 #[derive(Debug, Clone)]
@@ -88,7 +89,12 @@ const TO_MAKE_ROOM: &str = "compute.instances.deleteAccessConfig";
 pub struct Known {
     /// Why Google did not answer. This call does not ask for the address again.
     silent: RefCell<Option<Error>>,
+    /// That Google throttles the reads, and until when this call leaves it at that.
+    throttled: RefCell<Option<(Error, Instant)>>,
 }
+
+/// How long a read rests that was throttled for its whole share of the time, where Google asks for no longer.
+const REST: Duration = Duration::from_secs(2);
 
 impl Known {
     /// Reads the address. The read gets its share of the time, and only once.
@@ -99,7 +105,8 @@ impl Known {
         let Connection { here, compute, .. } = connection;
         let Some((_, name)) = wanted(session) else { return Ok(None) };
         let Some(path) = path_of(session, here) else { return Ok(None) };
-        let known = self.silent.borrow().clone();
+        let resting = self.throttled.borrow().clone().filter(|(_, until)| *until > Instant::now());
+        let known = self.silent.borrow().clone().or(resting.as_ref().map(|(why, _)| why.clone()));
         let read = match known {
             Some(why) => Err(why),
             None => compute.get_share_of("addresses.get", &path).await.map_err(of_no_member),
@@ -109,6 +116,13 @@ impl Known {
             read => {
                 let unavailable = read.as_ref().err().filter(|error| error.code == Code::Unavailable);
                 self.silent.replace(unavailable.cloned());
+                if let Err(error) = &read
+                    && error.code == Code::Throttled
+                    && resting.is_none()
+                {
+                    let until = Instant::now() + REST.max(error.retry_after.unwrap_or_default());
+                    self.throttled.replace(Some((error.clone(), until)));
+                }
                 Ok(Some(Address { name: name.to_owned(), read }))
             }
         }
@@ -273,7 +287,8 @@ impl<'a> PublicIp<'a> {
             Some(ip) if config_with(own, number, ip).is_some() => false,
             Some(ip) => {
                 let runs = |vm: &&Vm| !vm.own && !state::is_down(vm.state());
-                let is_with_a_peer = self.members.vms.iter().filter(runs).any(|vm| config_with(vm, number, ip).is_some());
+                let is_with_a_peer =
+                    self.members.vms.iter().filter(runs).any(|vm| config_with(vm, number, ip).is_some());
                 is_with_a_peer || !configs.is_empty()
             }
             None => true,

@@ -22,7 +22,12 @@ use crate::{
 };
 use http::Method;
 use serde_json::Value;
-use std::{cell::Cell, rc::Rc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    rc::Rc,
+    time::Duration,
+};
 use tokio::time::Instant;
 
 /// The API at one endpoint.
@@ -30,6 +35,8 @@ pub struct Compute {
     http: Client,
     /// When an answer came for the last time.
     heard: Cell<Instant>,
+    /// Why the last answer to a read of each resource, by its path, was none, where Google throttles it.
+    throttled: RefCell<BTreeMap<Path, Error>>,
     /// The URL before `/compute/v1/`, without a slash at the end.
     endpoint: String,
     pub bearer: Bearer<ServiceAccount>,
@@ -79,6 +86,7 @@ impl Compute {
         Compute {
             http,
             heard: Cell::new(Instant::now()),
+            throttled: RefCell::default(),
             endpoint: endpoint.strip_suffix("/compute/v1").unwrap_or(endpoint).to_owned(),
             bearer: Bearer::new(ServiceAccount(metadata), caller).with_token(token),
         }
@@ -107,7 +115,27 @@ impl Compute {
 
     async fn get_by(&self, caller: &Caller, call: &str, path: &Path) -> Result<Value> {
         let is_resource = |body: &Value| !is_error(body) && body.as_object().is_some_and(|fields| !fields.is_empty());
-        self.read(caller, call, path.name(), path.as_str(), &[], is_resource).await
+        let attempt = async |token: &Secret| {
+            let request = Request::get(&self.url(path.as_str()))?;
+            let answer = match self.send(Kind::Read, request, token).await {
+                Ok(answer) => read_json(&answer).and_then(|body| of_form(body, is_resource)),
+                Err(error) => Err(error),
+            };
+            let mut throttled = self.throttled.borrow_mut();
+            match &answer {
+                Err(error) if error.code == Code::Throttled => drop(throttled.insert(path.clone(), error.clone())),
+                _ => drop(throttled.remove(path)),
+            }
+            answer
+        };
+        // Google may throttle the reads of one resource: the others do not wait for that.
+        let caller = caller.at_its_own_pace();
+        self.bearer.call_by(&caller, Kind::Read, &format!("compute:{call}"), path.name(), attempt).await
+    }
+
+    /// That Google throttles the reads of this resource, if it said so last.
+    pub fn throttles(&self, path: &Path) -> Option<Error> {
+        self.throttled.borrow().get(path).cloned()
     }
 
     /// Reads a resource whose zone may be lost: the read takes half of the time that is left, at most.

@@ -278,11 +278,14 @@ async fn read_all(
     done.sort_by_key(|(path, _)| place(path));
     let is_late = |path: &&Path| !done.iter().any(|(known, _)| known == *path);
     let late = paths.iter().filter(is_late).map(|path| {
-        let why = compute.record_silence("compute:instances.get", path.name(), begun).with(|details| {
-            // A server may have answered, and asked for a repeat.
-            details.message =
-                format!("compute:instances.get on {}: not read within {} ms", path.name(), begun.elapsed().as_millis());
-            details.remedy = DEAD_ZONE.into();
+        let silence = compute.record_silence("compute:instances.get", path.name(), begun);
+        let throttled = compute.throttles(path);
+        let why = throttled.unwrap_or_else(|| silence.with(|details| details.remedy = DEAD_ZONE.into()));
+        // A server may have answered, and asked for a repeat.
+        let waited = begun.elapsed().as_millis();
+        let why = why.with(|details| {
+            let said = if details.code == Code::Throttled { format!(": {}", details.message) } else { String::new() };
+            details.message = format!("compute:instances.get on {}: not read within {waited} ms{said}", path.name());
         });
         Silent { name: path.name().to_owned(), why }
     });

@@ -49,6 +49,8 @@ impl Session {
     /// When the HTTP clients cannot be set up.
     pub fn new(settings: &Settings, setup: Setup<'_>) -> Result<Self> {
         let Setup { http, vips, local, caller, .. } = setup;
+        // "Rate quotas" (Compute Engine): methods of different groups have quotas of their own.
+        let caller = caller.throttled_by_action();
         let endpoints = &settings.endpoints;
         let metadata = endpoints.metadata.as_deref();
         let metadata_http = caller.client(Destination::Metadata { endpoint: metadata }, http)?;
