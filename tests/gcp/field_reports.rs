@@ -1,5 +1,6 @@
 //! What people met on this cloud, as docs/field-reports.md lists it. The page says what each report has to be.
 
+mod again_and_again;
 mod broken_holder;
 mod gone;
 mod in_use;

@@ -9,7 +9,7 @@ use super::{
     compute::{Compute, NAME, Order, read_json},
     error::{self, Bound},
     path::Path,
-    running::{Operation, Running, name_of},
+    running::{Key, Operation, Running, name_of},
 };
 use crate::{
     cloud::{
@@ -27,7 +27,12 @@ use crate::{
 };
 use http::Method;
 use serde_json::Value;
-use std::{cell::Cell, rc::Rc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    rc::Rc,
+    time::Duration,
+};
 use tokio::time::Instant;
 
 /// The bounds of one `wait`; its server would take up to two minutes.
@@ -62,11 +67,18 @@ pub struct Operations {
     running: Running,
     /// How long this call may still wait for lists of earlier operations.
     left_for_lists: Cell<Duration>,
+    /// How often each change of this call has failed after Google had accepted it, and why the last time.
+    failed: RefCell<BTreeMap<Key, (u32, Error)>>,
 }
 
 impl Operations {
     pub fn new(compute: Rc<Compute>) -> Self {
-        Operations { compute, running: Running::default(), left_for_lists: Cell::new(LONGEST_WAIT_FOR_LISTS) }
+        Operations {
+            compute,
+            running: Running::default(),
+            left_for_lists: Cell::new(LONGEST_WAIT_FOR_LISTS),
+            failed: RefCell::default(),
+        }
     }
 
     /// Sends a change and waits until its operation has ended. It keeps an operation that outlasts the wait: the next
@@ -86,6 +98,7 @@ impl Operations {
             None => (self.begin(&order, patience, bound).await?, Begun::Now),
         };
         let ended = self.finish(&mut operation, bound.saturating_sub(since.elapsed())).await;
+        let ended = if operation.is_earlier { ended } else { self.with_its_past(&key, ended) };
         if ended.as_ref().is_err_and(|error| error.fate.is_in_doubt()) {
             let is_own = !operation.is_earlier;
             let path = operation.path.clone();
@@ -101,6 +114,31 @@ impl Operations {
             return Err(look_again(&operation));
         }
         ended.map(|()| begun)
+    }
+
+    /// Notes why an operation of this call failed. Where a later one of the same change has not ended, what kept the earlier ones
+    /// from succeeding says more than that it still runs.
+    fn with_its_past(&self, key: &Key, ended: Result<()>) -> Result<()> {
+        let mut failed = self.failed.borrow_mut();
+        match ended {
+            Err(error) if error.fate.is_in_doubt() => Err(match failed.get(key) {
+                None => error,
+                Some((times, why)) => error.with(|details| {
+                    let times = if *times == 1 { "once".to_owned() } else { format!("{times} times") };
+                    details.message = format!("{}; it failed {times} before, and now {}", why.message, details.message);
+                    details.cloud_code.clone_from(&why.cloud_code);
+                }),
+            }),
+            Err(error) => {
+                let times = failed.get(key).map_or(0, |(times, _)| *times);
+                failed.insert(key.clone(), (times + 1, error.clone()));
+                Err(error)
+            }
+            Ok(()) => {
+                failed.remove(key);
+                Ok(())
+            }
+        }
     }
 
     /// Whether the operation at this path has succeeded. Asks once.
