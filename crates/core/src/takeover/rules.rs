@@ -21,7 +21,7 @@ pub fn reached(goal: Goal, part: &Part) -> bool {
 /// Whether the engine has to read and plan again after this error: the change came too late (a conflict), may have been
 /// made, or was accepted and failed for a cause that passes.
 pub fn wants_another_look(error: &Error) -> bool {
-    let passes = error.fate.was_accepted() && error.code == Code::Unavailable;
+    let passes = error.fate.was_accepted() && matches!(error.code, Code::Unavailable | Code::Throttled);
     error.code == Code::Conflict || error.fate.is_in_doubt() || passes
 }
 

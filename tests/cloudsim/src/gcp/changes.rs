@@ -23,7 +23,7 @@ impl Failure {
             "CONDITION_NOT_MET" => 412,
             "RESOURCE_NOT_FOUND" => 404,
             "RESOURCE_ALREADY_EXISTS" => 409,
-            "PERMISSIONS_ERROR" => 403,
+            "PERMISSIONS_ERROR" | "RESOURCE_OPERATION_RATE_EXCEEDED" => 403,
             "INTERNAL_ERROR" => 503,
             _ => 400,
         };

@@ -34,6 +34,7 @@ const QUOTA: &str = "raise the quota of the project, or remove what is no longer
 const SPACE: &str = "the range of the subnet that the message names has no free address left: free some, or make it larger (gcloud compute \
     networks subnets expand-ip-range; a secondary range cannot grow, so choose another one in `subnetworkRange`)";
 const THROTTLED: &str = "too many calls in this project; call again";
+const BUSY: &str = "too many changes of one resource in a short time; call again";
 const PASSES: &str = "Google says that this passes; call again, and look at status.cloud.google.com if it does not";
 const NOT_READY: &str = "another change of the same resource is under way, or its VM starts or stops; call again";
 const USED: &str = "look at who uses the address now";
@@ -62,7 +63,7 @@ const fn row(
 }
 
 /// The rows.
-pub static MEANINGS: [Meaning; 34] = [
+pub static MEANINGS: [Meaning; 35] = [
     row(&[401], &[], "", Code::Unauthenticated, IDENTITY, API_ERRORS),
     // Over the status, since an answer may have it as well as an operation.
     row(
@@ -92,21 +93,21 @@ pub static MEANINGS: [Meaning; 34] = [
         "Rate quotas (Compute Engine)",
     ),
     row(&[429], &[], "", Code::Throttled, THROTTLED, API_ERRORS),
+    // In an operation, whatever its status.
+    row(&[], &["RESOURCE_OPERATION_RATE_EXCEEDED"], "", Code::Throttled, BUSY, CODES),
     row(&[403], &["SECURITY_POLICY_VIOLATED"], "", Code::Denied, PERIMETER, "Troubleshooting VPC Service Controls"),
     row(&[403], &[], "organization's policy", Code::Denied, PERIMETER, "Troubleshooting VPC Service Controls"),
     row(&[403], &["quotaExceeded"], "", Code::LimitExceeded, QUOTA, API_ERRORS),
     row(&[403, 413], &[], "quota '", Code::LimitExceeded, QUOTA, REPORTS),
     row(&[403], &["BILLING_DISABLED", "billingNotEnabled"], "", Code::Denied, BILLING, "google.api.ErrorReason"),
     row(&[403], &[], "billing", Code::Denied, BILLING, REPORTS),
-    row(&[403], &[], "permission", Code::Denied, PERMISSION, API_ERRORS),
-    row(&[403], &[], "", Code::Denied, REFUSED, API_ERRORS),
     row(&[], &["PERMISSIONS_ERROR", "FORBIDDEN"], "permission", Code::Denied, PERMISSION, CODES),
     row(&[], &["PERMISSIONS_ERROR", "FORBIDDEN"], "", Code::Denied, REFUSED, CODES),
     row(&[], &["*QUOTA*", "*LIMIT_EXCEEDED"], "", Code::LimitExceeded, QUOTA, CODES),
     // What passes.
     row(
         &[],
-        &["resourceNotReady", "RESOURCE_NOT_READY", "RESOURCE_OPERATION_RATE_EXCEEDED"],
+        &["resourceNotReady", "RESOURCE_NOT_READY"],
         "",
         Code::Unavailable,
         NOT_READY,
@@ -121,6 +122,9 @@ pub static MEANINGS: [Meaning; 34] = [
         PASSES,
         CODES,
     ),
+    // A 403 that no name explains.
+    row(&[403], &[], "permission", Code::Denied, PERMISSION, API_ERRORS),
+    row(&[403], &[], "", Code::Denied, REFUSED, API_ERRORS),
     // What is in the way.
     row(
         &[],
@@ -189,27 +193,32 @@ mod tests {
     use super::*;
 
     /// An error for each row, in the order of the rows.
-    const EXAMPLES: [(u16, &str, &str); 34] = [
+    const EXAMPLES: [(u16, &str, &str); 35] = [
         (401, "authError", "Invalid Credentials"),
         (0, "IP_SPACE_EXHAUSTED_WITH_DETAILS", "IP space of 'projects/p/regions/r/subnetworks/s' is exhausted."),
         (403, "accessNotConfigured", "Compute Engine API has not been used in project 1 before or it is disabled."),
         (403, "insufficientPermissions", "Request had insufficient authentication scopes."),
         (403, "rateLimitExceeded", "Quota exceeded for quota metric 'Queries' and limit 'Queries per minute'"),
         (429, "", "Resource has been exhausted"),
+        (
+            403,
+            "RESOURCE_OPERATION_RATE_EXCEEDED",
+            "Operation rate exceeded for resource 'projects/p/zones/z/instances/i'",
+        ),
         (403, "SECURITY_POLICY_VIOLATED", "Request is prohibited."),
         (403, "forbidden", "Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: x"),
         (403, "quotaExceeded", "Quota 'ROUTES' exceeded. Limit: 250.0"),
         (403, "", "Quota 'ROUTES' exceeded. Limit: 250.0"),
         (403, "BILLING_DISABLED", "No."),
         (403, "forbidden", "This API method requires billing to be enabled."),
-        (403, "forbidden", "Required 'compute.instances.get' permission for 'projects/p'"),
-        (403, "forbidden", "No."),
         (0, "PERMISSIONS_ERROR", "Required 'compute.addresses.use' permission for 'a'"),
         (0, "FORBIDDEN", "No."),
         (0, "QUOTA_EXCEEDED", "Quota 'ALIASES' exceeded."),
         (400, "resourceNotReady", "The resource 'projects/p/zones/z/instances/i' is not ready"),
         (400, "badRequest", "The resource 'projects/p/zones/z/instances/i' is not ready"),
         (0, "INTERNAL_ERROR", "Internal error. Please try again."),
+        (403, "forbidden", "Required 'compute.instances.get' permission for 'projects/p'"),
+        (403, "forbidden", "No."),
         (0, "IP_IN_USE_BY_ANOTHER_RESOURCE", "IP '10.0.0.250/32' is already being used by another resource."),
         (409, "alreadyExists", "The resource 'projects/p/global/routes/vip' already exists"),
         (409, "conflict", "No."),
