@@ -96,3 +96,18 @@ fn a_member_that_was_silent_for_a_moment_is_asked_again() {
     assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(VM_B));
     assert!(writes(&sim).contains(&format!("{PATCH} {VM_A}")));
 }
+
+/// Nobody else moves the VIP: this member's own Release does.
+#[test]
+fn a_release_that_never_ends_is_named_in_the_takeover_after_it() {
+    let mut world = World::article();
+    world.unplace_alias(VIP);
+    world.place_alias(VIP, VM_B, None);
+    let sim = Simulator::start(world);
+    sim.operations().hang(VM_B);
+    let member = || Member::b(&sim).with(json!({ "deadlineSeconds": 4 }));
+    assert_outcome(&member().release(), "not_released");
+    let report = member().hook();
+    told("GCP-107", &report);
+    assert!(!report.to_string().contains("who else moves"), "{report:#}");
+}
