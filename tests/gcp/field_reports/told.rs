@@ -196,3 +196,18 @@ fn a_subnet_without_a_free_address_is_told_with_what_to_make_larger() {
         told("GCP-77", &Member::b(&sim).hook());
     }
 }
+
+/// An access config takes IPv4 alone, and Google says so only once the private address has moved.
+#[test]
+fn a_public_address_that_is_ipv6_is_told_before_the_move() {
+    let mut world = World::article_with_public_ip();
+    world.remove_access_configs(VM_A);
+    let address = world.addresses.iter_mut().find(|address| address["name"] == PUBLIC_IP).expect("there");
+    address["ipVersion"] = json!("IPV6");
+    address["address"] = json!("2600:1900::");
+    let sim = Simulator::start(world);
+    let member = || Member::b(&sim).with(public());
+    told("GCP-108", &member().check());
+    told("GCP-109", &member().hook());
+    assert_error(&member().call(ACQUIRE, json!({ "dryRun": true })), "not_moved", "invalid_config");
+}

@@ -27,7 +27,7 @@ use crate::{
     vip::{Holder, Part, PartId, Vip},
 };
 use serde_json::{Value, json};
-use std::{cell::RefCell, time::Duration};
+use std::{cell::RefCell, net::Ipv4Addr, time::Duration};
 use tokio::time::Instant;
 
 /// The reserved address as the API described it, or the error of the read.
@@ -388,6 +388,13 @@ impl<'a> PublicIp<'a> {
                 Code::InvalidConfig,
                 format!("{} ({ip}) is an internal address", address.name),
                 "name a reserved external address of the VM's region in `publicIp`",
+            ));
+        }
+        if text(body, "ipVersion") == "IPV6" || ip.parse::<Ipv4Addr>().is_err() {
+            return Err(Error::new(
+                Code::InvalidConfig,
+                format!("{} ({ip}) is no IPv4 address, and an access config takes no other", address.name),
+                "name a reserved external IPv4 address of the VM's region in `publicIp`",
             ));
         }
         let number = self.session.settings.network_interface;
