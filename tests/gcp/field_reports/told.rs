@@ -211,3 +211,22 @@ fn a_public_address_that_is_ipv6_is_told_before_the_move() {
     told("GCP-109", &member().hook());
     assert_error(&member().call(ACQUIRE, json!({ "dryRun": true })), "not_moved", "invalid_config");
 }
+
+/// Nobody has the VIP, so only the subnet itself tells that the range is misspelt.
+#[test]
+fn a_range_that_the_subnet_does_not_have_is_told_by_check() {
+    for (vip, range, words) in [("10.8.0.9/32", "servces", "it has services"), ("10.9.0.9/32", "services", "is not in")]
+    {
+        let sim = Simulator::start(World::article());
+        let member = || Member::b(&sim).with(json!({ "vip": vip, "gcp": { "subnetworkRange": range } }));
+        let report = member().check();
+        told("GCP-110", &report);
+        assert_message(&report, words);
+        assert_error(&member().call(ACQUIRE, json!({ "dryRun": true })), "not_moved", "invalid_config");
+        assert_error(&member().hook(), "not_moved", "invalid_config");
+    }
+    let sim = Simulator::start(World::article());
+    let right = json!({ "vip": "10.8.0.9/32", "gcp": { "subnetworkRange": "services" } });
+    assert_outcome(&Member::b(&sim).with(right.clone()).check(), "ready");
+    assert_outcome(&Member::b(&sim).with(right).hook(), "moved");
+}

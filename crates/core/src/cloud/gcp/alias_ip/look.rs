@@ -63,7 +63,10 @@ impl AliasIp {
         let Connection { here, compute, .. } = connection;
         let number = self.session.settings.network_interface;
         self.remember(&seen.members, seen.address.as_ref());
-        if !seen.waits && secondary::are_needed(&self.session, here, &seen.members.vms, &self.remembered) {
+        let vms = &seen.members.vms;
+        let is_needed = secondary::are_needed(&self.session, here, vms, &self.remembered)
+            || !self.will_change.get() && secondary::show_the_named_one(&self.session, vms);
+        if !seen.waits && is_needed {
             let own = seen.members.own_interface(here, number)?;
             let read = self.secondary.get_or_try_init(|| secondary::look(compute, own)).await.cloned();
             if let Some(stop) = read.as_ref().err().filter(|error| error.ends_the_call()) {

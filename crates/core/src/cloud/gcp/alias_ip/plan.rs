@@ -315,11 +315,13 @@ impl<'a> View<'a> {
                 }
             }
         }
-        if self.session.settings.subnetwork_range.is_some() || held_by_a_peer {
-            // A peer in the same subnet holds it, or the metadata server does not report the configured range.
-            return Ok(());
+        match self.session.settings.subnetwork_range.as_deref() {
+            // A peer in the same subnet holds it.
+            _ if held_by_a_peer => Ok(()),
+            // The metadata server does not report the configured range.
+            Some(named) => secondary::must_have(&self.seen.secondary, named, vip),
+            None => self.fits_the_subnet(own, vip),
         }
-        self.fits_the_subnet(own, vip)
     }
 
     /// Whether Google would let this member have the VIP, where a running peer would give it up for that.

@@ -15,7 +15,7 @@ use crate::{
         session::Session,
         vm::{Vm, entry_with, net, shows, text},
     },
-    error::{Error, Result},
+    error::{Code, Error, Result},
     vip::Vip,
 };
 use ipnet::IpNet;
@@ -37,6 +37,38 @@ pub fn are_needed(session: &Session, here: &Here, vms: &[Vm], remembered: &Remem
         !is_known && vip.destination().addr().is_ipv4() && !primary.contains(&vip.destination())
     };
     session.settings.subnetwork_range.is_none() && session.vips.iter().any(is_lost)
+}
+
+/// Whether a check needs them for any VIP that nobody has: only they tell whether the configured range is one of the subnet. In a
+/// takeover Google says so, and nobody loses anything.
+pub fn show_the_named_one(session: &Session, vms: &[Vm]) -> bool {
+    let number = session.settings.network_interface;
+    let is_with_nobody = |vip: &Vip| !shows(vms, number, vip.destination());
+    session.settings.subnetwork_range.is_some() && session.vips.iter().any(is_with_nobody)
+}
+
+/// Whether the configured range is one of the subnet and has this VIP, as far as the subnet could be read.
+///
+/// # Errors
+/// `invalid_config` where it is not.
+pub fn must_have(ranges: &Option<Result<Vec<Range>>>, named: &str, vip: &Vip) -> Result<()> {
+    let Some(Ok(ranges)) = ranges else { return Ok(()) };
+    let refused = |message: String| {
+        let remedy =
+            "correct `gcp.subnetworkRange` on every member, or leave it out for an address of the primary range";
+        Err(Error::new(Code::InvalidConfig, message, remedy))
+    };
+    match ranges.iter().find(|range| range.name == named) {
+        Some(range) if range.net.contains(&vip.destination()) => Ok(()),
+        Some(range) => refused(format!("{vip} is not in {}, the secondary range {named} of the subnet", range.net)),
+        None => {
+            let names: Vec<&str> = ranges.iter().map(|range| range.name.as_str()).collect();
+            let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            refused(format!(
+                "the subnet has no secondary range {named}, which `gcp.subnetworkRange` names; it has {names}"
+            ))
+        }
+    }
 }
 
 /// Reads them. The subnet may belong to another project, whose owner need not let this member read it.
