@@ -83,3 +83,23 @@ fn the_way_to_the_api_is_looked_at_where_a_public_address_moves() {
     let proxy = json!({ "http": { "proxy": "http://127.0.0.1:9", "noProxy": "127.0.0.1" } });
     assert_eq!(result(&Member::b(&sim).with(public).with(proxy).check(), "apiAccess"), "ok");
 }
+
+/// A move does without the lists of operations. Check says that nobody could look, and with which right.
+#[test]
+fn operations_that_may_not_be_listed_are_a_skipped_item() {
+    let alias = json!({ "gcp": { "publicIp": PUBLIC_IP } });
+    let route = json!({ "vip": ROUTED_VIP, "gcp": { "mechanism": "route" } });
+    for (world, overlay, right, place) in [
+        (World::article_with_public_ip(), alias, "compute.zoneOperations.list", cloudsim::gcp::ZONE_B),
+        (World::routes(), route, "compute.globalOperations.list", "global"),
+    ] {
+        let sim = Simulator::start(world);
+        let healthy = Member::b(&sim).with(overlay.clone()).check();
+        assert!(!healthy["checks"].to_string().contains("operations of"), "{healthy:#}");
+        sim.change(|world| world.deny("*", right, None));
+        let report = Member::b(&sim).with(overlay).check();
+        assert_outcome(&report, healthy["outcome"].as_str().expect("an outcome"));
+        assert_eq!(result(&report, &format!("permission operations of {place}")), "skipped", "{report:#}");
+        assert!(report["checks"].to_string().contains(right), "{report:#}");
+    }
+}

@@ -69,6 +69,8 @@ pub struct Operations {
     left_for_lists: Cell<Duration>,
     /// How often each change of this call has failed after Google had accepted it, and why the last time.
     failed: RefCell<BTreeMap<Key, (u32, Error)>>,
+    /// The scopes whose operations this identity may not list, each with Google's refusal.
+    unlisted: RefCell<BTreeMap<String, Error>>,
 }
 
 impl Operations {
@@ -78,6 +80,7 @@ impl Operations {
             running: Running::default(),
             left_for_lists: Cell::new(LONGEST_WAIT_FOR_LISTS),
             failed: RefCell::default(),
+            unlisted: RefCell::default(),
         }
     }
 

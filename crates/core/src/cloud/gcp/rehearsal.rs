@@ -19,13 +19,14 @@ pub type Asked = Vec<(Path, &'static [&'static str])>;
 
 /// Asks for the access scopes and all permissions, side by side.
 pub async fn rehearse(session: &Session, asked: Asked) -> Vec<CheckItem> {
-    let compute = match session.connect().await {
-        Ok(Connection { compute, .. }) => compute,
+    let Connection { compute, operations, .. } = match session.connect().await {
+        Ok(connection) => connection,
         Err(error) => return vec![CheckItem::failed(CheckName::Permissions, &error)],
     };
     let permissions = join_all(asked.into_iter().map(|(path, wanted)| permissions(compute, path, wanted)));
     let (scopes, mut items) = join(scopes(session), permissions).await;
     items.insert(0, scopes);
+    items.extend(operations.unlisted());
     items
 }
 

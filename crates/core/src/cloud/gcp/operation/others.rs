@@ -2,6 +2,7 @@
 
 use super::{Operations, may_not_be_read};
 use crate::{
+    check::{CheckItem, CheckName, Verdict},
     cloud::gcp::{
         compute::all_pages,
         error::Bound,
@@ -69,8 +70,12 @@ impl Operations {
         }
         let unanswered = RefCell::new(new.clone());
         let ask = async |scope: &String| {
-            // Ignore the error: the journal has it.
-            let _listed = self.note_running_in(scope).await;
+            // Only Check tells of the error; the journal has it.
+            if let Err(error) = self.note_running_in(scope).await
+                && error.code == Code::Denied
+            {
+                self.unlisted.borrow_mut().insert(scope.clone(), error);
+            }
             unanswered.borrow_mut().retain(|other| other != scope);
         };
         let begun = Instant::now();
@@ -90,6 +95,21 @@ impl Operations {
             let _silence = self.compute.record_silence(&list_call(&scope), target, begun);
         }
         done
+    }
+
+    /// What a check could not look at, where this identity may not list operations. A move does without: it meets what runs.
+    pub fn unlisted(&self) -> Vec<CheckItem> {
+        let unlisted = self.unlisted.borrow();
+        let item = |(scope, error): (&String, &Error)| {
+            let place = scope.rsplit('/').next().unwrap_or_default();
+            CheckItem::new(
+                CheckName::Permission.of(format!("operations of {place}")),
+                Verdict::Skipped,
+                format!("whether an operation of an earlier call still runs is not known: {}", error.message),
+                error.remedy.clone(),
+            )
+        };
+        unlisted.iter().map(item).collect()
     }
 
     /// The error of a status that finds parts apart while the change of any member is running.
