@@ -229,7 +229,24 @@ fn forwarding_that_is_off_is_a_warning() {
     let report = Member::b(&sim).with(route()).hook();
     assert_outcome(&report, "moved");
     let warnings = report["warnings"].as_array().expect("warnings");
-    assert!(warnings.iter().any(|one| one["code"] == "canIpForward"), "{report:#}");
+    assert_eq!(warnings.iter().filter(|one| one["code"] == "canIpForward").count(), 1, "{report:#}");
+    // A holder that cannot receive is told as such by every call, and once.
+    for (report, outcome) in [
+        (Member::b(&sim).with(route()).hook(), "already_held"),
+        (Member::b(&sim).with(route()).status(), "held"),
+        (Member::b(&sim).with(route()).check(), "ready_with_warnings"),
+    ] {
+        assert_outcome(&report, outcome);
+        assert_eq!(report["severity"], 2, "{report:#}");
+        let told = report["warnings"].as_array().into_iter().chain(report["checks"].as_array()).flatten();
+        let told = told.filter(|one| one["code"] == "canIpForward" || one["name"] == "canIpForward").count();
+        assert_eq!(told, 1, "{report:#}");
+    }
+    // A read of the VM without an answer holds nothing up.
+    sim.faults().on(Rule::always("compute", "GET instances", Fault::HangBefore));
+    let report = Member::b(&sim).with(route()).hook();
+    assert_outcome(&report, "already_held");
+    assert!(report["elapsedMs"].as_u64().is_some_and(|ms| ms < 1_000), "{report:#}");
 }
 
 /// In a shared VPC the routes are in the host project, where a VM of another project goes by its address.

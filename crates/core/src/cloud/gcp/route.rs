@@ -34,7 +34,11 @@ use futures_util::future::join;
 use http::Method;
 use plan::{Change, Seen, View, names_of, number_of};
 use serde_json::Value;
-use std::{cell::RefCell, collections::BTreeMap, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    time::Duration,
+};
 use tokio::{sync::OnceCell, time::timeout};
 
 /// The mechanism for one call.
@@ -45,10 +49,17 @@ pub struct Route {
     undeleted: RefCell<BTreeMap<String, Error>>,
     /// The addresses of all members, once they are read; `None` where one of them is not known.
     members: OnceCell<Option<Vec<String>>>,
+    /// Whether this VM forwards packets, once that is read.
+    forwarding: OnceCell<CheckItem>,
+    /// Whether a look of this call has waited for that already.
+    has_waited: Cell<bool>,
 }
 
 /// How long a look waits for the members. They say whether a route may be taken, and one of them may be in a lost zone.
 const LONGEST_LOOK: Duration = Duration::from_secs(2);
+
+/// How long a look that shows a VIP here waits for the read of this VM: whether it forwards matters only beside the holder.
+const LONGEST_WAIT: Duration = Duration::from_millis(500);
 
 /// Who deleted a route.
 enum Deleted {
@@ -109,7 +120,23 @@ impl Route {
         if self.view(&seen).leads_to_an_address() {
             seen.members = self.addresses().await;
         }
+        // Only once: what does not answer soon may not answer at all.
+        if self.holds(&seen) && !self.has_waited.replace(true) {
+            // Ignore the time-out: then nothing is told.
+            let _elapsed = timeout(LONGEST_WAIT, self.forwarding()).await;
+        }
         Ok(seen)
+    }
+
+    /// Whether this look shows any VIP here.
+    fn holds(&self, seen: &Seen) -> bool {
+        self.view(seen).placement().iter().any(|part| part.holder.is_here())
+    }
+
+    /// Whether this VM forwards packets, for whoever asks first and for all others.
+    async fn forwarding(&self) -> Option<&CheckItem> {
+        let read = async || Ok::<_, Error>(forwarding(self.session.connect().await?).await);
+        self.forwarding.get_or_try_init(read).await.ok()
     }
 
     /// The addresses of all members: a route may name its next hop by one, as in a Shared VPC. `None` where not every listed VM could
@@ -177,6 +204,8 @@ impl Mechanism for Route {
             forecast: Forecast::default(),
             undeleted: RefCell::default(),
             members: OnceCell::new(),
+            forwarding: OnceCell::new(),
+            has_waited: Cell::default(),
         })
     }
 }
@@ -278,18 +307,23 @@ impl Cloud for Route {
     fn remarks(&self, seen: &Seen) -> Vec<CheckItem> {
         let mut items = vec![local_address(&self.session.vips, &self.session.local)];
         items.extend(self.view(seen).remarks());
+        items.extend(self.forwarding.get().filter(|_| self.holds(seen)).cloned());
         items
     }
 
+    /// Begins the read that the looks and the check tell of, so that a look which shows the VIP here has it already.
     async fn advice(&self) -> Vec<CheckItem> {
-        let Ok(connection) = self.session.connect().await else { return Vec::new() };
-        vec![forwarding(connection).await]
+        self.forwarding().await;
+        Vec::new()
     }
 
     async fn rehearse(&self, seen: &Seen) -> Vec<CheckItem> {
         let asked: Asked = seen.paths().map(|path| (path, &ON_A_ROUTE[..])).collect();
         let mut items = rehearsal::rehearse(&self.session, asked).await;
         items.push(untested());
+        // Beside the holder it is a remark of the look.
+        let forwarding = self.forwarding().await.filter(|_| !self.holds(seen));
+        items.extend(forwarding.cloned());
         items
     }
 }
