@@ -51,6 +51,9 @@ pub trait Cloud {
     /// This call may change something: what is slow must not hold the rest up, and operations of earlier calls are waited for.
     fn will_change(&self) {}
 
+    /// This call may take the VIP off another member: what would keep it from coming here is of use before.
+    fn will_take(&self) {}
+
     /// This call lists the changes and makes none: what would forbid them is asked for before the plan, and waited for.
     fn will_plan(&self) {}
 

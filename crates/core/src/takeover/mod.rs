@@ -125,9 +125,13 @@ pub async fn check<C: Cloud>(cloud: &C) -> Findings {
 
 async fn towards<C: Cloud>(cloud: &C, deadline: &Deadline, journal: &Journal, goal: Goal, mode: Mode) -> Findings {
     let untouched = ending::untouched(goal);
-    match mode {
-        Mode::Real => cloud.will_change(),
-        Mode::DryRun => cloud.will_plan(),
+    match (mode, goal) {
+        (Mode::DryRun, _) => cloud.will_plan(),
+        (Mode::Real, Goal::LetGo) => cloud.will_change(),
+        (Mode::Real, Goal::Hold(_)) => {
+            cloud.will_change();
+            cloud.will_take();
+        }
     }
     let looks_twice = goal == Goal::LetGo && mode == Mode::Real && !C::DELETES_AFTER.is_zero();
     let is_urgent = looks_twice || matches!(goal, Goal::Hold(_)) && mode == Mode::Real;

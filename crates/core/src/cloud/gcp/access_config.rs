@@ -266,8 +266,7 @@ impl<'a> PublicIp<'a> {
         if config_with(own.vm, number, ip).is_some() {
             return Ok(());
         }
-        let runs = |vm: &&Vm| !vm.own && !state::is_down(vm.state());
-        let holder = self.members.vms.iter().filter(runs).find(|vm| config_with(vm, number, ip).is_some());
+        let holder = self.running_holders().next();
         let given_up = access_configs(own.interface).first();
         let stays = match (holder, given_up) {
             (Some(holder), _) => Some(format!("{ip} stays on {}", holder.name())),
@@ -278,6 +277,14 @@ impl<'a> PublicIp<'a> {
         self.forecast.allow(&rights.collect::<Vec<_>>(), stays.as_deref())
     }
 
+    /// The other members that run and have the address.
+    pub fn running_holders(&self) -> impl Iterator<Item = &'a Vm> {
+        let (number, ip) = (self.session.settings.network_interface, self.address.and_then(Address::ip));
+        let runs = |vm: &&'a Vm| !vm.own && !state::is_down(vm.state());
+        let has_it = move |vm: &&'a Vm| ip.is_some_and(|ip| config_with(vm, number, ip).is_some());
+        self.members.vms.iter().filter(runs).filter(has_it)
+    }
+
     /// Whether the address may leave a running peer, or take the place of another one here.
     pub fn takes_something(&self) -> bool {
         let Some((own, _)) = self.members.own().zip(wanted(self.session)) else { return false };
@@ -285,12 +292,7 @@ impl<'a> PublicIp<'a> {
         let configs = own.interface(number).map(access_configs).unwrap_or_default();
         match self.address.and_then(Address::ip) {
             Some(ip) if config_with(own, number, ip).is_some() => false,
-            Some(ip) => {
-                let runs = |vm: &&Vm| !vm.own && !state::is_down(vm.state());
-                let is_with_a_peer =
-                    self.members.vms.iter().filter(runs).any(|vm| config_with(vm, number, ip).is_some());
-                is_with_a_peer || !configs.is_empty()
-            }
+            Some(_) => self.running_holders().next().is_some() || !configs.is_empty(),
             None => true,
         }
     }

@@ -222,6 +222,9 @@ impl Cloud for AliasIp {
 
     fn will_change(&self) {
         self.will_change.set(true);
+    }
+
+    fn will_take(&self) {
         self.forecast.of_changes();
     }
 

@@ -154,10 +154,17 @@ impl<'a> View<'a> {
     /// healthy holder before. What Google has refused once has the last write, and a write of its own.
     fn hold(&self, own: Own<'_>) -> Plan<Change> {
         let mut plan = Plan { steps: Vec::new(), refused: Vec::new() };
-        let mut coming: Vec<&Vip> = Vec::new();
+        let (mut coming, mut forbidden): (Vec<&Vip>, Vec<&Vip>) = (Vec::new(), Vec::new());
         for vip in &self.session.vips {
-            match self.may_be_taken(own, vip).and_then(|()| self.is_permitted(own, vip)) {
-                Ok(()) => coming.push(vip),
+            match self.may_be_taken(own, vip) {
+                // Its public address does not wait for what only the private one lacks.
+                Ok(()) => match self.is_permitted(own, vip) {
+                    Ok(()) => coming.push(vip),
+                    Err(error) => {
+                        forbidden.push(vip);
+                        plan.refused.push((private_part(self.session, vip), error));
+                    }
+                },
                 Err(error) => {
                     plan.refused
                         .extend(access_config::part_of(self.session, vip).map(|public| (public, error.clone())));
@@ -198,7 +205,8 @@ impl<'a> View<'a> {
             }
         }
         plan.steps.extend(taking.into_iter().map(|(after, vips)| self.take(own, &vips, &after)));
-        self.public_ip().plan_hold(own, &coming, &mut plan);
+        let with_public: Vec<&Vip> = coming.iter().chain(&forbidden).copied().collect();
+        self.public_ip().plan_hold(own, &with_public, &mut plan);
         for vip in again {
             let earlier = 0..plan.steps.len();
             plan.steps.push(self.take(own, &[vip], &[]).after_all(earlier));
@@ -350,10 +358,11 @@ impl<'a> View<'a> {
             || self.public_ip().takes_something()
     }
 
-    /// The zones of the running members that have a VIP.
+    /// The zones of the running members that have a VIP or the public address.
     pub fn scopes_of_holders(&self) -> Vec<String> {
         let holders = self.session.vips.iter().flat_map(|vip| self.running_holders(vip));
-        holders.map(|vm| vm.path.scope().to_owned()).collect()
+        let public = self.public_ip();
+        holders.chain(public.running_holders()).map(|vm| vm.path.scope().to_owned()).collect()
     }
 
     /// Whether every member that may have this VIP was asked. A VIP whose holder is known does not wait for that.
