@@ -53,6 +53,8 @@ pub struct Route {
     forwarding: OnceCell<CheckItem>,
     /// Whether a look of this call has waited for that already.
     has_waited: Cell<bool>,
+    /// Whether this call gives the VIP up: then nobody has to receive here.
+    gives_up: Cell<bool>,
 }
 
 /// How long a look waits for the members. They say whether a route may be taken, and one of them may be in a lost zone.
@@ -121,7 +123,7 @@ impl Route {
             seen.members = self.addresses().await;
         }
         // Only once: what does not answer soon may not answer at all.
-        if self.holds(&seen) && !self.has_waited.replace(true) {
+        if self.holds(&seen) && !self.gives_up.get() && !self.has_waited.replace(true) {
             // Ignore the time-out: then nothing is told.
             let _elapsed = timeout(LONGEST_WAIT, self.forwarding()).await;
         }
@@ -206,6 +208,7 @@ impl Mechanism for Route {
             members: OnceCell::new(),
             forwarding: OnceCell::new(),
             has_waited: Cell::default(),
+            gives_up: Cell::default(),
         })
     }
 }
@@ -217,6 +220,14 @@ impl Cloud for Route {
     /// Once an operation has ended, reads show what it did.
     const READS_LAG: Duration = Duration::ZERO;
     const LOOK_TWICE_AFTER: Duration = Duration::ZERO;
+
+    fn will_change(&self) {
+        self.gives_up.set(true);
+    }
+
+    fn will_take(&self) {
+        self.gives_up.set(false);
+    }
 
     fn will_plan(&self) {
         self.forecast.of_a_dry_run();
