@@ -109,9 +109,13 @@ fn a_member_whose_reads_are_throttled_holds_up_its_own_vip_alone() {
     let (sim, _) = three_members();
     stay_away(&sim, "third");
     let vips = json!({ "vip": [VIP, THIRD], "deadlineSeconds": 8 });
-    let report = Member::b(&sim).with(all).with(vips).hook();
+    let report = Member::b(&sim).with(all.clone()).with(vips.clone()).hook();
     told("GCP-101", &report);
     assert_eq!((&report["retryAfterSeconds"], sim.world().holder_of(VIP).as_deref()), (&json!(3), Some(VM_B)));
+    // The same where it asks for nothing, and the call ends with Google's refusal of that VIP.
+    let (sim, _) = three_members();
+    sim.faults().on(Rule { target: Some("third"), ..Rule::always("compute", "GET instances", too_many()) });
+    told("GCP-101", &Member::b(&sim).with(all).with(vips).hook());
 }
 
 #[test]

@@ -273,6 +273,10 @@ impl SetAside {
             return error;
         }
         self.0.borrow_mut().extend(parts.into_iter().map(|part| (part, error.clone())));
+        // Another plan follows this one as it is. It may be the call's last word, and its code says what passes.
+        if error.fate.was_accepted() && error.code.try_again_now() {
+            return error;
+        }
         let may_pass = error.repeat_may_help();
         error.with(|details| {
             details.code = Code::Conflict;
