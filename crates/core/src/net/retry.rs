@@ -66,6 +66,8 @@ const ROOM_FOR_AN_ANSWER: Duration = Duration::from_millis(100);
 const LONGEST_UNTIL_IT_PASSES: Duration = Duration::from_secs(2);
 const FIRST_DELAY: Duration = Duration::from_millis(100);
 const LIMIT_TOO_SHORT: &str = "check the way to the endpoint; if it is only slow, raise `http.requestTimeoutMs`";
+/// What to do about a read that is given little time, since no decision waits for it.
+const CUT_SHORT: &str = "call again; check the way to the endpoint";
 /// What to do about a read that had no answer in its share of the call's time.
 pub const SILENT: &str =
     "call again; check the way to the endpoint, and give the call more time (`deadlineSeconds`) if it is only slow";
@@ -261,6 +263,15 @@ impl Caller {
         }
     }
 
+    /// What to do about an attempt that had this much time: the configured limit, that of a policy, or a share of the call's own time.
+    fn what_to_do(&self, longest: Duration) -> &'static str {
+        match longest {
+            _ if longest == self.limit => LIMIT_TOO_SHORT,
+            _ if longest == self.policy.attempt_timeout => CUT_SHORT,
+            _ => SILENT,
+        }
+    }
+
     fn delays(&self) -> impl Iterator<Item = Duration> + use<> {
         ExponentialBuilder::default()
             .with_min_delay(FIRST_DELAY)
@@ -299,7 +310,7 @@ impl Caller {
         let configured = self.policy.attempt_timeout;
         let share = self.patience.unwrap_or(configured).min(left - (left / 4).min(Duration::from_secs(2)));
         let longest = configured.min(share);
-        let cut = |_| Err(no_answer(Kind::Change, longest, longest == self.limit));
+        let cut = |_| Err(no_answer(Kind::Change, longest, self.what_to_do(longest)));
         timeout(longest, attempt()).await.unwrap_or_else(cut)
     }
 
@@ -316,7 +327,7 @@ impl Caller {
         let may_ask_again = self.policy.most_attempts.is_none_or(|most| attempts.get() < most);
         // Boxed: there are two of them, and the stack is that of a database process.
         let mut first = Box::pin(attempt());
-        let cut = |longest| no_answer(Kind::Read, longest, longest == self.limit);
+        let cut = |longest| no_answer(Kind::Read, longest, self.what_to_do(longest));
         if patience >= longest || !may_ask_again {
             return timeout(longest, first).await.unwrap_or_else(|_| Err(cut(longest)));
         }
@@ -392,10 +403,8 @@ fn no_turn() -> Error {
     )
 }
 
-/// `by_the_limit`: the configured one cut the attempt off, and not the call's own time.
-fn no_answer(kind: Kind, waited: Duration, by_the_limit: bool) -> Error {
+fn no_answer(kind: Kind, waited: Duration, remedy: &str) -> Error {
     let message = format!("no answer within {} ms", waited.as_millis());
-    let remedy = if by_the_limit { LIMIT_TOO_SHORT } else { SILENT };
     match kind {
         Kind::Read => Error::new(Code::Unavailable, message, remedy),
         Kind::Change => Error::in_doubt(message, remedy),

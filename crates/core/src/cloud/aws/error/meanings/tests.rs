@@ -30,8 +30,6 @@ fn an_error_is_what_the_documentation_says() {
         // No name: a proxy's page.
         (REPLACE, "", 403, String::new(), Code::Unexpected, "login page", true),
         (REPLACE, "", 407, String::new(), Code::Unexpected, "`http.proxy`", true),
-        (REPLACE, "", 502, String::new(), Code::Unavailable, "in place of AWS", false),
-        (REPLACE, "InternalError", 500, String::new(), Code::Unavailable, "AWS says that this passes", false),
         (REPLACE, "AccountDisabled", 400, String::new(), Code::Denied, "AWS Support", false),
         (REPLACE, "InvalidRoute.InvalidState", 400, String::new(), Code::Conflict, "delete it there", false),
         (REPLACE, "RequestThrottledException", 400, String::new(), Code::Throttled, "too many calls", false),
@@ -108,10 +106,10 @@ fn an_error_is_what_the_documentation_says() {
         (REPLACE, "RouteLimitExceeded", 400, String::new(), Code::LimitExceeded, "Service Quotas", false),
         (REPLACE, "RouteAlreadyExists", 400, String::new(), Code::Conflict, "who uses", false),
         (REPLACE, "IncorrectState", 400, String::new(), Code::Unavailable, "passes", false),
-        (REPLACE, "InternalError", 500, String::new(), Code::Unavailable, "passes", false),
-        (REPLACE, "", 502, String::new(), Code::Unavailable, "passes", false),
+        (REPLACE, "InternalError", 500, String::new(), Code::Unavailable, "AWS says that this passes", false),
+        (REPLACE, "", 502, String::new(), Code::Unavailable, "in place of AWS", false),
         (REPLACE, "SomethingNew", 400, String::new(), Code::Unexpected, "documentation", false),
-        (REPLACE, "", 404, String::new(), Code::Unexpected, "documentation", true),
+        (REPLACE, "", 404, String::new(), Code::Unexpected, "login page", true),
     ] {
         let (found, remedy, may_pass) = meaning(call, name, status, &message);
         assert_eq!((found, may_pass), (code, passes), "{call} {name} {status} {message}");
