@@ -171,6 +171,11 @@ pub fn conclude(
 ) -> Findings {
     let Verified { parts, end, .. } = verified;
     let own_error = changes.cause();
+    let failures = |outcome: Outcome| match outcome {
+        // Only IRIS knows whether this member is to have anything.
+        Outcome::Lost => Vec::new(),
+        _ => changes.other_failures(changes.cause().filter(|_| !outcome.is_ok()).as_ref()),
+    };
     let (outcome, error) = match goal {
         Goal::Hold(_) => of_hold(reads_lag, &before, &parts, &changes, &end),
         Goal::LetGo => of_letting_go(&before, &parts, &changes, &end),
@@ -201,8 +206,7 @@ pub fn conclude(
     let left = |part: &Part| part.holder == Holder::Nobody && changes.freed(&part.id);
     Findings {
         member: Some(member),
-        // After a loss only IRIS knows whether this member is to have anything.
-        remarks: if outcome == Outcome::Lost { Vec::new() } else { changes.other_failures(error.as_ref()) },
+        remarks: failures(outcome),
         changed: changes.any_sent(),
         unconfirmed: !outcome.is_ok() && (changes.was_cut_short() || may_be_gone || is_unseen && changes.any_sent()),
         maybe_lost,

@@ -2,6 +2,7 @@
 
 mod consistent;
 mod details;
+mod failures;
 mod findings;
 mod questions;
 mod strangers;
@@ -199,14 +200,6 @@ async fn no_change_is_started_after_a_pause_a_request_to_end_or_the_last_moment(
     let found = acquire(&toy, &deadline(2).0, &Journal::default(), Write::IfNeeded, Mode::Real).await;
     assert_eq!(toy.applied(), ["a"]);
     assert_eq!(found.error.expect("an error").code, Code::Deadline);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_hook_whose_write_is_refused_does_not_trust_the_look_alone() {
-    let toy = Toy::new(&[("a", Holder::ThisMember)]);
-    toy.answer("a", Err(failure(Code::Denied)));
-    let found = hold(&toy, Write::Always).await;
-    assert_eq!((found.outcome, found.error.expect("an error").code), (Outcome::Unverified, Code::Denied));
 }
 
 #[tokio::test(start_paused = true)]

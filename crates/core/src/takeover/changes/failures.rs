@@ -90,9 +90,6 @@ impl Changes {
 
 /// Whether two errors have one cause. Each of forty tables has a message of its own.
 fn is_same(one: &Error, other: &Error) -> bool {
-    let kind = |error: &Error| (error.call.clone(), error.cloud_code.clone(), error.http_status);
-    match (&one.call, &other.call) {
-        (None, None) => one.code == other.code && one.message == other.message,
-        _ => kind(one) == kind(other),
-    }
+    let kind = |error: &Error| (error.code, error.call.clone(), error.cloud_code.clone(), error.http_status);
+    kind(one) == kind(other) && (one.call.is_some() || one.message == other.message)
 }
