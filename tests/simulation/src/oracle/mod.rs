@@ -221,8 +221,12 @@ fn stays(run: &Run, found: &mut Vec<Violation>) {
         return;
     }
     let Some((looked, _)) = last.last_look() else { return };
+    // Each list is asked for once. An operation that begins after that is seen by its effect alone, at its end.
+    let lists = last.requests.iter().filter(|sent| sent.what.ends_with("/operations "));
+    let listed = lists.filter_map(|sent| sent.processed).max().unwrap_or(looked);
     // What arrives after the last look shows in none, also if an earlier call of the same member sent it.
-    let comes_later = |sent: &Sent| sent.is_change && sent.processed.is_none_or(|processed| processed >= looked);
+    let comes_later =
+        |sent: &Sent| sent.is_change && sent.processed.is_none_or(|processed| processed >= looked.min(listed));
     let others = run.calls.iter().take(run.calls.len() - 1);
     let is_disturbed = others.flat_map(|call| &call.requests).any(comes_later);
     // The list of operations is one that a call does without.
