@@ -2,7 +2,7 @@
 //! instances.testIamPermissions" and its neighbours).
 
 use super::{
-    compute::Compute,
+    compute::{Compute, not_understood},
     path::Path,
     session::{Connection, Session},
 };
@@ -57,9 +57,19 @@ pub async fn lacking(
     let kind = path.as_str().rsplit('/').nth(1).unwrap_or_default();
     let call = format!("{kind}.testIamPermissions");
     let answer = compute.ask(caller, &call, path, "testIamPermissions", &json!({ "permissions": wanted })).await?;
-    let granted: Vec<&str> =
-        answer.get("permissions").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let granted = granted(&answer).ok_or_else(|| not_understood(&answer))?;
     Ok(wanted.iter().filter(|permission| !granted.contains(permission)).copied().collect())
+}
+
+/// The permissions in an answer, which has nothing else; no field at all where there are none. Anything else is no answer of Google:
+/// read as one, it would mean that nothing is allowed.
+fn granted(answer: &Value) -> Option<Vec<&str>> {
+    let fields = answer.as_object()?;
+    if fields.is_empty() {
+        return Some(Vec::new());
+    }
+    let list = fields.get("permissions").filter(|_| fields.len() == 1)?.as_array()?;
+    list.iter().map(Value::as_str).collect()
 }
 
 /// The error of what Google would refuse for want of these permissions.
@@ -87,5 +97,30 @@ pub async fn scopes(session: &Session) -> CheckItem {
             CheckItem::failed(NAME, &error)
         }
         Err(error) => CheckItem::new(NAME, Verdict::Skipped, error.message.clone(), error.remedy.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::granted;
+    use serde_json::json;
+
+    #[test]
+    fn only_googles_own_answer_says_what_is_missing() {
+        assert_eq!(granted(&json!({})), Some(Vec::new()));
+        assert_eq!(
+            granted(&json!({ "permissions": ["compute.subnetworks.use"] })),
+            Some(vec!["compute.subnetworks.use"])
+        );
+        for odd in [
+            json!(null),
+            json!([]),
+            json!("x"),
+            json!({ "items": [] }),
+            json!({ "permissions": "x" }),
+            json!({ "error": {} }),
+        ] {
+            assert_eq!(granted(&odd), None, "{odd}");
+        }
     }
 }
