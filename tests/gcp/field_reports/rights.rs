@@ -77,6 +77,12 @@ fn questions_about_permissions_hold_no_move_up() {
         told("GCP-113", &Member::b(&sim).with(public()).hook());
         assert!(begun.elapsed() < Duration::from_millis(2_000), "{:?}", begun.elapsed());
     }
+    // Something answers in Google's place, once.
+    for stray in ["null", "", "{}", "[]", "<html>"] {
+        let sim = Simulator::start(World::article());
+        sim.faults().on(Rule::once("compute", TEST, Fault::Garbage(stray.into())));
+        told("GCP-113", &Member::b(&sim).hook());
+    }
     // Who takes nothing from anybody asks nothing.
     let sim = Simulator::start(World::article());
     assert_outcome(&Member::a(&sim).hook(), "already_held");

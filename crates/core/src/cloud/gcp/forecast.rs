@@ -22,6 +22,11 @@ use std::{
 /// The most that a move waits for all answers, as for the lists of earlier operations beside them.
 const LONGEST_WAIT: Duration = Duration::from_millis(300);
 
+/// The same where one says that a permission is missing: then the move is about to end in any case.
+const LONGEST_CONFIRMATION: Duration = Duration::from_secs(1);
+
+type Rights = &'static [&'static str];
+
 /// What the call does with the plan, as far as it matters here.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Plans {
@@ -68,14 +73,23 @@ impl Forecast {
         let new: Asked = wanted.into_iter().filter(|(path, _)| self.asked.borrow_mut().insert(path.clone())).collect();
         let compute = &connection.compute;
         let once = compute.bearer.caller().at_most(1);
-        let ask = async |(path, wanted): (Path, &'static [&'static str])| {
-            let missing = lacking(compute, &once, &path, wanted).await.unwrap_or_default();
-            self.lacks.borrow_mut().extend(missing.into_iter().map(|right| (right, path.clone())));
+        let found: RefCell<Vec<(Path, Rights)>> = RefCell::default();
+        let ask = async |(path, wanted): (Path, Rights)| {
+            if lacking(compute, &once, &path, wanted).await.is_ok_and(|missing| !missing.is_empty()) {
+                found.borrow_mut().push((path, wanted));
+            }
         };
         let bound = if self.is_of_a_dry_run() { share(compute.deadline()) } else { LONGEST_WAIT };
         let asked = join(join_all(new.into_iter().map(ask)), self.ask_for_scopes(session));
         // Ignore the time-out: what was not answered is not known.
         let _elapsed = tokio::time::timeout(bound, asked).await;
+        // An empty answer means that nothing is allowed, and may be anybody's: only the same answer once more counts.
+        let confirm = async |(path, wanted): (Path, Rights)| {
+            let missing = lacking(compute, &once, &path, wanted).await.unwrap_or_default();
+            self.lacks.borrow_mut().extend(missing.into_iter().map(|right| (right, path.clone())));
+        };
+        let confirmed = join_all(found.take().into_iter().map(confirm));
+        let _elapsed = tokio::time::timeout(LONGEST_CONFIRMATION, confirmed).await;
     }
 
     /// Asks whether the access scopes allow changes, in a dry run.
