@@ -97,7 +97,9 @@ impl Stage {
     /// attempt is to ask for no other one.
     pub fn changes(&self) -> Vec<(String, String)> {
         let is_read = |action: &str| {
-            ["GET ", "Describe"].iter().any(|read| action.starts_with(read)) || action.ends_with("/wait")
+            let asks = ["/wait", " testIamPermissions"];
+            ["GET ", "Describe"].iter().any(|read| action.starts_with(read))
+                || asks.iter().any(|end| action.ends_with(end))
         };
         let calls = self.cloud.log().into_iter().filter(|call| ["ec2", "arm", "compute"].contains(&call.face.as_str()));
         let mut seen = Vec::new();

@@ -25,7 +25,7 @@ fn a_repeat_does_not_take_back_what_another_member_took_meanwhile() {
         world.table_mut(&table(1)).expect("there").routes.push(foreign);
     };
     let member = |world: &mut World| world.set_route(&table(1), VIP, ENI_A);
-    let takes: [(&str, &(dyn Fn(&mut World) + Sync)); 2] = [("AWS-123", &member), ("AWS-124", &transit)];
+    let takes: [(&str, Take); 2] = [("AWS-123", member), ("AWS-124", transit)];
     // Side by side: each of them waits for eleven seconds.
     thread::scope(|scope| {
         for (id, take) in takes {
@@ -34,7 +34,10 @@ fn a_repeat_does_not_take_back_what_another_member_took_meanwhile() {
     });
 }
 
-fn repeat(id: &str, take: &dyn Fn(&mut World)) {
+/// How the part goes to somebody else.
+type Take = fn(&mut World);
+
+fn repeat(id: &str, take: Take) {
     let sim = Simulator::start(held_by_a(2));
     let second = table(2);
     sim.faults().on(Rule { target: Some(&second), ..Rule::always("ec2", "ReplaceRoute", Fault::HangBefore) });
@@ -45,7 +48,7 @@ fn repeat(id: &str, take: &dyn Fn(&mut World)) {
     let first = call("NotifyBecomePrimary", &Value::Null);
     assert_outcome(&first, "partial");
     sim.faults().clear();
-    sim.change(|world| take(world));
+    sim.change(take);
     thread::sleep(Duration::from_secs(11));
     let taken = sim.world().table(&table(1)).expect("there").routes.clone();
     let second = call("retry", &first["resume"]);

@@ -169,7 +169,7 @@ fn a_right_on_what_the_own_interface_alone_refers_to_is_asked_for_first() {
     let report = Member::b(&sim).hook();
     told("AZ-151", &report);
     let line = report["summary"].as_str().expect("text");
-    assert!(line.contains("networkSecurityGroups/join/action is not allowed on own-nsg"), "{line}");
+    assert!(line.contains("the action Microsoft.Network/networkSecurityGroups/join/action on own-nsg"), "{line}");
     assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_A));
     assert!(sim.world().is_settled(NIC_A));
     sim.change(|world| world.denied.clear());

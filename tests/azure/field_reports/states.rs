@@ -71,7 +71,9 @@ fn a_holder_whose_machine_comes_or_goes_is_told() {
         let report = Member::b(&sim).status();
         told(status, &report);
         let line = report["summary"].as_str().unwrap_or_default();
-        assert!(line.ends_with(&format!("its machine is {state}")), "{report:#}");
+        assert!(line.contains(" receive") && line.contains(" nothing: its machine"), "{report:#}");
+        let warned = report["warnings"][0]["message"].as_str().unwrap_or_default();
+        assert!(warned.ends_with(&format!("its machine is {state}")), "{report:#}");
         told(check, &Member::b(&sim).check());
         assert_outcome(&Member::b(&sim).hook(), "moved");
     }

@@ -3,8 +3,10 @@
 
 /// The most characters of a line.
 const LONGEST: usize = 250;
-/// The most of what happened, and of what to do, where not all of it has room.
-const LONGEST_END: usize = 100;
+/// A few words tell nothing.
+const LEAST: usize = 20;
+/// What is kept for the cause, if what to do can do with less.
+const FOR_THE_CAUSE: usize = 40;
 /// Where something was left out.
 const CUT: &str = "...";
 
@@ -31,11 +33,15 @@ impl Line {
         }
         let more = format!("; more: do {}^ZMIRRORVIP", self.more);
         let room = LONGEST - length(&more);
-        let act = cut(first_clause(&act), LONGEST_END);
-        let what = cut(&what, LONGEST_END.max(room.saturating_sub(length(&why) + length(&act) + 4)));
+        let what = cut(&what, room);
+        let left = room.saturating_sub(length(&what) + "; ".len());
+        let act = if left < LEAST {
+            String::new()
+        } else {
+            cut(first_clause(&act), left.min(LEAST.max(left.saturating_sub(FOR_THE_CAUSE))))
+        };
         let left = room.saturating_sub(length(&joined(&what, sign, "", &act)) + sign.len());
-        // A few letters of a cause tell nothing.
-        let why = if left < 20 { String::new() } else { cut(&why, left) };
+        let why = if left < LEAST { String::new() } else { cut(&why, left) };
         joined(&what, sign, &why, &act) + &more
     }
 }
@@ -52,7 +58,7 @@ fn length(text: &str) -> usize {
 
 /// What to do first.
 fn first_clause(act: &str) -> &str {
-    let end = ["; ", ". "].iter().filter_map(|sign| act.find(sign)).min();
+    let end = ["; ", ". ", " ("].iter().filter_map(|sign| act.find(sign)).min();
     end.and_then(|end| act.get(..end)).unwrap_or(act)
 }
 
@@ -129,13 +135,23 @@ mod tests {
     }
 
     #[test]
+    fn what_happened_stays_whole() {
+        let what =
+            "VIP 10.0.1.200/32 was changed towards this member (eni-0b000000000000002) but this could not be confirmed";
+        let act = "allow ec2:ReplaceRoute to this instance's role (install-aws.md has the whole policy)";
+        let text = line(what, &"it is denied. ".repeat(30), act);
+        assert!(text.starts_with(&format!("{what}: it is denied. it is ")), "{text}");
+        assert!(text.ends_with("; allow ec2:ReplaceRoute to this instance's role; more: do Last^ZMIRRORVIP"), "{text}");
+    }
+
+    #[test]
     fn no_line_is_too_long_whatever_it_is_made_of() {
         for n in [1, 20, 90, 100, 130, 249, 260, 900] {
             for m in [0, 1, 30, 110, 240, 800] {
                 for l in [0, 15, 95, 105, 300] {
                     let text = line(&"ü".repeat(n), &"y".repeat(m), &"z ".repeat(l / 2));
                     assert!(length(&text) <= LONGEST, "{n} {m} {l}: {text}");
-                    assert!(text.starts_with('ü') && (l == 0 || text.contains("; z")), "{text}");
+                    assert!(text.starts_with('ü') && (l == 0 || n > 200 || text.contains("; z")), "{text}");
                 }
             }
         }
