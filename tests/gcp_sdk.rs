@@ -376,7 +376,9 @@ fn both_make_the_same_writes_and_wait_for_them() {
 
 fn writes(sim: &Simulator) -> Vec<Call> {
     let is_write = |call: &Call| {
-        call.face == "compute" && !call.action.starts_with("GET") && !call.action.ends_with("operations/wait")
+        let asks = ["operations/wait", "testIamPermissions"];
+        let is_read = call.action.starts_with("GET") || asks.iter().any(|end| call.action.ends_with(end));
+        call.face == "compute" && !is_read
     };
     sim.log().into_iter().filter(is_write).collect()
 }
