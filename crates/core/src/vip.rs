@@ -115,6 +115,11 @@ impl Holder {
         }
     }
 
+    /// Whether this member holds it by name, and the cloud has not finished.
+    pub fn is_arriving(&self) -> bool {
+        matches!(self, Holder::Arriving(_))
+    }
+
     /// Whether nobody can say who holds it.
     pub fn is_unknown(&self) -> bool {
         matches!(self, Holder::NotHere | Holder::Unknown)

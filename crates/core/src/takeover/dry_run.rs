@@ -8,7 +8,7 @@ use crate::{
     check::{CheckItem, CheckName, Verdict},
     cloud::Cloud,
     journal::{Journal, Step},
-    vip::{Goal, Holder},
+    vip::Goal,
 };
 
 /// The plan, with nothing of it made.
@@ -45,7 +45,7 @@ pub fn of<C: Cloud>(cloud: &C, journal: &Journal, goal: Goal, seen: &C::Seen) ->
     let first = plan.refused.first().map(|(_, error)| as_it_ends(error.clone()));
     let first = first.map(|error| if plan.steps.is_empty() { error } else { wording::only_in_part(goal, error) });
     // A plan has no step for what an operation is bringing, or taking away.
-    let arrives = before.iter().any(|part| matches!(part.holder, Holder::Arriving(_)));
+    let arrives = before.iter().any(|part| part.holder.is_arriving());
     let first = first.or_else(|| arrives.then(|| wording::still_arriving(&before)));
     Findings { outcome, error: first.filter(|_| !outcome.is_ok()), remarks, ..told }
 }

@@ -117,7 +117,7 @@ pub fn of_status(parts: &[Part], missing: &[String]) -> (Outcome, Option<Error>)
     if parts.iter().any(|part| part.holder.is_unknown()) {
         return (Outcome::Unknown, Some(not_read(parts)));
     }
-    if parts.iter().any(is_arriving) {
+    if parts.iter().any(|part| part.holder.is_arriving()) {
         let outcome = if all(&Holder::is_here) { Outcome::Unknown } else { Outcome::Split };
         return (outcome, Some(still_arriving(parts)));
     }
@@ -171,14 +171,14 @@ pub fn conclude(
 ) -> Findings {
     let Verified { parts, end, .. } = verified;
     let own_error = changes.cause();
-    let failures = |outcome: Outcome| match outcome {
-        // Only IRIS knows whether this member is to have anything.
-        Outcome::Lost => Vec::new(),
-        _ => changes.other_failures(changes.cause().filter(|_| !outcome.is_ok()).as_ref()),
-    };
     let (outcome, error) = match goal {
         Goal::Hold(_) => of_hold(reads_lag, &before, &parts, &changes, &end),
         Goal::LetGo => of_letting_go(&before, &parts, &changes, &end),
+    };
+    let remarks = match outcome {
+        // Only IRIS knows whether this member is to have anything.
+        Outcome::Lost => Vec::new(),
+        _ => changes.other_failures(own_error.as_ref().filter(|_| !outcome.is_ok())),
     };
     let is_unseen = matches!(end, End::Unseen(_) | End::UnderWay(_));
     let seen_elsewhere: Vec<_> = changes.seen_elsewhere().cloned().collect();
@@ -206,7 +206,7 @@ pub fn conclude(
     let left = |part: &Part| part.holder == Holder::Nobody && changes.freed(&part.id);
     Findings {
         member: Some(member),
-        remarks: failures(outcome),
+        remarks,
         changed: changes.any_sent(),
         unconfirmed: !outcome.is_ok() && (changes.was_cut_short() || may_be_gone || is_unseen && changes.any_sent()),
         maybe_lost,
@@ -301,11 +301,7 @@ fn of_letting_go(before: &[Part], after: &[Part], changes: &Changes, end: &End) 
 
 /// Whether a part is here by name, and not in order.
 fn is_broken(part: &Part) -> bool {
-    is_arriving(part) || matches!(part.holder, Holder::ThisMemberBroken(_))
-}
-
-fn is_arriving(part: &Part) -> bool {
-    matches!(part.holder, Holder::Arriving(_))
+    part.holder.is_arriving() || matches!(part.holder, Holder::ThisMemberBroken(_))
 }
 
 fn has_failures(changes: &Changes) -> bool {

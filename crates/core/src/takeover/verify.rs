@@ -226,7 +226,7 @@ fn was_sent(changes: &Changes, part: &PartId) -> bool {
 /// Whether an operation brings the part here that this call did not begin: another call of this member did. Where reads lag behind,
 /// there are no operations.
 fn arrives<C: Cloud>(goal: Goal, part: &Part) -> bool {
-    matches!((goal, &part.holder), (Goal::Hold(_), Holder::Arriving(_))) && C::READS_LAG.is_zero()
+    matches!(goal, Goal::Hold(_)) && part.holder.is_arriving() && C::READS_LAG.is_zero()
 }
 
 /// Whether a part has come to this member since the plan of a release: an operation of an earlier call has ended.

@@ -56,8 +56,7 @@ pub fn maybe_taken_by_another(elsewhere: &[Part]) -> Error {
 /// Nothing was refused, and yet the last look does not show every part here: somebody changed them after the plan.
 pub fn changed_meanwhile(parts: &[Part]) -> Error {
     let mut elsewhere = parts.iter().filter(|part| part.holder != Holder::ThisMember).peekable();
-    let is_arriving = |part: &Part| matches!(part.holder, Holder::Arriving(_));
-    if elsewhere.peek().is_some() && elsewhere.clone().all(is_arriving) {
+    if elsewhere.peek().is_some() && elsewhere.clone().all(|part| part.holder.is_arriving()) {
         return Error::new(
             Code::Unavailable,
             format!("an operation of an earlier call has not ended: {}", whereabouts(elsewhere)),

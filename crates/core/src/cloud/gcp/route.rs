@@ -124,7 +124,7 @@ impl Route {
         }
         // Only once: what does not answer soon may not answer at all.
         if self.holds(&seen) && !self.gives_up.get() && !self.has_waited.replace(true) {
-            // Ignore the time-out: then nothing is told.
+            // Ignore the time-out: without an answer there is nothing to report.
             let _elapsed = timeout(LONGEST_WAIT, self.forwarding()).await;
         }
         Ok(seen)
@@ -135,7 +135,7 @@ impl Route {
         self.view(seen).placement().iter().any(|part| part.holder.is_here())
     }
 
-    /// Whether this VM forwards packets, for whoever asks first and for all others.
+    /// Whether this VM forwards packets. Read once for each call.
     async fn forwarding(&self) -> Option<&CheckItem> {
         let read = async || Ok::<_, Error>(forwarding(self.session.connect().await?).await);
         self.forwarding.get_or_try_init(read).await.ok()

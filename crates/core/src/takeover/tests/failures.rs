@@ -1,4 +1,4 @@
-//! What is told of changes that failed, and which looks are believed in spite of them.
+//! Which causes a report names after changes that failed, and which reads it trusts all the same.
 
 use super::*;
 
@@ -22,7 +22,7 @@ async fn a_hook_whose_write_is_refused_trusts_no_look_that_may_be_old() {
     }
 }
 
-/// The parts are told in the order of the look, and each cause once.
+/// The warnings follow the order of the parts, one for each cause.
 #[tokio::test(start_paused = true)]
 async fn what_keeps_other_parts_away_is_a_warning() {
     let toy = Toy::new(&[("a", Toy::peer()), ("b", Toy::peer()), ("c", Toy::peer()), ("d", Toy::peer())]);

@@ -1,4 +1,4 @@
-//! What whoever only asks has to learn of a takeover's plan, beside the parts that it would refuse.
+//! What Status, Check and a dry run report of a takeover's plan, beside the parts that it would refuse.
 
 use super::{
     fits::{has_as_primary, primary_address},
