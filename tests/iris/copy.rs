@@ -64,7 +64,8 @@ pub fn told(sources: &Sources) {
     assert!(site.call_from_user("Acquire", "").output.contains("VIP did not move: newKey"));
     assert_eq!(reasons(&library).len(), 1);
     let failed = with(&refused(), json!({ "outcome": "not_ready" }));
-    let library = library.clone().answers("Check", &failed);
+    // With the copy it would be ready, and nobody would hear of the mistake.
+    let library = self::library(&failed, &[]).answers("Check", &report("ready", false));
     let mut site = site.library(&library).role(Role::Backup);
     site.hook("Watch^ZMIRRORVIP");
     assert!(

@@ -61,6 +61,7 @@ const DAMAGE: &[(Check, &str, &str, &str)] = &[
         ") {\n        do KeepCopy",
     ),
     (copy::told, "ZMIRRORVIP.mac", "if ((reason '= \"terminal\") && (function", "if ((function"),
+    (copy::told, "ZMIRRORVIP.mac", " && (function '= \"Check\") && $$IsRefused", " && $$IsRefused"),
     (copy::others, "ZMIRRORVIP.mac", "(report.steps.%Size() = 0), 1: 1)", "1, 1: 1)"),
     (copy::others, "ZMIRRORVIP.mac", "        if ($$IsRefused(report)) {\n", "        if (0) {\n"),
     (copy::others, "ZMIRRORVIP.mac", "(copy = \"\") || ('$$IsConfigured())", "copy = \"\""),
