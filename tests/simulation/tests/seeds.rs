@@ -7,7 +7,7 @@ use simulation::{Recipe, Run, carry_out, oracle::judge};
 
 /// The same with AWS among the mechanisms.
 #[rustfmt::skip]
-const MENDED_WITH_AWS: [u64; 72] = [
+const MENDED_WITH_AWS: [u64; 73] = [
     // What a metadata service said that is none became part of a path, or of a comparison.
     1_837, 10_113, 39_473,
     // A release that found everything gone, or met what was gone already, said that the VIP was still here.
@@ -38,7 +38,7 @@ const MENDED_WITH_AWS: [u64; 72] = [
     // A call took a public address back that had been here all along, until another member took it.
     252_277, 470_702,
     // No retry although an operation of this call would bring the public address, or another one had kept a range in use.
-    433_823, 297_530,
+    378_458, 433_823, 297_530,
     // A repeat was advised because of a call that stood in no step.
     357_581,
 ];

@@ -204,13 +204,15 @@ pub fn conclude(
     // What went along with another part, such as a public address, may still be shown here; not what is here for a reason.
     let may_be_gone = goal == Goal::LetGo && !reads_lag.is_zero() && changes.any_sent() && !changes.any_stays(&parts);
     let left = |part: &Part| part.holder == Holder::Nobody && changes.freed(&part.id);
+    // An operation of an earlier call has that part, and a repeat finds it free or here, whatever keeps the others away.
+    let any_arrives = matches!(goal, Goal::Hold(_)) && parts.iter().any(|part| part.holder.is_arriving());
     Findings {
         member: Some(member),
         remarks,
         changed: changes.any_sent(),
         unconfirmed: !outcome.is_ok() && (changes.was_cut_short() || may_be_gone || is_unseen && changes.any_sent()),
         maybe_lost,
-        some_may_come: !outcome.is_ok() && changes.any_may_come(),
+        some_may_come: !outcome.is_ok() && (any_arrives || changes.any_may_come()),
         left_with_nobody: is_stranded && !outcome.is_ok() || parts.iter().any(left),
         before,
         after: parts,

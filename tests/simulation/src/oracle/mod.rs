@@ -207,7 +207,9 @@ fn repeats_as_told(run: &Run, found: &mut Vec<Violation>) {
     let steps = last.report.iter().flat_map(|report| report["steps"].as_array().into_iter().flatten());
     let passing = ["ambiguous", "conflict", "deadline", "not_awaited", "throttled", "unavailable", "unexpected"];
     let some_may_come = steps.into_iter().any(|step| passing.contains(&step["result"].as_str().unwrap_or_default()));
-    let is_permanent = is_permanent && !some_may_come;
+    // An operation that runs on when the call ends moves a part by itself: that part has no cause that stays.
+    let moves_on = run.history.within(last.ended, repeat.begun).count() > 1;
+    let is_permanent = is_permanent && !some_may_come && !moves_on;
     if last.says_retry() && is_permanent && !left_with_nobody && !is_unconfirmed {
         say(found, "repeats what stays", name(last));
     }

@@ -193,6 +193,19 @@ async fn what_an_operation_takes_away_while_the_call_waits_is_taken_again() {
     assert!(!found.outcome.is_ok() && found.error.expect("a cause").repeat_may_help());
 }
 
+/// What keeps another part away for good says nothing of a part that an operation still has.
+#[tokio::test(start_paused = true)]
+async fn a_part_that_an_operation_still_has_is_worth_a_repeat() {
+    let looks = || Looks::from([("a", Toy::peer()), ("b", Holder::Arriving("that an operation runs".into()))]);
+    for (then, is_worth_it) in [(looks(), true), (Looks::from([("a", Toy::peer())]), false)] {
+        let toy = Toy::new(&[]);
+        *toy.parts.borrow_mut() = then;
+        toy.answer("a", Err(failure(Code::Denied).with_fate(Fate::Refused(Cause::Itself))));
+        let found = acquire(&Consistent(&toy), &deadline(5).0, &Journal::default(), Write::IfNeeded, Mode::Real).await;
+        assert_eq!((found.error.expect("an error").code, found.some_may_come), (Code::Denied, is_worth_it));
+    }
+}
+
 /// The changes of a round may last long, as where the cloud throttles them. Another member's holding ends them in between: of a
 /// third member at once, of the old holder once a look cannot be older than the change.
 #[tokio::test(start_paused = true)]
