@@ -69,7 +69,9 @@ pub fn told(sources: &Sources) {
     let mut site = site.library(&library).role(Role::Backup);
     site.hook("Watch^ZMIRRORVIP");
     assert!(
-        site.lines().last().is_some_and(|(severity, line)| *severity == 2 && line.contains("newKey")),
+        site.lines().last().is_some_and(|(severity, line)| {
+            *severity == 2 && line.starts_with("this standby could not take the VIP") && line.contains("newKey")
+        }),
         "{:?}",
         site.lines()
     );
