@@ -77,8 +77,8 @@ async fn play(schedule: Schedule, traced: bool, gate: Option<Arc<Gate>>) -> Opti
     let [first, second] = &schedule.turns;
     let acts = async {
         tokio::join!(
-            take_turns(&machines[0], first, &calls),
-            take_turns(&machines[1], second, &calls),
+            take_turns(&machines[0], first, schedule.hands_on, &calls),
+            take_turns(&machines[1], second, schedule.hands_on, &calls),
             edit(&scene, &schedule.edits),
         );
     };
@@ -99,13 +99,15 @@ async fn play(schedule: Schedule, traced: bool, gate: Option<Arc<Gate>>) -> Opti
     let mut repeat = None;
     if let Some(last) = calls.last().filter(|last: &&Call| last.report.is_some() && !last.is_ok()) {
         let turn = Turn { dry_run: last.dry_run, ..Turn::quiet(last.action, last.reason, 30) };
-        repeat = Some(call(&machines[last.member], &turn).await);
+        let resume = if schedule.hands_on { &last.resume } else { &Value::Null };
+        repeat = Some(call(&machines[last.member], &turn, resume).await);
         sleep(CALM).await;
     }
     let member = machines.len() - 1 - (schedule.seed % 2) as usize;
     let mut recovery = Vec::new();
     while recovery.len() < MOST_CALLS && !recovery.last().is_some_and(Call::is_ok) {
-        recovery.push(call(&machines[member], &Turn::quiet(Action::Acquire, "NotifyBecomePrimary", 30)).await);
+        let turn = Turn::quiet(Action::Acquire, "NotifyBecomePrimary", 30);
+        recovery.push(call(&machines[member], &turn, &Value::Null).await);
         sleep(CALM).await;
     }
     scene.look();
@@ -126,14 +128,17 @@ async fn edit(scene: &Scene, edits: &[(Duration, u32)]) {
     }
 }
 
-async fn take_turns(machine: &Machine, turns: &[Turn], calls: &Mutex<Vec<Call>>) {
+async fn take_turns(machine: &Machine, turns: &[Turn], hands_on: bool, calls: &Mutex<Vec<Call>>) {
     for turn in turns {
         sleep(turn.wait).await;
-        let mut turn = turn.clone();
+        let (mut turn, mut resume) = (turn.clone(), Value::Null);
         loop {
-            let ended = call(machine, &turn).await;
+            let ended = call(machine, &turn, &resume).await;
             let again = turn.repeats > 0 && ended.says_retry();
             let report = ended.report.clone().unwrap_or_default();
+            if hands_on {
+                resume.clone_from(&ended.resume);
+            }
             lock(calls).push(ended);
             if !again {
                 break;
@@ -148,8 +153,8 @@ async fn take_turns(machine: &Machine, turns: &[Turn], calls: &Mutex<Vec<Call>>)
     }
 }
 
-/// One call of the library.
-async fn call(machine: &Machine, turn: &Turn) -> Call {
+/// One call of the library, which is given this of an earlier one.
+async fn call(machine: &Machine, turn: &Turn, resume: &Value) -> Call {
     let scene = &machine.scene;
     let (name, begun) = (machine.name(), scene.now());
     machine.begin(turn.blow);
@@ -162,7 +167,7 @@ async fn call(machine: &Machine, turn: &Turn) -> Call {
         Action::Status => command::Action::Status,
         Action::Check => command::Action::Check,
     };
-    let request = turn.request(&scene.cloud.config(machine.number)).to_string();
+    let request = turn.request(&scene.cloud.config(machine.number), resume).to_string();
     let report = Life::new(machine, async {
         let report = CoreCall::new(action).run(request.as_bytes(), machine).await;
         report.render(LONGEST_REPORT).expect("room for a report")
@@ -174,6 +179,7 @@ async fn call(machine: &Machine, turn: &Turn) -> Call {
         None => format!("{name} is dead"),
     });
     let (requests, blow, stood_still) = machine.end();
+    let new = report.as_ref().map_or(Value::Null, |report| report["resume"].clone());
     Call {
         member: machine.number,
         action: turn.action,
@@ -186,5 +192,7 @@ async fn call(machine: &Machine, turn: &Turn) -> Call {
         blow,
         stood_still,
         requests,
+        was_given: !resume.is_null(),
+        resume: if new.is_null() { resume.clone() } else { new },
     }
 }

@@ -25,6 +25,10 @@ pub struct Call {
     /// For how long the call stood still.
     pub stood_still: Duration,
     pub requests: Vec<Sent>,
+    /// Whether it was given what an earlier call of its takeover had to say.
+    pub was_given: bool,
+    /// What the next call of this takeover is given. A report without any leaves what an earlier one had.
+    pub resume: Value,
 }
 
 /// One request of a call.

@@ -21,6 +21,8 @@ pub struct Schedule {
     pub faults: Vec<FaultPlan>,
     /// Whether every read of EC2 sees the state before a write for this long.
     pub stale_for: Duration,
+    /// Whether a repeat is given what the report before it says in `resume`, as the routines do. A script may not.
+    pub hands_on: bool,
     /// Calls of one action at once and per second, beyond which the cloud throttles.
     pub throttle: Option<(u32, f64)>,
     /// A permission that nobody gives back.
@@ -68,8 +70,14 @@ impl Turn {
     }
 
     /// What the member asks for, without its configuration.
-    pub fn request(&self, config: &Value) -> Value {
-        json!({ "config": config, "reason": self.reason, "deadlineSeconds": self.deadline_seconds, "dryRun": self.dry_run })
+    pub fn request(&self, config: &Value, resume: &Value) -> Value {
+        json!({
+            "config": config,
+            "reason": self.reason,
+            "deadlineSeconds": self.deadline_seconds,
+            "dryRun": self.dry_run,
+            "resume": resume,
+        })
     }
 }
 
@@ -178,6 +186,7 @@ impl Schedule {
             orders: Vec::new(),
             faults: Vec::new(),
             stale_for: Duration::ZERO,
+            hands_on: true,
             throttle: None,
             denial: None,
             outages: Vec::new(),
@@ -220,6 +229,8 @@ impl Schedule {
             orders: dice.orders(order_count, has_denial),
             faults: (0..troubles).map(|_| dice.fault()).collect(),
             stale_for: if is_aws && !has_denial && dice.one_in(3) { dice.time(6_000) } else { Duration::ZERO },
+            // As above.
+            hands_on: !Dice(Rng::with_seed(!seed.rotate_left(32))).one_in(4),
             throttle: (troubles > 0 && dice.one_in(8)).then(|| (dice.0.u32(2..8), f64::from(dice.0.u32(1..5)))),
             denial: has_denial.then(|| dice.0.u32(..)),
             outages: (0..usize::from(troubles > 0 && dice.one_in(5))).map(|_| dice.outage()).collect(),

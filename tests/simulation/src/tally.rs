@@ -14,6 +14,8 @@ pub struct Tally {
     pub calls: usize,
     pub requests: usize,
     pub changes: usize,
+    /// Calls that were given what an earlier one of their takeover had to say.
+    pub handed_on: usize,
     pub mechanisms: BTreeMap<String, usize>,
     pub outcomes: BTreeMap<String, usize>,
     /// How a blow was answered.
@@ -66,6 +68,7 @@ impl Tally {
 
     fn count(&mut self, call: &Call) {
         self.calls += 1;
+        self.handed_on += usize::from(call.was_given);
         self.requests += call.requests.len();
         self.changes += call.requests.iter().filter(|sent| sent.is_change).count();
         *self.outcomes.entry(format!("{:?} {}", call.action, call.outcome())).or_default() += 1;
@@ -102,8 +105,9 @@ fn most_in_vain(code: &str) -> usize {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Tally { runs, calls, requests, changes, .. } = self;
+        let Tally { runs, calls, requests, changes, handed_on, .. } = self;
         writeln!(f, "{runs} schedules, {calls} calls, {requests} requests, {changes} of them changes")?;
+        writeln!(f, "{handed_on} calls were given what an earlier one of their takeover had to say")?;
         for (title, counts) in [("mechanisms", &self.mechanisms), ("outcomes", &self.outcomes), ("blows", &self.blows)]
         {
             writeln!(f, "{title}:")?;
