@@ -80,6 +80,19 @@ fn a_holder_that_does_not_forward_is_told() {
     told("AZ-181", &held);
     assert_eq!((&moved["severity"], &held["severity"]), (&json!(2), &json!(2)), "{held:#}");
     assert_eq!(sim.world().next_hop(ROUTE_TABLE, VIP_CONFIG).as_deref(), Some(ADDRESS_B));
+    // A status and a check here say so as well, each once, whoever lists the interface.
+    let mut unlisted = of(VIP);
+    unlisted["azure"].as_object_mut().expect("a block").remove("nics");
+    for config in [of(VIP), unlisted] {
+        told("AZ-186", &Member::b(&sim).with(config.clone()).status());
+        let report = Member::b(&sim).with(config).check();
+        told("AZ-187", &report);
+        assert_eq!(report["checks"].to_string().matches("Azure drops packets").count(), 1, "{report:#}");
+    }
+    let healthy = Simulator::start(World::routes());
+    assert_outcome(&Member::b(&healthy).with(of(VIP)).hook(), "moved");
+    let report = Member::b(&healthy).with(of(VIP)).status();
+    assert!(!report.to_string().contains("ipForwarding"), "{report:#}");
 }
 
 #[test]

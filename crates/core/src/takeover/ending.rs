@@ -78,10 +78,14 @@ impl Findings {
         Findings { error: Some(error), ..Findings::new(outcome) }
     }
 
-    /// Adds items, and derives the outcome from all of them.
+    /// Adds the items that are not there yet, and derives the outcome from all of them.
     pub fn add_checks(&mut self, items: impl IntoIterator<Item = CheckItem>) {
         let checks = self.checks.get_or_insert_default();
-        checks.extend(items);
+        for item in items {
+            if !checks.iter().any(|known| (&known.name, &known.message) == (&item.name, &item.message)) {
+                checks.push(item);
+            }
+        }
         if self.error.is_none() {
             let failed = checks.iter().find(|item| item.result == Verdict::Failed);
             self.error = failed.map(CheckItem::as_error);

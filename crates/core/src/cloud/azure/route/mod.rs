@@ -99,6 +99,10 @@ impl Cloud for Route {
         if !self.silent.is_impatient.get() && seen.members.is_some() {
             seen.idle = self.listed.idle(&self.session, &seen.hops(&self.session.vips)).await;
         }
+        // Whether this VM forwards matters where packets are sent to it.
+        if !self.silent.is_impatient.get() && self.holds(&seen) {
+            self.listed.try_own(&self.session).await;
+        }
         if self.plans.get() && self.placement(&seen).iter().any(|part| part.holder != Holder::ThisMember) {
             self.foresee(&seen).await;
         }
@@ -152,8 +156,8 @@ impl Cloud for Route {
         let idle = idle.chain(seen.more_specific(&self.session.vips)).chain(seen.unusual(&self.session.vips));
         let refused = if self.silent.is_impatient.get() { Vec::new() } else { self.planner(seen).refused() };
         // The advice of a call that finds everything in place comes too late.
-        let own = self.listed.known().filter(|nic| seen.here.interface_of(nic).is_some());
-        let deaf = own.filter_map(forwarding::off).filter(|_| self.silent.is_impatient.get());
+        let is_told = self.silent.is_impatient.get() || self.holds(seen);
+        let deaf = self.listed.known_own(&seen.here).filter(|_| is_told).filter_map(forwarding::off);
         idle.chain(refused).chain(deaf).chain(self.session.tracking()).chain([self.session.local_address()]).collect()
     }
 
@@ -171,6 +175,11 @@ impl Cloud for Route {
 impl Route {
     fn planner<'a>(&'a self, seen: &'a Seen) -> Planner<'a> {
         Planner { session: &self.session, silent: &self.silent, foreseen: &self.foreseen, seen }
+    }
+
+    /// Whether any VIP leads to this VM.
+    fn holds(&self, seen: &Seen) -> bool {
+        self.placement(seen).iter().any(|part| part.holder.is_here())
     }
 
     /// Asks what would forbid the writes of each table.
