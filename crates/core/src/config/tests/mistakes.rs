@@ -42,12 +42,14 @@ fn a_mistake_in_one_item_hides_no_other_item() {
 
 #[test]
 fn a_public_address_belongs_to_one_vip() {
-    for (cloud, one, other, block) in [
-        #[cfg(feature = "aws")]
-        ("aws", "eipalloc-00000001", "eipalloc-00000001", r#"{"mechanism":"secondaryIp"}"#),
-        #[cfg(feature = "azure")]
-        ("azure", "web", "Web", r#"{"nics":["a","b"]}"#),
-    ] {
+    let clouds = [
+        (cfg!(feature = "aws"), "aws", ["eipalloc-00000001", "eipalloc-00000001"], r#"{"mechanism":"secondaryIp"}"#),
+        (cfg!(feature = "azure"), "azure", ["web", "Web"], r#"{"nics":["a","b"]}"#),
+    ];
+    for (is_built, cloud, [one, other], block) in clouds {
+        if !is_built {
+            continue;
+        }
         // On Azure each VIP has an ip-configuration of its own.
         let name = if cloud == "azure" { r#","name":"second""# } else { "" };
         let text = |second: &str| {
