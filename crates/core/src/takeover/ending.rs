@@ -185,6 +185,9 @@ pub fn conclude(
         _ => changes.other_failures(own_error.as_ref().filter(|_| !outcome.is_ok())),
     };
     let is_unseen = matches!(end, End::Unseen(_) | End::UnderWay(_));
+    // Everything is shown here, and only a later look can tell whether that is true: the call had no time for it.
+    let only_untold =
+        outcome == Outcome::Unverified && !parts.is_empty() && parts.iter().all(|part| reached(goal, part));
     let seen_elsewhere: Vec<_> = changes.seen_elsewhere().cloned().collect();
     let maybe_lost =
         matches!((goal, &end), (Goal::Hold(_), End::Unseen(_) | End::Stranded)) && !seen_elsewhere.is_empty();
@@ -214,7 +217,8 @@ pub fn conclude(
         member: Some(member),
         remarks,
         changed: changes.any_sent(),
-        unconfirmed: !outcome.is_ok() && (changes.was_cut_short() || may_be_gone || is_unseen && changes.any_sent()),
+        unconfirmed: !outcome.is_ok()
+            && (changes.was_cut_short() || may_be_gone || only_untold || is_unseen && changes.any_sent()),
         maybe_lost,
         some_may_come: !outcome.is_ok() && (any_arrives || changes.any_may_come()),
         left_with_nobody: is_stranded && !outcome.is_ok() || parts.iter().any(left),

@@ -16,6 +16,7 @@ async fn a_hook_whose_write_is_refused_trusts_no_look_that_may_be_old() {
         let begun = Instant::now();
         let found = acquire(&toy, &deadline(seconds).0, &Journal::default(), Write::Always, Mode::Real).await;
         assert_eq!((found.outcome, begun.elapsed() >= Toy::READS_LAG), (outcome, seconds == 30));
+        assert_eq!(found.unconfirmed, outcome == Outcome::Unverified, "a repeat with more time can tell");
         let is_ok = outcome.is_ok();
         assert_eq!(found.error.map(|error| error.code), (!is_ok).then_some(Code::Denied));
         assert_eq!(found.remarks.iter().any(|item| item.is(CheckName::PartRefused)), is_ok, "{:?}", found.remarks);
