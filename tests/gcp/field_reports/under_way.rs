@@ -58,6 +58,23 @@ fn what_another_member_is_still_taking_off_this_one_is_taken_again() {
     assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(VM_B));
 }
 
+/// A throttled question is no answer: an operation of which nothing is known now has not ended.
+#[test]
+fn an_operation_that_may_not_be_asked_for_now_still_runs() {
+    let mut world = World::article();
+    world.unplace_alias(VIP);
+    world.place_alias(VIP, VM_B, None);
+    let sim = Simulator::start(world);
+    sim.operations().duration_of(VM_B, Duration::from_secs(8));
+    assert_ne!(Member::a(&sim).with(json!({ "deadlineSeconds": 4 })).hook()["ok"], true);
+    sim.operations().duration_of(VM_B, Duration::ZERO);
+    let too_many = Fault::error(403, "rateLimitExceeded", "Quota exceeded for quota metric 'Queries'.");
+    sim.faults().on(Rule { times: 3, ..Rule::once("compute", "GET operations", too_many) });
+    told("GCP-115", &Member::b(&sim).hook());
+    end_all(&sim);
+    assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(VM_B));
+}
+
 /// A machine that is going down takes nothing off a healthy one.
 #[test]
 fn a_vm_that_is_being_stopped_leaves_the_vip_where_it_is() {

@@ -293,7 +293,7 @@ impl Operations {
 }
 
 fn may_not_be_read(error: &Error) -> bool {
-    error.http_status == Some(403)
+    error.http_status == Some(403) && error.code != Code::Throttled
 }
 
 /// The error of an operation on this member's own VM, or on a route, that outlasts the call.
