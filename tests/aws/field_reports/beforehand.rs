@@ -72,3 +72,33 @@ fn an_address_that_the_subnet_keeps_for_itself() {
         assert_outcome(&member.hook(), "moved");
     }
 }
+
+/// EC2 takes no route to a part of a subnet, so that VIP hijacks nothing and keeps no other one away.
+#[test]
+fn one_of_two_vips_that_is_inside_the_vpc() {
+    let sim = Simulator::start(held_by_a(1));
+    let both = json!({ "vip": [VIP, "10.0.2.77/32"] });
+    let member = Member::b(&sim).with(both);
+    told("AWS-134", &member.check());
+    sim.clear_log();
+    told("AWS-135", &member.hook());
+    assert_eq!(writes(&sim).len(), 1, "{:#?}", writes(&sim));
+}
+
+/// Amazon takes back for good what it had lent to the private address.
+#[test]
+fn a_public_address_of_the_own_that_goes_when_the_elastic_ip_comes() {
+    let mut world = held_by_a(1);
+    world.add_address(ELASTIC_IP, "203.0.113.10");
+    world.associate(ELASTIC_IP, ENI_A);
+    world.interface_mut(ENI_B).expect("there").lent = Some("198.51.100.20".parse().expect("an address"));
+    let sim = Simulator::start(world);
+    told("AWS-136", &Member::b(&sim).with(public()).check());
+    // It says nothing where no Elastic IP comes, and nothing once it has come.
+    let report = Member::b(&sim).check();
+    assert!(!report.to_string().contains("198.51.100.20"), "{report:#}");
+    assert_outcome(&Member::b(&sim).with(public()).hook(), "moved");
+    assert_eq!(sim.world().interface(ENI_B).expect("there").lent, None);
+    let report = Member::b(&sim).with(public()).check();
+    assert!(!report.to_string().contains("198.51.100.20"), "{report:#}");
+}

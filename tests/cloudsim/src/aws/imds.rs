@@ -185,6 +185,7 @@ fn world_of(identity: ImdsIdentity) -> World {
             ipv6_cidr: None,
         }],
         interfaces: vec![Interface {
+            lent: None,
             id: identity.eni,
             vpc: identity.vpc,
             subnet: identity.subnet,

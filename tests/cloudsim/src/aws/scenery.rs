@@ -174,6 +174,9 @@ impl World {
             return association.id.clone();
         }
         let id = format!("eipassoc-{:017x}", digest(&[allocation, interface, &private_ip.to_string()]));
+        // Amazon takes back what it had lent there, for good.
+        let there = |it: &&mut Interface| it.id == interface && it.primary_private_ip == private_ip;
+        self.interfaces.iter_mut().filter(there).for_each(|it| it.lent = None);
         address.association = Some(AddressAssociation { id: id.clone(), interface: interface.into(), private_ip });
         id
     }
@@ -221,6 +224,7 @@ impl World {
             source_dest_check: false,
             attachment: Some(Attachment { instance: instance.into(), device_index: 0, status: "attached".into() }),
             requester_managed: false,
+            lent: None,
             status: "in-use".into(),
         });
     }

@@ -64,6 +64,8 @@ pub struct Interface {
     pub source_dest_check: bool,
     pub attachment: Option<Attachment>,
     pub requester_managed: bool,
+    /// A public address of Amazon's pool on the primary private address ("Public IPv4 addresses", EC2 User Guide).
+    pub lent: Option<Ipv4Addr>,
     /// `in-use` or `available`.
     pub status: String,
 }

@@ -6,7 +6,8 @@ use crate::{
     error::{Error, Result},
 };
 use aws_sdk_ec2::types::{
-    AttachmentStatus, Filter, NetworkInterface, NetworkInterfaceAttachment, NetworkInterfaceStatus,
+    AttachmentStatus, Filter, NetworkInterface, NetworkInterfaceAssociation, NetworkInterfaceAttachment,
+    NetworkInterfaceStatus,
 };
 use std::{net::IpAddr, time::Duration};
 
@@ -36,15 +37,20 @@ pub struct Address {
     pub primary: bool,
     /// The Elastic IP on it, `eipalloc-…`.
     pub public: Option<String>,
+    /// The public address on it that Amazon has lent, and takes back for good when an Elastic IP comes ("Public IPv4 addresses", EC2
+    /// User Guide).
+    pub lent: Option<String>,
 }
 
 impl Interface {
     fn new(raw: &NetworkInterface) -> Option<Self> {
+        let public_ip = |public: &NetworkInterfaceAssociation| public.public_ip().map(str::to_owned);
         let address = |raw: &aws_sdk_ec2::types::NetworkInterfacePrivateIpAddress| {
             Some(Address {
                 private: raw.private_ip_address()?.parse().ok()?,
                 primary: raw.primary().unwrap_or_default(),
                 public: raw.association().and_then(|public| public.allocation_id().map(str::to_owned)),
+                lent: raw.association().filter(|public| public.ip_owner_id() == Some("amazon")).and_then(public_ip),
             })
         };
         let is_over =
@@ -89,10 +95,8 @@ pub async fn find_within(session: &Session, time: Duration, filters: &[(&str, Ve
     Ok(answer.network_interfaces().iter().filter_map(Interface::new).collect())
 }
 
-/// Checks whether AWS drops packets for the VIP before they reach this member's interface. A route to the interface is
-/// useless as long as AWS does.
-pub async fn source_dest_check(session: &Session) -> CheckItem {
-    const NAME: CheckName = CheckName::SourceDestCheck;
+/// What this member's interface says of a route to it.
+pub async fn advice(session: &Session) -> Vec<CheckItem> {
     let answer = async {
         let id = session.identity().await?.interface.clone();
         let answer = session
@@ -102,17 +106,39 @@ pub async fn source_dest_check(session: &Session) -> CheckItem {
             .await?;
         Ok::<_, Error>((id, answer.network_interfaces().iter().find_map(Interface::new)))
     };
+    let skipped = |why: String, remedy: &str| CheckItem::new(CheckName::SourceDestCheck, Verdict::Skipped, why, remedy);
     match answer.await {
-        Ok((id, Some(found))) if found.source_dest_check => CheckItem::new(
-            NAME,
-            Verdict::Warning,
-            format!("the source/destination check of {id} is on: AWS drops packets for the VIP before they arrive"),
-            format!("aws ec2 modify-network-interface-attribute --network-interface-id {id} --no-source-dest-check"),
-        ),
-        Ok((id, Some(_))) => CheckItem::ok(NAME, format!("the source/destination check of {id} is off")),
-        Ok((id, None)) => CheckItem::new(NAME, Verdict::Skipped, format!("{id} was not described"), ""),
-        Err(error) => {
-            CheckItem::new(NAME, Verdict::Skipped, format!("not looked at: {}", error.message), error.remedy.clone())
+        Ok((_, Some(found))) => {
+            std::iter::once(source_dest_check(&found)).chain(loss_to_come(session, &found)).collect()
         }
+        Ok((id, None)) => vec![skipped(format!("{id} was not described"), "")],
+        Err(error) => vec![skipped(format!("not looked at: {}", error.message), &error.remedy)],
     }
+}
+
+/// Whether AWS drops packets for the VIP before they reach this interface. A route to it is useless as long as AWS does.
+fn source_dest_check(Interface { id, source_dest_check, .. }: &Interface) -> CheckItem {
+    const NAME: CheckName = CheckName::SourceDestCheck;
+    if !source_dest_check {
+        return CheckItem::ok(NAME, format!("the source/destination check of {id} is off"));
+    }
+    CheckItem::new(
+        NAME,
+        Verdict::Warning,
+        format!("the source/destination check of {id} is on: AWS drops packets for the VIP before they arrive"),
+        format!("aws ec2 modify-network-interface-attribute --network-interface-id {id} --no-source-dest-check"),
+    )
+}
+
+/// The public address that this member gives up for the Elastic IP of a VIP, which comes to the primary private address.
+fn loss_to_come(session: &Session, own: &Interface) -> Option<CheckItem> {
+    session.vips.iter().find(|vip| vip.public_ip.is_some())?;
+    let lent = own.addresses.iter().find(|address| address.primary)?.lent.as_ref()?;
+    Some(CheckItem::new(
+        CheckName::PublicIp,
+        Verdict::Warning,
+        format!("AWS takes {lent}, this member's own public address, back for good when the Elastic IP comes"),
+        "let nothing depend on that address, such as an allow list elsewhere, and give this member another way to the internet \
+         if it needs one without the Elastic IP",
+    ))
 }

@@ -248,7 +248,7 @@ impl Cloud for Route {
     }
 
     async fn advice(&self) -> Vec<CheckItem> {
-        vec![interface::source_dest_check(&self.session).await]
+        interface::advice(&self.session).await
     }
 
     async fn rehearse(&self, seen: &Seen) -> Vec<CheckItem> {

@@ -127,7 +127,7 @@ fn write_interface(xml: &mut Xml, world: &World, interface: &Interface) {
     });
 }
 
-/// The Elastic IP on a private address.
+/// The public address on a private one: an Elastic IP, or what Amazon has lent.
 fn write_association(xml: &mut Xml, world: &World, interface: &Interface, ip: std::net::Ipv4Addr) {
     for address in &world.addresses {
         let here = address.association.as_ref().filter(|it| it.interface == interface.id && it.private_ip == ip);
@@ -137,6 +137,11 @@ fn write_association(xml: &mut Xml, world: &World, interface: &Interface, ip: st
                 xml.text("allocationId", &address.allocation).text("associationId", &association.id);
             });
         }
+    }
+    if let Some(lent) = interface.lent.filter(|_| ip == interface.primary_private_ip) {
+        xml.element("association", |xml| {
+            xml.text("publicIp", lent).text("ipOwnerId", "amazon");
+        });
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Refuses a destination that would hijack a network. Such a refusal ends the whole call: the route is wrong in every table. The
-/// inner error keeps this VIP away alone: nobody can say whether the destination would.
+/// inner error keeps this VIP away alone: nobody can say whether the destination would, or EC2 takes no such route.
 ///
 /// # Errors
 /// `invalid_config` or `conflict`, with the network that would be hijacked.
@@ -44,15 +44,16 @@ pub fn may_be_routed(seen: &tables::Seen, vip: &Vip, identity: &Identity) -> Res
                     "give the VIP a subnet without any interface, or an address outside the VPC with /32",
                 ));
             }
+            // EC2 refuses such a route, so it would hijack nothing.
             None => {
-                return Err(Error::new(
+                return Ok(Err(Error::new(
                     Code::InvalidConfig,
                     format!(
                         "the VIP's destination {destination} is inside {range} of {} and is no whole subnet",
                         identity.vpc
                     ),
                     "AWS routes inside a VPC only whole subnets: use the range of an empty subnet, or an address outside the VPC with /32",
-                ));
+                )));
             }
         }
     }
