@@ -59,6 +59,7 @@ fn permissions_that_may_not_be_read_are_not_claimed() {
     let sim = Simulator::start(world);
     let report = Member::b(&sim).check();
     assert_outcome(&report, "ready_with_warnings");
+    assert!(report["summary"].as_str().is_some_and(|line| line.contains("items were skipped")), "{report:#}");
     assert_eq!(result(&report, &format!("permission {NIC_A}")), "skipped");
 }
 

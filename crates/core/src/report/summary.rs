@@ -111,7 +111,7 @@ fn what_happened(subject: &Subject, findings: &Findings, before: Option<&str>, o
         Outcome::Split => format!("{vips} is split: {mine} of {} parts are on {here}", findings.after.len()),
         Outcome::Unknown if nobody_after => format!("{vips} is held by {nobody}"),
         Outcome::Unknown => format!("{vips}: the holder could not be found out"),
-        Outcome::Ready => format!("{vips}: {here} is ready to take over"),
+        Outcome::Ready => format!("{vips}: {here} is ready to take over{}", left_out(findings)),
         Outcome::ReadyWithWarnings => format!("{vips}: {here} is ready to take over, with warnings"),
         Outcome::NotReady => format!("{vips}: {here} is not ready to take over"),
         Outcome::Released => format!("{vips} was released by {here} in {ms} ms"),
@@ -188,6 +188,16 @@ fn others(findings: &Findings) -> String {
 }
 
 /// The first check item of this kind, the most urgent ones before others.
+/// That the verdict is no better than what could be looked at.
+fn left_out(findings: &Findings) -> String {
+    let items = findings.checks.as_deref().unwrap_or_default();
+    match items.iter().filter(|item| item.result == Verdict::Skipped).count() {
+        0 => String::new(),
+        1 => format!("; 1 of {} items was skipped", items.len()),
+        skipped => format!("; {skipped} of {} items were skipped", items.len()),
+    }
+}
+
 fn first(findings: &Findings, verdict: Verdict) -> Option<&CheckItem> {
     let found = findings.checks.iter().flatten().filter(|item| item.result == verdict);
     found.min_by_key(|item| std::cmp::Reverse(item.severity()))
