@@ -27,8 +27,16 @@ const WORDS: [&str; 8] = ["fate", "error", "deadline", "redact", "journal", "vip
 const RESERVED: &[(&str, &[&str], &str)] = &[
     ("unsafe ", &["mirrorvip"], "raw pointers stay at the border"),
     ("std::env::var", &["mirrorvip_core::config::source"], "one reader of the environment"),
-    ("std::fs", &["mirrorvip_core::config"], "one reader of files"),
-    ("fs::", &["mirrorvip_core::config"], "one reader of files"),
+    (
+        "std::fs",
+        &["mirrorvip_core::config", "mirrorvip_core::host"],
+        "one reader of files, and one of the kernel's settings",
+    ),
+    (
+        "fs::",
+        &["mirrorvip_core::config", "mirrorvip_core::host"],
+        "one reader of files, and one of the kernel's settings",
+    ),
     ("load_native_certs", &["mirrorvip_core::net::client"], "one reader of the roots"),
     ("hickory_resolver", &["mirrorvip_core::net::dns"], "one reader of resolv.conf and hosts"),
     (

@@ -56,6 +56,7 @@ const DAMAGE: &[(&str, &str)] = &[
     ("(mirrorvip_look_age_seconds)) < 1", "(mirrorvip_look_age_seconds)) < 0"),
     ("sum by (id) (mirrorvip_holder) > 1", "sum(mirrorvip_holder) > 1"),
     ("sum by (id) (mirrorvip_holder) > 1", "sum by (id) (mirrorvip_holder) > 2"),
+    ("mirrorvip_reached == 0", "mirrorvip_reached == 1"),
     ("mirrorvip_look_age_seconds > 300", "mirrorvip_look_age_seconds > 30"),
     ("mirrorvip_look_age_seconds > 300", "mirrorvip_look_age_seconds > 3000"),
     ("mirrorvip_ready == 0", "mirrorvip_ready == 1"),

@@ -239,7 +239,6 @@ fn the_warnings_cost_no_round_trip_and_say_what_to_do() {
             .as_str()
             .is_some_and(|remedy| remedy.contains("--no-source-dest-check") && remedy.contains(ENI_B))
     );
-    assert!(warning("vipNotLocal").is_some(), "this machine does not carry the VIP");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::common::{Calls, call_with, merge};
 use serde_json::{Value, json};
 use simulation::cloud::{Cloud, Mechanism, Setup, Start, serve};
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 /// What a scene has to know of a mechanism beside its layout in `tests/simulation`.
 struct Way {
@@ -69,6 +69,18 @@ impl Stage {
     /// What reports call the two members.
     pub fn names(&self) -> [&'static str; 2] {
         self.cloud.names()
+    }
+
+    /// The VIP, with its prefix.
+    pub fn vip(&self) -> String {
+        let config = self.cloud.config(1);
+        let vip = config["vip"][0]["address"].as_str().expect("an address");
+        if vip.contains('/') { vip.to_owned() } else { format!("{vip}/32") }
+    }
+
+    /// The address of the second member's machine that stays with it.
+    pub fn address(&self) -> IpAddr {
+        self.cloud.address(1)
     }
 
     pub fn taking(&self) -> &'static str {

@@ -1,6 +1,7 @@
 //! What every mechanism has to do, whatever its cloud: each scene is played once for each of the six, over sockets and by the built
 //! library. What one cloud or one mechanism alone knows is in `aws`, `azure` and `gcp`.
 
+mod local;
 mod member;
 mod scenes;
 

@@ -1,6 +1,6 @@
 //! The task that looks every minute, and the metrics that come of it.
 
-use super::site::{Site, Sources, acquires, reasons, report, shipped};
+use super::site::{Site, Sources, acquires, reasons, report, shipped, with};
 use objectscript_engine::{IrisError, Mirror, Role, Scripted};
 use serde_json::json;
 
@@ -131,6 +131,45 @@ pub fn told_once(sources: &Sources) {
     let severities: Vec<u8> = site.lines().iter().map(|(severity, _)| *severity).collect();
     assert_eq!(severities, [2, 0, 2], "{:?}", site.lines());
     assert!(site.lines()[1].1.contains("it had been held elsewhere"), "{:?}", site.lines());
+}
+
+/// A VIP that is here and that no packet reaches: a person is called once, again where something else comes, and told when it is over.
+#[test]
+fn what_keeps_packets_from_a_vip_that_is_here_is_told_once() {
+    unreached(&shipped());
+}
+
+pub fn unreached(sources: &Sources) {
+    let held = |codes: &[&str]| {
+        let warnings: Vec<_> =
+            codes.iter().map(|code| json!({ "code": code, "message": "m", "remedy": "r" })).collect();
+        let severity = if codes.is_empty() { 0 } else { 2 };
+        with(&report("held", false), json!({ "severity": severity, "warnings": warnings }))
+    };
+    let seen =
+        [held(&["vipNotLocal"]), held(&["vipNotLocal"]), held(&["vipNotLocal", "ipForwarding"]), held(&[]), held(&[])];
+    let moved = with(&seen[0], json!({ "outcome": "moved" }));
+    let library =
+        seen.iter().fold(acquires(std::slice::from_ref(&moved)), |library, report| library.answers("Status", report));
+    let mut site = Site::new(sources).library(&library);
+    for (reached, lines) in [(0, 1), (0, 1), (0, 2), (1, 3), (1, 3)] {
+        run_task(&mut site);
+        assert_eq!((site.node(&["metric", "reached"]), site.lines().len()), (Some(reached.to_string()), lines));
+    }
+    let severities: Vec<u8> = site.lines().iter().map(|(severity, _)| *severity).collect();
+    assert_eq!(severities, [2, 2, 0]);
+    assert!(site.lines()[2].1.starts_with("packets reach the VIP again: VIP held"), "{:?}", site.lines());
+    // What the hook has told is no news a minute later.
+    let library = acquires(&[moved]).answers("Status", &seen[0]).answers("Check", &report("ready", false));
+    let mut site = site.library(&library);
+    site.hook("NotifyBecomePrimary^ZMIRROR");
+    let told = site.lines().len();
+    run_task(&mut site);
+    assert_eq!(site.lines().len(), told, "{:?}", site.lines());
+    // A member that is not the primary any more has nothing to say of it.
+    site.iris.set_mirror(Mirror::member(Role::Backup));
+    run_task(&mut site);
+    assert_eq!((site.node(&["metric", "reached"]), site.node(&["unreached"])), (None, None));
 }
 
 /// Two members that both believe to be the primary must not take it from each other for ever.
@@ -303,10 +342,11 @@ pub fn metrics(sources: &Sources) {
     };
     let age = |seconds: u32| format!("look_age_seconds{{id=\"MIRROR\"}} {seconds}");
     let holder = |value: u32| format!("holder{{id=\"MIRROR\"}} {value}");
+    let reached = |value: u32| format!("reached{{id=\"MIRROR\"}} {value}");
     site.pass(100);
     assert_eq!(scrape(&mut site), [age(100)], "nobody has looked since IRIS was started");
     run_task(&mut site);
-    assert_eq!(scrape(&mut site), [holder(1), age(0)]);
+    assert_eq!(scrape(&mut site), [holder(1), reached(1), age(0)]);
     site.pass(60);
     run_task(&mut site);
     site.pass(25);
@@ -317,14 +357,14 @@ pub fn metrics(sources: &Sources) {
     let last =
         ["last_ok{id=\"MIRROR\"} 1", "last_ms{id=\"MIRROR\"} 143", "last_outcome{id=\"MIRROR\",outcome=\"moved\"} 1"];
     let with_last = |first: &[String]| [first, &last.map(String::from)].concat();
-    assert_eq!(scrape(&mut site), with_last(&[holder(1), age(0)]));
+    assert_eq!(scrape(&mut site), with_last(&[holder(1), reached(1), age(0)]));
     // In trouble nobody knows who will hold it.
     site.iris.set_mirror(Mirror { status: Some("Primary,Trouble".into()), ..Mirror::member(Role::Primary) });
     run_task(&mut site);
     assert_eq!(scrape(&mut site), with_last(&[age(0)]));
     site.iris.set_mirror(Mirror::member(Role::Primary));
     run_task(&mut site);
-    assert_eq!(scrape(&mut site), with_last(&[holder(1), age(0)]));
+    assert_eq!(scrape(&mut site), with_last(&[holder(1), reached(1), age(0)]));
     // A member that is no longer the primary does not go on saying that it holds the VIP, whether or not the watch has come by.
     site.iris.set_mirror(Mirror::member(Role::Backup));
     assert_eq!(scrape(&mut site), with_last(&[age(0)]));
@@ -343,9 +383,9 @@ pub fn metrics(sources: &Sources) {
     site.pass(70);
     assert_eq!(scrape(&mut site), with_last(&[ready, age(70)]));
     // An instance outside of any mirror has a name of its own, and shows nothing where no VIP is to be.
+    let alone = |name: &str| format!("{name}{{id=\"HOST.EXAMPLE.COM:IRIS\"}} 1");
     let own = "look_age_seconds{id=\"HOST.EXAMPLE.COM:IRIS\"} 0".to_owned();
-    for (standalone, shown) in [(true, vec!["holder{id=\"HOST.EXAMPLE.COM:IRIS\"} 1".to_owned(), own]), (false, vec![])]
-    {
+    for (standalone, shown) in [(true, vec![alone("holder"), alone("reached"), own]), (false, vec![])] {
         let mut site = Site::new(sources).library(&library).role(Role::None);
         site.iris.set_global("ZMIRRORVIP", &["metric", "looked"], "0");
         site = site.configured(json!({ "standalone": standalone }));

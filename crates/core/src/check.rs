@@ -41,7 +41,7 @@ pub enum CheckName {
     IpForwarding,
     /// IP forwarding of this VM (GCP).
     CanIpForward,
-    /// The operating system carries the VIP.
+    /// The operating system accepts packets for the VIP.
     VipNotLocal,
     /// A holder by name that takes no packet: a route that leads nowhere, or a machine that does not run.
     Blackhole,
@@ -178,7 +178,10 @@ impl CheckItem {
     /// How urgent a warning is: 1, or 2 where no packet reaches the VIP.
     pub fn severity(&self) -> u8 {
         match (self.result, self.name.name) {
-            (Verdict::Warning, CheckName::SourceDestCheck | CheckName::IpForwarding | CheckName::CanIpForward) => 2,
+            (
+                Verdict::Warning,
+                CheckName::SourceDestCheck | CheckName::IpForwarding | CheckName::CanIpForward | CheckName::VipNotLocal,
+            ) => 2,
             (Verdict::Warning, _) => 1,
             (Verdict::Ok | Verdict::Failed | Verdict::Skipped, _) => 0,
         }

@@ -42,22 +42,32 @@ pub struct LocalNetwork {
     pub accepts: Accepts,
 }
 
-/// Whether the operating system accepts packets for an address.
+/// Whether the operating system accepts packets for an address; `None` where it does not tell.
 #[derive(Debug, Clone, Copy)]
-pub struct Accepts(pub fn(IpAddr) -> bool);
+pub struct Accepts(pub fn(IpAddr) -> Option<bool>);
 
 impl Default for Accepts {
     fn default() -> Self {
-        Accepts(|_| true)
+        Accepts(|_| Some(true))
     }
 }
 
 /// Whether the operating system accepts packets for an address: it lets a socket have any address of its table `local`, be it
 /// on an interface or in a range that a route alone names (`ip(7)`). Nothing is sent, and the socket is closed at once. Where
-/// `net.ipv4.ip_nonlocal_bind` is set, every address seems to be accepted. Any other trouble with the socket says nothing.
-pub fn accepts_packets_for(address: IpAddr) -> bool {
-    let bound = UdpSocket::bind((address, 0));
-    !bound.is_err_and(|error| error.kind() == ErrorKind::AddrNotAvailable)
+/// `net.ipv4.ip_nonlocal_bind` is set, it lets a socket have any address, and tells nothing; nor does any other trouble with the
+/// socket.
+pub fn accepts_packets_for(address: IpAddr) -> Option<bool> {
+    match UdpSocket::bind((address, 0)) {
+        Ok(_) if binds_to_anything(address) => None,
+        Ok(_) => Some(true),
+        Err(error) if error.kind() == ErrorKind::AddrNotAvailable => Some(false),
+        Err(_) => None,
+    }
+}
+
+fn binds_to_anything(address: IpAddr) -> bool {
+    let family = if address.is_ipv4() { "ipv4" } else { "ipv6" };
+    std::fs::read_to_string(format!("/proc/sys/net/{family}/ip_nonlocal_bind")).is_ok_and(|text| text.trim() != "0")
 }
 
 /// All addresses and devices by `getifaddrs(3)`.
@@ -123,9 +133,9 @@ mod tests {
         // All of 127.0.0.0/8 is there, and the interface carries one address of it.
         let network = local_network().expect("getifaddrs");
         let accepts = |address: &str| (network.accepts.0)(address.parse().expect("an address"));
-        assert!(accepts("127.0.0.1") && accepts("127.8.0.9"));
+        assert_eq!((accepts("127.0.0.1"), accepts("127.8.0.9")), (Some(true), Some(true)));
         // TEST-NET-3.
-        assert!(!accepts("203.0.113.77"));
+        assert_eq!(accepts("203.0.113.77"), Some(false));
     }
 
     #[test]

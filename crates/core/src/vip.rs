@@ -20,6 +20,11 @@ impl Vip {
     pub fn destination(&self) -> IpNet {
         self.address.trunc()
     }
+
+    /// Whether it is one address, and no network.
+    pub fn is_one_address(&self) -> bool {
+        self.address.prefix_len() == self.address.max_prefix_len()
+    }
 }
 
 impl fmt::Display for Vip {

@@ -1,6 +1,7 @@
 //! What a schedule and the oracle need of a cloud.
 
 use std::fmt::Debug;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cloudsim::{Call, Fault, Line, Rule, Simulator, Stage};
@@ -132,6 +133,8 @@ pub trait Cloud: Send + Sync {
     fn line(&self) -> Line;
     /// The configuration of a member.
     fn config(&self, member: usize) -> Value;
+    /// The address of a member's machine that stays with it.
+    fn address(&self, member: usize) -> IpAddr;
     /// What a report calls the two members as holders.
     fn names(&self) -> [&'static str; 2];
     /// Who has what, now.
@@ -188,6 +191,8 @@ pub trait Layout: Send + Sync + 'static {
     const GARBAGE: &'static [&'static str] = &["<html>sign in to the network</html>", "", "{}", "[]", "null"];
 
     fn names(setup: &Setup) -> [&'static str; 2];
+    /// The address of a member's machine that stays with it.
+    fn address(world: &<Self::Stage as Stage>::World, member: usize) -> IpAddr;
     fn world(setup: &Setup) -> <Self::Stage as Stage>::World;
     fn config(sim: &Simulator<Self::Stage>, setup: &Setup, member: usize) -> Value;
     fn parts(world: &<Self::Stage as Stage>::World, setup: &Setup) -> Vec<Part>;
@@ -290,6 +295,10 @@ impl<L: Layout> Cloud for Simulated<L> {
 
     fn config(&self, member: usize) -> Value {
         L::config(&self.sim, &self.setup, member)
+    }
+
+    fn address(&self, member: usize) -> IpAddr {
+        self.sim.look(|world| L::address(world, member))
     }
 
     fn names(&self) -> [&'static str; 2] {

@@ -12,6 +12,7 @@ pub mod carried;
 #[cfg(feature = "gcp")]
 pub mod gcp;
 pub mod late;
+pub mod local;
 pub mod operation;
 pub mod packed;
 pub mod peers;
@@ -19,7 +20,7 @@ pub mod problem;
 pub mod shape;
 
 use crate::{
-    check::{CheckItem, CheckName, Verdict},
+    check::CheckItem,
     error::{Code, Error, Result},
     host::LocalNetwork,
     net::{retry::Caller, settings::Http},
@@ -285,26 +286,4 @@ impl SetAside {
             details.retry_after = None;
         })
     }
-}
-
-/// A packet that arrives for an address that the operating system does not carry is dropped.
-pub fn local_address(vips: &[Vip], local: &LocalNetwork) -> CheckItem {
-    const NAME: CheckName = CheckName::VipNotLocal;
-    let carried = |vip: &&Vip| {
-        local.addresses.iter().any(|known| {
-            let address = known.address.addr();
-            address == vip.address.addr() || vip.address.contains(&address)
-        })
-    };
-    let missing: Vec<_> = vips.iter().filter(|vip| !carried(vip)).map(ToString::to_string).collect();
-    let Some(first) = missing.first().cloned() else {
-        return CheckItem::ok(NAME, "the operating system carries the VIP");
-    };
-    let missing = missing.join(", ");
-    CheckItem::new(
-        NAME,
-        Verdict::Warning,
-        format!("no interface of this machine carries {missing}: packets for it will be dropped"),
-        format!("add the address for good on every member, for example `ip address add {first} dev eth0 label eth0:1`"),
-    )
 }

@@ -310,11 +310,13 @@ mod tests {
                 names.iter().map(|name| CheckItem::new(*name, Verdict::Warning, name.as_str(), "x")).collect();
             Report::new(&Subject::default(), Findings::new(Outcome::Moved), &items, &Journal::default(), 1)
         };
-        let moved = report(&[CheckName::VipNotLocal]);
+        let moved = report(&[CheckName::PublicIp]);
         assert_eq!((moved.severity, moved.ok, moved.warnings.len()), (1, true, 1));
         // No packet reaches the VIP: that goes first.
-        for name in [CheckName::SourceDestCheck, CheckName::IpForwarding, CheckName::CanIpForward] {
-            let moved = report(&[CheckName::VipNotLocal, name]);
+        for name in
+            [CheckName::SourceDestCheck, CheckName::IpForwarding, CheckName::CanIpForward, CheckName::VipNotLocal]
+        {
+            let moved = report(&[CheckName::PublicIp, name]);
             assert_eq!((moved.severity, moved.ok), (2, true));
             assert!(moved.summary.ends_with(&format!("; but {}; x", name.as_str())), "{}", moved.summary);
         }

@@ -1,6 +1,6 @@
 //! AWS: routes or secondary addresses.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use cloudsim::aws::{
     ELASTIC_IP, ENI_A, ENI_B, MAIN_TABLE, MEMBER_A, MEMBER_B, ROLE, SECONDARY_IP, Shared, Simulator, World,
@@ -52,6 +52,10 @@ impl Layout for Aws {
 
     fn names(_: &Setup) -> [&'static str; 2] {
         ENIS
+    }
+
+    fn address(world: &World, member: usize) -> IpAddr {
+        world.interface(ENIS[member]).expect("there").primary_private_ip.into()
     }
 
     fn world(setup: &Setup) -> World {

@@ -1,5 +1,7 @@
 //! Azure: an IP configuration or user-defined routes.
 
+use std::net::IpAddr;
+
 use cloudsim::azure::{
     ADDRESS_A, ADDRESS_B, NIC_A, NIC_B, OTHER_RESOURCE_GROUP, Overlap, PUBLIC_IP, RESOURCE_GROUP, ROUTE_TABLE,
     ROUTE_TABLE_2, Shared, Simulator, Style, VIP, VIP_CONFIG, VM_A, VM_B, World,
@@ -72,6 +74,10 @@ impl Layout for Azure {
 
     fn names(setup: &Setup) -> [&'static str; 2] {
         if is_route(setup) { HOPS } else { NICS }
+    }
+
+    fn address(_: &World, member: usize) -> IpAddr {
+        HOPS[member].parse().expect("an address")
     }
 
     fn world(setup: &Setup) -> World {

@@ -1,7 +1,10 @@
 //! GCP: alias ranges or a route.
 
+use std::net::IpAddr;
+
 use cloudsim::gcp::{
-    InUse, Overlap, PUBLIC_ADDRESS, PUBLIC_IP, ROUTE, ROUTED_VIP, Shared, Simulator, VIP, VM_A, VM_B, World,
+    ADDRESS_A, ADDRESS_B, InUse, Overlap, PUBLIC_ADDRESS, PUBLIC_IP, ROUTE, ROUTED_VIP, Shared, Simulator, VIP, VM_A,
+    VM_B, World,
 };
 use mirrorvip_core::net::transport::Request;
 use serde_json::{Value, json};
@@ -44,6 +47,10 @@ impl Layout for Gcp {
 
     fn names(_: &Setup) -> [&'static str; 2] {
         VMS
+    }
+
+    fn address(_: &World, member: usize) -> IpAddr {
+        [ADDRESS_A, ADDRESS_B][member].parse().expect("an address")
     }
 
     fn world(setup: &Setup) -> World {

@@ -12,7 +12,7 @@ use fastrand::Rng;
 use mirrorvip_core::command::Surroundings;
 use mirrorvip_core::deadline::Watch;
 use mirrorvip_core::error::Result;
-use mirrorvip_core::host::LocalNetwork;
+use mirrorvip_core::host::{LocalAddress, LocalNetwork};
 use mirrorvip_core::net::settings::Http;
 use mirrorvip_core::net::transport::{Client, Destination, Network};
 use tokio::time::Instant;
@@ -161,9 +161,11 @@ impl Surroundings for Machine {
         Rc::new(self.clone())
     }
 
-    /// No address of this machine has a label, so that nothing depends on the machine that the simulation runs on.
+    /// The machine has its own address without a label and accepts packets for every other one, so that nothing depends on the
+    /// machine that the simulation runs on.
     fn local_network(&self) -> std::io::Result<LocalNetwork> {
-        Ok(LocalNetwork::default())
+        let address = LocalAddress { label: "eth0".into(), address: self.scene.cloud.address(self.number).into() };
+        Ok(LocalNetwork { addresses: vec![address], ..LocalNetwork::default() })
     }
 }
 

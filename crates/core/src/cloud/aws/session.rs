@@ -11,7 +11,11 @@ use super::{
 };
 use crate::{
     check::{CheckItem, CheckName, Verdict},
-    cloud::{Plan, Setup, Step, local_address, operation::until_a_last_look},
+    cloud::{
+        Plan, Setup, Step,
+        local::{System, add_for_good},
+        operation::until_a_last_look,
+    },
     deadline::Deadline,
     error::{Code, Error, Result},
     host::LocalNetwork,
@@ -332,7 +336,8 @@ impl Session {
 
     /// What keeps traffic or a later move away from this member, with either mechanism.
     pub fn remarks(&self, identity: &Identity) -> Vec<CheckItem> {
-        let mut items = vec![local_address(&self.vips, &self.local)];
+        let vips: Vec<&Vip> = self.vips.iter().collect();
+        let mut items = vec![System::new(&self.local, identity.primary_address).item(&vips, add_for_good)];
         let Identity { instance, interface, .. } = identity;
         let members = &self.settings.members;
         if !members.is_empty() && !members.iter().any(|member| member == instance || member == interface) {

@@ -10,7 +10,10 @@ use super::{
 };
 use crate::{
     check::CheckItem,
-    cloud::{Setup, local_address},
+    cloud::{
+        Setup,
+        local::{System, add_for_good},
+    },
     error::{Code, Error, Result},
     host::LocalNetwork,
     net::{
@@ -139,8 +142,9 @@ impl Session {
         arm.untracked()
     }
 
-    /// Whether the operating system carries the VIPs.
-    pub fn local_address(&self) -> CheckItem {
-        local_address(&self.vips, &self.local)
+    /// Whether the operating system accepts packets for the VIPs.
+    pub fn local_address(&self, here: &Here) -> CheckItem {
+        let vips: Vec<&Vip> = self.vips.iter().collect();
+        System::new(&self.local, here.addresses()).item(&vips, add_for_good)
     }
 }

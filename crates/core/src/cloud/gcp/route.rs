@@ -25,10 +25,10 @@ use super::{
 };
 use crate::{
     check::{CheckItem, CheckName, Verdict},
-    cloud::{Cloud, Mechanism, Plan, Setup, local_address},
+    cloud::{Cloud, Mechanism, Plan, Setup, local::add_for_good},
     error::{Code, Error, Result},
     fate::{Cause, Fate},
-    vip::{Goal, Member, Part},
+    vip::{Goal, Member, Part, Vip},
 };
 use futures_util::future::join;
 use http::Method;
@@ -316,7 +316,8 @@ impl Cloud for Route {
     }
 
     fn remarks(&self, seen: &Seen) -> Vec<CheckItem> {
-        let mut items = vec![local_address(&self.session.vips, &self.session.local)];
+        let vips: Vec<&Vip> = self.session.vips.iter().collect();
+        let mut items = vec![self.session.system(&seen.here).item(&vips, add_for_good)];
         items.extend(self.view(seen).remarks());
         items.extend(self.forwarding.get().filter(|_| self.holds(seen)).cloned());
         items

@@ -10,7 +10,7 @@ use super::{
     settings::Settings,
 };
 use crate::{
-    cloud::Setup,
+    cloud::{Setup, local::System},
     error::{Error, Result},
     host::LocalNetwork,
     net::{
@@ -99,6 +99,12 @@ impl Session {
     /// What a status says of parts that are apart while a change is under way. Asks nobody.
     pub fn while_a_change_runs(&self) -> Option<Error> {
         self.connection.get()?.operations.while_one_runs()
+    }
+
+    /// The operating system: that of the VM if it has the address of its interface.
+    pub fn system(&self, here: &Here) -> System<'_> {
+        let interface = here.interfaces.get(self.settings.network_interface);
+        System::new(&self.local, interface.and_then(|interface| interface.ip.parse().ok()))
     }
 
     /// This member in the words of a report.

@@ -260,7 +260,7 @@ impl Cloud for IpConfig {
             let planner = self.planner(seen, &none, &none);
             items.extend(planner.primaries().into_iter().chain(planner.other_publics()));
         }
-        items.push(self.session.local_address());
+        items.push(self.session.local_address(&seen.here));
         items
     }
 

@@ -158,7 +158,11 @@ impl Cloud for Route {
         // The advice of a call that finds everything in place comes too late.
         let is_told = self.silent.is_impatient.get() || self.holds(seen);
         let deaf = self.listed.known_own(&seen.here).filter(|_| is_told).filter_map(forwarding::off);
-        idle.chain(refused).chain(deaf).chain(self.session.tracking()).chain([self.session.local_address()]).collect()
+        idle.chain(refused)
+            .chain(deaf)
+            .chain(self.session.tracking())
+            .chain([self.session.local_address(&seen.here)])
+            .collect()
     }
 
     async fn advice(&self) -> Vec<CheckItem> {
