@@ -190,7 +190,7 @@ impl Deadline {
         Error::new(
             Code::Deadline,
             format!("the call's {} s were over", self.total.as_secs_f64()),
-            "call again; if this happens every time, raise `deadlineSeconds` and look at `steps` for what was slow",
+            "call again; if this happens every time, look at `steps` for what was slow",
         )
     }
 }

@@ -40,8 +40,8 @@ impl<'a> System<'a> {
         self.is_the_machines && vips.iter().any(|vip| matches!(self.says(vip), Says::Drops))
     }
 
-    /// The item about these VIPs. `remedy` is that for the first whose packets are dropped.
-    pub fn item(&self, vips: &[&Vip], remedy: impl FnOnce(&Vip) -> String) -> CheckItem {
+    /// The item about these VIPs. `remedy` is that for one whose packets are dropped.
+    pub fn item(&self, vips: &[&Vip], remedy: impl Fn(&Vip) -> String) -> CheckItem {
         if !self.is_the_machines {
             let message = "not looked at: this process is not in the network of the machine, as in a container with its own network";
             return CheckItem::new(
@@ -54,11 +54,13 @@ impl<'a> System<'a> {
         let said: Vec<_> = vips.iter().map(|vip| (*vip, self.says(vip))).collect();
         let dropped: Vec<&Vip> =
             said.iter().filter(|(_, says)| matches!(says, Says::Drops)).map(|(vip, _)| *vip).collect();
-        if let Some(first) = dropped.first() {
+        if !dropped.is_empty() {
             let all: Vec<_> = dropped.iter().map(ToString::to_string).collect();
             let message =
                 format!("the operating system does not accept packets for {}, and drops them", all.join(", "));
-            return CheckItem::new(NAME, Verdict::Warning, message, remedy(first));
+            let mut remedies: Vec<String> = dropped.iter().map(|vip| remedy(vip)).collect();
+            remedies.dedup();
+            return CheckItem::new(NAME, Verdict::Warning, message, remedies.join("; "));
         }
         if let Some((vip, _)) = said.iter().find(|(_, says)| matches!(says, Says::Nothing)) {
             let message =
@@ -88,7 +90,9 @@ impl<'a> System<'a> {
 
 /// For a VIP whose address stands on every member all the time.
 pub fn add_for_good(vip: &Vip) -> String {
-    format!("add the address for good on every member, for example `ip address add {vip} dev eth0 label eth0:1`")
+    format!(
+        "`ip address add {vip} dev eth0 label eth0:1` on every member, and the same in its network configuration for the next restart"
+    )
 }
 
 #[cfg(test)]
@@ -110,6 +114,16 @@ mod tests {
         let own = own.iter().map(|text| text.parse().expect("an address"));
         let item = System::new(network, own).item(&[&vip], |vip| format!("add {vip}"));
         (item.result, item.message + "; " + &item.remedy)
+    }
+
+    #[test]
+    fn each_vip_that_is_dropped_has_its_own_command() {
+        let vip = |text: &str| Vip { address: text.parse().expect("an address"), public_ip: None, name: None };
+        let vips = [vip("10.1.0.254/32"), vip("10.1.0.253/32")];
+        let drops = network(|_| Some(false), &["10.0.0.5/24"]);
+        let own = ["10.0.0.5".parse().expect("an address")];
+        let item = System::new(&drops, own.into_iter()).item(&vips.each_ref(), |vip| format!("add {vip}"));
+        assert_eq!(item.remedy, "add 10.1.0.254/32; add 10.1.0.253/32");
     }
 
     #[test]

@@ -70,7 +70,7 @@ const LIMIT_TOO_SHORT: &str = "check the way to the endpoint; if it is only slow
 const CUT_SHORT: &str = "call again; check the way to the endpoint";
 /// What to do about a read that had no answer in its share of the call's time.
 pub const SILENT: &str =
-    "call again; check the way to the endpoint, and give the call more time (`deadlineSeconds`) if it is only slow";
+    "call again; if this happens every time, check the way to the endpoint, and look at `steps` for what else was slow";
 
 impl Caller {
     /// A caller that may retry until the deadline, at full speed.

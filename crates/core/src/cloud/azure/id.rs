@@ -48,3 +48,8 @@ impl Id {
         self.0.eq_ignore_ascii_case(other.trim_end_matches('/'))
     }
 }
+    /// Its name behind its type, where the name alone does not tell what it is: `subnets/default`.
+    pub fn typed(&self) -> String {
+        format!("{}/{}", self.kind(), self.name())
+    }
+

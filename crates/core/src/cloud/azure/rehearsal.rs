@@ -175,7 +175,7 @@ async fn rehearse(arm: &Arm, id: &Id, actions: &[&str]) -> CheckItem {
             return CheckItem::new(
                 name,
                 Verdict::Skipped,
-                format!("what this identity may do there is not known: {}", error.message),
+                format!("what this identity may do on {} is not known: {}", id.typed(), error.message),
                 "let the identity read its permissions (Microsoft.Authorization/permissions/read), or compare its role \
                  with docs/install-azure.md and move the VIP once on purpose",
             );
@@ -183,11 +183,11 @@ async fn rehearse(arm: &Arm, id: &Id, actions: &[&str]) -> CheckItem {
     };
     let missing = missing(&roles, actions);
     if missing.is_empty() {
-        return CheckItem::ok(name, format!("the identity's roles allow {}", actions.join(", ")));
+        return CheckItem::ok(name, format!("the identity's roles on {} allow {}", id.typed(), actions.join(", ")));
     }
     let error = Error::new(
         Code::Denied,
-        format!("the identity's roles on {} do not allow {}", id.shown(), missing.join(", ")),
+        format!("the identity's roles on {} do not allow {}", id.typed(), missing.join(", ")),
         format!(
             "assign a role with these actions on {} to this VM's identity (docs/install-azure.md has the whole role)",
             id.as_str()

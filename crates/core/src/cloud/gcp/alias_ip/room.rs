@@ -83,7 +83,7 @@ impl Room {
                     change.vm,
                     self.longest.get().as_secs_f64()
                 ),
-                "call again; if this happens every time, raise `deadlineSeconds`",
+                "call again; if this happens every time, look at `steps` for what was slow",
             ));
         }
         Ok(())
