@@ -154,17 +154,15 @@ impl Compute {
     pub async fn get_within(&self, bound: Duration, call: &str, path: &Path) -> Result<Value> {
         let begun = Instant::now();
         let Ok(answer) = tokio::time::timeout(bound, self.get(call, path)).await else {
-            return Err(self.record_silence(&format!("compute:{call}"), path.name(), begun));
+            return Err(Self::silence(&format!("compute:{call}"), path.name(), begun));
         };
         answer
     }
 
-    /// Notes a call that was not waited for any longer, and returns what to say of it.
-    pub fn record_silence(&self, call: &str, target: &str, begun: Instant) -> Error {
+    /// What to say of a call that was not waited for any longer. It is a step already.
+    pub fn silence(call: &str, target: &str, begun: Instant) -> Error {
         let message = format!("{call} on {target}: no answer within {} ms", begun.elapsed().as_millis());
-        let silence = Error::new(Code::Unavailable, message, "nothing depends on this call; look at what else is slow");
-        self.bearer.record_looks(call, target, 1, begun, &Err::<(), _>(silence.clone()));
-        silence
+        Error::new(Code::Unavailable, message, "nothing depends on this call; look at what else is slow")
     }
 
     /// Reads one page of a plain list. An empty page has no `items`.

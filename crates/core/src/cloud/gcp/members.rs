@@ -278,7 +278,7 @@ async fn read_all(
     done.sort_by_key(|(path, _)| place(path));
     let is_late = |path: &&Path| !done.iter().any(|(known, _)| known == *path);
     let late = paths.iter().filter(is_late).map(|path| {
-        let silence = compute.record_silence("compute:instances.get", path.name(), begun);
+        let silence = Compute::silence("compute:instances.get", path.name(), begun);
         let throttled = compute.throttles(path);
         let why = throttled.unwrap_or_else(|| silence.with(|details| details.remedy = DEAD_ZONE.into()));
         // A server may have answered, and asked for a repeat.

@@ -4,7 +4,7 @@ use super::{Operations, may_not_be_read};
 use crate::{
     check::{CheckItem, CheckName, Verdict},
     cloud::gcp::{
-        compute::all_pages,
+        compute::{Compute, all_pages},
         error::Bound,
         path::Path,
         running::{Key, Operation, name_of, subject},
@@ -14,7 +14,7 @@ use crate::{
 };
 use futures_util::future::{Either, join_all, ready, select};
 use serde_json::Value;
-use std::{cell::RefCell, collections::BTreeSet, pin::pin, time::Duration};
+use std::{collections::BTreeSet, pin::pin, time::Duration};
 use tokio::time::Instant;
 
 /// The most that a list may take that tells whether a refusal passes.
@@ -68,7 +68,6 @@ impl Operations {
         if new.is_empty() || self.left_for_lists.get().is_zero() {
             return work.await;
         }
-        let unanswered = RefCell::new(new.clone());
         let ask = async |scope: &String| {
             // Only Check tells of the error; the journal has it.
             if let Err(error) = self.note_running_in(scope).await
@@ -76,11 +75,9 @@ impl Operations {
             {
                 self.unlisted.borrow_mut().insert(scope.clone(), error);
             }
-            unanswered.borrow_mut().retain(|other| other != scope);
         };
-        let begun = Instant::now();
         let lists = pin!(join_all(new.iter().map(ask)));
-        let done = match select(pin!(work), lists).await {
+        match select(pin!(work), lists).await {
             Either::Right((_, work)) => work.await,
             Either::Left((done, lists)) => {
                 let (left, waiting) = (self.left_for_lists.get(), Instant::now());
@@ -88,13 +85,7 @@ impl Operations {
                 self.left_for_lists.set(left.saturating_sub(waiting.elapsed()));
                 done
             }
-        };
-        for scope in unanswered.take() {
-            let target = scope.rsplit('/').next().unwrap_or_default();
-            // Ignore the error: the journal has it, and nothing depends on the list.
-            let _silence = self.compute.record_silence(&list_call(&scope), target, begun);
         }
-        done
     }
 
     /// What a check could not look at, where this identity may not list operations. A move does without: it meets what runs.
@@ -165,7 +156,7 @@ impl Operations {
         let begun = Instant::now();
         tokio::time::timeout(LONGEST_LIST, self.note_running_in(scope)).await.unwrap_or_else(|_elapsed| {
             let target = scope.rsplit('/').next().unwrap_or_default();
-            Err(self.compute.record_silence(&list_call(scope), target, begun))
+            Err(Compute::silence(&list_call(scope), target, begun))
         })
     }
 
