@@ -2,6 +2,7 @@
 
 use super::{Member, common::*, is_called, warnings, writes};
 use cloudsim::azure::{NIC_A, NIC_B, OTHER_RESOURCE_GROUP, Simulator, VIP, VIP_CONFIG, VM_A, VM_B, World};
+use cloudsim::{Fault, Rule};
 use serde_json::{Value, json};
 
 fn warning<'a>(report: &'a Value, code: &str) -> &'a Value {
@@ -24,9 +25,18 @@ fn a_listed_interface_that_does_not_exist_is_named_and_stops_no_takeover() {
     assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(NIC_B));
 }
 
+/// An identity that may neither list interfaces nor ask whether an address is free.
 #[test]
 fn with_the_holder_misspelt_nobody_says_that_nobody_holds_it() {
-    let sim = Simulator::start(World::article());
+    let mut world = World::article();
+    world.deny(VM_B, "Microsoft.Network/virtualNetworks/checkIpAddressAvailability/read", None);
+    let sim = Simulator::start(world);
+    // A role on the interfaces alone lists none.
+    let list = Rule {
+        target: Some(""),
+        ..Rule::always("arm", "GET networkInterfaces", Fault::error(403, "AuthorizationFailed", "no"))
+    };
+    sim.faults().on(list);
     let misspelt = json!({ "azure": { "nics": ["mirrora290_z9", NIC_B] } });
     let report = Member::b(&sim).with(misspelt.clone()).status();
     assert_error(&report, "unknown", "not_found");

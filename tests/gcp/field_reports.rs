@@ -6,6 +6,7 @@ mod gone;
 mod in_use;
 mod last_instant;
 mod metadata;
+mod outsiders;
 mod rights;
 mod slow;
 mod throttled;

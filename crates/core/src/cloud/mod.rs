@@ -14,6 +14,7 @@ pub mod gcp;
 pub mod late;
 pub mod local;
 pub mod operation;
+pub mod outsiders;
 pub mod packed;
 pub mod peers;
 pub mod problem;
@@ -26,6 +27,7 @@ use crate::{
     net::{retry::Caller, settings::Http},
     vip::{Goal, Member, Part, PartId, Vip},
 };
+use outsiders::Missing;
 use serde_json::Value;
 use std::{cell::RefCell, collections::BTreeMap, time::Duration};
 
@@ -125,7 +127,7 @@ pub trait Cloud {
 
     /// Configured members that the cloud does not know, because somebody misspelt or deleted them. Pure.
     /// None where the cloud itself names the holder: then a misspelt holder shows up as a stranger.
-    fn missing(&self, _: &Self::Seen) -> Vec<String> {
+    fn missing(&self, _: &Self::Seen) -> Vec<Missing> {
         Vec::new()
     }
 

@@ -242,7 +242,7 @@ fn check_object(keys: &'static [Key], entries: &mut Map<String, Value>, at: &Pla
 }
 
 /// The word that was probably meant: the same but for case, dashes and underscores, or with few letters wrong.
-fn nearest<'a>(found: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(found: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let plain = |text: &str| text.replace(['_', '-', ' '], "").to_ascii_lowercase();
     let found = plain(found);
     let near = words.map(|word| (strsim::osa_distance(&found, &plain(word)), word));

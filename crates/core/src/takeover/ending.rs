@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     check::{CheckItem, Verdict},
+    cloud::outsiders::Missing,
     error::{Code, Error},
     outcome::Outcome,
     vip::{Goal, Holder, Member, Part},
@@ -45,7 +46,7 @@ pub struct Findings {
     /// What the next call of the same takeover must not forget.
     pub resume: Option<Value>,
     /// Configured members that the cloud does not know. Any of them may be the holder under its right name.
-    pub missing: Vec<String>,
+    pub missing: Vec<Missing>,
     /// The items of a Check.
     pub checks: Option<Vec<CheckItem>>,
     /// What needs attention beside the holder.
@@ -110,7 +111,7 @@ pub fn untouched(goal: Goal) -> Outcome {
 }
 
 /// `missing` are configured members that the cloud does not know: any of them, under its right name, may be the holder.
-pub fn of_status(parts: &[Part], missing: &[String]) -> (Outcome, Option<Error>) {
+pub fn of_status(parts: &[Part], missing: &[Missing]) -> (Outcome, Option<Error>) {
     let all = |is: &dyn Fn(&Holder) -> bool| parts.iter().all(|part| is(&part.holder));
     let Some(first) = parts.first().map(|part| &part.holder) else {
         return (Outcome::Unknown, Some(nothing_to_move()));

@@ -10,12 +10,13 @@ mod throttled;
 mod toy;
 
 use super::*;
+use crate::cloud::outsiders::Missing;
 use crate::{
     error::Code,
     fate::{Cause, Fate},
 };
 use tokio::time::Instant;
-use toy::{Looks, Toy, deadline, failure, hold};
+use toy::{Looks, Toy, deadline, failure, gone, hold};
 
 #[tokio::test(start_paused = true)]
 async fn moves_what_is_elsewhere_and_says_so_only_after_a_fresh_look() {
@@ -361,11 +362,11 @@ async fn a_part_that_somebody_takes_between_plan_and_last_look_has_a_cause() {
 async fn with_a_member_missing_nobody_is_not_said() {
     let toy = Toy::new(&[("a", Holder::Nobody)]);
     assert_eq!(status(&toy, &deadline(30).0).await.outcome, Outcome::Unheld);
-    toy.missing.borrow_mut().push("mirrorb281_z2".into());
+    toy.missing.borrow_mut().push(Missing { similar: Some("mirrorb280_z2".into()), ..gone("mirrorb281_z2") });
     let found = status(&toy, &deadline(30).0).await;
     assert_eq!(found.outcome, Outcome::Unknown);
     let error = found.error.expect("a cause");
-    assert_eq!(error.message, "mirrorb281_z2 does not exist (misspelt or deleted)");
+    assert_eq!(error.message, "mirrorb281_z2 does not exist (misspelt or deleted; similar: mirrorb280_z2)");
     assert_eq!(error.code, Code::NotFound);
     assert_eq!(hold(&toy, Write::IfNeeded).await.outcome, Outcome::Moved, "a takeover goes on without that member");
 }

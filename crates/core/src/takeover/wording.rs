@@ -1,6 +1,7 @@
 //! What the engine says of its own: the errors that no cloud has answered.
 
 use crate::{
+    cloud::outsiders::Missing,
     error::{Code, Error},
     vip::{Goal, Holder, Part},
 };
@@ -125,11 +126,14 @@ pub fn not_read(parts: &[Part]) -> Error {
     )
 }
 
-pub fn do_not_exist(names: &[String]) -> Error {
-    let verb = if names.len() == 1 { "does" } else { "do" };
+pub fn do_not_exist(missing: &[Missing]) -> Error {
+    let verb = if missing.len() == 1 { "does" } else { "do" };
+    let names: Vec<&str> = missing.iter().map(|missing| missing.name.as_str()).collect();
+    let similar: Vec<&str> = missing.iter().filter_map(|missing| missing.similar.as_deref()).collect();
+    let similar = if similar.is_empty() { String::new() } else { format!("; similar: {}", similar.join(", ")) };
     Error::new(
         Code::NotFound,
-        format!("{} {verb} not exist (misspelt or deleted)", names.join(", ")),
+        format!("{} {verb} not exist (misspelt or deleted{similar})", names.join(", ")),
         "correct the name in the configuration on every member, or remove it there if that machine is gone",
     )
 }

@@ -241,6 +241,9 @@ fn dispatch(state: &mut State, asked: &Asked) -> Result<Answer> {
         ("PUT", "microsoft.network/networkinterfaces") if !list => interfaces::put(state, asked),
         ("GET", "microsoft.network/publicipaddresses") => networks::public_ip(state, asked),
         ("GET", "microsoft.network/virtualnetworks") if !list => networks::vnet(state, asked),
+        ("GET", "microsoft.network/virtualnetworks/checkipaddressavailability") if list => {
+            networks::availability(state, asked)
+        }
         ("GET", "microsoft.network/virtualnetworks/subnets") if !list => networks::subnet(state, asked),
         ("GET", "microsoft.network/routetables") => routes::table(state, asked),
         ("GET", "microsoft.network/routetables/routes") if !list => routes::get(state, asked),

@@ -15,7 +15,7 @@ use crate::{
 };
 use http::Method;
 use serde_json::Value;
-use std::{cell::RefCell, time::Duration};
+use std::{cell::RefCell, net::IpAddr, time::Duration};
 use url::Url;
 
 /// "Network interfaces", "Virtual Machines" and "Permissions" of the REST API reference.
@@ -121,7 +121,11 @@ impl Arm {
         self.get_by(self.bearer.caller(), id).await
     }
 
-    async fn get_by(&self, caller: &Caller, id: &Id) -> Result<Value> {
+    /// The same, with as many attempts and as much time as this caller has.
+    ///
+    /// # Errors
+    /// Those of [`Arm::get`].
+    pub async fn get_by(&self, caller: &Caller, id: &Id) -> Result<Value> {
         self.read(caller, &format!("arm:GET {}", id.kind()), &id.shown(), &self.url(id), is_resource).await
     }
 
@@ -164,10 +168,37 @@ impl Arm {
     /// A list that the authorization provider has of a resource.
     async fn list_of(&self, caller: &Caller, id: &Id, what: &str, version: &str) -> Result<Vec<Value>> {
         let place = format!("{}/providers/Microsoft.Authorization/{what}", id.as_str());
-        let mut url = format!("{}{place}?api-version={version}", self.endpoint);
+        let url = format!("{}{place}?api-version={version}", self.endpoint);
+        self.all_pages(caller, what, &id.shown(), url).await
+    }
+
+    /// All resources of this one's type in its resource group ("Network Interfaces - List").
+    ///
+    /// # Errors
+    /// Those of [`Arm::permissions`].
+    pub async fn siblings(&self, caller: &Caller, id: &Id) -> Result<Vec<Value>> {
+        let url = format!("{}{}?api-version={NETWORK_VERSION}", self.endpoint, id.siblings());
+        self.all_pages(caller, id.kind(), id.group(), url).await
+    }
+
+    /// Whether nobody in this virtual network has the address ("Virtual Networks - Check IP Address Availability").
+    ///
+    /// # Errors
+    /// Those of [`Arm::get`].
+    pub async fn is_free(&self, caller: &Caller, network: &Id, address: IpAddr) -> Result<bool> {
+        const QUESTION: &str = "CheckIPAddressAvailability";
+        let asked = format!("{QUESTION}?ipAddress={address}&api-version={NETWORK_VERSION}");
+        let url = format!("{}{}/{asked}", self.endpoint, network.as_str());
+        let free = |body: &Value| body.get("available").and_then(Value::as_bool);
+        let call = format!("arm:GET {QUESTION}");
+        let body = self.read(caller, &call, &network.shown(), &url, |body| free(body).is_some()).await?;
+        Ok(free(&body).unwrap_or_default())
+    }
+
+    async fn all_pages(&self, caller: &Caller, what: &str, target: &str, mut url: String) -> Result<Vec<Value>> {
         let (call, mut all) = (format!("arm:GET {what}"), Vec::new());
         for _ in 0..MOST_PAGES {
-            let mut page = self.read(caller, &call, &id.shown(), &url, is_list).await?;
+            let mut page = self.read(caller, &call, target, &url, is_list).await?;
             if let Some(entries) = page.get_mut("value").and_then(Value::as_array_mut) {
                 all.append(entries);
             }
@@ -176,7 +207,7 @@ impl Arm {
                 None => return Ok(all),
             }
         }
-        Err(Error::impostor(format!("the {what} on {} have more than {MOST_PAGES} pages", id.shown()), NAME))
+        Err(Error::impostor(format!("the {what} on {target} have more than {MOST_PAGES} pages"), NAME))
     }
 
     /// Reads a body of the expected form. Nobody may mistake another body for an empty resource.

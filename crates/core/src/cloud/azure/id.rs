@@ -30,12 +30,27 @@ impl Id {
         self.0.rsplit('/').next().unwrap_or_default()
     }
 
+    /// The path of all resources of its type in its resource group.
+    pub fn siblings(&self) -> &str {
+        self.0.rsplit_once('/').map_or(&self.0, |(all, _)| all)
+    }
+
+    /// The resource group; empty for an id without one.
+    pub fn group(&self) -> &str {
+        self.0.split('/').nth(4).unwrap_or_default()
+    }
+
     /// The name that a report shows: that of a child together with its parent's.
     pub fn shown(&self) -> String {
         match (self.kind(), self.0.rsplit('/').nth(2)) {
             ("routes", Some(table)) => format!("{table}/{}", self.name()),
             _ => self.name().to_owned(),
         }
+    }
+
+    /// Its name behind its type, where the name alone does not tell what it is: `subnets/default`.
+    pub fn typed(&self) -> String {
+        format!("{}/{}", self.kind(), self.name())
     }
 
     /// The type's last part, for example `networkInterfaces`.
@@ -48,8 +63,3 @@ impl Id {
         self.0.eq_ignore_ascii_case(other.trim_end_matches('/'))
     }
 }
-    /// Its name behind its type, where the name alone does not tell what it is: `subnets/default`.
-    pub fn typed(&self) -> String {
-        format!("{}/{}", self.kind(), self.name())
-    }
-

@@ -16,7 +16,10 @@ use super::{
 };
 use crate::{
     check::{CheckItem, CheckName, Verdict},
-    cloud::peers::{DEAD_ZONE, Silent},
+    cloud::{
+        outsiders::Outsiders,
+        peers::{DEAD_ZONE, Silent},
+    },
     error::{Code, Error, Result},
 };
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -33,6 +36,8 @@ pub struct Members {
     pub missing: Vec<String>,
     /// Peers' interfaces whose machine receives nothing, where somebody has looked.
     pub idle: Vec<Idle>,
+    /// Who has what no member has, where somebody has asked.
+    pub outsiders: Outsiders,
     /// Listed interfaces in an unknown state: Resource Manager did not answer, or refused the read.
     pub silent: Vec<Silent>,
 }
@@ -50,11 +55,11 @@ impl Members {
 
     /// What an operator should repair: missing and silent interfaces, and groups that differ.
     pub fn remarks(&self) -> Vec<CheckItem> {
-        let missing = self.missing.iter().map(|name| {
+        let missing = self.outsiders.explain(&self.missing).into_iter().map(|missing| {
             CheckItem::new(
                 CheckName::MemberMissing,
                 Verdict::Warning,
-                format!("the interface {name} of `azure.nics` does not exist (misspelt or deleted)"),
+                format!("the interface {} of `azure.nics` does not exist ({})", missing.name, missing.why()),
                 "correct its name or its resource group in `azure.nics`, or remove it from there, on every member",
             )
         });
@@ -192,7 +197,8 @@ pub async fn look(
     let asked = ids(session, here).filter(|id| !silent.iter().any(|known| known.name == id.name())).collect();
     let reads = read(session, here, arm, replaced, asked, patience).await;
     let mut missing: Vec<Id> = Vec::new();
-    let mut members = Members { nics: Vec::new(), missing: Vec::new(), idle: Vec::new(), silent };
+    let mut members =
+        Members { nics: Vec::new(), missing: Vec::new(), idle: Vec::new(), outsiders: Outsiders::default(), silent };
     for (id, read) in reads {
         match read {
             Ok(body) => {

@@ -19,6 +19,7 @@ mod members;
 mod metadata;
 mod nic;
 mod operation;
+mod outside;
 mod power;
 mod public_ip;
 mod ranges;

@@ -20,7 +20,8 @@ use super::{
     compute::{Compute, not_understood},
     forecast::Forecast,
     interface::{Action, Change, Write},
-    members,
+    members::{self, Members},
+    outside,
     path::Path,
     rehearsal::{self, Asked},
     remembered::Remembered,
@@ -32,9 +33,9 @@ use super::{
 };
 use crate::{
     check::{CheckItem, CheckName},
-    cloud::{Cloud, Mechanism, Plan, Setup, peers::unreadable},
+    cloud::{Cloud, Mechanism, Plan, Setup, outsiders::Missing, peers::unreadable},
     error::{Code, Error, Result},
-    vip::{Goal, Member, Part, PartId},
+    vip::{Goal, Member, Part, PartId, Vip},
 };
 use motion::Motion;
 use plan::{Seen, View};
@@ -245,7 +246,8 @@ impl Cloud for AliasIp {
     }
 
     async fn complete(&self, mut seen: Seen) -> Result<Seen> {
-        if !self.is_late(&seen) {
+        let is_late = self.is_late(&seen);
+        if !is_late && self.will_change.get() {
             return Ok(seen);
         }
         let connection = self.session.connect().await?;
@@ -260,7 +262,14 @@ impl Cloud for AliasIp {
             seen.members = self.members.wait_for_late(instances, connection, seen.members).await?;
         }
         seen.waits = false;
-        self.take_note(connection, &mut seen).await?;
+        if !self.will_change.get() {
+            let wanted: Vec<_> = self.session.vips.iter().map(Vip::destination).collect();
+            let number = self.session.settings.network_interface;
+            seen.members.outsiders = outside::look(connection, &seen.members, number, &wanted).await;
+        }
+        if is_late {
+            self.take_note(connection, &mut seen).await?;
+        }
         Ok(seen)
     }
 
@@ -304,8 +313,8 @@ impl Cloud for AliasIp {
         (format!("compute:{}", change.call()), change.vm.name().to_owned())
     }
 
-    fn missing(&self, seen: &Seen) -> Vec<String> {
-        seen.members.missing.clone()
+    fn missing(&self, seen: &Seen) -> Vec<Missing> {
+        seen.members.outsiders.explain(&seen.members.missing)
     }
 
     fn unreadable(&self, seen: &Seen) -> Option<Error> {
@@ -319,6 +328,9 @@ impl Cloud for AliasIp {
 
     fn remarks(&self, seen: &Seen) -> Vec<CheckItem> {
         let mut items = seen.members.remarks();
+        let Members { outsiders, missing, .. } = &seen.members;
+        let ranges = self.session.vips.iter().map(Vip::destination);
+        items.extend(outsiders.remarks(ranges, missing, "gcp.instances"));
         items.extend(self.view(seen).down());
         items.extend(local::item(&self.session, &seen.here, &self.view(seen).held()));
         items.extend(self.view(seen).public_ip().losses());
@@ -344,6 +356,7 @@ impl Cloud for AliasIp {
             items.extend(secondary::check(&self.session, compute, &seen.members.vms, own).await);
         }
         items.extend(self.view(seen).public_ip().losses_to_come());
+        items.extend(outside::unanswered(&seen.members.outsiders));
         items
     }
 }

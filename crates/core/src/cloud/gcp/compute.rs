@@ -229,6 +229,17 @@ impl Compute {
         self.bearer.call(Kind::Read, "compute:instances.aggregatedList", names, attempt).await
     }
 
+    /// Reads one page of the list of all VMs. Asks once: nothing depends on it.
+    ///
+    /// # Errors
+    /// As [`Compute::aggregated`].
+    pub async fn aggregated_once(&self, project: &str, names: &str, page: &str) -> Result<Value> {
+        let path = format!("projects/{project}/aggregated/instances");
+        let has_form = |body: &Value| body.get("items").is_some_and(Value::is_object);
+        let once = self.bearer.caller().at_most(1);
+        self.read(&once, "instances.aggregatedList", names, &path, &page_of("", page), has_form).await
+    }
+
     /// Sends a question that needs a body and changes nothing, such as `testIamPermissions`.
     ///
     /// # Errors
@@ -305,9 +316,12 @@ fn request_id(deadline: &Deadline) -> String {
     uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
 }
 
-/// The query for one page of a filtered list; the first page has no token.
+/// The query for one page of a list, which may be filtered; the first page has no token.
 fn page_of<'a>(filter: &'a str, token: &'a str) -> Vec<(&'static str, &'a str)> {
-    let mut query = vec![("filter", filter)];
+    let mut query = Vec::new();
+    if !filter.is_empty() {
+        query.push(("filter", filter));
+    }
     if !token.is_empty() {
         query.push(("pageToken", token));
     }

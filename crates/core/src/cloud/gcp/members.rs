@@ -16,7 +16,10 @@ use super::{
 };
 use crate::{
     check::{CheckItem, CheckName, Verdict},
-    cloud::peers::{DEAD_ZONE, Silent},
+    cloud::{
+        outsiders::Outsiders,
+        peers::{DEAD_ZONE, Silent},
+    },
     error::{Code, Error, Result},
 };
 use futures_util::{
@@ -40,6 +43,8 @@ pub struct Members {
     pub vms: Vec<Vm>,
     /// Listed VMs that do not exist, as the configuration names them: with the zone where it names one.
     pub missing: Vec<String>,
+    /// Who has what no member has, where somebody has asked.
+    pub outsiders: Outsiders,
     /// Listed VMs that we know nothing of, because their zone did not answer.
     pub silent: Vec<Silent>,
 }
@@ -81,11 +86,11 @@ impl Members {
 
     /// Warnings about the listed VMs that do not exist or do not answer.
     pub fn remarks(&self) -> Vec<CheckItem> {
-        let gone = self.missing.iter().map(|name| {
+        let gone = self.outsiders.explain(&self.missing).into_iter().map(|missing| {
             CheckItem::new(
                 CheckName::MemberMissing,
                 Verdict::Warning,
-                format!("the VM {name} of `gcp.instances` does not exist (misspelt or deleted)"),
+                format!("the VM {} of `gcp.instances` does not exist ({})", missing.name, missing.why()),
                 "correct its name and zone in `gcp.instances` on every member, or remove it there",
             )
         });
@@ -182,7 +187,7 @@ impl Known {
         }
         let reads = read_all(compute, here, placed, is_enough);
         let ((reads, late), found) = try_join(async { Ok(reads.await) }, find(compute, here, &unplaced)).await?;
-        let mut members = Members { vms: Vec::new(), missing: Vec::new(), silent };
+        let mut members = Members { vms: Vec::new(), missing: Vec::new(), outsiders: Outsiders::default(), silent };
         self.late.borrow_mut().extend(late.iter().map(|silent| silent.name.clone()));
         members.silent.extend(late);
         sort(reads, instances, here, &mut members)?;

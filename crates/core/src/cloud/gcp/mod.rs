@@ -15,6 +15,7 @@ pub mod keys;
 mod members;
 mod metadata;
 mod operation;
+mod outside;
 mod path;
 mod ranges;
 mod rehearsal;

@@ -63,6 +63,11 @@ pub fn net(text: &str) -> Option<IpNet> {
     net.ok().map(|net| net.trunc())
 }
 
+/// The end of a link, from the region on: Google writes hosts and projects in several ways.
+pub fn tail(link: &str) -> &str {
+    link.find("regions/").and_then(|at| link.get(at..)).unwrap_or(link)
+}
+
 /// The alias entry that is exactly this range.
 pub fn entry_with(interface: &Value, range: IpNet) -> Option<&Value> {
     ranges(interface).iter().find(|entry| net_of(entry) == Some(range))

@@ -1,7 +1,7 @@
 //! Everything that a call hands to its report, whatever the action.
 
 use super::{
-    toy::{Consistent, id},
+    toy::{Consistent, gone, id},
     *,
 };
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
 /// A cloud with one part here and one at the peer, a member that does not exist, and something to warn of.
 fn toy() -> Toy {
     let toy = Toy::new(&[("a", Holder::ThisMember), ("b", Toy::peer())]);
-    toy.missing.borrow_mut().push("gone".into());
+    toy.missing.borrow_mut().push(gone("gone"));
     let warning = CheckItem::new(CheckName::VipNotLocal, Verdict::Warning, "packets will be dropped", "add it");
     toy.remarks.borrow_mut().push(warning);
     toy
@@ -31,7 +31,7 @@ fn warnings(found: &Findings) -> Vec<&str> {
 fn is_whole(found: &Findings) {
     assert_eq!(found.member.as_ref().and_then(|member| member.interface.as_deref()), Some("me"));
     assert_eq!((&found.before, &found.after), (&parts(), &parts()));
-    assert_eq!(found.missing, ["gone"]);
+    assert_eq!(found.missing, [gone("gone")]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -98,7 +98,7 @@ async fn a_dry_run() {
 
 #[tokio::test(start_paused = true)]
 async fn a_takeover_names_who_does_not_exist() {
-    assert_eq!(hold(&toy(), Write::IfNeeded).await.missing, ["gone"]);
+    assert_eq!(hold(&toy(), Write::IfNeeded).await.missing, [gone("gone")]);
 }
 
 /// Only a release that would change something, where a read may be stale, waits for a second look; a short one has no time for it.

@@ -2,7 +2,7 @@
 
 use crate::{
     check::CheckItem,
-    cloud::{After, Cloud, Effect, Need, Plan, Step},
+    cloud::{After, Cloud, Effect, Need, Plan, Step, outsiders::Missing},
     deadline::{Deadline, Watch},
     error::{Code, Error, Result},
     journal::Journal,
@@ -55,7 +55,7 @@ pub struct Toy {
     /// How long the next look takes that follows the first.
     pub slow_look: Cell<Duration>,
     pub plan_error: RefCell<Option<Error>>,
-    pub missing: RefCell<Vec<String>>,
+    pub missing: RefCell<Vec<Missing>>,
     pub lets_go_first: Cell<bool>,
     /// A change in doubt was not made.
     pub doubt_is_right: Cell<bool>,
@@ -108,6 +108,11 @@ impl Toy {
     pub fn applied(&self) -> Vec<&'static str> {
         self.applied.borrow().iter().map(|(part, _)| *part).collect()
     }
+}
+
+/// A configured member that does not exist.
+pub fn gone(name: &str) -> Missing {
+    Missing { name: name.into(), similar: None }
 }
 
 pub fn id(part: &str) -> PartId {
@@ -221,7 +226,7 @@ impl Cloud for Toy {
     fn describe(&self, change: &&'static str) -> (String, String) {
         ("toy:Move".into(), (*change).to_owned())
     }
-    fn missing(&self, _: &Looks) -> Vec<String> {
+    fn missing(&self, _: &Looks) -> Vec<Missing> {
         self.missing.borrow().clone()
     }
     fn remarks(&self, _: &Looks) -> Vec<CheckItem> {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::super::error::{ArmError, Result};
 use super::super::state::State;
-use super::super::world::{Subnet, ip_configs, private_ip, public_ip_id};
+use super::super::world::{Subnet, Vnet, ip_configs, private_ip, public_ip_id};
 
 /// An address of another network interface, and the id of the configuration that has it.
 struct Taken {
@@ -61,6 +61,15 @@ pub(super) fn settle(state: &State, lock: &str, old: Option<&Value>, new: &mut V
         }
     }
     Ok(())
+}
+
+/// Whether an address of a virtual network can be given to somebody.
+pub(super) fn is_free(state: &State, vnet: &Vnet, address: IpAddr) -> bool {
+    let subnet = vnet.subnets.iter().find(|subnet| check(subnet, address, &state.world.reserved).is_ok());
+    subnet.is_some_and(|subnet| {
+        let id = state.world.subnet_id(vnet, subnet).to_lowercase();
+        !taken(state, "").iter().any(|taken| taken.address == Some(address) && taken.subnet == id)
+    })
 }
 
 /// What other network interfaces have, or have given up by a write that is not over.

@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use super::super::error::{ArmError, Result};
 use super::super::id;
 use super::super::state::State;
-use super::super::world::{World, ip_configs, is_named, public_ip_id};
+use super::super::world::{Vnet, World, ip_configs, is_named, public_ip_id};
 use super::interfaces::not_found;
-use super::{Asked, answers};
+use super::{Asked, addressing, answers};
 use crate::server::Answer;
 
 pub(super) fn public_ip(state: &mut State, asked: &Asked) -> Result<Answer> {
@@ -37,6 +37,23 @@ pub(super) fn vnet(state: &mut State, asked: &Asked) -> Result<Answer> {
     vnet_body(state.read(), &group, name)
         .map(|body| answers::resource(200, &body))
         .ok_or_else(|| not_found(KIND, name, &group))
+}
+
+/// Whether nobody in the virtual network has the address:
+/// <https://learn.microsoft.com/rest/api/virtualnetwork/virtual-networks/check-ip-address-availability>.
+pub(super) fn availability(state: &mut State, asked: &Asked) -> Result<Answer> {
+    const KIND: &str = "Microsoft.Network/virtualNetworks";
+    let (name, group) = (asked.path.name_at(0), asked.path.group.as_deref().unwrap_or_default());
+    let id = state.world.id(group, KIND, name);
+    asked.permit(&state.world, &format!("{KIND}/checkIpAddressAvailability/read"), &id)?;
+    let group = asked.group(&state.world)?.to_owned();
+    let address = asked.query("ipAddress").and_then(|text| text.parse().ok());
+    let address = address.ok_or_else(|| ArmError::bad("InvalidIPAddress", "The IP address is not valid."))?;
+    let is_there =
+        |vnet: &&Vnet| vnet.name.eq_ignore_ascii_case(name) && vnet.resource_group.eq_ignore_ascii_case(&group);
+    let vnet = state.world.vnets.iter().find(is_there).ok_or_else(|| not_found(KIND, name, &group))?;
+    let is_free = addressing::is_free(state, vnet, address);
+    Ok(answers::json(200, &json!({ "available": is_free, "availableIPAddresses": [] })))
 }
 
 pub(super) fn subnet(state: &mut State, asked: &Asked) -> Result<Answer> {

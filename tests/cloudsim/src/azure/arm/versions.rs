@@ -29,6 +29,7 @@ pub(super) fn check(asked: &Asked, world: &World) -> Result<()> {
                 "networkinterfaces",
                 "publicipaddresses",
                 "virtualnetworks",
+                "virtualnetworks/checkipaddressavailability",
                 "virtualnetworks/subnets",
                 "routetables",
                 "routetables/routes",

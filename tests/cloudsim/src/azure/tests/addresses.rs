@@ -33,6 +33,16 @@ fn an_address_is_free_within_the_subnet_and_not_reserved() {
 }
 
 #[test]
+fn the_network_knows_which_of_its_addresses_are_free() {
+    let sim = article();
+    for (address, is_free) in [(VIP, false), (ADDRESS_B, false), ("10.0.0.3", false), ("10.0.0.253", true)] {
+        let asked = url(&sim, "virtualNetworks", &format!("{VNET}/CheckIPAddressAvailability"));
+        let reply = arm(&sim, "GET", &format!("{asked}&ipAddress={address}"), None);
+        assert_eq!((reply.status, &reply.json()["available"]), (200, &json!(is_free)), "{address}");
+    }
+}
+
+#[test]
 fn a_refusal_names_the_holder() {
     let sim = article();
     let reply = claim(&sim);

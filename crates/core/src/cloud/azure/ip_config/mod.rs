@@ -25,7 +25,7 @@ use crate::{
             id::Id,
             members::{self, Members, Patience},
             nic::{Nic, address_of},
-            power, public_ip,
+            outside, power, public_ip,
             rehearsal::{self, Needs},
             session::Session,
             settings::Settings,
@@ -33,6 +33,7 @@ use crate::{
         },
         carried::Carried,
         operation::until_a_last_look,
+        outsiders::Missing,
         packed::{pack, unpack},
         peers::{Silent, unreadable},
     },
@@ -44,6 +45,7 @@ use busy::{Burden, Postponed};
 use change::{Change, Purpose};
 use forecast::Forecast;
 use foreseen::{Foreseen, foresee, unproven};
+use futures_util::future::join;
 use left_behind::LeftBehind;
 use plan::{Planner, Seen};
 use refusal::Refused;
@@ -166,7 +168,12 @@ impl Cloud for IpConfig {
         if !self.waits.get() {
             let has_a_vip =
                 |nic: &&Nic| self.session.vips.iter().any(|vip| nic.entry_with(vip.address.addr()).is_some());
-            members.idle = power::look(arm, members.peers().filter(has_a_vip)).await;
+            let addresses = self.session.vips.iter().map(|vip| vip.address.addr());
+            let listed: Vec<Id> = members::ids(&self.session, &here).collect();
+            let idle = power::look(arm, members.peers().filter(has_a_vip));
+            let (idle, outsiders) = join(idle, outside::look(arm, &here, &members, &listed, addresses)).await;
+            members.idle = idle;
+            members.outsiders = outsiders;
         }
         let seen = Seen { here, members, public };
         if self.plans.get() && self.placement(&seen).iter().any(|part| part.holder != Holder::ThisMember) {
@@ -242,8 +249,8 @@ impl Cloud for IpConfig {
         (format!("arm:PUT {}", change.id.kind()), change.id.shown())
     }
 
-    fn missing(&self, seen: &Seen) -> Vec<String> {
-        seen.members.missing.clone()
+    fn missing(&self, seen: &Seen) -> Vec<Missing> {
+        seen.members.outsiders.explain(&seen.members.missing)
     }
 
     fn unreadable(&self, seen: &Seen) -> Option<Error> {
@@ -253,6 +260,9 @@ impl Cloud for IpConfig {
 
     fn remarks(&self, seen: &Seen) -> Vec<CheckItem> {
         let mut items = seen.members.remarks();
+        let Members { outsiders, missing, .. } = &seen.members;
+        let addresses = self.session.vips.iter().map(|vip| vip.address.addr().into());
+        items.extend(outsiders.remarks(addresses, missing, "azure.nics"));
         items.extend(self.left_behind.remarks());
         items.extend(self.session.tracking());
         if !self.waits.get() {
@@ -273,7 +283,8 @@ impl Cloud for IpConfig {
         let denied = seen.members.silent.iter().filter(|silent| silent.why.code == Code::Denied);
         let denied = denied.map(|silent| CheckItem::failed(CheckName::Permission.of(&silent.name), &silent.why));
         let unfit = seen.public.checks(&seen.here);
-        denied.chain(unfit).chain(rehearsal::all(&self.session, &needs).await).collect()
+        let unanswered = outside::unanswered(&seen.members.outsiders);
+        denied.chain(unfit).chain(unanswered).chain(rehearsal::all(&self.session, &needs).await).collect()
     }
 }
 

@@ -122,12 +122,12 @@ impl<'a> Planner<'a> {
 
     /// Who has a VIP's private address.
     fn holder(&self, vip: &Vip) -> Holder {
-        let Members { nics, silent, idle, .. } = &self.seen.members;
+        let Members { nics, silent, idle, outsiders, .. } = &self.seen.members;
         let with: Vec<&Nic> = nics.iter().filter(|nic| lists(nic, vip)).collect();
         match with.as_slice() {
             // A member that did not answer may have it.
             [] if !silent.is_empty() => Holder::NotHere,
-            [] => Holder::Nobody,
+            [] => outsiders.holder(vip.address.addr().into()).map_or(Holder::Nobody, Holder::Other),
             [nic] if nic.own => self.here_in(nic.state()),
             [nic] if idle.iter().any(|idle| idle.rests && idle.nic == nic.id) => {
                 Holder::OtherBroken(nic.id.name().to_owned())
@@ -349,7 +349,9 @@ impl<'a> Planner<'a> {
             return Err(busy);
         }
         let Seen { here, members, .. } = self.seen;
-        must_fit(self.session, here, members, own, vip, room)
+        must_fit(self.session, here, members, own, vip, room)?;
+        let taken = members.outsiders.refusal(vip.address.addr().into(), &members.missing, "azure.nics");
+        taken.map_or(Ok(()), Err)
     }
 
     /// Why this member's interface takes no write now.

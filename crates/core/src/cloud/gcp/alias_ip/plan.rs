@@ -18,7 +18,7 @@ use crate::{
             session::Session,
             state,
             trouble::Trouble,
-            vm::{Vm, entry_with, net_of, ranges, shows, text},
+            vm::{Vm, entry_with, net_of, ranges, shows, tail, text},
         },
         peers::several,
     },
@@ -91,7 +91,7 @@ impl<'a> View<'a> {
             let holder = match with.as_slice() {
                 // A member that did not answer may hold it.
                 [] if !members.silent.is_empty() => Holder::NotHere,
-                [] => Holder::Nobody,
+                [] => members.outsiders.holder(vip.destination()).map_or(Holder::Nobody, Holder::Other),
                 [vm] if vm.own && untold => Holder::Arriving("not in the VM's metadata yet".into()),
                 [vm] if vm.own => Holder::ThisMember,
                 [vm] => state::holder(vm),
@@ -274,6 +274,10 @@ impl<'a> View<'a> {
                 let moves = error.code == Code::Conflict && self.motion.moves(&part);
                 return Err(if moves { error.passing() } else { error });
             }
+        }
+        let members = &self.seen.members;
+        if let Some(taken) = members.outsiders.refusal(wanted, &members.missing, "gcp.instances") {
+            return Err(taken);
         }
         self.is_known(vip)?;
         self.stays_away(vip)?;
@@ -473,9 +477,4 @@ fn elsewhere(vip: &Vip, there: &str, own: &Vm, here: &str) -> Error {
         format!("{vip} belongs to the subnet {}, this member ({}) is in {}", tail(there), own.name(), tail(here)),
         "a member elsewhere (disaster recovery) cannot hold this VIP",
     )
-}
-
-/// The end of a link, from the region on: Google writes hosts and projects in several ways.
-fn tail(link: &str) -> &str {
-    link.find("regions/").and_then(|at| link.get(at..)).unwrap_or(link)
 }

@@ -1,0 +1,81 @@
+//! Asks who has a VIP that no member has: a list of all VMs of the project has their addresses, and the names that a misspelt member may
+//! stand for. Only a call that changes nothing asks.
+
+use super::{
+    compute::all_pages,
+    members::Members,
+    session::Connection,
+    vm::{net, net_of, ranges, shows, tail, text},
+};
+use crate::{
+    check::{CheckItem, CheckName, Verdict},
+    cloud::outsiders::{Outsider, Outsiders},
+    error::{Code, Error},
+};
+use ipnet::IpNet;
+use serde_json::Value;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// Nobody waits longer for what is told beside the rest.
+const LONGEST: Duration = Duration::from_secs(2);
+
+/// Looks for those of `wanted` that no member has, and for names that are nearly those of missing members. `number` is that of the
+/// members' interface.
+pub async fn look(connection: &Connection, members: &Members, number: usize, wanted: &[IpNet]) -> Outsiders {
+    let mut outsiders = Outsiders::default();
+    let are_held = wanted.iter().all(|range| shows(&members.vms, number, *range));
+    if members.missing.is_empty() && (are_held || !members.silent.is_empty()) {
+        return outsiders;
+    }
+    let subnet = members.own().and_then(|vm| vm.interface(number)).map(|interface| tail(text(interface, "subnetwork")));
+    let Connection { here, compute, .. } = connection;
+    let read = async |token: &str| compute.aggregated_once(&here.project, "all VMs", token).await;
+    let found = &mut outsiders.found;
+    let all = all_pages(read, |page| {
+        for (scope, entry) in page.get("items").and_then(Value::as_object).into_iter().flatten() {
+            let vms = entry.get("instances").and_then(Value::as_array).into_iter().flatten();
+            found.extend(vms.filter_map(|vm| outsider(vm, scope, subnet)));
+        }
+    });
+    let answer = timeout(LONGEST, all).await.unwrap_or_else(|_elapsed| {
+        let message = format!("no answer within {} s", LONGEST.as_secs());
+        Err(Error::new(Code::Unavailable, message, "call again"))
+    });
+    let is_member = |outsider: &Outsider| {
+        let is =
+            |path: &str| outsider.names.iter().any(|name| path.ends_with(&format!("/{name}")) && name.contains('/'));
+        members.vms.iter().any(|vm| is(vm.path.as_str()))
+            || members.silent.iter().any(|silent| outsider.names.contains(&silent.name))
+    };
+    outsiders.found.retain(|outsider| !is_member(outsider));
+    if let Err(error) = answer {
+        outsiders.unanswered.push(("which other VM has what no member has".to_owned(), error));
+    }
+    outsiders
+}
+
+/// What a Check could not find out.
+pub fn unanswered(outsiders: &Outsiders) -> impl Iterator<Item = CheckItem> {
+    outsiders.unanswered.iter().map(|(question, why)| {
+        CheckItem::new(
+            CheckName::Permission.of("addresses in use"),
+            Verdict::Skipped,
+            format!("{question} is not known: {}", why.message),
+            "let the service account list VMs (compute.instances.list on the project), or move the VIP once on purpose",
+        )
+    })
+}
+
+/// A VM of the list, with its addresses in this subnet: another network may have the same.
+fn outsider(vm: &Value, scope: &str, subnet: Option<&str>) -> Option<Outsider> {
+    let name = vm.get("name").and_then(Value::as_str)?;
+    let interfaces = vm.get("networkInterfaces").and_then(Value::as_array).into_iter().flatten();
+    let near = interfaces.filter(|interface| Some(tail(text(interface, "subnetwork"))) == subnet);
+    let addresses = |interface: &Value| {
+        let own = net(text(interface, "networkIP"));
+        ranges(interface).iter().filter_map(net_of).chain(own).collect::<Vec<_>>()
+    };
+    let names = vec![name.to_owned(), format!("{scope}/instances/{name}")];
+    Some(Outsider { names, ranges: near.flat_map(addresses).collect() })
+}
