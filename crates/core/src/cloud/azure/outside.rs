@@ -29,11 +29,11 @@ pub const LIST: &str = "Microsoft.Network/networkInterfaces/read";
 const LONGEST: Duration = Duration::from_secs(2);
 
 /// Looks for those of `addresses` that no member has, and for names that are nearly those of missing members. `listed` are the ids
-/// of all configured interfaces.
+/// of all configured interfaces. What a later read shows of them is what `members` say then.
 pub async fn look(
     arm: &Arm,
     here: &Here,
-    members: &Members,
+    members: &mut Members,
     listed: &[Id],
     addresses: impl Iterator<Item = IpAddr>,
 ) -> Outsiders {
@@ -78,9 +78,15 @@ pub async fn look(
     let is_found = |range: &IpNet| outsiders.found.iter().any(|outsider| outsider.ranges.contains(range));
     if !outsiders.in_use.iter().all(is_found) {
         let once = arm.once();
-        let reads = join_all(listed.iter().map(|id| within(arm.get_by(&once, id)))).await;
-        let is_a_members = |range: &IpNet| reads.iter().any(|read| may_have(read, range.addr()));
+        let reads = join_all(listed.iter().map(async |id| (id, within(arm.get_by(&once, id)).await))).await;
+        let is_a_members = |range: &IpNet| reads.iter().any(|(_, read)| may_have(read, range.addr()));
         outsiders.in_use.retain(|range| !is_a_members(range));
+        for (id, read) in reads {
+            let known = members.nics.iter_mut().find(|nic| nic.id == *id);
+            if let (Some(nic), Ok(body)) = (known, read) {
+                nic.body = body;
+            }
+        }
     }
     outsiders
 }

@@ -265,7 +265,7 @@ impl Cloud for AliasIp {
         if !self.will_change.get() {
             let wanted: Vec<_> = self.session.vips.iter().map(Vip::destination).collect();
             let number = self.session.settings.network_interface;
-            seen.members.outsiders = outside::look(connection, &seen.members, number, &wanted).await;
+            seen.members.outsiders = outside::look(connection, &mut seen.members, number, &wanted).await;
         }
         if is_late {
             self.take_note(connection, &mut seen).await?;

@@ -21,34 +21,36 @@ use tokio::time::timeout;
 const LONGEST: Duration = Duration::from_secs(2);
 
 /// Looks for those of `wanted` that no member has, and for names that are nearly those of missing members. `number` is that of the
-/// members' interface.
-pub async fn look(connection: &Connection, members: &Members, number: usize, wanted: &[IpNet]) -> Outsiders {
+/// members' interface. What the list shows of the members is newer, and what `members` say then.
+pub async fn look(connection: &Connection, members: &mut Members, number: usize, wanted: &[IpNet]) -> Outsiders {
     let mut outsiders = Outsiders::default();
     let are_held = wanted.iter().all(|range| shows(&members.vms, number, *range));
     if members.missing.is_empty() && (are_held || !members.silent.is_empty()) {
         return outsiders;
     }
-    let subnet = members.own().and_then(|vm| vm.interface(number)).map(|interface| tail(text(interface, "subnetwork")));
+    let own = members.own().and_then(|vm| vm.interface(number));
+    let subnet = own.map(|interface| tail(text(interface, "subnetwork")).to_owned());
     let Connection { here, compute, .. } = connection;
     let read = async |token: &str| compute.aggregated_once(&here.project, "all VMs", token).await;
     let found = &mut outsiders.found;
     let all = all_pages(read, |page| {
         for (scope, entry) in page.get("items").and_then(Value::as_object).into_iter().flatten() {
             let vms = entry.get("instances").and_then(Value::as_array).into_iter().flatten();
-            found.extend(vms.filter_map(|vm| outsider(vm, scope, subnet)));
+            for vm in vms {
+                let path = format!("{scope}/instances/{}", text(vm, "name"));
+                match members.vms.iter_mut().find(|known| known.path.as_str().ends_with(&format!("/{path}"))) {
+                    Some(known) => known.body = vm.clone(),
+                    None => found.extend(outsider(vm, scope, subnet.as_deref())),
+                }
+            }
         }
     });
     let answer = timeout(LONGEST, all).await.unwrap_or_else(|_elapsed| {
         let message = format!("no answer within {} s", LONGEST.as_secs());
         Err(Error::new(Code::Unavailable, message, "call again"))
     });
-    let is_member = |outsider: &Outsider| {
-        let is =
-            |path: &str| outsider.names.iter().any(|name| path.ends_with(&format!("/{name}")) && name.contains('/'));
-        members.vms.iter().any(|vm| is(vm.path.as_str()))
-            || members.silent.iter().any(|silent| outsider.names.contains(&silent.name))
-    };
-    outsiders.found.retain(|outsider| !is_member(outsider));
+    let is_silent = |outsider: &Outsider| members.silent.iter().any(|silent| outsider.names.contains(&silent.name));
+    outsiders.found.retain(|outsider| !is_silent(outsider));
     if let Err(error) = answer {
         outsiders.unanswered.push(("which other VM has what no member has".to_owned(), error));
     }

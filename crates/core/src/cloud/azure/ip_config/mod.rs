@@ -45,7 +45,6 @@ use busy::{Burden, Postponed};
 use change::{Change, Purpose};
 use forecast::Forecast;
 use foreseen::{Foreseen, foresee, unproven};
-use futures_util::future::join;
 use left_behind::LeftBehind;
 use plan::{Planner, Seen};
 use refusal::Refused;
@@ -170,10 +169,8 @@ impl Cloud for IpConfig {
                 |nic: &&Nic| self.session.vips.iter().any(|vip| nic.entry_with(vip.address.addr()).is_some());
             let addresses = self.session.vips.iter().map(|vip| vip.address.addr());
             let listed: Vec<Id> = members::ids(&self.session, &here).collect();
-            let idle = power::look(arm, members.peers().filter(has_a_vip));
-            let (idle, outsiders) = join(idle, outside::look(arm, &here, &members, &listed, addresses)).await;
-            members.idle = idle;
-            members.outsiders = outsiders;
+            members.outsiders = outside::look(arm, &here, &mut members, &listed, addresses).await;
+            members.idle = power::look(arm, members.peers().filter(has_a_vip)).await;
         }
         let seen = Seen { here, members, public };
         if self.plans.get() && self.placement(&seen).iter().any(|part| part.holder != Holder::ThisMember) {
