@@ -3,6 +3,7 @@
 mod burdens;
 mod entries;
 mod leads;
+mod mistakes;
 mod outsiders;
 mod peers;
 mod publics;

@@ -71,7 +71,53 @@ pub fn told(id: &str, report: &Value) {
         "{id}: a repeat is of no use: {report:#}"
     );
     let said = ["summary", "error", "warnings", "checks"].map(|member| report[member].to_string()).join("\n");
+    if let Some(line) = lines().into_iter().find(|line| line.id == id) {
+        assert_eq!(plain(report["summary"].as_str().unwrap_or_default()), line.text, "{id}: the line of docs/lines.md");
+    }
     for words in &row.words {
         assert!(said.contains(words.as_str()), "{id}: nothing says {words:?}: {report:#}");
     }
+}
+
+/// A line that the operator sees in one of these situations, as docs/lines.md has it.
+#[derive(Debug, Clone)]
+pub struct Line {
+    /// The situation's row.
+    pub id: String,
+    pub text: String,
+    /// What the line should lead to.
+    pub act: String,
+}
+
+/// Every line of the page.
+///
+/// # Panics
+/// If the page has a row that is none.
+pub fn lines() -> Vec<Line> {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/lines.md");
+    let page = fs::read_to_string(page).expect("docs/lines.md");
+    let is_row = |line: &&str| ["| AWS-", "| AZ-", "| GCP-"].iter().any(|start| line.starts_with(start));
+    let line = |row: &str| {
+        let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+        let [id, text, act] = cells[..] else { panic!("a row has three cells: {row}") };
+        Line { id: id.to_owned(), text: text.to_owned(), act: act.to_owned() }
+    };
+    page.lines().filter(is_row).map(line).collect()
+}
+
+/// The line without what differs from run to run: durations, and the ports of the simulated cloud.
+fn plain(line: &str) -> String {
+    let words = line.split(' ').collect::<Vec<_>>();
+    let is_number = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
+    let word = |(n, word): (usize, &&str)| {
+        let is_duration = is_number(word) && words.get(n + 1).is_some_and(|next| next.starts_with("ms"));
+        match word.split_once("127.0.0.1:") {
+            _ if is_duration => "12".to_owned(),
+            Some((before, after)) => {
+                format!("{before}127.0.0.1:80{}", after.trim_start_matches(|c: char| c.is_ascii_digit()))
+            }
+            None => (*word).to_owned(),
+        }
+    };
+    words.iter().enumerate().map(word).collect::<Vec<_>>().join(" ")
 }

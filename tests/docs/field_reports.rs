@@ -1,7 +1,7 @@
 //! docs/field-reports.md against the tests: each row is held against a report by the test that it names.
 
 use super::root;
-use crate::common::field_reports::{Row, rows};
+use crate::common::field_reports::{Row, lines, rows};
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
 /// The tests of a cloud's rows, each with its text: those of `field_reports.rs`, and those of the modules in its folder.
@@ -42,4 +42,16 @@ fn every_row_has_its_test_and_every_test_its_row() {
         }
     }
     assert!(rows.iter().all(|row| row.test.contains("::field_reports::")), "a row without a test");
+}
+
+/// The test of the row holds the report against the line.
+#[test]
+fn every_line_is_of_a_row() {
+    let (rows, lines) = (rows(), lines());
+    assert!(lines.len() >= 20, "{} lines", lines.len());
+    for line in &lines {
+        assert!(rows.iter().any(|row| row.id == line.id), "{} is no row", line.id);
+        assert!(lines.iter().filter(|other| other.id == line.id).count() == 1, "{} stands twice", line.id);
+        assert!(line.text.chars().count() <= 250 && !line.act.is_empty(), "{}", line.id);
+    }
 }

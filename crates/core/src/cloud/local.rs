@@ -122,7 +122,7 @@ mod tests {
         let vips = [vip("10.1.0.254/32"), vip("10.1.0.253/32")];
         let drops = network(|_| Some(false), &["10.0.0.5/24"]);
         let own = ["10.0.0.5".parse().expect("an address")];
-        let item = System::new(&drops, own.into_iter()).item(&vips.each_ref(), |vip| format!("add {vip}"));
+        let item = System::new(&drops, own).item(&vips.each_ref(), |vip| format!("add {vip}"));
         assert_eq!(item.remedy, "add 10.1.0.254/32; add 10.1.0.253/32");
     }
 

@@ -79,20 +79,30 @@ impl Outsiders {
         let shown =
             if range.prefix_len() == range.max_prefix_len() { range.addr().to_string() } else { range.to_string() };
         let name_it = match self.explain(missing).as_slice() {
-            [] => format!("add it to `{key}` on every member if it is one; otherwise"),
+            [] => format!("add {holder} to `{key}` on every member if it is a member's"),
             missing => {
-                format!("correct `{key}` on every member, if {} is its misspelt name; otherwise", names(missing))
+                format!("correct `{key}` on every member, if {} is its misspelt name", names(missing))
             }
         };
         Some(Error::new(
             Code::Conflict,
             format!("{shown} is in use by {holder}, which `{key}` does not name, so nothing takes it from there"),
-            format!("{name_it} take {shown} off it, or choose another address"),
+            format!("{name_it}, or take {shown} off it, or choose another address"),
         ))
     }
 }
 
 impl Missing {
+    /// What to do about it; `what` is it that the configuration names under `key`.
+    pub fn remedy(&self, what: &str, key: &str) -> String {
+        match &self.similar {
+            Some(similar) => format!(
+                "write {similar} in its place in `{key}` on every member, if that is meant; otherwise remove it there"
+            ),
+            None => format!("correct {what} in `{key}` on every member, or remove it there"),
+        }
+    }
+
     /// What to say of it, beside its name.
     pub fn why(&self) -> String {
         match &self.similar {

@@ -31,6 +31,8 @@ impl Line {
         if length(&whole) <= LONGEST {
             return whole;
         }
+        // Which call it was is the first that the report tells.
+        let why = without_call(&why);
         let more = format!("; more: do {}^ZMIRRORVIP", self.more);
         let room = LONGEST - length(&more);
         let what = cut(&what, room);
@@ -41,7 +43,7 @@ impl Line {
             cut(first_clause(&act), left.min(LEAST.max(left.saturating_sub(FOR_THE_CAUSE))))
         };
         let left = room.saturating_sub(length(&joined(&what, sign, "", &act)) + sign.len());
-        let why = if left < LEAST { String::new() } else { cut(&why, left) };
+        let why = if left < LEAST { String::new() } else { cut(why, left) };
         joined(&what, sign, &why, &act) + &more
     }
 }
@@ -50,6 +52,15 @@ fn joined(what: &str, sign: &str, why: &str, act: &str) -> String {
     let why = if why.is_empty() { String::new() } else { format!("{sign}{why}") };
     let act = if act.is_empty() { String::new() } else { format!("; {act}") };
     format!("{what}{why}{act}")
+}
+
+/// The cause without `ec2:ReplaceRoute on rtb-1: ` before it.
+fn without_call(why: &str) -> &str {
+    let Some((call, cause)) = why.split_once(": ") else { return why };
+    let is_call = call.split_once(" on ").is_some_and(|(call, _)| {
+        call.starts_with("the operation of ") || call.split_once(':').is_some_and(|(_, name)| !name.is_empty())
+    });
+    if is_call && !cause.is_empty() { cause } else { why }
 }
 
 fn length(text: &str) -> usize {
@@ -127,11 +138,28 @@ mod tests {
             &"ec2:ReplaceRoute on rtb-1: 403 UnauthorizedOperation, you are not authorized. ".repeat(5),
             act,
         );
-        assert!(text.starts_with(&format!("{what}: ec2:ReplaceRoute on rtb-1: 403 ")), "{text}");
+        assert!(text.starts_with(&format!("{what}: 403 UnauthorizedOperation, you are ")), "{text}");
         assert!(
             text.ends_with("...; allow ec2:ReplaceRoute to this instance's role; more: do Last^ZMIRRORVIP"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn the_cause_outlives_the_call() {
+        let long = "x ".repeat(90);
+        for (why, kept) in [
+            (
+                "arm:PUT networkInterfaces on mirrorb280_z2: PrivateIPAddressIsAllocated: it is",
+                "PrivateIPAddressIsAllocated: it",
+            ),
+            ("the operation of instances.updateNetworkInterface on isc-001 failed: FULL: none is", "FULL: none is"),
+            ("the interface a of `azure.nics` does not exist: it is", "the interface a"),
+            ("10.0.0.254 depends on this: it is", "10.0.0.254 depends on this"),
+        ] {
+            let text = line("VIP x did not move", &format!("{why} {long}"), &"call again ".repeat(9));
+            assert!(text.starts_with(&format!("VIP x did not move: {kept}")), "{text}");
+        }
     }
 
     #[test]

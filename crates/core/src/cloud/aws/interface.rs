@@ -125,8 +125,10 @@ fn source_dest_check(Interface { id, source_dest_check, .. }: &Interface) -> Che
     CheckItem::new(
         NAME,
         Verdict::Warning,
-        format!("the source/destination check of {id} is on: AWS drops packets for the VIP before they arrive"),
-        format!("aws ec2 modify-network-interface-attribute --network-interface-id {id} --no-source-dest-check"),
+        format!("the source/destination check is on: AWS drops packets for the VIP before they reach {id}"),
+        format!(
+            "switch the source/destination check of {id} off; aws ec2 modify-network-interface-attribute --network-interface-id {id} --no-source-dest-check"
+        ),
     )
 }
 
@@ -138,7 +140,7 @@ fn loss_to_come(session: &Session, own: &Interface) -> Option<CheckItem> {
         CheckName::PublicIp,
         Verdict::Warning,
         format!("AWS takes {lent}, this member's own public address, back for good when the Elastic IP comes"),
-        "let nothing depend on that address, such as an allow list elsewhere, and give this member another way to the internet \
-         if it needs one without the Elastic IP",
+        "see that nothing else needs that address; an allow list elsewhere may name it, and this member may need another way to \
+         the internet once the Elastic IP is gone",
     ))
 }

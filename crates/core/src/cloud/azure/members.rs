@@ -60,7 +60,7 @@ impl Members {
                 CheckName::MemberMissing,
                 Verdict::Warning,
                 format!("the interface {} of `azure.nics` does not exist ({})", missing.name, missing.why()),
-                "correct its name or its resource group in `azure.nics`, or remove it from there, on every member",
+                missing.remedy("its name or its resource group", "azure.nics"),
             )
         });
         let silent = self.silent.iter().map(|silent| silent.remark("the interface", "azure.nics"));

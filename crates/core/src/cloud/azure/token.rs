@@ -187,7 +187,7 @@ fn explain(error: &azure_core::Error, client_id: Option<&str>, said: &Said) -> E
         Some(400) => Error::new(
             Code::Unauthenticated,
             format!("this VM has {identity} that can be used (the identity service answered 400{why})"),
-            "assign the identity of docs/install-azure.md to this VM; with several user-assigned ones set `azure.clientId`",
+            "switch this VM's system-assigned identity on and give it the role, or set `azure.clientId` to a user-assigned one that has it; docs/install-azure.md has the role",
         ),
         Some(status) if asks_to_come_later(status) => return later(said),
         Some(status) => Error::new(Code::Unauthenticated, format!("the identity service answered {status}"), metadata::remedy(status)),

@@ -117,7 +117,12 @@ impl Meant {
         Meant::told(Code::Denied, remedy)
     }
 
-    fn into_error(self, message: String) -> Error {
+    fn into_error(mut self, message: String) -> Error {
+        // Google writes "Required 'compute.subnetworks.use' permission for …".
+        let named = message.split_once("Required '").and_then(|(_, rest)| rest.split_once("' permission"));
+        if let Some((permission, _)) = named.filter(|(permission, _)| permission.starts_with("compute.")) {
+            self.remedy = self.remedy.replace("that the message names", permission);
+        }
         let error = Error::new(self.code, message, self.remedy);
         if self.is_race { error.with_fate(Fate::Refused(Cause::Race)) } else { error }
     }

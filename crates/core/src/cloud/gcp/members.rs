@@ -91,7 +91,7 @@ impl Members {
                 CheckName::MemberMissing,
                 Verdict::Warning,
                 format!("the VM {} of `gcp.instances` does not exist ({})", missing.name, missing.why()),
-                "correct its name and zone in `gcp.instances` on every member, or remove it there",
+                missing.remedy("its name and zone", "gcp.instances"),
             )
         });
         let silent = self.silent.iter().map(|silent| silent.remark("the VM", "gcp.instances"));
@@ -143,10 +143,10 @@ impl Known {
         }
         error.with(|details| {
             details.message = format!("{}; {missing} of `gcp.instances` does not exist", details.message);
-            details.remedy =
-                "correct the name in `gcp.instances` on every member, if it is misspelt there and that VM has the \
-                              address; otherwise look at who uses the address now"
-                    .into();
+            details.remedy = format!(
+                "correct {missing} in `gcp.instances` on every member, if it is misspelt there and that VM has the address; otherwise look \
+                 at who uses the address now"
+            );
         })
     }
 

@@ -85,7 +85,7 @@ impl Trouble {
             Verdict::Warning,
             format!("{vm} gave up its own public address {address} (access config {name}) for that of the VIP{came}"),
             if is_replaced {
-                "`gcp.replaceAccessConfig` asks for this; an ephemeral address does not come back: change what still names it"
+                "nothing, since `gcp.replaceAccessConfig` asks for this; an ephemeral address does not come back: change what still names it"
             } else {
                 "call again; if the VIP's address cannot come, give the VM an address again (gcloud compute instances \
                  add-access-config)"

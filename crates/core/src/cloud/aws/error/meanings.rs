@@ -125,7 +125,7 @@ const MEANINGS: &[Meaning] = &[
     Meaning::of(
         &["InvalidAddress.Locked"],
         Code::Denied,
-        "AWS has locked this Elastic IP, mostly for its reverse DNS record: AWS Support unlocks it, or configure another one",
+        "ask AWS Support to unlock this Elastic IP, or configure another one; AWS has locked it, mostly for its reverse DNS record",
     ),
     Meaning::of(
         &["OptInRequired", "Blocked", "PendingVerification", "AccountDisabled"],

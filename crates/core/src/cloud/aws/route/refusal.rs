@@ -48,11 +48,8 @@ pub fn may_be_routed(seen: &tables::Seen, vip: &Vip, identity: &Identity) -> Res
             None => {
                 return Ok(Err(Error::new(
                     Code::InvalidConfig,
-                    format!(
-                        "the VIP's destination {destination} is inside {range} of {} and is no whole subnet",
-                        identity.vpc
-                    ),
-                    "AWS routes inside a VPC only whole subnets: use the range of an empty subnet, or an address outside the VPC with /32",
+                    format!("{destination} is inside {range} of {} and is no whole subnet", identity.vpc),
+                    "use an address outside the VPC with /32, or the range of an empty subnet; AWS routes inside a VPC only whole subnets",
                 )));
             }
         }
@@ -82,6 +79,6 @@ pub fn foreign(vip: &Vip, table: &Table, target: &str) -> Error {
     Error::new(
         Code::Conflict,
         format!("{} routes {} to {target}, which is no network interface", table.id, vip.destination()),
-        "this address serves something else; choose another VIP, or leave this table out of `aws.routeTables`",
+        "choose another VIP, or leave this table out of `aws.routeTables`; or delete that route if nothing needs it any more",
     )
 }

@@ -103,8 +103,8 @@ const PASSES: &str = "Azure says that this passes; call again, and look at Azure
 const QUOTA: &str = "raise the quota of the subscription, or remove what is no longer used";
 const ENABLE: &str = "Azure takes no change in a subscription that is disabled: its owner has to enable it again (\"Reactivate a \
     disabled Azure subscription\")";
-const GROUP_GOES: &str = "somebody deletes that resource group with all that is in it, and Azure takes no other change there: look \
-    in the subscription's activity log for who; if it is meant, take the group's interfaces out of `azure.nics` on every member";
+const GROUP_GOES: &str = "find out who deletes that resource group with all that is in it (the subscription's activity log tells); \
+    Azure takes no other change there; if it is meant, take the group's interfaces out of `azure.nics` on every member";
 const DIRECTORY: &str = "the subscription belongs to another directory than this VM's identity: correct `azure.subscriptionId`; \
     after a move of the subscription, make the VM's identity anew and give it the role again";
 

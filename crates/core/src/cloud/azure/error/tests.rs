@@ -118,7 +118,7 @@ const LINES: &[Line] = &[
     (409, "MissingRegistrationForLocation", "", "m", Code::Denied, false, "az provider register"),
     (400, "NoRegisteredProviderFound", "", "m", Code::Denied, false, "az provider register"),
     (409, "ReadOnlyDisabledSubscription", "", "m", Code::Denied, false, "enable it again"),
-    (409, "ResourceGroupBeingDeleted", "", "m", Code::Denied, false, "somebody deletes that resource group"),
+    (409, "ResourceGroupBeingDeleted", "", "m", Code::Denied, false, "find out who deletes that resource group"),
     (401, "InvalidAuthenticationTokenTenant", "", "m", Code::Unauthenticated, true, "another directory"),
     (404, "SubscriptionNotFound", "", "m", Code::NotFound, false, "`azure.subscriptionId`"),
     (404, "ResourceGroupNotFound", "", "m", Code::NotFound, false, "`azure.resourceGroup`"),

@@ -185,7 +185,7 @@ impl Planner<'_> {
             return Err(Error::new(
                 Code::Conflict,
                 format!("{} routes {} to {kind}, which is no virtual appliance", id.name(), vip.destination()),
-                "this address serves something else; choose another VIP, or leave this table out of `azure.routeTables`",
+                "choose another VIP, or leave this table out of `azure.routeTables`; or delete that route if nothing needs it any more",
             ));
         }
         let wanted = self.name(vip);

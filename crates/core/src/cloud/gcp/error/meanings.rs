@@ -31,12 +31,12 @@ const SWITCHED_OFF: &str = "switch the Compute Engine API on in the project (gcl
 const PERIMETER: &str = "the administrator of the organisation has to let this VM through its VPC Service Controls; the message has the number of the \
     refusal in their log";
 const QUOTA: &str = "raise the quota of the project, or remove what is no longer used";
-const SPACE: &str = "the range of the subnet that the message names has no free address left: free some, or make it larger (gcloud compute \
-    networks subnets expand-ip-range; a secondary range cannot grow, so choose another one in `subnetworkRange`)";
-const THROTTLED: &str = "too many calls in this project; call again";
-const BUSY: &str = "too many changes of one resource in a short time; call again";
+const SPACE: &str = "free an address of the subnet's range that is full, or make that larger (gcloud compute networks subnets \
+    expand-ip-range; a secondary range cannot grow, so choose another one in `subnetworkRange`)";
+const THROTTLED: &str = "call again in a minute; look who else calls Compute Engine so often in this project";
+const BUSY: &str = "call again in a minute; look who else changes this resource so often";
 const PASSES: &str = "Google says that this passes; call again, and look at status.cloud.google.com if it does not";
-const NOT_READY: &str = "another change of the same resource is under way, or its VM starts or stops; call again";
+const NOT_READY: &str = "call again; another change of the same resource is under way, or its VM starts or stops";
 const USED: &str = "look at who uses the address now";
 const EXISTS: &str = "somebody has made it already; call again, and look at who if it happens every time";
 const NAME: &str = "correct the name, the zone or the project in the configuration";

@@ -258,8 +258,8 @@ impl<'a> View<'a> {
             return Err(Error::new(
                 Code::Conflict,
                 format!("there are other routes to {}: {}", vip.destination(), foreign.join(", ")),
-                "this address serves something else; choose another VIP, or name the members in `gcp.instances` if the route is \
-                 theirs, or delete the route if nothing needs it any more",
+                "choose another VIP, or delete that route if nothing needs it any more; if it is a member's, name the members in \
+                 `gcp.instances`",
             ));
         }
         let names = names_of(self.session, vip);
