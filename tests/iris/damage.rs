@@ -347,8 +347,8 @@ const DAMAGE: &[(Check, &str, &str, &str)] = &[
     (
         unfinished::ends,
         "ZMIRRORVIP.mac",
-        "^ZMIRRORVIP(\"repaired\"), ^ZMIRRORVIP(\"takeover\"), ^ZMIRRORVIP(\"metric\", \"holder\")",
-        "^ZMIRRORVIP(\"repaired\"), ^ZMIRRORVIP(\"metric\", \"holder\")",
+        "^ZMIRRORVIP(\"repaired\"), ^ZMIRRORVIP(\"takeover\"), ^ZMIRRORVIP(\"unreached\")",
+        "^ZMIRRORVIP(\"repaired\"), ^ZMIRRORVIP(\"unreached\")",
     ),
     (
         unfinished::ends,

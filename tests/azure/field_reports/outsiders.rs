@@ -58,7 +58,10 @@ fn something_that_is_no_interface() {
     assert_outcome(&Member::b(&sim).status(), "unheld");
     let report = Member::b(&sim).check();
     assert_outcome(&report, "ready");
-    assert!(sim.log().iter().all(|call| !call.target.is_empty() || call.action != "GET networkInterfaces"), "{report:#}");
+    assert!(
+        sim.log().iter().all(|call| !call.target.is_empty() || call.action != "GET networkInterfaces"),
+        "{report:#}"
+    );
     assert_outcome(&Member::b(&sim).hook(), "moved");
 }
 
