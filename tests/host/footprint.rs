@@ -43,7 +43,7 @@ fn successful_calls_leave_nothing_behind() {
     let plain = || request(&sim, json!({}), json!({}));
     let scenes = [
         scene(STATUS, plain(), "held_elsewhere", &["-"]),
-        scene(CHECK, plain(), "ready_with_warnings", &["-"]),
+        scene(CHECK, plain(), "ready", &["-"]),
         scene(ACQUIRE, request(&sim, json!({}), json!({ "dryRun": true })), "would_move", &["-"]),
         scene(ACQUIRE, hook(&sim, 20), "moved", &["-"]),
         scene(ACQUIRE, hook(&sim, 20), "already_held", &["-"]),
