@@ -33,7 +33,7 @@ fn a_member_that_lacks_nothing_is_ready() {
             assert_eq!(item(&report, &format!("permission {call} {}", table(n)))["result"], "ok");
         }
     }
-    assert_eq!(item(&report, "vipNotLocal")["result"], "skipped", "this machine is none of that cloud");
+    assert_eq!(item(&report, "vipNotLocal")["result"], "skipped", "this machine is not in that cloud");
     assert_eq!(sim.world(), before, "nothing was changed");
     assert!(sim.log().iter().filter(|call| call.action.ends_with("Route")).all(|call| call.dry_run));
     // EC2 answers a good dry run, and one of a route that exists, with an error.

@@ -23,12 +23,16 @@ pub struct Row {
 /// Every row of the page.
 ///
 /// # Panics
-/// If the page has a row that is none.
+/// If a row of the page is malformed.
 pub fn rows() -> Vec<Row> {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/field-reports.md");
-    let page = fs::read_to_string(page).expect("docs/field-reports.md");
+    table("docs/field-reports.md").iter().map(|line| row_of(line)).collect()
+}
+
+/// The rows of a page that begin with the id of a situation.
+fn table(page: &str) -> Vec<String> {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).expect("a page");
     let is_row = |line: &&str| ["| AWS-", "| AZ-", "| GCP-"].iter().any(|start| line.starts_with(start));
-    page.lines().filter(is_row).map(row_of).collect()
+    text.lines().filter(is_row).map(str::to_owned).collect()
 }
 
 fn row_of(line: &str) -> Row {
@@ -92,32 +96,22 @@ pub struct Line {
 /// Every line of the page.
 ///
 /// # Panics
-/// If the page has a row that is none.
+/// If a row of the page is malformed.
 pub fn lines() -> Vec<Line> {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/lines.md");
-    let page = fs::read_to_string(page).expect("docs/lines.md");
-    let is_row = |line: &&str| ["| AWS-", "| AZ-", "| GCP-"].iter().any(|start| line.starts_with(start));
-    let line = |row: &str| {
+    let line = |row: String| {
         let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
         let [id, text, act] = cells[..] else { panic!("a row has three cells: {row}") };
         Line { id: id.to_owned(), text: text.to_owned(), act: act.to_owned() }
     };
-    page.lines().filter(is_row).map(line).collect()
+    table("docs/lines.md").into_iter().map(line).collect()
 }
 
-/// The line without what differs from run to run: durations, and the ports of the simulated cloud.
+/// The line with 12 ms for each duration.
 fn plain(line: &str) -> String {
-    let words = line.split(' ').collect::<Vec<_>>();
+    let words: Vec<&str> = line.split(' ').collect();
     let is_number = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
-    let word = |(n, word): (usize, &&str)| {
-        let is_duration = is_number(word) && words.get(n + 1).is_some_and(|next| next.starts_with("ms"));
-        match word.split_once("127.0.0.1:") {
-            _ if is_duration => "12".to_owned(),
-            Some((before, after)) => {
-                format!("{before}127.0.0.1:80{}", after.trim_start_matches(|c: char| c.is_ascii_digit()))
-            }
-            None => (*word).to_owned(),
-        }
-    };
+    let is_duration =
+        |n: usize, word: &str| is_number(word) && words.get(n + 1).is_some_and(|next| next.starts_with("ms"));
+    let word = |(n, word): (usize, &&str)| if is_duration(n, word) { "12".to_owned() } else { (*word).to_owned() };
     words.iter().enumerate().map(word).collect::<Vec<_>>().join(" ")
 }

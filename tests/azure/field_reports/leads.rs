@@ -80,7 +80,7 @@ fn a_holder_that_does_not_forward_is_told() {
     told("AZ-181", &held);
     assert_eq!((&moved["severity"], &held["severity"]), (&json!(2), &json!(2)), "{held:#}");
     assert_eq!(sim.world().next_hop(ROUTE_TABLE, VIP_CONFIG).as_deref(), Some(ADDRESS_B));
-    // A status and a check here say so as well, each once, whoever lists the interface.
+    // Status and Check on this member say so too, each once, whether or not `azure.nics` lists the interface.
     let mut unlisted = of(VIP);
     unlisted["azure"].as_object_mut().expect("a block").remove("nics");
     for config in [of(VIP), unlisted] {

@@ -43,9 +43,8 @@ fn what_a_release_is_still_taking_away_is_taken_again() {
     assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(VM_B));
 }
 
-/// The other member died after its write of this machine, which takes the VIP off it.
-#[test]
-fn what_another_member_is_still_taking_off_this_one_is_taken_again() {
+/// The other member died after its write of this machine, which takes the VIP off it for eight seconds.
+fn taken_off_by_a_member_that_died() -> Simulator {
     let mut world = World::article();
     world.unplace_alias(VIP);
     world.place_alias(VIP, VM_B, None);
@@ -53,6 +52,12 @@ fn what_another_member_is_still_taking_off_this_one_is_taken_again() {
     sim.operations().duration_of(VM_B, Duration::from_secs(8));
     assert_ne!(Member::a(&sim).with(json!({ "deadlineSeconds": 4 })).hook()["ok"], true);
     sim.operations().duration_of(VM_B, Duration::ZERO);
+    sim
+}
+
+#[test]
+fn what_another_member_is_still_taking_off_this_one_is_taken_again() {
+    let sim = taken_off_by_a_member_that_died();
     told("GCP-70", &Member::b(&sim).hook());
     end_all(&sim);
     assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(VM_B));
@@ -61,13 +66,7 @@ fn what_another_member_is_still_taking_off_this_one_is_taken_again() {
 /// A throttled question is no answer: an operation of which nothing is known now has not ended.
 #[test]
 fn an_operation_that_may_not_be_asked_for_now_still_runs() {
-    let mut world = World::article();
-    world.unplace_alias(VIP);
-    world.place_alias(VIP, VM_B, None);
-    let sim = Simulator::start(world);
-    sim.operations().duration_of(VM_B, Duration::from_secs(8));
-    assert_ne!(Member::a(&sim).with(json!({ "deadlineSeconds": 4 })).hook()["ok"], true);
-    sim.operations().duration_of(VM_B, Duration::ZERO);
+    let sim = taken_off_by_a_member_that_died();
     let too_many = Fault::error(403, "rateLimitExceeded", "Quota exceeded for quota metric 'Queries'.");
     sim.faults().on(Rule { times: 3, ..Rule::once("compute", "GET operations", too_many) });
     told("GCP-115", &Member::b(&sim).hook());

@@ -6,16 +6,20 @@
 use super::shape::nearest;
 use crate::{
     check::{CheckItem, CheckName, Verdict},
-    error::{Code, Error},
+    error::{Code, Error, Result},
 };
 use ipnet::IpNet;
+use std::time::Duration;
+use tokio::time::timeout;
+
+const LONGEST: Duration = Duration::from_secs(2);
 
 /// What is known of those that the configuration does not name.
 #[derive(Debug, Clone, Default)]
 pub struct Outsiders {
     /// The machines or interfaces of a list.
     pub found: Vec<Outsider>,
-    /// The VIPs that somebody has, whoever it is.
+    /// The addresses that are in use, by anybody.
     pub in_use: Vec<IpNet>,
     /// What the cloud did not answer: the question, and why.
     pub unanswered: Vec<(String, Error)>,
@@ -72,6 +76,14 @@ impl Outsiders {
         })
     }
 
+    /// What a Check could not find out. `remedy` gives the right to ask.
+    pub fn skipped(&self, remedy: &str) -> impl Iterator<Item = CheckItem> {
+        self.unanswered.iter().map(move |(question, why)| {
+            let message = format!("{question} is not known: {}", why.message);
+            CheckItem::new(CheckName::Permission.of("addresses in use"), Verdict::Skipped, message, remedy)
+        })
+    }
+
     /// Why a takeover would not get this range. `key` is where the configuration lists the members.
     pub fn refusal(&self, range: IpNet, missing: &[String], key: &str) -> Option<Error> {
         let holder = self.holder(range)?;
@@ -90,6 +102,17 @@ impl Outsiders {
             format!("{name_it}, or take {shown} off it, or choose another address"),
         ))
     }
+}
+
+/// Waits for an answer for a short time only: it is extra information.
+///
+/// # Errors
+/// Those of the answer; `unavailable` when the time is over.
+pub async fn within_a_moment<T>(answer: impl Future<Output = Result<T>>) -> Result<T> {
+    timeout(LONGEST, answer).await.unwrap_or_else(|_elapsed| {
+        let message = format!("no answer within {} s", LONGEST.as_secs());
+        Err(Error::new(Code::Unavailable, message, "call again"))
+    })
 }
 
 impl Missing {

@@ -11,22 +11,17 @@ use super::{
     subnet::must_fit,
 };
 use crate::{
-    check::{CheckItem, CheckName, Verdict},
-    cloud::outsiders::{Outsider, Outsiders},
-    error::{Code, Error, Result},
+    cloud::outsiders::{Outsider, Outsiders, within_a_moment},
+    error::{Code, Result},
 };
 use futures_util::future::join_all;
 use ipnet::IpNet;
 use serde_json::Value;
-use std::{collections::BTreeSet, net::IpAddr, time::Duration};
-use tokio::time::timeout;
+use std::{collections::BTreeSet, net::IpAddr};
 
-/// The permission that tells whether an address is in use.
-pub const AVAILABILITY: &str = "Microsoft.Network/virtualNetworks/checkIpAddressAvailability/read";
-/// The permission that lists the interfaces of a resource group.
-pub const LIST: &str = "Microsoft.Network/networkInterfaces/read";
-/// Nobody waits longer for what is told beside the rest.
-const LONGEST: Duration = Duration::from_secs(2);
+/// What to do where this identity may not ask.
+pub const REMEDY: &str = "let the identity ask (Microsoft.Network/virtualNetworks/checkIpAddressAvailability/read, and \
+    Microsoft.Network/networkInterfaces/read on the resource group), or move the VIP once on purpose";
 
 /// Looks for those of `addresses` that no member has, and for names that are nearly those of missing members. `listed` are the ids
 /// of all configured interfaces. What a later read shows of them is what `members` say then.
@@ -41,12 +36,12 @@ pub async fn look(
     let is_free = |address: &IpAddr| members.nics.iter().all(|nic| nic.entry_with(*address).is_none());
     // An address that an operation is about to move counts as its old holder's, whatever the interfaces list.
     let are_known = members.silent.is_empty() && members.nics.iter().all(|nic| nic.state() != UPDATING);
-    // Of one that no member can have, that is said.
+    // An address that no member can have has an error of its own.
     let fits = |address: &IpAddr| members.own().is_some_and(|own| must_fit(here, members, own, *address).is_ok());
     let wanted: Vec<IpAddr> = addresses.filter(is_free).filter(|_| are_known).filter(fits).collect();
     let network = members.own().and_then(Nic::subnet).and_then(network_of);
     if let Some(network) = &network {
-        let ask = async |address: IpAddr| (address, within(arm.is_free(&arm.once(), network, address)).await);
+        let ask = async |address: IpAddr| (address, within_a_moment(arm.is_free(&arm.once(), network, address)).await);
         for (address, answer) in join_all(wanted.iter().copied().map(ask)).await {
             match answer {
                 Ok(true) => {}
@@ -60,7 +55,7 @@ pub async fn look(
     }
     let groups: BTreeSet<String> = listed.iter().map(|id| id.siblings().to_ascii_lowercase()).collect();
     let first = |group: &String| listed.iter().find(|id| id.siblings().eq_ignore_ascii_case(group));
-    let ask = async |id: &Id| (id.group().to_owned(), within(arm.siblings(&arm.once(), id)).await);
+    let ask = async |id: &Id| (id.group().to_owned(), within_a_moment(arm.siblings(&arm.once(), id)).await);
     for (group, answer) in join_all(groups.iter().filter_map(first).map(ask)).await {
         match answer {
             Ok(bodies) => {
@@ -78,7 +73,7 @@ pub async fn look(
     let is_found = |range: &IpNet| outsiders.found.iter().any(|outsider| outsider.ranges.contains(range));
     if !outsiders.in_use.iter().all(is_found) {
         let once = arm.once();
-        let reads = join_all(listed.iter().map(async |id| (id, within(arm.get_by(&once, id)).await))).await;
+        let reads = join_all(listed.iter().map(async |id| (id, within_a_moment(arm.get_by(&once, id)).await))).await;
         let is_a_members = |range: &IpNet| reads.iter().any(|(_, read)| may_have(read, range.addr()));
         outsiders.in_use.retain(|range| !is_a_members(range));
         for (id, read) in reads {
@@ -100,25 +95,6 @@ fn may_have(read: &Result<Value>, address: IpAddr) -> bool {
         }
         Err(error) => error.code != Code::NotFound,
     }
-}
-
-/// What a Check could not find out.
-pub fn unanswered(outsiders: &Outsiders) -> impl Iterator<Item = CheckItem> {
-    outsiders.unanswered.iter().map(|(question, why)| {
-        CheckItem::new(
-            CheckName::Permission.of("addresses in use"),
-            Verdict::Skipped,
-            format!("{question} is not known: {}", why.message),
-            format!("let the identity ask ({AVAILABILITY}, and {LIST} on the resource group), or move the VIP once on purpose"),
-        )
-    })
-}
-
-async fn within<T>(answer: impl Future<Output = Result<T>>) -> Result<T> {
-    timeout(LONGEST, answer).await.unwrap_or_else(|_elapsed| {
-        let message = format!("no answer within {} s", LONGEST.as_secs());
-        Err(Error::new(Code::Unavailable, message, "call again"))
-    })
 }
 
 /// Another virtual network may have the same addresses.

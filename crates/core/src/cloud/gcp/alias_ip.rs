@@ -356,7 +356,7 @@ impl Cloud for AliasIp {
             items.extend(secondary::check(&self.session, compute, &seen.members.vms, own).await);
         }
         items.extend(self.view(seen).public_ip().losses_to_come());
-        items.extend(outside::unanswered(&seen.members.outsiders));
+        items.extend(seen.members.outsiders.skipped(outside::REMEDY));
         items
     }
 }

@@ -121,7 +121,7 @@ impl Meant {
         // Google writes "Required 'compute.subnetworks.use' permission for …".
         let named = message.split_once("Required '").and_then(|(_, rest)| rest.split_once("' permission"));
         if let Some((permission, _)) = named.filter(|(permission, _)| permission.starts_with("compute.")) {
-            self.remedy = self.remedy.replace("that the message names", permission);
+            self.remedy = self.remedy.replace(meanings::NAMED, &format!("the permission {permission}"));
         }
         let error = Error::new(self.code, message, self.remedy);
         if self.is_race { error.with_fate(Fate::Refused(Cause::Race)) } else { error }

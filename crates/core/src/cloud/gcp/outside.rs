@@ -7,18 +7,13 @@ use super::{
     session::Connection,
     vm::{net, net_of, ranges, shows, tail, text},
 };
-use crate::{
-    check::{CheckItem, CheckName, Verdict},
-    cloud::outsiders::{Outsider, Outsiders},
-    error::{Code, Error},
-};
+use crate::cloud::outsiders::{Outsider, Outsiders, within_a_moment};
 use ipnet::IpNet;
 use serde_json::Value;
-use std::time::Duration;
-use tokio::time::timeout;
 
-/// Nobody waits longer for what is told beside the rest.
-const LONGEST: Duration = Duration::from_secs(2);
+/// What to do where this service account may not ask.
+pub const REMEDY: &str =
+    "let the service account list VMs (compute.instances.list on the project), or move the VIP once on purpose";
 
 /// Looks for those of `wanted` that no member has, and for names that are nearly those of missing members. `number` is that of the
 /// members' interface. What the list shows of the members is newer, and what `members` say then.
@@ -45,28 +40,13 @@ pub async fn look(connection: &Connection, members: &mut Members, number: usize,
             }
         }
     });
-    let answer = timeout(LONGEST, all).await.unwrap_or_else(|_elapsed| {
-        let message = format!("no answer within {} s", LONGEST.as_secs());
-        Err(Error::new(Code::Unavailable, message, "call again"))
-    });
+    let answer = within_a_moment(all).await;
     let is_silent = |outsider: &Outsider| members.silent.iter().any(|silent| outsider.names.contains(&silent.name));
     outsiders.found.retain(|outsider| !is_silent(outsider));
     if let Err(error) = answer {
         outsiders.unanswered.push(("which other VM has what no member has".to_owned(), error));
     }
     outsiders
-}
-
-/// What a Check could not find out.
-pub fn unanswered(outsiders: &Outsiders) -> impl Iterator<Item = CheckItem> {
-    outsiders.unanswered.iter().map(|(question, why)| {
-        CheckItem::new(
-            CheckName::Permission.of("addresses in use"),
-            Verdict::Skipped,
-            format!("{question} is not known: {}", why.message),
-            "let the service account list VMs (compute.instances.list on the project), or move the VIP once on purpose",
-        )
-    })
 }
 
 /// A VM of the list, with its addresses in this subnet: another network may have the same.

@@ -280,7 +280,7 @@ impl Cloud for IpConfig {
         let denied = seen.members.silent.iter().filter(|silent| silent.why.code == Code::Denied);
         let denied = denied.map(|silent| CheckItem::failed(CheckName::Permission.of(&silent.name), &silent.why));
         let unfit = seen.public.checks(&seen.here);
-        let unanswered = outside::unanswered(&seen.members.outsiders);
+        let unanswered = seen.members.outsiders.skipped(outside::REMEDY);
         denied.chain(unfit).chain(unanswered).chain(rehearsal::all(&self.session, &needs).await).collect()
     }
 }

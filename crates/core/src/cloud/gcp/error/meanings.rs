@@ -20,6 +20,8 @@ pub struct Meaning {
     source: &'static str,
 }
 
+/// Stands in a remedy for the permission that the message may name.
+pub const NAMED: &str = "the permission that the message names";
 const PERMISSION: &str =
     "give this VM's service account the permission that the message names (docs/install-gcp.md has the whole role)";
 const REFUSED: &str =
