@@ -8,6 +8,7 @@ mod last_instant;
 mod metadata;
 mod outsiders;
 mod rights;
+mod room;
 mod slow;
 mod throttled;
 mod told;

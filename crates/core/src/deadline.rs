@@ -187,13 +187,12 @@ impl Deadline {
     }
 
     fn expired(&self) -> Error {
-        Error::new(
-            Code::Deadline,
-            format!("the call's {} s were over", self.total.as_secs_f64()),
-            "call again; if this happens every time, look at `steps` for what was slow",
-        )
+        Error::new(Code::Deadline, format!("the call's {} s were over", self.total.as_secs_f64()), LOOK_AT_STEPS)
     }
 }
+
+/// The remedy where time was too short.
+pub const LOOK_AT_STEPS: &str = "call again; if this happens every time, look at `steps` for what was slow";
 
 /// Whether the call goes on, for a request that waits in the task of its connection, where [`Deadline::guard`] cannot hold it
 /// back: after a pause of the machine such a task may run before anybody has looked at the clock.

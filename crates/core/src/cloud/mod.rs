@@ -18,6 +18,7 @@ pub mod outsiders;
 pub mod packed;
 pub mod peers;
 pub mod problem;
+pub mod remedies;
 pub mod shape;
 
 use crate::{

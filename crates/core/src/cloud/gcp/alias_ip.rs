@@ -6,6 +6,7 @@
 //! read. Source: "Configure alias IP ranges" (VPC documentation), "Method: instances.updateNetworkInterface".
 
 mod down;
+mod fits;
 mod local;
 mod look;
 mod motion;
@@ -13,6 +14,7 @@ mod plan;
 mod refusal;
 mod room;
 mod secondary;
+mod view;
 
 use super::{
     access_config::{self, Address},
@@ -38,7 +40,6 @@ use crate::{
     vip::{Goal, Member, Part, PartId, Vip},
 };
 use motion::Motion;
-use plan::{Seen, View};
 use refusal::{Context, Refusals};
 use room::Room;
 use serde_json::Value;
@@ -48,6 +49,7 @@ use std::{
     time::Duration,
 };
 use tokio::sync::{Mutex, OnceCell};
+use view::{Seen, View};
 
 /// The mechanism for one call.
 pub struct AliasIp {

@@ -67,11 +67,18 @@ fn check_fields(body: &Value, nic: &Value) -> Result<()> {
     Ok(())
 }
 
+/// <https://cloud.google.com/vpc/docs/quota>, limits per instance: alias IP ranges of one network interface.
+const MOST_RANGES: usize = 150;
+
 /// The alias ranges as they will be shown. Wordings are ours.
 fn checked_ranges(world: &World, nic: &Value, ranges: &[Value]) -> Result<Vec<Value>> {
     let subnetwork = world.subnetwork_at(nic["subnetwork"].as_str().unwrap_or_default());
     let of_subnet = subnetwork.map(subnet_ranges).unwrap_or_default();
     let old: Vec<Ipv4Net> = alias_ranges(nic).iter().filter_map(alias_net).collect();
+    if ranges.len() > MOST_RANGES {
+        let why = format!("An interface has at most {MOST_RANGES} alias IP ranges.");
+        return Err(ApiError::invalid("resource.aliasIpRanges", "", &why));
+    }
     let mut checked: Vec<(Ipv4Net, Value)> = Vec::new();
     for (n, range) in ranges.iter().enumerate() {
         let at = |field: &str| format!("resource.aliasIpRanges[{n}].{field}");

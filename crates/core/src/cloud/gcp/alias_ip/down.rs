@@ -1,6 +1,6 @@
 //! Parts that are on a VM that does not run, which holds them by name alone, or on one that is being stopped.
 
-use super::plan::View;
+use super::view::View;
 use crate::{
     check::{CheckItem, CheckName, Verdict},
     cloud::gcp::state,

@@ -1,6 +1,6 @@
 //! The reads of a look, and what is remembered of them for the rest of the call.
 
-use super::{AliasIp, local, plan::Seen, secondary};
+use super::{AliasIp, local, secondary, view::Seen};
 use crate::{
     cloud::{
         gcp::{

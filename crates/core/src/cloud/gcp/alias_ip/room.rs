@@ -12,7 +12,7 @@ use crate::{
             path::Path,
         },
     },
-    deadline::Deadline,
+    deadline::{Deadline, LOOK_AT_STEPS},
     error::{Code, Error, Result},
     fate::{Cause, Fate},
 };
@@ -83,7 +83,7 @@ impl Room {
                     change.vm,
                     self.longest.get().as_secs_f64()
                 ),
-                "call again; if this happens every time, look at `steps` for what was slow",
+                LOOK_AT_STEPS,
             ));
         }
         Ok(())
