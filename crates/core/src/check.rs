@@ -47,6 +47,8 @@ pub enum CheckName {
     Blackhole,
     /// A route to a part of the VIP's range, which wins over the VIP's (AWS, Azure).
     MoreSpecificRoute,
+    /// A table without room for the VIP's route (AWS, Azure).
+    RouteLimit,
     /// A route that no longer counts (GCP).
     LeftoverRoute,
     /// The way to the API without a public address (GCP).
@@ -57,7 +59,7 @@ pub enum CheckName {
 
 impl CheckName {
     /// Every name, in the order of docs/report.md.
-    pub const ALL: [CheckName; 23] = [
+    pub const ALL: [CheckName; 24] = [
         CheckName::Configuration,
         CheckName::ConfigWritable,
         CheckName::Identity,
@@ -78,6 +80,7 @@ impl CheckName {
         CheckName::VipNotLocal,
         CheckName::Blackhole,
         CheckName::MoreSpecificRoute,
+        CheckName::RouteLimit,
         CheckName::LeftoverRoute,
         CheckName::ApiAccess,
         CheckName::SettingLost,
@@ -106,6 +109,7 @@ impl CheckName {
             CheckName::VipNotLocal => "vipNotLocal",
             CheckName::Blackhole => "blackhole",
             CheckName::MoreSpecificRoute => "moreSpecificRoute",
+            CheckName::RouteLimit => "routeLimit",
             CheckName::LeftoverRoute => "leftoverRoute",
             CheckName::ApiAccess => "apiAccess",
             CheckName::SettingLost => "settingLost",

@@ -57,6 +57,28 @@ fn a_route_that_is_more_specific_than_the_vips() {
     assert!(!report.to_string().contains("more specific"), "{report:#}");
 }
 
+/// The quota is 50 unless somebody has raised it, which no call of ours can tell.
+#[test]
+fn a_table_without_room_for_the_vips_route() {
+    let mut world = World::overlay(2);
+    for n in 0..60 {
+        let theirs = route(&format!("172.16.{n}.0/24"), Target::TransitGateway("tgw-1".into()), Origin::CreateRoute);
+        let routes = &mut world.table_mut(&table(2)).expect("there").routes;
+        if routes.len() < 50 {
+            routes.push(theirs);
+        }
+    }
+    let sim = Simulator::start(world.clone());
+    told("AWS-137", &Member::b(&sim).check());
+    told("AWS-138", &Member::b(&sim).hook());
+    // Propagated routes do not count, nor does a table matter that has the VIP's route.
+    world.table_mut(&table(2)).expect("there").routes[49].origin = Origin::EnableVgwRoutePropagation;
+    assert_outcome(&Member::b(&Simulator::start(world.clone())).check(), "ready");
+    world.table_mut(&table(2)).expect("there").routes.truncate(49);
+    world.set_route(&table(2), VIP, ENI_A);
+    assert_outcome(&Member::b(&Simulator::start(world)).check(), "ready");
+}
+
 #[test]
 fn an_address_that_the_subnet_keeps_for_itself() {
     for vip in ["10.0.1.0", "10.0.1.1", "10.0.1.2", "10.0.1.3", "10.0.1.255"] {

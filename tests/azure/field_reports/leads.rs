@@ -32,6 +32,30 @@ fn deaf(nic: &str) -> Simulator {
     Simulator::start(world)
 }
 
+/// No read of ours tells whether a network manager allows more.
+#[test]
+fn a_table_without_room_for_the_vips_route() {
+    let mut world = World::routes();
+    world.remove_route(ROUTE_TABLE, VIP_CONFIG);
+    let before = world.clone();
+    for n in 0..400 {
+        world.set_route(ROUTE_TABLE, &format!("theirs{n}"), &format!("172.16.{}.{}/32", n / 200, n % 200), "10.9.9.9");
+    }
+    while routes(&world) > 400 {
+        world.remove_route(ROUTE_TABLE, &format!("theirs{}", routes(&world) - 1 - routes(&before)));
+    }
+    let sim = Simulator::start(world);
+    told("AZ-203", &Member::b(&sim).with(of(VIP)).check());
+    told("AZ-204", &Member::b(&sim).with(of(VIP)).hook());
+    sim.change(|world| world.remove_route(ROUTE_TABLE, "theirs0"));
+    assert_outcome(&Member::b(&sim).with(of(VIP)).check(), "ready");
+}
+
+fn routes(world: &World) -> usize {
+    let table = world.route_table(ROUTE_TABLE).expect("a table");
+    table["properties"]["routes"].as_array().map_or(0, Vec::len)
+}
+
 /// A route of one address wins over the system's route to the machine that has it.
 #[test]
 fn a_vip_that_is_a_members_own_address_is_never_routed() {

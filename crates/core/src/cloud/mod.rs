@@ -19,6 +19,7 @@ pub mod packed;
 pub mod peers;
 pub mod problem;
 pub mod remedies;
+pub mod route_limit;
 pub mod shape;
 
 use crate::{

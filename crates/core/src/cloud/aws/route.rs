@@ -244,6 +244,7 @@ impl Cloud for Route {
         let (vips, tables) = (&self.session.vips, &seen.routes.tables);
         items.extend(findings::blackholes(vips, tables, &seen.identity));
         items.extend(findings::more_specific(vips, tables));
+        items.extend(findings::full(vips, tables));
         items
     }
 

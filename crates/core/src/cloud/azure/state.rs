@@ -9,6 +9,11 @@ pub const UPDATING: &str = "Updating";
 /// The state of a resource that goes away.
 pub const DELETING: &str = "Deleting";
 
+/// What a resource in the state `Failed` has behind it.
+pub const LAST_WRITE_FAILED: &str = "its last write did not succeed; it may work all the same";
+/// What a resource in any other state is in.
+pub const UNDER_WAY: &str = "an operation on it is under way";
+
 /// How this member holds a VIP on a resource of its own in this state.
 pub fn here_in(state: &str) -> Holder {
     match state {

@@ -31,6 +31,9 @@ pub(super) fn get(state: &mut State, asked: &Asked) -> Result<Answer> {
     route.map(|route| answers::resource(200, route)).ok_or_else(|| missing(&id))
 }
 
+/// User-defined routes per route table: "Azure subscription and service limits, quotas, and constraints". Code and wording are ours.
+const MOST_ROUTES: usize = 400;
+
 pub(super) fn put(state: &mut State, asked: &Asked) -> Result<Answer> {
     let (table, id) = ids(state, asked, "write")?;
     asked.not_locked(&state.world, &id, "write")?;
@@ -47,6 +50,10 @@ pub(super) fn put(state: &mut State, asked: &Asked) -> Result<Answer> {
     asked.match_version(old.as_ref(), &id)?;
     let lock = table.to_lowercase();
     refuse_overlap(state, asked, &lock)?;
+    if old.is_none() && routes(known).len() >= MOST_ROUTES {
+        let message = format!("The route table {table} has the {MOST_ROUTES} routes that are allowed.");
+        return Err(ArmError::bad("RoutesPerRouteTableLimitReached", message));
+    }
     let others = routes(known).iter().filter(|route| !is_named(route, name));
     let properties = checked(&body["properties"], &id, name, others)?;
     let etag = old.as_ref().map_or_else(|| id::next_etag(&id).into(), |old| old["etag"].clone());

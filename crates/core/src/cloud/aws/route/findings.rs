@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     check::{CheckItem, CheckName, Verdict},
-    cloud::aws::identity::Identity,
+    cloud::{aws::identity::Identity, remedies::TAKE_THE_ROUTE_OUT, route_limit::Limit},
     vip::Vip,
 };
 
@@ -39,11 +39,24 @@ pub fn more_specific(vips: &[Vip], tables: &[Table]) -> Vec<CheckItem> {
                 "{} leads {known} to {target}, which is more specific than the route of {vip} and wins: no packet for {known} reaches the VIP's holder",
                 table.id
             );
-            let remedy = "take that route out of the table, or choose another VIP";
+            let remedy = TAKE_THE_ROUTE_OUT;
             items.push(CheckItem::new(CheckName::MoreSpecificRoute, Verdict::Warning, message, remedy));
         }
     }
     items
+}
+
+/// "Amazon VPC quotas": routes per route table, each of IPv4 and IPv6; propagated ones do not count.
+const LIMIT: Limit = Limit {
+    cloud: "AWS",
+    routes: 50,
+    raise: "have the quota \"Routes per route table\" raised (Service Quotas, Amazon VPC)",
+};
+
+/// The tables that have as many routes as AWS allows, and none for a VIP.
+pub fn full(vips: &[Vip], tables: &[Table]) -> Vec<CheckItem> {
+    let without = in_each_table(vips, tables).filter(|(vip, table)| table.target(vip.destination()).is_none());
+    without.filter_map(|(vip, table)| LIMIT.warning(&table.id, table.counted(vip.destination()), vip)).collect()
 }
 
 fn in_each_table<'a>(vips: &'a [Vip], tables: &'a [Table]) -> impl Iterator<Item = (&'a Vip, &'a Table)> {

@@ -108,6 +108,13 @@ impl Table {
         self.routes.iter().filter(move |(known, _)| *known != destination && destination.contains(known))
     }
 
+    /// The routes that count towards the quota of this destination's family: the VPC's own, and those that somebody made.
+    pub fn counted(&self, destination: IpNet) -> usize {
+        let is_v6 = |net: &IpNet| net.addr().is_ipv6() == destination.addr().is_ipv6();
+        let made = self.routes.iter().filter(|(net, target)| *target != Target::Provided && is_v6(net));
+        made.count() + self.ranges.iter().filter(|net| is_v6(net)).count()
+    }
+
     /// The target of the route for exactly this destination.
     pub fn target(&self, destination: IpNet) -> Option<&Target> {
         self.routes.iter().find(|(known, _)| *known == destination).map(|(_, target)| target)

@@ -153,7 +153,8 @@ impl Cloud for Route {
         let idle =
             seen.idle.iter().map(|(hop, idle)| idle.remark(&format!("the next hop {hop} ({})", idle.nic.name())));
         let idle = idle.chain(seen.states(&self.session.vips)).chain(seen.blackholes(&self.session.vips));
-        let idle = idle.chain(seen.more_specific(&self.session.vips)).chain(seen.unusual(&self.session.vips));
+        let idle = idle.chain(seen.more_specific(&self.session.vips)).chain(seen.full(&self.session.vips));
+        let idle = idle.chain(seen.unusual(&self.session.vips));
         let refused = if self.silent.is_impatient.get() { Vec::new() } else { self.planner(seen).refused() };
         // The advice of a call that finds everything in place comes too late.
         let is_told = self.silent.is_impatient.get() || self.holds(seen);

@@ -5,14 +5,25 @@
 use super::plan::{Seen, is_dropped};
 use crate::{
     check::{CheckItem, CheckName, Verdict},
-    cloud::azure::{
-        id::Id,
-        state::DELETING,
-        tables::{self, Entry},
+    cloud::{
+        azure::{
+            id::Id,
+            state::{DELETING, LAST_WRITE_FAILED, UNDER_WAY},
+            tables::{self, Entry},
+        },
+        remedies::TAKE_THE_ROUTE_OUT,
+        route_limit::Limit,
     },
     vip::Vip,
 };
 use serde_json::Value;
+
+/// "Azure subscription and service limits, quotas, and constraints": user-defined routes per route table.
+const LIMIT: Limit = Limit {
+    cloud: "Azure",
+    routes: 400,
+    raise: "have Azure Virtual Network Manager manage the table, which allows 1,000",
+};
 
 impl Seen {
     /// Warnings about the states of the tables, and of the VIPs' routes in them.
@@ -71,11 +82,18 @@ impl Seen {
                      reaches the VIP's holder",
                     id.name()
                 );
-                let remedy = "take that route out of the table, or choose another VIP";
+                let remedy = TAKE_THE_ROUTE_OUT;
                 items.push(CheckItem::new(CheckName::MoreSpecificRoute, Verdict::Warning, message, remedy));
             }
         }
         items
+    }
+
+    /// The tables that have as many routes as Azure allows, and none for a VIP.
+    pub fn full(&self, vips: &[Vip]) -> Vec<CheckItem> {
+        let tables = self.read().flat_map(|(id, table)| vips.iter().map(move |vip| (id, table, vip)));
+        let without = tables.filter(|(_, table, vip)| tables::entry_to(table, vip.destination()).is_none());
+        without.filter_map(|(id, table, vip)| LIMIT.warning(id.name(), tables::entries(table).count(), vip)).collect()
     }
 
     /// A VIP inside a subnet of this member, whose address Azure may give to another machine; and a table that no subnet uses.
@@ -128,7 +146,7 @@ fn state_of(kind: &str, name: &str, state: &str, command: &str, id: &str) -> Opt
     let (means, remedy) = match state {
         "Succeeded" => return None,
         "Failed" | "Canceled" => (
-            "its last write did not succeed; it may work all the same",
+            LAST_WRITE_FAILED,
             format!("put it again as it is: `az network {command} update --ids {id}`, or call Acquire on the primary"),
         ),
         DELETING => (
@@ -136,7 +154,7 @@ fn state_of(kind: &str, name: &str, state: &str, command: &str, id: &str) -> Opt
             "look in the activity log of the route table for who deletes it; call Acquire on the primary afterwards".to_owned(),
         ),
         _ => (
-            "an operation on it is under way",
+            UNDER_WAY,
             "call again in some seconds; look in the activity log of the route table for who began the operation if this goes on"
                 .to_owned(),
         ),
