@@ -3,6 +3,7 @@
 mod modules;
 
 use modules::{Module, circles, read_modules};
+use std::collections::BTreeMap;
 
 /// Each area and the areas that it may use besides itself and the words. Data goes one way; nothing points upward.
 const MAY_USE: &[(&str, &[&str])] = &[
@@ -176,4 +177,42 @@ fn every_file_says_what_it_is_for() {
     for module in read_modules() {
         assert!(module.opens_with_its_purpose, "{} does not open with what it is for", module.file);
     }
+}
+
+/// A sentence in two places is corrected in one of them.
+#[test]
+fn each_message_stands_in_one_file() {
+    const SENTENCE: usize = 6;
+    let mut known: BTreeMap<String, String> = BTreeMap::new();
+    let mut twice = Vec::new();
+    for module in read_modules() {
+        for text in texts(&module.code).into_iter().filter(|text| text.split_whitespace().count() >= SENTENCE) {
+            match known.insert(text.clone(), module.file.clone()) {
+                Some(other) if other != module.file => twice.push(format!("{text:?} in {other} and {}", module.file)),
+                _ => {}
+            }
+        }
+    }
+    assert!(known.len() > 400, "the messages were found");
+    assert!(twice.is_empty(), "{twice:#?}");
+}
+
+/// The texts in quotes, each in one line.
+fn texts(code: &str) -> Vec<String> {
+    let (mut found, mut rest) = (Vec::new(), code);
+    while let Some((_, after)) = rest.split_once('"') {
+        let mut text = String::new();
+        let mut characters = after.char_indices();
+        let end = loop {
+            match characters.next() {
+                Some((at, '"')) => break at + 1,
+                Some((_, '\\')) => text.extend(characters.next().map(|(_, escaped)| escaped)),
+                Some((_, character)) => text.push(character),
+                None => break after.len(),
+            }
+        };
+        found.push(text.split_whitespace().collect::<Vec<_>>().join(" "));
+        rest = &after[end..];
+    }
+    found
 }

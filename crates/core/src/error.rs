@@ -10,6 +10,9 @@ use std::{fmt, time::Duration};
 /// A result of this library.
 pub type Result<T> = std::result::Result<T, Error>;
 
+/// The remedy for a fault of this library.
+pub const REPORT_IT: &str = "report this with the library's version";
+
 /// What an error means to the caller. The spelling in the report is fixed: scripts compare it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Code {

@@ -15,7 +15,7 @@ use crate::{
     check::{CheckItem, CheckName, Verdict},
     config::{self, Config, access, source},
     deadline::Deadline,
-    error::{Code, Error, Result, one_line},
+    error::{Code, Error, REPORT_IT, Result, one_line},
     fate::Fate,
     journal::Journal,
     outcome::Outcome,
@@ -146,7 +146,7 @@ fn not_in_the_table(config: &Config) -> Error {
     Error::new(
         Code::Internal,
         format!("the mechanism {} of {} is not built in", config.block.mechanism(), config.cloud),
-        "report this with the library's version",
+        REPORT_IT,
     )
 }
 

@@ -10,7 +10,7 @@ use super::{
     transport::{Client, Destination, Network, Request, Response, Sending, Sent, Transport, Trouble},
     unreachable::{Way, words},
 };
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, REPORT_IT, Result};
 use reqwest::{ClientBuilder, NoProxy, Proxy, redirect};
 use rustls::{
     ClientConfig, RootCertStore,
@@ -125,11 +125,7 @@ fn roots(http: &Http, endpoint: Option<&str>) -> Result<RootCertStore> {
 }
 
 fn internal(error: &(dyn std::error::Error + 'static)) -> Error {
-    Error::new(
-        Code::Internal,
-        format!("the HTTP client could not be set up: {}", words(error)),
-        "report this with the library's version",
-    )
+    Error::new(Code::Internal, format!("the HTTP client could not be set up: {}", words(error)), REPORT_IT)
 }
 
 impl Transport for Connections {

@@ -5,7 +5,7 @@ use crate::{
     check::{CheckItem, CheckName, Verdict},
     error::Error,
     outcome::Outcome,
-    takeover::Findings,
+    takeover::{Findings, UNREADABLE},
     vip::{Holder, Part},
 };
 
@@ -157,7 +157,7 @@ fn held_by<'a>(parts: impl Iterator<Item = &'a Part> + Clone, own: Option<&str>)
     let unread = parts.clone().any(|part| part.holder.is_unknown());
     let known = |part: &&Part| !(part.holder == Holder::Nobody || part.holder.is_unknown());
     let held: Vec<Part> = parts.filter(known).cloned().collect();
-    let several = if unread { "a holder that could not be read" } else { "several holders" };
+    let several = if unread { UNREADABLE } else { "several holders" };
     common_holder(&held, own).unwrap_or_else(|| several.to_owned())
 }
 

@@ -17,6 +17,7 @@ mod wording;
 
 pub use ending::Findings;
 pub use status::status;
+pub use wording::UNREADABLE;
 
 use crate::{
     check::{CheckItem, CheckName},

@@ -2,7 +2,7 @@
 
 use crate::{
     cloud::{After, Cloud, Effect, Need, Step},
-    deadline::Deadline,
+    deadline::{Deadline, LOOK_AT_STEPS},
     error::{Code, Error, Result},
     vip::Goal,
 };
@@ -45,11 +45,7 @@ pub async fn make_one<C: Cloud>(cloud: &C, deadline: &Deadline, step: &Step<C::C
     let (call, target) = cloud.describe(&step.change);
     let too_little = |for_what: &str| {
         let message = format!("{call} on {target} was not started: too little time was left for {for_what}");
-        Err(Error::new(
-            Code::Deadline,
-            message,
-            "call again; if this happens every time, look at `steps` for what was slow",
-        ))
+        Err(Error::new(Code::Deadline, message, LOOK_AT_STEPS))
     };
     if !deadline.fits_a_round_trip() {
         return too_little("its answer");

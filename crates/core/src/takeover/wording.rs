@@ -7,6 +7,13 @@ use crate::{
 };
 use std::time::Duration;
 
+/// A holder that nobody could read.
+pub const UNREADABLE: &str = "a holder that could not be read";
+/// Who is right, only IRIS knows.
+const ASK_IRIS: &str = "ask IRIS which member is the primary, and call Acquire there";
+/// A look that was too early.
+const STATUS_AGAIN: &str = "call Status again in some seconds";
+
 pub fn unconfirmed(parts: &[Part]) -> Error {
     let broken: Vec<&Part> = parts.iter().filter(|part| matches!(part.holder, Holder::ThisMemberBroken(_))).collect();
     if !broken.is_empty() {
@@ -26,11 +33,7 @@ pub fn unconfirmed(parts: &[Part]) -> Error {
 }
 
 pub fn taken_by_another() -> Error {
-    Error::new(
-        Code::Conflict,
-        "another member took the VIP after this one had taken it",
-        "ask IRIS which member is the primary, and call Acquire there",
-    )
+    Error::new(Code::Conflict, "another member took the VIP after this one had taken it", ASK_IRIS)
 }
 
 pub fn maybe_taken_by_another(elsewhere: &[Part]) -> Error {
@@ -50,7 +53,7 @@ pub fn maybe_taken_by_another(elsewhere: &[Part]) -> Error {
             "the change was made, and a read after it showed another member; at the last one {}: the read was old, or another member has taken the VIP since",
             whereabouts(elsewhere.iter())
         ),
-        "ask IRIS which member is the primary, and call Acquire there",
+        ASK_IRIS,
     )
 }
 
@@ -95,7 +98,7 @@ pub fn while_it_moves(error: Error, failed: Option<Error>) -> Error {
     error.with(|details| {
         details.code = Code::Unavailable;
         details.message = format!("{}; {why}", details.message);
-        details.remedy = "call Status again in some seconds".into();
+        details.remedy = STATUS_AGAIN.into();
     })
 }
 
@@ -113,7 +116,7 @@ pub fn still_arriving(parts: &[Part]) -> Error {
     Error::new(
         Code::Unavailable,
         format!("a part is here, and whether it works could not be seen yet: {}", whereabouts(parts.iter())),
-        "call Status again in some seconds",
+        STATUS_AGAIN,
     )
 }
 
@@ -146,7 +149,7 @@ fn whereabouts<'a>(parts: impl Iterator<Item = &'a Part>) -> String {
         Holder::Other(name) | Holder::Several { names: name, .. } => name.clone(),
         Holder::OtherBroken(name) => format!("{name}, which receives nothing"),
         Holder::Nobody => "nobody".to_owned(),
-        Holder::NotHere | Holder::Unknown => "a holder that could not be read".to_owned(),
+        Holder::NotHere | Holder::Unknown => UNREADABLE.to_owned(),
     };
     shortened(parts.map(|part| format!("{} is with {}", part.id, holder(part))).collect())
 }

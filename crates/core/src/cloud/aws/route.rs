@@ -378,8 +378,7 @@ impl Route {
                     Err(self.session.stranger(&format!("{vip} in {}", table.id), id))
                 }
             }
-            Some(Target::Provided) => Err(foreign(vip, table, "a route that AWS made itself")),
-            Some(Target::Foreign(id)) => Err(foreign(vip, table, id)),
+            Some(theirs @ (Target::Provided | Target::Foreign(_))) => Err(foreign(vip, table, &theirs.to_string())),
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::{
     cloud::{
         block::{Block, Placed},
         problem::{Mistakes, Place, Problem, read_value},
+        remedies::IN_THE_ITEM,
     },
     vip::Address,
 };
@@ -176,7 +177,7 @@ impl Block for Settings {
         }
         let public = vips.iter().filter(|placed| placed.vip.public_ip.is_some()).count();
         if let Some(found) = self.public_ip.as_deref().filter(|_| vips.len() > 1 || public > 0) {
-            let expected = "nothing here: name the public address in the VIP's own item";
+            let expected = IN_THE_ITEM;
             mistakes.add(Place::root().key(CLOUD).key("publicIp").problem(found, expected));
         }
         if self.mechanism == Mechanism::Route && public > 1 {

@@ -12,7 +12,7 @@ use super::{
     power::Idle,
     replaced::Replaced,
     session::Session,
-    state::DELETING,
+    state::{DELETING, LAST_WRITE_FAILED, UNDER_WAY},
 };
 use crate::{
     check::{CheckItem, CheckName, Verdict},
@@ -99,7 +99,7 @@ fn state_of(nic: &Nic) -> Option<CheckItem> {
     let (means, remedy) = match state {
         "Succeeded" => return None,
         "Failed" | "Canceled" => (
-            "its last write did not succeed; it may work all the same",
+            LAST_WRITE_FAILED,
             format!(
                 "put it again as it is: `az network nic update --ids {}`, or call Acquire on that member",
                 nic.id.as_str()
@@ -110,7 +110,7 @@ fn state_of(nic: &Nic) -> Option<CheckItem> {
             "take it out of `azure.nics` on every member if its machine is gone for good".to_owned(),
         ),
         _ => (
-            "an operation on it is under way",
+            UNDER_WAY,
             "call again in some seconds; look in its activity log for who began the operation if this goes on"
                 .to_owned(),
         ),
@@ -254,7 +254,7 @@ fn not_listed(here: &Here, members: &Members, missing: &[Id]) -> Error {
         );
     }
     if let Some(odd) = members.nics.iter().find(|nic| nic.entries().next().is_none()) {
-        return Error::impostor(format!("the interface {} came without ip-configurations", odd.id.name()), arm::NAME);
+        return Error::impostor(odd.without_entries(), arm::NAME);
     }
     let also = missing.first().map(|id| format!("; {} does not exist (misspelt or deleted)", id.name()));
     Error::new(

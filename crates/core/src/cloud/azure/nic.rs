@@ -147,14 +147,15 @@ impl Nic {
         self.one_primary(entries)
     }
 
+    /// What an interface without any ip-configuration is: Azure has none.
+    pub fn without_entries(&self) -> String {
+        format!("the interface {} came without ip-configurations", self.id.name())
+    }
+
     fn entries_of<'a>(&self, body: &'a mut Value) -> Result<&'a mut Vec<Value>> {
-        body.pointer_mut("/properties/ipConfigurations").and_then(Value::as_array_mut).ok_or_else(|| {
-            Error::new(
-                Code::Unexpected,
-                format!("the interface {} came without ip-configurations", self.id.name()),
-                "look at the interface in Azure",
-            )
-        })
+        body.pointer_mut("/properties/ipConfigurations")
+            .and_then(Value::as_array_mut)
+            .ok_or_else(|| Error::new(Code::Unexpected, self.without_entries(), "look at the interface in Azure"))
     }
 
     /// Checks the number of primary entries. An interface without exactly one of them would disconnect its machine.

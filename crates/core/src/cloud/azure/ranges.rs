@@ -76,6 +76,9 @@ fn net(prefix: &Value) -> Option<IpNet> {
     prefix.as_str()?.parse().ok()
 }
 
+/// The remedy for a VIP that would hijack a network.
+pub const OUTSIDE: &str = "use an address outside the virtual network with /32";
+
 /// Checks that a route to the destination hijacks no network.
 ///
 /// # Errors
@@ -91,7 +94,7 @@ pub fn must_not_cover(ranges: &[Range], destination: IpNet) -> Result<()> {
         Some(Range { net, of, .. }) => Err(Error::new(
             Code::InvalidConfig,
             format!("the VIP's destination {destination} overlaps {net} of the virtual network {of}"),
-            "use an address outside the virtual network with /32",
+            OUTSIDE,
         )),
     }
 }

@@ -4,6 +4,7 @@ use crate::{
     cloud::{
         block::{Block, Placed},
         problem::{Mistakes, Place, Problem, read_value},
+        remedies::{A_NAME_FOR_EACH, IN_THE_ITEM, NO_PUBLIC_ADDRESS},
     },
     vip::Address,
 };
@@ -151,7 +152,7 @@ impl Block for Settings {
                 let at = at.key("publicIp");
                 mistakes.take(Reference::read(text, PUBLIC_IP, &at).map(drop));
                 if self.mechanism == Mechanism::Route {
-                    mistakes.add(at.problem(text.as_str(), "nothing: a route carries no public address"));
+                    mistakes.add(at.problem(text.as_str(), NO_PUBLIC_ADDRESS));
                 }
             }
             if let (Mechanism::IpConfig, Address::Literal(net)) = (self.mechanism, &vip.address)
@@ -170,16 +171,14 @@ impl Block for Settings {
                 (None, Mechanism::Route) => &self.route_name,
             };
             if names.iter().any(|earlier| earlier.eq_ignore_ascii_case(name)) {
-                mistakes.add(at.problem(name.as_str(), "a name of its own for each of several VIPs"));
+                mistakes.add(at.problem(name.as_str(), A_NAME_FOR_EACH));
             }
             names.push(name);
         }
         let Some(Reference::Name(name) | Reference::Id(name)) = &self.public_ip else { return };
         let expected = match self.mechanism {
-            Mechanism::Route => "nothing: a route carries no public address",
-            _ if vips.len() > 1 || vips.iter().any(|placed| placed.vip.public_ip.is_some()) => {
-                "nothing here: name the public address in the VIP's own item"
-            }
+            Mechanism::Route => NO_PUBLIC_ADDRESS,
+            _ if vips.len() > 1 || vips.iter().any(|placed| placed.vip.public_ip.is_some()) => IN_THE_ITEM,
             Mechanism::IpConfig => return,
         };
         mistakes.add(Place::root().key("azure").key("publicIp").problem(name.as_str(), expected));

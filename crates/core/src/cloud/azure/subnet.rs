@@ -1,17 +1,16 @@
 //! Whether an address fits the own subnet. Azure keeps five addresses of each subnet for itself.
 
 use super::{identity::Here, members::Members, nic::Nic};
-use crate::error::{Code, Error, Result};
+use crate::{
+    cloud::remedies::ELSEWHERE,
+    error::{Code, Error, Result},
+};
 use ipnet::IpNet;
 use std::net::IpAddr;
 
 /// The refusal of a VIP that is in another subnet than this member.
 pub fn elsewhere(address: IpAddr, there: &str, here: &str) -> Error {
-    Error::new(
-        Code::Unsupported,
-        format!("{address} is in the subnet {there}, this member in {here}"),
-        "a member elsewhere (disaster recovery) cannot hold this VIP",
-    )
+    Error::new(Code::Unsupported, format!("{address} is in the subnet {there}, this member in {here}"), ELSEWHERE)
 }
 
 /// Checks that an address fits the own subnet. Azure checks too, but only after the peer has given the address up.

@@ -171,8 +171,11 @@ fn later(said: &Said) -> Error {
     }
     let status = said.status.load(Ordering::Relaxed);
     let code = if status == 429 { Code::Throttled } else { Code::Unavailable };
-    Error::new(code, format!("the identity service answered {status}"), metadata::remedy(status))
-        .with(|details| details.http_status = Some(status))
+    Error::new(code, answered(status), metadata::remedy(status)).with(|details| details.http_status = Some(status))
+}
+
+fn answered(status: u16) -> String {
+    format!("the identity service answered {status}")
 }
 
 fn explain(error: &azure_core::Error, client_id: Option<&str>, said: &Said) -> Error {
@@ -190,7 +193,7 @@ fn explain(error: &azure_core::Error, client_id: Option<&str>, said: &Said) -> E
             "switch this VM's system-assigned identity on and give it the role, or set `azure.clientId` to a user-assigned one that has it; docs/install-azure.md has the role",
         ),
         Some(status) if asks_to_come_later(status) => return later(said),
-        Some(status) => Error::new(Code::Unauthenticated, format!("the identity service answered {status}"), metadata::remedy(status)),
+        Some(status) => Error::new(Code::Unauthenticated, answered(status), metadata::remedy(status)),
         None => Error::new(Code::Unavailable, format!("the identity service gave no token: {error}"), metadata::REMEDY),
     }
     .with(|details| details.http_status = status)

@@ -4,6 +4,7 @@ use crate::{
     cloud::{
         block::{Block, Placed},
         problem::{Mistakes, Place, Problem, read_value},
+        remedies::{A_NAME_FOR_EACH, IN_THE_ITEM, NO_PUBLIC_ADDRESS},
     },
     vip::Address,
 };
@@ -183,7 +184,7 @@ impl Block for Settings {
                 let at_public = at.key("publicIp");
                 mistakes.take(resource_name(name, &at_public));
                 if self.mechanism == Mechanism::Route {
-                    mistakes.add(at_public.problem(name.as_str(), "nothing: a route carries no public address"));
+                    mistakes.add(at_public.problem(name.as_str(), NO_PUBLIC_ADDRESS));
                 } else if let Some(earlier) = public.replace(at) {
                     let expected = format!("nothing: an interface has one public address, which `{earlier}` names");
                     mistakes.add(at_public.problem(name.as_str(), expected));
@@ -203,7 +204,7 @@ impl Block for Settings {
                     }
                     mistakes.take(resource_name(name, &at));
                     if names.iter().any(|known| *known == name || *known == other || second_name(known) == name) {
-                        mistakes.add(at.problem(name, "a name of its own for each of several VIPs"));
+                        mistakes.add(at.problem(name, A_NAME_FOR_EACH));
                     }
                     names.push(name);
                 }
@@ -212,8 +213,8 @@ impl Block for Settings {
         }
         let Some(name) = &self.public_ip else { return };
         let expected = match self.mechanism {
-            Mechanism::Route => "nothing: a route carries no public address",
-            _ if vips.len() > 1 || public.is_some() => "nothing here: name the public address in the VIP's own item",
+            Mechanism::Route => NO_PUBLIC_ADDRESS,
+            _ if vips.len() > 1 || public.is_some() => IN_THE_ITEM,
             Mechanism::AliasIp => return,
         };
         mistakes.add(Place::root().key("gcp").key("publicIp").problem(name.as_str(), expected));

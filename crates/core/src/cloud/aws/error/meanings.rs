@@ -3,7 +3,7 @@
 //! Source, unless a row names another: "Error codes for the Amazon EC2 API" (errors-overview) and "Common Errors" of the STS API
 //! reference.
 
-use crate::error::Code;
+use crate::{cloud::remedies::LOOK_WHO_USES, error::Code};
 
 /// What the remedies call the principal of the calls.
 pub const OWN_ROLE: &str = "this instance's role";
@@ -183,10 +183,7 @@ const MEANINGS: &[Meaning] = &[
         "EC2 calls the route of the VIP that stands in that table invalid: delete it there (`aws ec2 delete-route`), then call again",
     ),
     // "[10.0.1.201] assigned, but move is not allowed": its interface does not let it go.
-    Meaning {
-        says: "move is not allowed",
-        ..Meaning::of(&["InvalidParameterValue"], Code::Conflict, "look at who uses the address now")
-    },
+    Meaning { says: "move is not allowed", ..Meaning::of(&["InvalidParameterValue"], Code::Conflict, LOOK_WHO_USES) },
     // "Subnet CIDR reservations" (VPC user guide); the other is "Address does not fall within the subnet's address range".
     Meaning { says: "eservation", ..Meaning::of(&["InvalidParameterValue"], Code::InvalidConfig, OTHER_ADDRESS) },
     Meaning {

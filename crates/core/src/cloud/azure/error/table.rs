@@ -2,6 +2,7 @@
 //! above it. The first row that fits decides, so a narrow row stands above a wide one.
 
 use crate::{
+    cloud::remedies::{LOOK_IT_UP, LOOK_WHO_USES},
     error::Code,
     fate::{Cause, Fate},
 };
@@ -98,7 +99,6 @@ pub const RACE: &str = "somebody else changes the same resource at the same time
 const LOCK: &str = "another operation is under way on the same resource; call again when it is over, and look in the \
     resource's activity log for who began it if this goes on";
 const ADDRESS: &str = "correct the address or the name in the configuration";
-const IN_USE: &str = "look at who uses the address now";
 const PASSES: &str = "Azure says that this passes; call again, and look at Azure Service Health if it does not";
 const QUOTA: &str = "raise the quota of the subscription, or remove what is no longer used";
 const ENABLE: &str = "Azure takes no change in a subscription that is disabled: its owner has to enable it again (\"Reactivate a \
@@ -113,11 +113,11 @@ static ROWS: &[Row] = {
     use Remedy::{Of, Text};
     &[
         // terraform-azure-bigip-module#63, bosh-azure-cpi-release#121; both spellings were seen.
-        Row::new(Either, "PrivateIPAddressIsAllocated", "", Code::Conflict, Text(IN_USE)),
-        Row::new(Either, "PrivateIPAddressInUse", "", Code::Conflict, Text(IN_USE)),
-        Row::new(Either, "PublicIPAddressIsAllocated", "", Code::Conflict, Text(IN_USE)),
+        Row::new(Either, "PrivateIPAddressIsAllocated", "", Code::Conflict, Text(LOOK_WHO_USES)),
+        Row::new(Either, "PrivateIPAddressInUse", "", Code::Conflict, Text(LOOK_WHO_USES)),
+        Row::new(Either, "PublicIPAddressIsAllocated", "", Code::Conflict, Text(LOOK_WHO_USES)),
         // MicrosoftLearning/AZ-100-MicrosoftAzureInfrastructureDeployment#15.
-        Row::new(Either, "PublicIPAddressInUse", "", Code::Conflict, Text(IN_USE)),
+        Row::new(Either, "PublicIPAddressInUse", "", Code::Conflict, Text(LOOK_WHO_USES)),
         // kubernetes-sigs/cloud-provider-azure#425: the detail is `PreconditionFailedEtagMismatch`.
         Row::new(Answer, "PreconditionFailed", "", Code::Conflict, Text(RACE)).because(Cause::Race),
         // Azure/azure-cli#21156. It is the name of the error or of its only detail. A newer change won: the engine has to
@@ -275,12 +275,12 @@ pub const fn by_code(code: Code) -> &'static str {
         }
         Code::Unauthenticated => "see that the identity is assigned to this VM and that the VM's clock is right",
         Code::NotFound => "correct the name, the resource group or the subscription in the configuration",
-        Code::Conflict => IN_USE,
+        Code::Conflict => LOOK_WHO_USES,
         Code::InvalidConfig => ADDRESS,
         Code::LimitExceeded => QUOTA,
         Code::Throttled => "too many calls with this identity or in this subscription; call again",
         Code::Unavailable => PASSES,
-        _ => "look at the message and at the documentation of this call",
+        _ => LOOK_IT_UP,
     }
 }
 

@@ -15,6 +15,7 @@ use crate::{
             state::{DELETING, here_in},
             tables::{self, Entry},
         },
+        remedies::OR_ONE_ADDRESS,
     },
     error::{Code, Error, Result},
     vip::{Goal, Holder, Part, PartId, Vip, Write},
@@ -270,7 +271,7 @@ impl Seen {
             return Err(Error::new(
                 Code::InvalidConfig,
                 format!("the VIP's destination {destination} covers {what} of this member itself"),
-                "use an address outside the virtual network with /32",
+                ranges::OUTSIDE,
             ));
         }
         // A user-defined route of one address wins over the system's route to that very machine.
@@ -281,7 +282,7 @@ impl Seen {
                 format!(
                     "the VIP's destination {destination} covers {address}, an address of an interface of `azure.nics`"
                 ),
-                "use an address outside the virtual network with /32",
+                ranges::OUTSIDE,
             ));
         }
         self.ranges.as_ref().map_or(Ok(()), |ranges| ranges::must_not_cover(ranges, destination))
@@ -293,7 +294,7 @@ impl Seen {
         match &self.ranges {
             Err(error) if ranges::may_cover_a_subnet(destination) => Err(error.clone().with(|details| {
                 details.message = format!("whether {destination} covers a network is not known: {}", details.message);
-                details.remedy = format!("{}; or use one address (/32)", details.remedy);
+                details.remedy = format!("{}{OR_ONE_ADDRESS}", details.remedy);
             })),
             _ => Ok(()),
         }

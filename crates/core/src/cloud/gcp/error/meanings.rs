@@ -2,7 +2,10 @@
 //! fits counts. A name is the reason of an answer or of one of its details, or the code of an operation. Whether a repeat may help
 //! follows from our code.
 
-use crate::error::Code;
+use crate::{
+    cloud::remedies::{LOOK_IT_UP, LOOK_WHO_USES},
+    error::Code,
+};
 
 /// One row.
 #[derive(Debug)]
@@ -39,7 +42,6 @@ const THROTTLED: &str = "call again in a minute; look who else calls Compute Eng
 const BUSY: &str = "call again in a minute; look who else changes this resource so often";
 const PASSES: &str = "Google says that this passes; call again, and look at status.cloud.google.com if it does not";
 const NOT_READY: &str = "call again; another change of the same resource is under way, or its VM starts or stops";
-const USED: &str = "look at who uses the address now";
 const EXISTS: &str = "somebody has made it already; call again, and look at who if it happens every time";
 const NAME: &str = "correct the name, the zone or the project in the configuration";
 const VALUE: &str = "correct the value that the message names, where it stands in the configuration";
@@ -133,14 +135,14 @@ pub static MEANINGS: [Meaning; 35] = [
         &["resourceInUseByAnotherResource", "*IN_USE_BY_ANOTHER_RESOURCE"],
         "",
         Code::Conflict,
-        USED,
+        LOOK_WHO_USES,
         "F5Networks/f5-google-gdm-templates#78",
     ),
     row(&[], &["alreadyExists", "RESOURCE_ALREADY_EXISTS"], "", Code::Conflict, EXISTS, API_ERRORS),
-    row(&[409], &[], "", Code::Conflict, USED, API_ERRORS),
-    row(&[400], &[], "already in-use", Code::Conflict, USED, "public Terraform reports"),
-    row(&[400], &[], "already being used", Code::Conflict, USED, "hashicorp/terraform#18998"),
-    row(&[], &[], "at most one access config", Code::Conflict, USED, "doitintl/kubeip#59"),
+    row(&[409], &[], "", Code::Conflict, LOOK_WHO_USES, API_ERRORS),
+    row(&[400], &[], "already in-use", Code::Conflict, LOOK_WHO_USES, "public Terraform reports"),
+    row(&[400], &[], "already being used", Code::Conflict, LOOK_WHO_USES, "hashicorp/terraform#18998"),
+    row(&[], &[], "at most one access config", Code::Conflict, LOOK_WHO_USES, "doitintl/kubeip#59"),
     // What is wrong in the configuration.
     row(&[404], &[], "", Code::NotFound, NAME, API_ERRORS),
     row(&[], &["*RESOURCE_NOT_FOUND"], "", Code::NotFound, NAME, CODES),
@@ -160,8 +162,7 @@ pub static MEANINGS: [Meaning; 35] = [
 ];
 
 /// For what stands in no row.
-static UNKNOWN: Meaning =
-    row(&[], &[], "", Code::Unexpected, "look at the message and at the documentation of this call", API_ERRORS);
+static UNKNOWN: Meaning = row(&[], &[], "", Code::Unexpected, LOOK_IT_UP, API_ERRORS);
 /// For a server that fails in a way without a row.
 static FAILED: Meaning = row(&[], &[], "", Code::Unavailable, PASSES, API_ERRORS);
 

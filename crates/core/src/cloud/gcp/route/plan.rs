@@ -14,6 +14,7 @@ use crate::{
             vm::{net, text},
         },
         peers::several,
+        remedies::OR_ONE_ADDRESS,
     },
     error::{Code, Error, Result},
     vip::{Goal, Holder, Part, PartId, Vip},
@@ -244,7 +245,7 @@ impl<'a> View<'a> {
             Err(_) if !ranges::may_cover_a_subnet(wanted) => Ok(()),
             Err(error) => Err(error.clone().with(|details| {
                 details.message = format!("whether {wanted} covers a subnet is not known: {}", details.message);
-                details.remedy = format!("{}; or use one address (/32)", details.remedy);
+                details.remedy = format!("{}{OR_ONE_ADDRESS}", details.remedy);
             })),
         }
     }
