@@ -76,7 +76,8 @@ pub fn told(id: &str, report: &Value) {
     );
     let said = ["summary", "error", "warnings", "checks"].map(|member| report[member].to_string()).join("\n");
     if let Some(line) = lines().into_iter().find(|line| line.id == id) {
-        assert_eq!(plain(report["summary"].as_str().unwrap_or_default()), line.text, "{id}: the line of docs/lines.md");
+        let said = plain(report["summary"].as_str().unwrap_or_default());
+        assert!(are_alike(&said, &line.text), "{id} of docs/lines.md:\n{}\nbut the line is:\n{said}", line.text);
     }
     for words in &row.words {
         assert!(said.contains(words.as_str()), "{id}: nothing says {words:?}: {report:#}");
@@ -104,6 +105,17 @@ pub fn lines() -> Vec<Line> {
         Line { id: id.to_owned(), text: text.to_owned(), act: act.to_owned() }
     };
     table("docs/lines.md").into_iter().map(line).collect()
+}
+
+/// Whether two lines are the same, but for how much of a cut sentence is there: a duration of more digits leaves less room.
+fn are_alike(one: &str, other: &str) -> bool {
+    let (one, other): (Vec<&str>, Vec<&str>) = (one.split("...").collect(), other.split("...").collect());
+    let last = one.len() - 1;
+    let is_alike = |(n, (one, other)): (usize, (&&str, &&str))| {
+        one == other
+            || n < last && (one.starts_with(other) || other.starts_with(one)) && one.len().abs_diff(other.len()) < 20
+    };
+    one.len() == other.len() && one.iter().zip(&other).enumerate().all(is_alike)
 }
 
 /// The line with 12 ms for each duration.
