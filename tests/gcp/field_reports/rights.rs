@@ -43,6 +43,18 @@ fn nothing_leaves_a_running_peer_for_a_member_that_may_not_take_it() {
     assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(VM_A));
 }
 
+/// To read a VM and to list them are two rights.
+#[test]
+fn a_peer_that_may_be_listed_and_not_read_gives_everything_up() {
+    let sim = lacking(World::article(), "compute.instances.get", VM_A);
+    told("GCP-125", &Member::b(&sim).with(public()).hook());
+    assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(VM_B));
+    // A list that hangs takes no more than its share.
+    let sim = lacking(World::article(), "compute.instances.get", VM_A);
+    sim.faults().on(Rule { skip: 1, ..Rule::always("compute", "GET aggregated/instances", Fault::HangBefore) });
+    told("GCP-125", &Member::b(&sim).hook());
+}
+
 /// Where nothing can be lost, Google decides, and its refusal says why.
 #[test]
 fn a_vip_of_a_stopped_peer_or_of_nobody_is_tried() {

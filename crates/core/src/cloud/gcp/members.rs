@@ -18,7 +18,7 @@ use crate::{
     check::{CheckItem, CheckName, Verdict},
     cloud::{
         outsiders::Outsiders,
-        peers::{DEAD_ZONE, Silent},
+        peers::{DEAD_ZONE, Silent, share},
     },
     error::{Code, Error, Result},
 };
@@ -32,7 +32,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// How long a look waits at least for those that it does not need; at most as long again as the others took.
 const SHORTEST_PATIENCE: Duration = Duration::from_secs(1);
@@ -186,7 +186,8 @@ impl Known {
             }
         }
         let reads = read_all(compute, here, placed, is_enough);
-        let ((reads, late), found) = try_join(async { Ok(reads.await) }, find(compute, here, &unplaced)).await?;
+        let ((mut reads, late), found) = try_join(async { Ok(reads.await) }, find(compute, here, &unplaced)).await?;
+        find_denied(compute, here, &known, &mut reads).await?;
         let mut members = Members { vms: Vec::new(), missing: Vec::new(), outsiders: Outsiders::default(), silent };
         self.late.borrow_mut().extend(late.iter().map(|silent| silent.name.clone()));
         members.silent.extend(late);
@@ -252,6 +253,34 @@ fn sort(reads: Vec<(Path, Result<Value>)>, instances: &[Reference], here: &Here,
                 members.silent.push(Silent { name: path.name().to_owned(), why });
             }
             Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Reads peers in the list, which takes another right, where one has found them there before and they may not be read alone.
+async fn find_denied(
+    compute: &Compute,
+    here: &Here,
+    listed: &BTreeMap<String, String>,
+    reads: &mut [(Path, Result<Value>)],
+) -> Result<()> {
+    let is_denied = |(path, read): &(Path, Result<Value>)| {
+        let denied = read.as_ref().is_err_and(|why| why.code == Code::Denied);
+        denied && !here.is(path) && listed.contains_key(path.name())
+    };
+    let names: Vec<String> =
+        reads.iter().filter(|read| is_denied(read)).map(|(path, _)| path.name().to_owned()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let found = match timeout(share(compute.deadline()), find(compute, here, &names)).await {
+        Ok(Ok(found)) => found,
+        Ok(Err(stop)) if stop.ends_the_call() => return Err(stop),
+        // The reads themselves have said why.
+        Ok(Err(_)) | Err(_) => return Ok(()),
+    };
+    for (path, body) in found.vms {
+        if let Some((_, read)) = reads.iter_mut().find(|read| read.0 == path) {
+            *read = Ok(body);
         }
     }
     Ok(())
