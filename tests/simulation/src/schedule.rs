@@ -131,6 +131,13 @@ pub enum Order {
     WaitLimit(Duration),
 }
 
+impl Order {
+    /// Whether it makes Azure end an operation as superseded, when another one of the same resource begins.
+    pub fn supersedes(&self) -> bool {
+        matches!(self, Order::Overlap(n) if n % 3 == 2)
+    }
+}
+
 /// One fault, in words that no cloud owns; the cloud picks action and error by number.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FaultPlan {

@@ -227,7 +227,8 @@ impl Layout for Azure {
             Order::EarlyRelease => operations.early_release(true),
             Order::RollBack => operations.rolls_back(true),
             Order::Overlap(n) => {
-                operations.overlap([Overlap::Retryable, Overlap::Conflict, Overlap::Supersede][n as usize % 3]);
+                let others = [Overlap::Retryable, Overlap::Conflict];
+                operations.overlap(if order.supersedes() { Overlap::Supersede } else { others[n as usize % 3] });
             }
             Order::Style(n) => operations.style(
                 [Style::AzureAsyncOperation, Style::LocationOnly, Style::BodyOnly, Style::Finished][n as usize % 4],

@@ -101,8 +101,10 @@ fn sends_nothing_after_a_blow(call: &Call, found: &mut Vec<Violation>) {
 /// Promise 6: once the VIP was here because of this call, and a whole look showed it with the other member, nothing is changed.
 fn does_not_fight(call: &Call, run: &Run, found: &mut Vec<Violation>) {
     let me = call.member;
-    // Azure shows a change before its operation has ended. One that fails has not succeeded, whatever the world showed.
-    let fails = run.schedule.orders.iter().any(|order| matches!(order, Order::Fail(_) | Order::Cancel(_)));
+    // Azure shows a change before its operation has ended. One that fails, or that a later one supersedes, has not succeeded,
+    // whatever the world showed.
+    let may_fail = |order: &Order| matches!(order, Order::Fail(_) | Order::Cancel(_)) || order.supersedes();
+    let fails = run.schedule.orders.iter().any(may_fail);
     // A stale look is none.
     if call.action != Action::Acquire || !run.schedule.stale_for.is_zero() || fails {
         return;
@@ -111,7 +113,12 @@ fn does_not_fight(call: &Call, run: &Run, found: &mut Vec<Violation>) {
     let made = changes().filter_map(|sent| sent.answered).filter(|(_, status)| *status < 300);
     let Some(changed) = made.map(|(at, _)| at).min() else { return };
     let mut later = run.history.0.iter().filter(|(at, _)| (changed..call.ended).contains(at));
-    let is_with = |parts: &[Part], member: usize| parts.iter().any(|part| part.holders == [member]);
+    // What was here all along may go by an operation that the other member had begun before this call.
+    let others = run.calls.iter().filter(|of| of.member != me && of.ended > call.begun);
+    let came_first = others.flat_map(|of| &of.requests).any(|sent| sent.is_change && sent.at < call.begun);
+    let before = run.history.within(call.begun, call.begun).last().filter(|_| came_first);
+    let had = |name: &str| before.into_iter().flatten().any(|part| part.name == name && part.holders == [me]);
+    let is_with = |parts: &[Part], member: usize| parts.iter().any(|part| part.holders == [member] && !had(&part.name));
     let Some((brought, _)) = later.find(|(_, parts)| parts.iter().all(|part| part.holders == [me])) else { return };
     // A call that does not know what became of its change does not know that it had the VIP.
     let knows = |(_, status): (Duration, u16)| (1..500).contains(&status);
@@ -151,7 +158,11 @@ fn releases_its_own(call: &Call, run: &Run, found: &mut Vec<Violation>) {
     let (me, other) = (call.member, 1 - call.member);
     // While the other one acts as well, or an operation is under way, somebody else may have taken it away.
     let acts = |of: &&Call| of.member == other && of.begun < call.ended && of.ended > call.begun;
-    let is_alone = run.calls.iter().chain(&run.repeat).chain(&run.recovery).find(acts).is_none();
+    let all = || run.calls.iter().chain(&run.repeat).chain(&run.recovery);
+    // A change of an earlier call that has no answer may be made now.
+    let arrives = |sent: &Sent| sent.is_change && sent.answered.is_none();
+    let is_late = |of: &Call| of.begun < call.begun && of.requests.iter().any(arrives);
+    let is_alone = all().find(acts).is_none() && !all().any(is_late);
     if call.action != Action::Release || !is_alone || !run.schedule.orders.is_empty() || call.deadline < LONG_ENOUGH {
         return;
     }
