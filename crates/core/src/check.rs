@@ -47,6 +47,8 @@ pub enum CheckName {
     Blackhole,
     /// A route to a part of the VIP's range, which wins over the VIP's (AWS, Azure).
     MoreSpecificRoute,
+    /// How many more addresses this member's interface may have (AWS).
+    AddressLimit,
     /// A table without room for the VIP's route (AWS, Azure).
     RouteLimit,
     /// A route that no longer counts (GCP).
@@ -59,7 +61,7 @@ pub enum CheckName {
 
 impl CheckName {
     /// Every name, in the order of docs/report.md.
-    pub const ALL: [CheckName; 24] = [
+    pub const ALL: [CheckName; 25] = [
         CheckName::Configuration,
         CheckName::ConfigWritable,
         CheckName::Identity,
@@ -80,6 +82,7 @@ impl CheckName {
         CheckName::VipNotLocal,
         CheckName::Blackhole,
         CheckName::MoreSpecificRoute,
+        CheckName::AddressLimit,
         CheckName::RouteLimit,
         CheckName::LeftoverRoute,
         CheckName::ApiAccess,
@@ -109,6 +112,7 @@ impl CheckName {
             CheckName::VipNotLocal => "vipNotLocal",
             CheckName::Blackhole => "blackhole",
             CheckName::MoreSpecificRoute => "moreSpecificRoute",
+            CheckName::AddressLimit => "addressLimit",
             CheckName::RouteLimit => "routeLimit",
             CheckName::LeftoverRoute => "leftoverRoute",
             CheckName::ApiAccess => "apiAccess",

@@ -27,6 +27,38 @@ fn an_interface_that_takes_no_more_addresses_needs_no_quota() {
 }
 
 #[test]
+fn an_interface_without_room_for_the_vip_is_known_beforehand() {
+    let mut world = World::one_subnet();
+    world.instances.iter_mut().for_each(|instance| instance.instance_type = "t3.micro".into());
+    world.interface_mut(ENI_B).expect("there").secondary_private_ips.push("10.0.1.77".parse().expect("literal"));
+    let sim = Simulator::start(world);
+    let member = Member::b(&sim).with(json!({ "vip": SECONDARY_IP, "aws": { "mechanism": "secondaryIp" } }));
+    told("AWS-139", &member.check());
+    told("AWS-140", &member.hook());
+    sim.change(|world| world.interface_mut(ENI_B).expect("there").secondary_private_ips.clear());
+    assert_outcome(&member.check(), "ready");
+    assert_outcome(&member.hook(), "moved");
+    // The one who has it needs no more room; without the right nobody knows.
+    assert!(!member.check().to_string().contains("addressLimit"));
+    sim.change(|world| world.deny("mirrorvip", "ec2:DescribeInstanceTypes"));
+    told(
+        "AWS-141",
+        &Member::a(&sim).with(json!({ "vip": SECONDARY_IP, "aws": { "mechanism": "secondaryIp" } })).check(),
+    );
+}
+
+#[test]
+fn a_region_that_is_not_this_members_is_told() {
+    let sim = Simulator::start(held_by_a(1));
+    let member = Member::b(&sim).with(json!({ "aws": { "region": "eu-central-1" } }));
+    told("AWS-142", &member.check());
+    told("AWS-143", &member.hook());
+    assert_eq!(writes(&sim), [""; 0]);
+    let own = sim.world().region;
+    assert_outcome(&Member::b(&sim).with(json!({ "aws": { "region": own } })).hook(), "moved");
+}
+
+#[test]
 fn a_route_that_ec2_calls_invalid_is_told_with_what_to_do() {
     let sim = Simulator::start(held_by_a(1));
     let invalid = Fault::error(400, "InvalidRoute.InvalidState", "The route is not in a valid state");

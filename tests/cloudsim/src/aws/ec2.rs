@@ -4,6 +4,7 @@
 
 mod addresses;
 mod describe;
+mod instance_types;
 mod interfaces;
 mod networks;
 mod private_ips;
@@ -184,6 +185,7 @@ fn find_action(name: &str) -> Option<&'static Action> {
     let groups = [
         tables::ACTIONS,
         interfaces::ACTIONS,
+        instance_types::ACTIONS,
         networks::ACTIONS,
         routes::ACTIONS,
         addresses::ACTIONS,

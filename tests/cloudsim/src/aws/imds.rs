@@ -8,6 +8,7 @@ use ipnet::{IpNet, Ipv4Net};
 use serde_json::json;
 
 use super::credentials::Credentials;
+use super::scenery::{INSTANCE_TYPE, instance_types};
 use super::state::{Shared, State};
 use super::world::{Attachment, Instance, InstanceState, Interface, MissingRoute, Role, Subnet, Vpc, World};
 use crate::clock;
@@ -68,6 +69,7 @@ impl ImdsFace {
         }
         match path {
             "instance-id" => Some(instance.id),
+            "instance-type" => Some(instance.instance_type),
             "mac" => Some(interfaces(world, &instance).first()?.mac.clone()),
             "local-ipv4" => Some(interfaces(world, &instance).first()?.primary_private_ip.to_string()),
             "placement/region" => Some(world.region.clone()),
@@ -205,6 +207,7 @@ fn world_of(identity: ImdsIdentity) -> World {
         }],
         instances: vec![Instance {
             id: identity.instance,
+            instance_type: INSTANCE_TYPE.into(),
             state: InstanceState::Running,
             az: identity.az,
             role: Some(identity.role.clone()),
@@ -214,6 +217,7 @@ fn world_of(identity: ImdsIdentity) -> World {
         addresses: Vec::new(),
         roles: [(identity.role, Role::default())].into(),
         route_quota: 50,
+        instance_types: instance_types(),
         missing_route: MissingRoute::default(),
     }
 }
@@ -284,7 +288,7 @@ fn identity_document(world: &World, instance: &Instance) -> String {
         "availabilityZone": instance.az,
         "imageId": "ami-00000000000000001",
         "instanceId": instance.id,
-        "instanceType": "m7i.large",
+        "instanceType": instance.instance_type,
         "privateIp": private_ip,
         "region": world.region,
         "version": "2017-09-30",

@@ -3,6 +3,7 @@
 //! # Panics
 //! The helpers panic where a name does not exist or a CIDR is none: that is a mistake of the test.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use ipnet::{IpNet, Ipv4Net};
@@ -194,6 +195,7 @@ impl World {
             addresses: Vec::new(),
             roles: [(ROLE.to_owned(), Role::default())].into(),
             route_quota: 50,
+            instance_types: instance_types(),
             missing_route: MissingRoute::default(),
         }
     }
@@ -207,6 +209,7 @@ impl World {
         let az = self.subnet(subnet).expect("the subnet was added").az.clone();
         self.instances.push(Instance {
             id: instance.into(),
+            instance_type: INSTANCE_TYPE.into(),
             state: InstanceState::Running,
             az: az.clone(),
             role: Some(ROLE.into()),
@@ -273,4 +276,12 @@ impl World {
 
 fn net(cidr: &str) -> IpNet {
     cidr.parse().unwrap_or_else(|_| panic!("{cidr} is not a CIDR"))
+}
+
+/// The type of the members' instances.
+pub const INSTANCE_TYPE: &str = "m7i.large";
+
+/// Some types, each with the IPv4 addresses of an interface ("Maximum IP addresses per network interface", EC2 User Guide).
+pub(super) fn instance_types() -> BTreeMap<String, usize> {
+    [("t3.micro", 2), ("t3.small", 4), (INSTANCE_TYPE, 10)].map(|(name, most)| (name.to_owned(), most)).into()
 }

@@ -20,6 +20,8 @@ pub struct World {
     pub roles: BTreeMap<String, Role>,
     /// Routes that one table may hold, for IPv4 and IPv6 each; propagated ones are not counted.
     pub route_quota: usize,
+    /// IPv4 addresses that one interface may have, by the type of its instance.
+    pub instance_types: BTreeMap<String, usize>,
     /// What `ReplaceRoute` answers where there is no such route.
     pub missing_route: MissingRoute,
 }
@@ -93,6 +95,8 @@ pub struct Attachment {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Instance {
     pub id: String,
+    /// For example `m7i.large`.
+    pub instance_type: String,
     pub state: InstanceState,
     pub az: String,
     /// The role of the instance profile.

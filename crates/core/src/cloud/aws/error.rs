@@ -11,7 +11,7 @@ use crate::{
 };
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-pub use meanings::OWN_ROLE;
+pub use meanings::{NO_MORE_ADDRESSES, OWN_ROLE};
 use meanings::{UNKNOWN, meaning};
 use std::{error::Error as _, time::Duration};
 

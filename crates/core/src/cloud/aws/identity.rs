@@ -6,13 +6,14 @@ use super::{
     settings::{NetworkInterface, Settings, is_region},
 };
 use crate::{
+    cloud::remedies::ELSEWHERE,
     error::{Code, Error, Result},
     host::LocalNetwork,
     vip::Member,
 };
 use futures_util::{
     FutureExt,
-    future::{try_join_all, try_join3},
+    future::{try_join_all, try_join4},
 };
 use ipnet::IpNet;
 use std::{net::IpAddr, pin::pin};
@@ -89,13 +90,26 @@ async fn read_all(
     let region = async {
         match &settings.region {
             Some(region) => Ok(region.clone()),
-            None => metadata.get_required("meta-data/placement/region").await,
+            None => metadata.get_required(REGION).await,
+        }
+    };
+    let told = async {
+        match &settings.region {
+            Some(_) => metadata.find_optional(REGION).await,
+            None => Ok(None),
         }
     };
     let instance = metadata.get_required("meta-data/instance-id");
-    let (instance, region, mac) = try_join3(instance, region, mac(metadata, settings, local)).await?;
+    let (instance, region, told, mac) = try_join4(instance, region, told, mac(metadata, settings, local)).await?;
     if !is_region(&region) {
         return Err(not_its_own("the metadata service's placement/region is no name of a Region"));
+    }
+    if let Some(own) = told.filter(|own| is_region(own) && *own != region) {
+        return Err(Error::new(
+            Code::Unsupported,
+            format!("this member is in the Region {own}, the configuration is for {region}"),
+            format!("{ELSEWHERE}; correct `aws.region` if the name is wrong"),
+        ));
     }
     let of_interface = |name: &str| format!("{MACS}{mac}/{name}");
     let required = async |name: &str| match metadata.get_required(&of_interface(name)).await {
@@ -123,7 +137,7 @@ async fn read_all(
         return Err(Error::new(
             Code::Unsupported,
             format!("this member is in {vpc}, the configuration is for {wanted}"),
-            "a member elsewhere (disaster recovery) cannot hold this VIP; correct `aws.vpc` if the id is wrong",
+            format!("{ELSEWHERE}; correct `aws.vpc` if the id is wrong"),
         ));
     }
     let ranges = [v4, v6].into_iter().flatten();
@@ -134,6 +148,7 @@ async fn read_all(
     Ok(Identity { instance, region, zone: None, interface, vpc, vpc_ranges, subnet_range, primary_address })
 }
 
+const REGION: &str = "meta-data/placement/region";
 const MACS: &str = "meta-data/network/interfaces/macs/";
 
 /// The hardware address of the interface that carries the VIP. The metadata service lists interfaces by this address.

@@ -7,6 +7,7 @@
 mod calls;
 mod findings;
 mod refusal;
+mod room;
 mod seen;
 
 use super::{
@@ -189,6 +190,7 @@ impl Cloud for SecondaryIp {
             "EC2 offers no dry run of this call",
             "compare the role's policy with docs/install-aws.md, and move the VIP once on purpose",
         )];
+        items.extend(room::check(&self.session, seen).await);
         items.extend(public_ip::rehearse(&self.session, &seen.identity.interface).await);
         items
     }

@@ -134,6 +134,14 @@ impl Session {
             .await
     }
 
+    /// The type of this instance, for example `m7i.large`.
+    ///
+    /// # Errors
+    /// What the metadata service reports.
+    pub async fn instance_type(&self) -> Result<String> {
+        self.metadata.get_required("meta-data/instance-type").await
+    }
+
     /// Makes one EC2 call; `call` and `target` name the call in the report. Renews the credentials once, if EC2 reports
     /// them as expired.
     ///

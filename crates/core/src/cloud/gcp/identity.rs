@@ -1,7 +1,10 @@
 //! Who this member is, as its metadata says, and whether it is in the configured project and network.
 
 use super::{metadata, path::Path, settings::Settings};
-use crate::error::{Code, Error, Result};
+use crate::{
+    cloud::remedies::ELSEWHERE,
+    error::{Code, Error, Result},
+};
 use ipnet::{IpNet, Ipv4Net};
 
 /// This VM, from its metadata.
@@ -39,7 +42,7 @@ impl Here {
             return Err(Error::new(
                 Code::Unsupported,
                 format!("this VM is in the project {}, not in {wanted}", instance.project),
-                "a member elsewhere (disaster recovery) cannot hold this VIP; otherwise correct `gcp.project`",
+                format!("{ELSEWHERE}; otherwise correct `gcp.project`"),
             ));
         }
         Ok(Here {
@@ -94,7 +97,7 @@ impl Here {
             return Err(Error::new(
                 Code::Unsupported,
                 format!("this member's nic{number} is in the network {name}, not in {wanted}"),
-                "a member elsewhere (disaster recovery) cannot hold this VIP; otherwise correct `gcp.network`",
+                format!("{ELSEWHERE}; otherwise correct `gcp.network`"),
             ));
         }
         let project = settings.network_project.as_deref().unwrap_or(project);

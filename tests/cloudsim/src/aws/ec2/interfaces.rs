@@ -168,7 +168,7 @@ fn describe_instances(world: &World, query: &Query) -> Result<Xml> {
 
 fn write_instance(xml: &mut Xml, world: &World, instance: &Instance) {
     let (name, code) = instance.state.name_and_code();
-    xml.text("instanceId", &instance.id);
+    xml.text("instanceId", &instance.id).text("instanceType", &instance.instance_type);
     xml.element("instanceState", |xml| {
         xml.text("code", code).text("name", name);
     });

@@ -74,6 +74,7 @@ fn assign(world: &mut World, params: &Params) -> Result<Xml> {
         check_in_subnet(subnet, *ip)?;
         check_holder(world, interface, *ip, allowed)?;
     }
+    check_room(world, interface, &ips)?;
     for ip in &ips {
         take_over(world, id, *ip)?;
     }
@@ -99,6 +100,20 @@ fn free_ips(world: &World, subnet: &Subnet, count: &str) -> Result<Vec<Ipv4Addr>
         return Err(AwsError::bad("InsufficientFreeAddressesInSubnet", message));
     }
     Ok(free)
+}
+
+/// The type of the instance bounds the addresses of an interface ("Maximum IP addresses per network interface", EC2 User Guide).
+fn check_room(world: &World, interface: &Interface, ips: &[Ipv4Addr]) -> Result<()> {
+    let new = ips.iter().filter(|ip| interface.private_ips().all(|known| known != **ip)).count();
+    let instance = interface.attachment.as_ref().and_then(|attachment| world.instance(&attachment.instance));
+    let most = instance.and_then(|instance| world.instance_types.get(&instance.instance_type));
+    match most {
+        Some(most) if interface.private_ips().count() + new > *most => {
+            let message = "Number of private addresses will exceed limit.";
+            Err(AwsError::bad("PrivateIpAddressLimitExceeded", message))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// EC2 keeps the first four addresses and the last one of a subnet.

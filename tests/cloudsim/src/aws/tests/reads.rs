@@ -61,6 +61,7 @@ fn unknown_ids_and_filters_are_refused() {
         ("DescribeInstances", "InstanceId.1", "i-00000000000000009", "InvalidInstanceID.NotFound"),
         ("DescribeAddresses", "AllocationId.1", "eipalloc-9", "InvalidAllocationID.NotFound"),
         ("DescribeAddresses", "PublicIp.1", "192.0.2.1", "InvalidAddress.NotFound"),
+        ("DescribeInstanceTypes", "InstanceType.1", "m7i.huge", "InvalidInstanceType"),
     ] {
         assert_eq!(ec2(&sim, action, &[(parameter, id)]).outcome(), (400, code));
         let reply = filtered(&sim, action, "colour", "red");

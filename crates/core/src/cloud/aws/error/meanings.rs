@@ -231,11 +231,7 @@ const MEANINGS: &[Meaning] = &[
         "correct the id in the configuration, and see that it is in this Region and VPC",
     ),
     // "… for that type of instance."
-    Meaning::of(
-        &["PrivateIpAddressLimitExceeded"],
-        Code::LimitExceeded,
-        "this instance type lets an interface have no more private addresses, and no quota changes that: take addresses off the interface that nobody needs, or choose a larger instance type",
-    ),
+    Meaning::of(&["PrivateIpAddressLimitExceeded"], Code::LimitExceeded, NO_MORE_ADDRESSES),
     Meaning::of(
         &["InsufficientFreeAddressesInSubnet"],
         Code::LimitExceeded,
@@ -259,6 +255,8 @@ const MEANINGS: &[Meaning] = &[
     Meaning::of(&["*.Malformed"], Code::InvalidConfig, "correct the id in the configuration"),
 ];
 
+/// The limit of an instance type.
+pub const NO_MORE_ADDRESSES: &str = "this instance type lets an interface have no more private addresses, and no quota changes that: take addresses off the interface that nobody needs, or choose a larger instance type";
 const OTHER_ADDRESS: &str = "choose a VIP inside the members' subnet and outside its CIDR reservations";
 const TOO_MANY_CALLS: &str = "too many calls in this account and Region; call again, and look who else calls EC2";
 /// What to do about an error that no row knows.
