@@ -9,15 +9,15 @@ import pathlib
 import sys
 
 METHODS = """
-    addresses.aggregatedList addresses.get addresses.list addresses.testIamPermissions globalOperations.get
-    globalOperations.list globalOperations.wait
+    addresses.aggregatedList addresses.get addresses.list addresses.testIamPermissions forwardingRules.list
+    globalOperations.get globalOperations.list globalOperations.wait
     instances.addAccessConfig instances.aggregatedList instances.deleteAccessConfig instances.get instances.list
     instances.testIamPermissions instances.updateNetworkInterface networks.get projects.get routes.delete routes.get
     routes.insert routes.list routes.testIamPermissions subnetworks.get subnetworks.testIamPermissions zoneOperations.get
     zoneOperations.list zoneOperations.wait
 """.split()
 # What lists show is filtered by; what writes take is found by following the requests.
-SHOWN = ["Address", "Instance", "Operation", "Route"]
+SHOWN = ["Address", "ForwardingRule", "Instance", "Operation", "Route"]
 # Google's client libraries write system parameters with a `$`, which the document does not list.
 SPELLINGS = {"$alt": "alt", "$prettyPrint": "prettyPrint"}
 

@@ -39,6 +39,25 @@ fn a_vm_of_somebody_else() {
     assert_error(&Member::b(&sim).with(own).check(), "not_ready", "conflict");
 }
 
+/// As where a mirror that was behind a load balancer keeps its address.
+#[test]
+fn an_internal_load_balancer() {
+    let mut world = World::article();
+    world.unplace_alias(VIP);
+    world.add_load_balancer("isc-ilb", VIP.split('/').next().expect("an address"));
+    let sim = Simulator::start(world.clone());
+    told("GCP-126", &Member::b(&sim).status());
+    told("GCP-127", &Member::b(&sim).check());
+    assert_error(&Member::b(&sim).hook(), "not_moved", "conflict");
+    // Another subnet's is somebody else's.
+    world.forwarding_rules[0]["subnetwork"] =
+        json!("https://www.googleapis.com/compute/v1/projects/x/regions/r/subnetworks/other");
+    assert_outcome(&Member::b(&Simulator::start(world.clone())).check(), "ready");
+    world.forwarding_rules.clear();
+    world.deny("*", "compute.forwardingRules.list", None);
+    told("GCP-128", &Member::b(&Simulator::start(world)).check());
+}
+
 /// A service account that may not list VMs names each member with its zone.
 #[test]
 fn a_project_that_may_not_be_looked_around_in() {

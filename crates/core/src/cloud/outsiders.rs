@@ -25,11 +25,13 @@ pub struct Outsiders {
     pub unanswered: Vec<(String, Error)>,
 }
 
-/// A machine, or an interface of one, that the configuration does not name.
+/// A machine, an interface of one, or a load balancer's front end, that the configuration does not name.
 #[derive(Debug, Clone)]
 pub struct Outsider {
     /// Its name, in the forms in which a configuration may write it, the shortest first.
     pub names: Vec<String>,
+    /// Whether it could be a member: a load balancer could not.
+    pub may_be_a_member: bool,
     /// Its addresses.
     pub ranges: Vec<IpNet>,
 }
@@ -46,18 +48,21 @@ pub struct Missing {
 impl Outsiders {
     /// Who has an address of this range; `None` where nobody is known to.
     pub fn holder(&self, range: IpNet) -> Option<String> {
-        let is_in = |other: &IpNet| range.contains(other) || other.contains(&range);
-        let found = self.found.iter().find(|outsider| outsider.ranges.iter().any(is_in));
-        let unknown = || self.in_use.iter().any(is_in).then(|| "something that is no member".to_owned());
-        found.and_then(|outsider| outsider.names.first().cloned()).or_else(unknown)
+        let unknown = || self.in_use.iter().any(overlaps(range)).then(|| "something that is no member".to_owned());
+        self.user(range).and_then(|outsider| outsider.names.first().cloned()).or_else(unknown)
+    }
+
+    fn user(&self, range: IpNet) -> Option<&Outsider> {
+        self.found.iter().find(|outsider| outsider.ranges.iter().any(overlaps(range)))
     }
 
     /// The configured members that do not exist, each with the name that may have been meant.
     pub fn explain(&self, missing: &[String]) -> Vec<Missing> {
         let similar = |name: &String| {
-            let names = || self.found.iter().flat_map(|outsider| &outsider.names).map(String::as_str);
+            let machines = self.found.iter().filter(|outsider| outsider.may_be_a_member);
+            let names = machines.flat_map(|outsider| &outsider.names).map(String::as_str);
             // A name with a zone is compared with those that have one.
-            let alike = names().filter(|known| known.contains('/') == name.contains('/'));
+            let alike = names.filter(|known| known.contains('/') == name.contains('/'));
             nearest(name, alike).map(str::to_owned)
         };
         missing.iter().map(|name| Missing { name: name.clone(), similar: similar(name) }).collect()
@@ -91,17 +96,22 @@ impl Outsiders {
         let shown =
             if range.prefix_len() == range.max_prefix_len() { range.addr().to_string() } else { range.to_string() };
         let name_it = match self.explain(missing).as_slice() {
-            [] => format!("add {holder} to `{key}` on every member if it is a member's"),
-            missing => {
-                format!("correct `{key}` on every member, if {} is its misspelt name", names(missing))
-            }
+            _ if self.user(range).is_some_and(|user| !user.may_be_a_member) => None,
+            [] => Some(format!("add {holder} to `{key}` on every member if it is a member's")),
+            missing => Some(format!("correct `{key}` on every member, if {} is its misspelt name", names(missing))),
         };
+        let name_it = name_it.map(|act| format!("{act}, or ")).unwrap_or_default();
         Some(Error::new(
             Code::Conflict,
             format!("{shown} is in use by {holder}, which `{key}` does not name, so nothing takes it from there"),
-            format!("{name_it}, or take {shown} off it, or choose another address"),
+            format!("{name_it}take {shown} off it, or choose another address"),
         ))
     }
+}
+
+/// Whether a range has an address in common with this one.
+fn overlaps(range: IpNet) -> impl Fn(&IpNet) -> bool {
+    move |other| range.contains(other) || other.contains(&range)
 }
 
 /// Waits for an answer for a short time only: it is extra information.
@@ -146,6 +156,7 @@ mod tests {
     fn outsiders(all: &[(&[&str], &str)]) -> Outsiders {
         let found = all.iter().map(|(names, addresses)| Outsider {
             names: names.iter().map(|name| (*name).to_owned()).collect(),
+            may_be_a_member: true,
             ranges: vec![range(addresses)],
         });
         Outsiders { found: found.collect(), ..Outsiders::default() }

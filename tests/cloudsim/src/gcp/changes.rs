@@ -219,7 +219,9 @@ fn is_taken(world: &World, instance: &Value, wanted: &Ipv4Net) -> bool {
     let is_other = |other: &&Value| other["selfLink"] != instance["selfLink"];
     let own = nics(instance).iter().filter_map(|nic| nic["networkIP"].as_str().and_then(net));
     let others = world.instances.iter().filter(is_other).flat_map(taken_by);
-    own.chain(others).any(|taken| overlap(&taken, wanted))
+    // An internal load balancer's address is the subnet's as well ("Internal passthrough Network Load Balancer overview").
+    let front_ends = world.forwarding_rules.iter().filter_map(|rule| rule["IPAddress"].as_str().and_then(net));
+    own.chain(others).chain(front_ends).any(|taken| overlap(&taken, wanted))
 }
 
 fn edit(world: &mut World, path: &str, nic: &str, edit: impl FnOnce(&mut Value)) -> Result<(), Failure> {

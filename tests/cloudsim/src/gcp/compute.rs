@@ -9,6 +9,7 @@ mod addresses;
 mod answers;
 mod description;
 mod filters;
+mod forwarding_rules;
 mod instances;
 mod interfaces;
 mod lists;
@@ -271,6 +272,7 @@ fn dispatch(state: &mut State, asked: &Asked) -> Result<Answer> {
         "addresses.get" => addresses::get(state, asked),
         "addresses.list" => addresses::list(state, asked),
         "addresses.aggregatedList" => addresses::aggregated_list(state, asked),
+        "forwardingRules.list" => forwarding_rules::list(state, asked),
         "routes.get" => routes::get(state, asked),
         "routes.list" => routes::list(state, asked),
         "routes.insert" => routes::insert(state, asked),

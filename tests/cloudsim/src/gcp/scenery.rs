@@ -61,6 +61,7 @@ impl World {
             unknown_parameters: Vec::new(),
             untold_aliases: Vec::new(),
             restored_access_configs: Vec::new(),
+            forwarding_rules: Vec::new(),
             ignored_aliases: Vec::new(),
             api_needs_an_access_config: false,
             unverified_domains: Vec::new(),
@@ -193,6 +194,22 @@ impl World {
     pub fn place_alias(&mut self, cidr: &str, vm: &str, range: Option<&str>) {
         self.unplace_alias(cidr);
         self.add_alias(cidr, vm, range);
+    }
+
+    /// Adds the front end of an internal load balancer in the members' subnet.
+    pub fn add_load_balancer(&mut self, name: &str, ip: &str) {
+        let path = format!("projects/{}/regions/{}/forwardingRules/{name}", self.project, self.region);
+        let subnetwork = self.subnetworks[0]["selfLink"].clone();
+        self.forwarding_rules.push(json!({
+            "kind": "compute#forwardingRule",
+            "name": name,
+            "selfLink": self.link(&path),
+            "region": self.link(&format!("projects/{}/regions/{}", self.project, self.region)),
+            "IPAddress": ip,
+            "IPProtocol": "TCP",
+            "loadBalancingScheme": "INTERNAL",
+            "subnetwork": subnetwork,
+        }));
     }
 
     /// Gives it to this one beside whoever has it, as Compute Engine itself would not.

@@ -28,6 +28,8 @@ pub struct World {
     pub instances: Vec<Value>,
     /// Regional addresses without `status` and `users`, which follow from the instances.
     pub addresses: Vec<Value>,
+    /// The front ends of load balancers.
+    pub forwarding_rules: Vec<Value>,
     /// Routes without `warnings`, which follow from the instances.
     pub routes: Vec<Value>,
     /// What service accounts may not do; they may do all the rest.

@@ -104,7 +104,11 @@ fn outsider(nic: &Nic, network: Option<&Id>) -> Outsider {
         let there = subnet_of(entry).and_then(network_of);
         there.zip(network).is_some_and(|(there, here)| here.same(there.as_str()))
     };
-    Outsider { names, ranges: nic.entries().filter(is_near).filter_map(address_of).map(IpNet::from).collect() }
+    Outsider {
+        names,
+        may_be_a_member: true,
+        ranges: nic.entries().filter(is_near).filter_map(address_of).map(IpNet::from).collect(),
+    }
 }
 
 /// The virtual network of a subnet's id.

@@ -85,7 +85,7 @@ fn a_permission_is_asked_for_each_resource() {
 #[test]
 fn each_call_needs_the_permissions_that_google_names() {
     type Do = fn(&Simulator) -> Reply;
-    let cases: [(&str, &str, Do); 15] = [
+    let cases: [(&str, &str, Do); 16] = [
         ("compute.instances.list", PROJECT, |sim| compute(sim, "GET", "aggregated/instances", None)),
         ("compute.instances.updateNetworkInterface", VM_B, |sim| set_aliases(sim, VM_B, &json!([]))),
         ("compute.subnetworks.use", SUBNETWORK, |sim| set_aliases(sim, VM_B, &json!([{ "ipCidrRange": "10.0.0.7" }]))),
@@ -96,6 +96,9 @@ fn each_call_needs_the_permissions_that_google_names() {
         ("compute.subnetworks.useExternalIp", SUBNETWORK, |sim| add_config(sim, VM_B, &json!({}))),
         ("compute.addresses.use", PUBLIC_IP, |sim| add_config(sim, VM_B, &json!({ "natIP": PUBLIC_ADDRESS }))),
         ("compute.instances.deleteAccessConfig", VM_B, |sim| delete_config(sim, VM_B, "x")),
+        ("compute.forwardingRules.list", PROJECT, |sim| {
+            compute(sim, "GET", "regions/europe-west1/forwardingRules", None)
+        }),
         ("compute.addresses.list", PROJECT, |sim| compute(sim, "GET", "aggregated/addresses", None)),
         ("compute.routes.list", PROJECT, |sim| compute(sim, "GET", "global/routes", None)),
         ("compute.routes.get", ROUTE, |sim| compute(sim, "GET", &format!("global/routes/{ROUTE}"), None)),
