@@ -43,6 +43,21 @@ fn nothing_leaves_a_running_peer_for_a_member_that_may_not_take_it() {
     assert_eq!(sim.world().holder_of(VIP).as_deref(), Some(VM_A));
 }
 
+/// A VIP that is reserved as an internal address takes a right of its own.
+#[test]
+fn a_reserved_vip_that_this_member_may_not_use() {
+    let mut world = World::article();
+    world.add_internal_address("vip", VIP.split('/').next().expect("an address"));
+    let sim = lacking(world, "compute.addresses.useInternal", "vip");
+    told("GCP-129", &Member::b(&sim).check());
+    told("GCP-130", &dry(&Member::b(&sim)));
+    sim.change(|world| world.allow("*", "compute.addresses.useInternal"));
+    assert_outcome(&Member::b(&sim).check(), "ready");
+    sim.change(|world| world.deny("*", "compute.addresses.list", None));
+    told("GCP-131", &Member::b(&sim).check());
+    assert_outcome(&Member::b(&sim).hook(), "moved");
+}
+
 /// To read a VM and to list them are two rights.
 #[test]
 fn a_peer_that_may_be_listed_and_not_read_gives_everything_up() {

@@ -12,6 +12,7 @@ mod look;
 mod motion;
 mod plan;
 mod refusal;
+mod reserved;
 mod room;
 mod secondary;
 mod view;
@@ -350,7 +351,13 @@ impl Cloud for AliasIp {
         let denied = denied.map(|silent| CheckItem::failed(CheckName::Permission.of(&silent.name), &silent.why));
         let mut items: Vec<_> = denied.collect();
         let address = seen.address.as_ref().and_then(Address::path);
-        let asked = self.permissions(seen, seen.members.vms.iter(), address);
+        let mut asked = self.permissions(seen, seen.members.vms.iter(), address);
+        if let Ok(connection) = self.session.connect().await {
+            match reserved::look(&self.session, connection).await {
+                Ok(paths) => asked.extend(paths.into_iter().map(|path| (path, &reserved::RIGHTS[..]))),
+                Err(why) => items.push(reserved::skipped(&why)),
+            }
+        }
         items.extend(rehearsal::rehearse(&self.session, asked).await);
         if let Ok(Connection { here, compute, .. }) = self.session.connect().await
             && let Ok(own) = seen.members.own_interface(here, self.session.settings.network_interface)

@@ -1,6 +1,6 @@
 //! The reads of a look, and what is remembered of them for the rest of the call.
 
-use super::{AliasIp, local, secondary, view::Seen};
+use super::{AliasIp, local, reserved, secondary, view::Seen};
 use crate::{
     cloud::{
         gcp::{
@@ -86,7 +86,13 @@ impl AliasIp {
             return;
         }
         let address = access_config::path_of(&self.session, &seen.here);
-        let asked = self.permissions(seen, seen.members.own().into_iter(), address);
+        let mut asked = self.permissions(seen, seen.members.own().into_iter(), address);
+        // A takeover has no time for a list and a question after it.
+        if self.forecast.is_of_a_dry_run()
+            && let Ok(paths) = reserved::look(&self.session, connection).await
+        {
+            asked.extend(paths.into_iter().map(|path| (path, &reserved::RIGHTS[..])));
+        }
         let answers = self.forecast.ask(&self.session, connection, asked);
         connection.operations.note_running_beside(view.scopes_of_holders(), answers).await;
     }

@@ -17,7 +17,8 @@ use crate::{
 use serde_json::{Value, json};
 
 /// The permissions without which no VIP comes to this member's interface.
-const RIGHTS: [&str; 2] = ["compute.instances.updateNetworkInterface", "compute.subnetworks.use"];
+const RIGHTS: [&str; 3] =
+    ["compute.instances.updateNetworkInterface", "compute.subnetworks.use", "compute.addresses.useInternal"];
 
 impl View<'_> {
     /// The changes that lead to the goal.
