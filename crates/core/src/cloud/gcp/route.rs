@@ -175,6 +175,8 @@ impl Route {
             match operations.carry_out(order, patience).await {
                 // Somebody has deleted it already.
                 Err(error) if error.code == Code::NotFound => Ok(Deleted::Earlier),
+                // An earlier delete has ended, mostly of this very route: then the route to this member counts from there on.
+                Err(error) if error.fate == Fate::AcceptedThenFailed(Cause::Race) && to_number => Ok(Deleted::Earlier),
                 // A server that takes names alone may find the number wrong.
                 Err(error) if error.code == Code::InvalidConfig && to_number => Ok(Deleted::Earlier),
                 ended => ended.map(|_| Deleted::Now),
