@@ -13,7 +13,7 @@ use crate::{
 };
 use futures_util::{
     FutureExt,
-    future::{try_join_all, try_join4},
+    future::{try_join_all, try_join3},
 };
 use ipnet::IpNet;
 use std::{net::IpAddr, pin::pin};
@@ -87,20 +87,15 @@ async fn read_all(
     local: &LocalNetwork,
     wants_ipv6: bool,
 ) -> Result<Identity> {
+    // A configured one is compared with this member's own, where the metadata service tells that.
     let region = async {
         match &settings.region {
-            Some(region) => Ok(region.clone()),
-            None => metadata.get_required(REGION).await,
-        }
-    };
-    let told = async {
-        match &settings.region {
-            Some(_) => metadata.find_optional(REGION).await,
-            None => Ok(None),
+            Some(region) => Ok((region.clone(), metadata.find_optional(REGION).await?)),
+            None => Ok((metadata.get_required(REGION).await?, None)),
         }
     };
     let instance = metadata.get_required("meta-data/instance-id");
-    let (instance, region, told, mac) = try_join4(instance, region, told, mac(metadata, settings, local)).await?;
+    let (instance, (region, told), mac) = try_join3(instance, region, mac(metadata, settings, local)).await?;
     if !is_region(&region) {
         return Err(not_its_own("the metadata service's placement/region is no name of a Region"));
     }

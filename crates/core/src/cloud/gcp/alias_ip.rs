@@ -354,7 +354,7 @@ impl Cloud for AliasIp {
         let mut asked = self.permissions(seen, seen.members.vms.iter(), address);
         if let Ok(connection) = self.session.connect().await {
             match reserved::look(&self.session, connection).await {
-                Ok(paths) => asked.extend(paths.into_iter().map(|path| (path, &reserved::RIGHTS[..]))),
+                Ok(addresses) => asked.extend(addresses),
                 Err(why) => items.push(reserved::skipped(&why)),
             }
         }

@@ -39,8 +39,7 @@ pub fn more_specific(vips: &[Vip], tables: &[Table]) -> Vec<CheckItem> {
                 "{} leads {known} to {target}, which is more specific than the route of {vip} and wins: no packet for {known} reaches the VIP's holder",
                 table.id
             );
-            let remedy = TAKE_THE_ROUTE_OUT;
-            items.push(CheckItem::new(CheckName::MoreSpecificRoute, Verdict::Warning, message, remedy));
+            items.push(CheckItem::new(CheckName::MoreSpecificRoute, Verdict::Warning, message, TAKE_THE_ROUTE_OUT));
         }
     }
     items

@@ -82,8 +82,7 @@ impl Seen {
                      reaches the VIP's holder",
                     id.name()
                 );
-                let remedy = TAKE_THE_ROUTE_OUT;
-                items.push(CheckItem::new(CheckName::MoreSpecificRoute, Verdict::Warning, message, remedy));
+                items.push(CheckItem::new(CheckName::MoreSpecificRoute, Verdict::Warning, message, TAKE_THE_ROUTE_OUT));
             }
         }
         items

@@ -89,9 +89,9 @@ impl AliasIp {
         let mut asked = self.permissions(seen, seen.members.own().into_iter(), address);
         // A takeover has no time for a list and a question after it.
         if self.forecast.is_of_a_dry_run()
-            && let Ok(paths) = reserved::look(&self.session, connection).await
+            && let Ok(addresses) = reserved::look(&self.session, connection).await
         {
-            asked.extend(paths.into_iter().map(|path| (path, &reserved::RIGHTS[..])));
+            asked.extend(addresses);
         }
         let answers = self.forecast.ask(&self.session, connection, asked);
         connection.operations.note_running_beside(view.scopes_of_holders(), answers).await;

@@ -7,6 +7,7 @@ use crate::{
         gcp::{
             compute::all_pages,
             path::Path,
+            rehearsal::Asked,
             session::{Connection, Session},
             vm::text,
         },
@@ -17,23 +18,23 @@ use crate::{
 use serde_json::Value;
 
 /// What a reserved VIP takes, on the address.
-pub const RIGHTS: [&str; 1] = ["compute.addresses.useInternal"];
+const RIGHTS: [&str; 1] = ["compute.addresses.useInternal"];
 
-/// The reserved internal addresses that are VIPs. Only a call that changes nothing asks.
+/// The reserved internal addresses that are VIPs, each with what it takes. Only a call that changes nothing asks.
 ///
 /// # Errors
 /// What Google answers; `unavailable` without an answer within two seconds.
-pub async fn look(session: &Session, connection: &Connection) -> Result<Vec<Path>> {
+pub async fn look(session: &Session, connection: &Connection) -> Result<Asked> {
     let Connection { here, compute, .. } = connection;
     let filter: Vec<_> = session.vips.iter().map(|vip| format!("(address = \"{}\")", vip.address.addr())).collect();
     let filter = filter.join(" OR ");
     let path = format!("projects/{}/regions/{}/addresses", here.project, here.region());
-    let mut found = Vec::new();
+    let mut found = Asked::new();
     let read = async |token: &str| compute.list("addresses.list", here.region(), &path, &filter, token).await;
     let all = all_pages(read, |page| {
         let addresses = page.get("items").and_then(Value::as_array).into_iter().flatten();
         let inside = addresses.filter(|address| text(address, "addressType") == "INTERNAL");
-        found.extend(inside.filter_map(|address| Path::from_link(text(address, "selfLink"))));
+        found.extend(inside.filter_map(|address| Some((Path::from_link(text(address, "selfLink"))?, &RIGHTS[..]))));
     });
     within_a_moment(all).await?;
     Ok(found)
