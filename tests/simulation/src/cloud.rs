@@ -43,6 +43,10 @@ impl Mechanism {
         matches!(self, Mechanism::AwsRoute | Mechanism::AwsSecondaryIp)
     }
 
+    pub fn is_azure(self) -> bool {
+        matches!(self, Mechanism::AzureIpConfig | Mechanism::AzureRoute)
+    }
+
     /// Whether a public address may go with the VIP.
     pub fn has_public_address(self) -> bool {
         !matches!(self, Mechanism::AzureRoute | Mechanism::GcpRoute)

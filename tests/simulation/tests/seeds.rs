@@ -27,7 +27,7 @@ const MENDED_WITH_AWS: [u64; 85] = [
     // No retry where the operation of a member that might not be read kept a range in use.
     113_208, 146_812,
     // What the oracle took for a fight, for untrue or for late, and was not.
-    4_142, 17_280, 27_543, 59_611, 72_014, 93_132, 95_116, 337_253, 325_472, 357_767, 381_876, 707_445,
+    4_142, 17_280, 27_543, 59_611, 72_014, 93_132, 95_116, 337_253, 325_472, 381_876, 707_445,
     // A status believed two equal looks that were both old; a takeover made again what another member had taken and given up.
     285_007, 293_433, 307_083, 351_145, 359_737, 402_679, 449_759, 339_081, 361_793,
     // A call believed what the operation of an earlier call, or of another member, took away a moment later.
@@ -38,7 +38,7 @@ const MENDED_WITH_AWS: [u64; 85] = [
     // No retry where a later look could not read a member that the list had shown.
     316_965, 556_995,
     // A call took a route back: the earlier delete of its own old one had ended as another member's.
-    529_211,
+    357_767, 529_211,
     // A call took a public address back that had been here all along, until another member took it.
     252_277, 470_702,
     // No retry although an operation of this call would bring the public address, or another one had kept a range in use.

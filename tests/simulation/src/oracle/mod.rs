@@ -103,7 +103,10 @@ fn does_not_fight(call: &Call, run: &Run, found: &mut Vec<Violation>) {
     let me = call.member;
     // Azure shows a change before its operation has ended. One that fails, or that a later one supersedes, has not succeeded,
     // whatever the world showed.
-    let may_fail = |order: &Order| matches!(order, Order::Fail(_) | Order::Cancel(_)) || order.supersedes();
+    let mechanism = run.schedule.setup.mechanism;
+    let may_fail = |order: &Order| {
+        matches!(order, Order::Fail(_) | Order::Cancel(_)) || mechanism.is_azure() && order.supersedes()
+    };
     let fails = run.schedule.orders.iter().any(may_fail);
     // A stale look is none.
     if call.action != Action::Acquire || !run.schedule.stale_for.is_zero() || fails {
@@ -113,12 +116,7 @@ fn does_not_fight(call: &Call, run: &Run, found: &mut Vec<Violation>) {
     let made = changes().filter_map(|sent| sent.answered).filter(|(_, status)| *status < 300);
     let Some(changed) = made.map(|(at, _)| at).min() else { return };
     let mut later = run.history.0.iter().filter(|(at, _)| (changed..call.ended).contains(at));
-    // What was here all along may go by an operation that the other member had begun before this call.
-    let others = run.calls.iter().filter(|of| of.member != me && of.ended > call.begun);
-    let came_first = others.flat_map(|of| &of.requests).any(|sent| sent.is_change && sent.at < call.begun);
-    let before = run.history.within(call.begun, call.begun).last().filter(|_| came_first);
-    let had = |name: &str| before.into_iter().flatten().any(|part| part.name == name && part.holders == [me]);
-    let is_with = |parts: &[Part], member: usize| parts.iter().any(|part| part.holders == [member] && !had(&part.name));
+    let is_with = |parts: &[Part], member: usize| parts.iter().any(|part| part.holders == [member]);
     let Some((brought, _)) = later.find(|(_, parts)| parts.iter().all(|part| part.holders == [me])) else { return };
     // A call that does not know what became of its change does not know that it had the VIP.
     let knows = |(_, status): (Duration, u16)| (1..500).contains(&status);
