@@ -76,8 +76,11 @@ pub fn told(id: &str, report: &Value) {
     );
     let said = ["summary", "error", "warnings", "checks"].map(|member| report[member].to_string()).join("\n");
     if let Some(line) = lines().into_iter().find(|line| line.id == id) {
-        let said = plain(report["summary"].as_str().unwrap_or_default());
-        assert!(are_alike(&said, &line.text), "{id} of docs/lines.md:\n{}\nbut the line is:\n{said}", line.text);
+        let line_said = report["summary"].as_str().unwrap_or_default();
+        let said = plain(line_said);
+        let has_as_much_room = said.len() == line_said.len();
+        let is_it = said == line.text || !has_as_much_room && are_alike(&said, &line.text);
+        assert!(is_it, "{id} of docs/lines.md:\n{}\nbut the line is:\n{said}", line.text);
     }
     for words in &row.words {
         assert!(said.contains(words.as_str()), "{id}: nothing says {words:?}: {report:#}");
@@ -107,7 +110,8 @@ pub fn lines() -> Vec<Line> {
     table("docs/lines.md").into_iter().map(line).collect()
 }
 
-/// Whether two lines are the same, but for how much of a cut sentence is there: a duration of more digits leaves less room.
+/// Whether two lines are the same, but for how much of a cut sentence is there: a duration of more digits than two leaves less
+/// room.
 fn are_alike(one: &str, other: &str) -> bool {
     let (one, other): (Vec<&str>, Vec<&str>) = (one.split("...").collect(), other.split("...").collect());
     let last = one.len() - 1;
