@@ -10,6 +10,7 @@ use std::{
     rc::Rc,
     time::Duration,
 };
+use tokio::time::Instant;
 
 /// One call of the cloud, with all its attempts.
 #[derive(Debug, Clone, Serialize)]
@@ -49,6 +50,17 @@ impl Step {
     }
 }
 
+/// A call that has not ended: it waits for its turn, for an answer, or for its next attempt.
+#[derive(Debug, Clone)]
+pub struct UnderWay {
+    /// The cloud's own name of the call.
+    pub call: String,
+    /// What it is made on.
+    pub target: String,
+    /// Since when.
+    pub since: Instant,
+}
+
 /// Shared by everything that calls a cloud within one callout.
 #[derive(Debug, Clone, Default)]
 pub struct Journal(Rc<Entries>);
@@ -56,6 +68,7 @@ pub struct Journal(Rc<Entries>);
 #[derive(Debug, Default)]
 struct Entries {
     steps: RefCell<Vec<Step>>,
+    under_way: RefCell<Vec<Rc<UnderWay>>>,
     /// Whether a change has been begun, ended or not.
     changing: Cell<bool>,
     secrets: Redactor,
@@ -65,6 +78,19 @@ impl Journal {
     /// Notes a call.
     pub fn record(&self, step: Step) {
         self.0.steps.borrow_mut().push(step);
+    }
+
+    /// Notes that a call begins. It is under way until what this returns is dropped.
+    pub fn begin(&self, call: &str, target: &str) -> Begun<'_> {
+        let call = UnderWay { call: call.to_owned(), target: target.to_owned(), since: Instant::now() };
+        let call = Rc::new(call);
+        self.0.under_way.borrow_mut().push(Rc::clone(&call));
+        Begun { entries: &self.0, call }
+    }
+
+    /// The calls that have not ended, the oldest first.
+    pub fn under_way(&self) -> Vec<UnderWay> {
+        self.0.under_way.borrow().iter().map(|call| UnderWay::clone(call)).collect()
     }
 
     /// Notes that a change is about to be sent.
@@ -90,5 +116,17 @@ impl Journal {
     /// Whether anything may have been changed by now.
     pub fn has_changes(&self) -> bool {
         self.0.changing.get()
+    }
+}
+
+/// Ends a call that [`Journal::begin`] has noted.
+pub struct Begun<'a> {
+    entries: &'a Entries,
+    call: Rc<UnderWay>,
+}
+
+impl Drop for Begun<'_> {
+    fn drop(&mut self) {
+        self.entries.under_way.borrow_mut().retain(|call| !Rc::ptr_eq(call, &self.call));
     }
 }

@@ -53,6 +53,11 @@ impl Call {
         }
     }
 
+    /// Where its requests to the cloud are noted, for whoever wants to see them while it runs.
+    pub fn journal(&self) -> Journal {
+        self.journal.clone()
+    }
+
     /// Carries out one request.
     pub async fn run(&mut self, request: &[u8], surroundings: &impl Surroundings) -> Report {
         let (mut findings, advice) = match self.prepare(request, surroundings) {

@@ -166,6 +166,7 @@ impl Caller {
         let attempt = async || attempt().await.map_err(|error| with_fate(kind, error));
         let begun = Instant::now();
         let attempts = Cell::new(0);
+        let _under_way = self.journal.begin(call, target);
         let cut = Cut { journal: &self.journal, kind, call, target, attempts: &attempts, begun };
         let result = self.repeat(kind, call, &attempts, attempt).await;
         std::mem::forget(cut);

@@ -65,6 +65,9 @@ pub struct Report {
     pub elapsed_ms: u64,
     /// Every request to the cloud.
     pub steps: Vec<Step>,
+    /// The summary without cause and act, for whoever shows these below it.
+    #[serde(skip)]
+    pub headline: String,
     /// What must not be in the text.
     #[serde(skip)]
     pub secrets: Redactor,
@@ -148,6 +151,7 @@ impl Report {
             ok: outcome.is_ok(),
             action: subject.action,
             outcome,
+            headline: line.what.clone(),
             summary: line.bounded(),
             severity: outcome.severity().max(worst),
             retry: repeat::may_help(&findings),

@@ -426,3 +426,29 @@ async fn a_call_that_is_told_to_stay_away_keeps_no_other_away() {
         assert!(waited <= FIRST_DELAY, "{seed}: {waited:?}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_call_is_under_way_until_it_ends_however_it_ends() {
+    let caller = caller(20);
+    let journal = caller.journal();
+    let names =
+        || journal.under_way().into_iter().map(|call| format!("{} {}", call.call, call.target)).collect::<Vec<_>>();
+    let slow = |call: &'static str| {
+        caller.call(Kind::Read, call, "t", async || {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Ok(())
+        })
+    };
+    let begun = Instant::now();
+    let look = async {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        (names(), journal.under_way()[0].since - begun)
+    };
+    let (one, looked) = tokio::join!(slow("x:One"), look);
+    one.expect("an answer");
+    assert_eq!(looked, (vec!["x:One t".to_owned()], Duration::ZERO));
+    assert!(names().is_empty(), "{:?}", names());
+    let cut = tokio::time::timeout(Duration::from_millis(10), async { tokio::join!(slow("x:Two"), slow("x:Three")) });
+    assert!(cut.await.is_err());
+    assert!(names().is_empty(), "{:?}", names());
+}
