@@ -1,0 +1,119 @@
+//! A simulated cloud with two members on this machine, as strict as the real one: everything can be tried without an account.
+
+mod scenes;
+
+use crate::{
+    call::Shell,
+    exit::{self, Exit},
+};
+use anstream::println;
+use clap::{Args, ValueEnum};
+use scenes::Scene;
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    thread::sleep,
+    time::Duration,
+};
+
+/// The simulator tells nobody that something has changed, and a person sees no sooner than this.
+const LOOK: Duration = Duration::from_millis(50);
+
+#[derive(Args)]
+pub struct SimulateOptions {
+    /// The cloud
+    cloud: CloudName,
+    /// How the VIP moves, where it is not the usual way: secondaryIp on AWS, route on Azure and GCP
+    #[arg(long)]
+    mechanism: Option<String>,
+    /// With a public address on the VIP
+    #[arg(long)]
+    public_ip: bool,
+    /// Stop the machine of the member that holds the VIP, as in a failover
+    #[arg(long)]
+    stop_holder: bool,
+    /// Round-trip time to the cloud's API
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(0..=10_000))]
+    latency: u64,
+    /// How long Azure or GCP takes for one change
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(0..=600_000))]
+    operation: u64,
+    /// Where the two configurations are written; they go away with the simulated cloud
+    #[arg(long, value_name = "FOLDER", default_value = "mirrorvip-simulated")]
+    folder: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum CloudName {
+    Aws,
+    Azure,
+    Gcp,
+}
+
+/// Serves the cloud until SIGINT or SIGTERM.
+pub fn run(options: &SimulateOptions) -> Exit {
+    let scene = match scenes::of(options) {
+        Ok(scene) => scene,
+        Err(mistake) => {
+            anstream::eprintln!("mirrorvip: {mistake}");
+            return Exit::Usage;
+        }
+    };
+    match serve(&scene, &options.folder) {
+        Ok(()) => Exit::Ok,
+        Err(error) => exit::failed(&format!("{}: {error}", options.folder.display())),
+    }
+}
+
+fn serve(scene: &Scene, folder: &Path) -> io::Result<()> {
+    let shell = Shell::new()?;
+    let files = Files::write(scene, folder)?;
+    println!("{}, on this machine alone, until Ctrl-C.", scene.title);
+    println!(
+        "The configuration of {}, {}:\n\n{:#}\n",
+        scene.members[1].name,
+        files.0[1].display(),
+        scene.members[1].config
+    );
+    println!(
+        "That of {} differs in the address of the metadata. On real machines one file serves all members.\n",
+        scene.members[0].name
+    );
+    println!("In another terminal, as {}:\n", scene.members[1].name);
+    for call in ["check", "acquire --dry-run", "acquire", "status"] {
+        println!("  mirrorvip {call} --config {}", files.0[1].display());
+    }
+    println!("\nAs {}:\n\n  mirrorvip status --config {}\n", scene.members[0].name, files.0[0].display());
+    let mut shown = String::new();
+    while !shell.is_asked_to_end() {
+        let now = (scene.holders)();
+        if now != shown {
+            println!("now: {now}");
+            shown = now;
+        }
+        sleep(LOOK);
+    }
+    Ok(())
+}
+
+/// The configurations of the two members; they go away with this.
+struct Files([PathBuf; 2]);
+
+impl Files {
+    fn write(scene: &Scene, folder: &Path) -> io::Result<Self> {
+        fs::create_dir_all(folder)?;
+        let files = Files(["a.json", "b.json"].map(|name| folder.join(name)));
+        for (path, member) in files.0.iter().zip(&scene.members) {
+            fs::write(path, format!("{:#}\n", member.config))?;
+        }
+        Ok(files)
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        // Where somebody was quicker, nothing is left to do; a folder that holds more stays.
+        self.0.iter().for_each(|path| drop(fs::remove_file(path)));
+        let _ = self.0[0].parent().map(fs::remove_dir);
+    }
+}
