@@ -1,6 +1,6 @@
 //! Packs and unpacks. The same files at the same commit make the same archive, byte by byte.
 
-use crate::layout::{self, Files, LIBRARY, SUMS};
+use crate::layout::{self, COMMAND, Files, LIBRARY, SUMS};
 use anyhow::{Context, Result, bail, ensure};
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use sha2::{Digest, Sha256};
@@ -27,7 +27,7 @@ pub fn pack(folder: &str, files: &Files, time: u64, to: &Path) -> Result<()> {
     let mut append = |name: &str, content: &[u8]| {
         let mut header = tar::Header::new_ustar();
         header.set_size(content.len() as u64);
-        header.set_mode(if name == LIBRARY { 0o755 } else { 0o644 });
+        header.set_mode(if [LIBRARY, COMMAND].contains(&name) { 0o755 } else { 0o644 });
         header.set_mtime(time);
         header.set_uid(0);
         header.set_gid(0);

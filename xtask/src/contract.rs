@@ -19,8 +19,10 @@ pub fn table() -> impl Iterator<Item = (&'static str, &'static str)> {
 /// and has kept these files since (Red Hat, "Why glibc 2.34 removed libpthread").
 const LIBRARIES: [&str; 6] = ["libc.so.6", "libm.so.6", "libgcc_s.so.1", "libpthread.so.0", "libdl.so.2", "ld-linux"];
 
-/// Bytes.
+/// Bytes of the library.
 pub const LARGEST: u64 = 8_000_000;
+/// Bytes of the command, in which a simulated cloud is.
+pub const LARGEST_COMMAND: u64 = 12_000_000;
 
 /// What is wrong with a library that has to run with `glibc`. Empty where nothing is.
 pub fn problems(artefact: &Artefact, glibc: (u32, u32)) -> Vec<String> {
@@ -35,6 +37,20 @@ pub fn problems(artefact: &Artefact, glibc: (u32, u32)) -> Vec<String> {
             problems.push(format!("does not export {name}"));
         }
     }
+    problems.extend(problems_of_either(artefact, glibc, LARGEST));
+    if artefact.static_tls {
+        problems.push("has thread-local variables that may find no room in a process that runs already".into());
+    }
+    problems
+}
+
+/// What is wrong with a command that has to run with `glibc`. Empty where nothing is.
+pub fn problems_of_a_command(artefact: &Artefact, glibc: (u32, u32)) -> Vec<String> {
+    problems_of_either(artefact, glibc, LARGEST_COMMAND)
+}
+
+fn problems_of_either(artefact: &Artefact, glibc: (u32, u32), largest: u64) -> Vec<String> {
+    let mut problems = Vec::new();
     for name in &artefact.needed {
         let allowed =
             LIBRARIES.iter().any(|known| name == known || (*known == "ld-linux" && name.starts_with("ld-linux")));
@@ -50,14 +66,11 @@ pub fn problems(artefact: &Artefact, glibc: (u32, u32)) -> Vec<String> {
     for folder in &artefact.search_paths {
         problems.push(format!("looks for libraries in {folder}"));
     }
-    if artefact.size > LARGEST {
-        problems.push(format!("has {} bytes, more than {LARGEST}", artefact.size));
+    if artefact.size > largest {
+        problems.push(format!("has {} bytes, more than {largest}", artefact.size));
     }
     if artefact.executable_stack {
         problems.push("asks for an executable stack, which glibc 2.41 refuses to a loaded library".into());
-    }
-    if artefact.static_tls {
-        problems.push("has thread-local variables that may find no room in a process that runs already".into());
     }
     if artefact.text_relocations {
         problems.push("has text relocations, which SELinux refuses".into());

@@ -7,12 +7,14 @@ use walkdir::{DirEntry, WalkDir};
 /// The name of the file with the checksums of all others.
 pub const SUMS: &str = "SHA256SUMS";
 pub const LIBRARY: &str = "libmirrorvip.so";
+pub const COMMAND: &str = "bin/mirrorvip";
 pub const SBOM: &str = "mirrorvip.cdx.json";
+pub const COMMAND_SBOM: &str = "mirrorvip-command.cdx.json";
 pub const NOTICES: &str = "THIRD-PARTY-NOTICES.txt";
 pub const RUST_NOTICES: &str = "RUST-STANDARD-LIBRARY.html";
 
-/// Whoever passes a release on has to pass the first three on with it. The other two say what is in it.
-pub const REQUIRED: [&str; 5] = ["LICENSE", NOTICES, RUST_NOTICES, "CHANGELOG.md", SBOM];
+/// Whoever passes a release on has to pass the first three on with it. The others say what is in it.
+pub const REQUIRED: [&str; 6] = ["LICENSE", NOTICES, RUST_NOTICES, "CHANGELOG.md", SBOM, COMMAND_SBOM];
 
 /// What goes in as it stands in the source tree, folders with all that is in them.
 const SOURCES: [&str; 12] = [
@@ -33,8 +35,19 @@ const SOURCES: [&str; 12] = [
 /// Names in the archive, and the contents of the files.
 pub type Files = BTreeMap<String, Vec<u8>>;
 
+/// What goes in beside the sources.
+pub struct Made<'a> {
+    pub library: &'a Path,
+    pub command: &'a Path,
+    /// The pages of the manual and the completions, below `share`.
+    pub manual: Files,
+    pub sbom: Vec<u8>,
+    pub command_sbom: Vec<u8>,
+    pub rust_notices: Vec<u8>,
+}
+
 /// All files of a release but the checksums.
-pub fn files(root: &Path, library: &Path, sbom: Vec<u8>, rust_notices: Vec<u8>) -> Result<Files> {
+pub fn files(root: &Path, made: Made) -> Result<Files> {
     let mut files = Files::new();
     for source in SOURCES {
         let entries = WalkDir::new(root.join(source)).follow_links(true).into_iter();
@@ -47,10 +60,13 @@ pub fn files(root: &Path, library: &Path, sbom: Vec<u8>, rust_notices: Vec<u8>) 
             }
         }
     }
-    let read = fs::read(library).with_context(|| library.display().to_string())?;
-    files.insert(LIBRARY.into(), read);
-    files.insert(SBOM.into(), sbom);
-    files.insert(RUST_NOTICES.into(), rust_notices);
+    for (name, path) in [(LIBRARY, made.library), (COMMAND, made.command)] {
+        files.insert(name.into(), fs::read(path).with_context(|| path.display().to_string())?);
+    }
+    files.insert(SBOM.into(), made.sbom);
+    files.insert(COMMAND_SBOM.into(), made.command_sbom);
+    files.insert(RUST_NOTICES.into(), made.rust_notices);
+    files.extend(made.manual.into_iter().map(|(name, content)| (format!("share/{name}"), content)));
     let module = files.get("module.xml").map(|module| String::from_utf8_lossy(module).into_owned());
     let version = format!("<Version>{}</Version>", crate::VERSION);
     ensure!(module.is_some_and(|module| module.contains(&version)), "module.xml does not say {version}");

@@ -31,8 +31,11 @@ enum Task {
     },
     /// Look whether shared libraries keep the contract: exports, libraries, glibc, size
     Check {
-        #[arg(required = true)]
+        #[arg(required_unless_present = "command")]
         libraries: Vec<PathBuf>,
+        /// The command as well: libraries, glibc, size
+        #[arg(long)]
+        command: Option<PathBuf>,
         /// The glibc that they have to run with, as 2.28
         #[arg(long, value_parser = version)]
         glibc: Option<(u32, u32)>,
@@ -60,9 +63,13 @@ fn main() -> Result<()> {
             let features = clouds.map(|clouds| vec!["--no-default-features".into(), "--features".into(), clouds]);
             dist(&platforms, &features.unwrap_or_default())
         }
-        Task::Check { libraries, glibc } => {
+        Task::Check { libraries, command, glibc } => {
+            let glibc = glibc.unwrap_or(GLIBC);
             for library in &libraries {
-                prove::check(library, glibc.unwrap_or(GLIBC))?;
+                prove::check(library, glibc)?;
+            }
+            if let Some(command) = command {
+                prove::check_command(&command, glibc)?;
             }
             Ok(())
         }

@@ -1,4 +1,4 @@
-//! The notices of third parties: whose work the library contains, and under which licences.
+//! The notices of third parties: whose work the library and the command contain, and under which licences.
 //!
 //! cargo-about writes them from about.toml, about.hbs and the packages that cargo has downloaded. It opens no connection.
 
@@ -34,7 +34,17 @@ fn fetch(root: &Path) -> Result<()> {
 
 fn generate(root: &Path, about: &Path) -> Result<String> {
     let mut command = Command::new(about);
-    command.args(["generate", "--fail", "--frozen"]).current_dir(root);
+    // The command has all that the library has.
+    command.args([
+        "generate",
+        "--fail",
+        "--frozen",
+        "--config",
+        "about.toml",
+        "--manifest-path",
+        "crates/cli/Cargo.toml",
+    ]);
+    command.current_dir(root);
     for platform in Platform::ALL {
         command.args(["--target", &platform.triple()]);
     }

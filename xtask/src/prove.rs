@@ -13,16 +13,26 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    time::{Duration, Instant},
 };
 
 const PROBE: &str = include_str!("probe.c");
 
 /// Checks what was read from the library and says it.
 pub fn check(library: &Path, glibc: (u32, u32)) -> Result<Artefact> {
-    let artefact = Artefact::read(library)?;
-    println!("{}\n{artefact}", library.display());
-    let problems = contract::problems(&artefact, glibc);
-    ensure!(problems.is_empty(), "{}:\n  {}", library.display(), problems.join("\n  "));
+    check_by(contract::problems, library, glibc)
+}
+
+/// The same of the command.
+pub fn check_command(command: &Path, glibc: (u32, u32)) -> Result<Artefact> {
+    check_by(contract::problems_of_a_command, command, glibc)
+}
+
+fn check_by(rules: fn(&Artefact, (u32, u32)) -> Vec<String>, file: &Path, glibc: (u32, u32)) -> Result<Artefact> {
+    let artefact = Artefact::read(file)?;
+    println!("{}\n{artefact}", file.display());
+    let problems = rules(&artefact, glibc);
+    ensure!(problems.is_empty(), "{}:\n  {}", file.display(), problems.join("\n  "));
     Ok(artefact)
 }
 
@@ -34,25 +44,33 @@ pub fn archive(path: &Path, platform: Platform, commit: &str, tools: &Tools, pla
     let library = folder.join(layout::LIBRARY);
     let artefact = check(&library, GLIBC)?;
     ensure!(artefact.architecture == platform.name(), "the library is for {}", artefact.architecture);
-    let sbom: Value = serde_json::from_slice(&fs::read(folder.join(layout::SBOM))?)?;
-    println!("{} components in {}", bill(&sbom)?, layout::SBOM);
+    let command = folder.join(layout::COMMAND);
+    let artefact = check_command(&command, GLIBC)?;
+    ensure!(artefact.architecture == platform.name(), "the command is for {}", artefact.architecture);
+    for (name, package) in [(layout::SBOM, "mirrorvip"), (layout::COMMAND_SBOM, "mirrorvip-cli")] {
+        let sbom: Value = serde_json::from_slice(&fs::read(folder.join(name))?)?;
+        println!("{} components in {name}", bill(&sbom, package)?);
+    }
 
     let probe = compile(tools.cc(platform), place)?;
     let runner = if platform.is_native() { None } else { Some(tools.emulator(platform)?.command()) };
     let by = runner.as_ref().map_or("here".into(), |command| format!("by {:?}", command.get_program()));
     println!("{} runs {by}:", platform.name());
-    load(&probe, runner, &library, commit)
+    load(&probe, runner.as_ref(), &library, commit)?;
+    run(runner.as_ref(), &command, commit)
 }
 
-/// How many components a bill of materials names. Only what is in the library belongs there.
-pub fn bill(sbom: &Value) -> Result<usize> {
+/// How many components the bill of materials of a package names. Only what is in it belongs there.
+pub fn bill(sbom: &Value, package: &str) -> Result<usize> {
     ensure!(sbom["bomFormat"] == "CycloneDX", "no bill of materials of CycloneDX");
     let main = &sbom["metadata"]["component"];
-    ensure!(main["name"] == "mirrorvip" && main["version"] == crate::VERSION, "it is about {main}");
+    ensure!(main["name"] == package && main["version"] == crate::VERSION, "it is about {main}");
     let components = sbom["components"].as_array().context("no components")?;
     let has = |name: &str| components.iter().any(|component| component["name"] == name);
     ensure!(has("rustls") && has("tokio"), "it does not name what is in the library");
-    ensure!(!has("proptest") && !has("cloudsim"), "it names what only the tests use");
+    ensure!(!has("proptest"), "it names what only the tests use");
+    // The command can simulate a cloud.
+    ensure!(has("cloudsim") == (package == "mirrorvip-cli"), "the simulated clouds are in the command alone");
     Ok(components.len())
 }
 
@@ -67,16 +85,9 @@ pub fn compile(mut compiler: Command, place: &Path) -> Result<PathBuf> {
 
 /// Loads a library in a process of its own, reads its table, and has it check each cloud, of which there is none here: an
 /// answer that says so has been through the configuration, the runtime, TLS and the sockets.
-pub fn load(probe: &Path, runner: Option<Command>, library: &Path, commit: &str) -> Result<()> {
+pub fn load(probe: &Path, runner: Option<&Command>, library: &Path, commit: &str) -> Result<()> {
     let start = |requests: &[String]| {
-        let mut command = match &runner {
-            None => Command::new(probe),
-            Some(runner) => {
-                let mut command = Command::new(runner.get_program());
-                command.args(runner.get_args()).arg(probe);
-                command
-            }
-        };
+        let mut command = by(runner, probe);
         command.arg(library).args(requests);
         let said = command.output().with_context(|| format!("{command:?}"))?;
         let text = String::from_utf8_lossy(&said.stdout).into_owned() + &String::from_utf8_lossy(&said.stderr);
@@ -99,6 +110,37 @@ pub fn load(probe: &Path, runner: Option<Command>, library: &Path, commit: &str)
             && report["outcome"] == "not_ready"
             && report["error"]["code"] == "unavailable";
         ensure!(honest, "{cloud}: {report}");
+    }
+    Ok(())
+}
+
+/// A program, by what runs programs of another architecture where this machine does not.
+pub fn by(runner: Option<&Command>, program: &Path) -> Command {
+    let Some(runner) = runner else { return Command::new(program) };
+    let mut command = Command::new(runner.get_program());
+    command.args(runner.get_args()).arg(program);
+    command
+}
+
+/// The longest that the command may take to start.
+const LONGEST_START: Duration = Duration::from_millis(10);
+
+/// Runs the command: it is of this commit, it accepts the sample, and where nothing comes between it starts at once.
+pub fn run(runner: Option<&Command>, command: &Path, commit: &str) -> Result<()> {
+    let version: Value = serde_json::from_str(&output(by(runner, command).args(["version", "--json"]))?)?;
+    println!("  {}", version["summary"]);
+    ensure!(version["version"] == crate::VERSION && version["commit"] == commit, "it is {version}, not of {commit}");
+    let sample = command.parent().and_then(Path::parent).context("no folder")?.join("mirrorvip.sample.json");
+    println!("  {}", output(by(runner, command).args(["validate", "--config"]).arg(sample))?.trim_end());
+    if runner.is_none() {
+        // The least of twenty: what else the machine does makes the others longer.
+        let starts = (0..20).map(|_| {
+            let begun = Instant::now();
+            output(Command::new(command).arg("version")).map(|_| begun.elapsed())
+        });
+        let start = starts.collect::<Result<Vec<_>>>()?.into_iter().min().context("no start")?;
+        println!("  starts in {:.1} ms", start.as_secs_f64() * 1e3);
+        ensure!(start <= LONGEST_START, "it takes {start:?} to start");
     }
     Ok(())
 }

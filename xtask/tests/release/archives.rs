@@ -5,8 +5,30 @@ use std::time::{Duration, SystemTime};
 use xtask::{archive, layout, prove};
 
 fn files() -> layout::Files {
+    files_of(&xtask::root())
+}
+
+/// A release of these sources, with stand-ins for what is built.
+fn files_of(sources: &Path) -> layout::Files {
     let folder = folder();
-    layout::files(&xtask::root(), &library(folder.path(), &[]), b"{}".to_vec(), b"Rust".to_vec()).expect("the files")
+    let (library, command) = (library(folder.path(), &[]), folder.path().join("mirrorvip"));
+    fs::write(&command, "the command").expect("write");
+    let made = layout::Made {
+        library: &library,
+        command: &command,
+        manual: [("man/man1/mirrorvip.1".to_owned(), b"page".to_vec())].into(),
+        sbom: b"{}".to_vec(),
+        command_sbom: b"{}".to_vec(),
+        rust_notices: b"Rust".to_vec(),
+    };
+    layout::files(sources, made).expect("the files")
+}
+
+#[test]
+fn the_command_and_its_manual_are_there() {
+    let files = files();
+    assert_eq!(files[layout::COMMAND], b"the command");
+    assert_eq!(files["share/man/man1/mirrorvip.1"], b"page");
 }
 
 #[test]
@@ -37,7 +59,7 @@ fn what_install_and_the_package_manager_look_for_is_there() {
 
 #[test]
 fn folders_go_in_with_all_that_is_in_them_but_hidden_files() {
-    let (sources, stand_in) = (folder(), folder());
+    let sources = folder();
     for entry in fs::read_dir(xtask::root()).expect("the sources").map(|entry| entry.expect("an entry")) {
         if entry.file_name() != "deploy" {
             std::os::unix::fs::symlink(entry.path(), sources.path().join(entry.file_name())).expect("a link");
@@ -48,8 +70,7 @@ fn folders_go_in_with_all_that_is_in_them_but_hidden_files() {
         fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         fs::write(path, name).expect("a file");
     }
-    let library = library(stand_in.path(), &[]);
-    let found = layout::files(sources.path(), &library, b"{}".to_vec(), b"Rust".to_vec()).expect("the files");
+    let found = files_of(sources.path());
     let deployed: Vec<_> = found.iter().filter(|(name, _)| name.starts_with("deploy/")).collect();
     assert_eq!(deployed, [(&"deploy/a".into(), &b"a".to_vec()), (&"deploy/b/c/d".into(), &b"b/c/d".to_vec())]);
     let others = |files: layout::Files| files.into_keys().filter(|name| !name.starts_with("deploy/"));
@@ -100,7 +121,11 @@ fn the_same_files_make_the_same_archive() {
     let lines: Vec<_> = listed.lines().collect();
     assert_eq!(lines.len(), files.len() + 1);
     for line in lines {
-        let mode = if line.ends_with("/libmirrorvip.so") { "-rwxr-xr-x" } else { "-rw-r--r--" };
+        let mode = if line.ends_with("/libmirrorvip.so") || line.ends_with("/bin/mirrorvip") {
+            "-rwxr-xr-x"
+        } else {
+            "-rw-r--r--"
+        };
         assert!(line.starts_with(mode) && line.contains(" 0/0 "), "{line}");
     }
     // The tool that people have for it agrees.
@@ -135,15 +160,19 @@ fn an_archive_without_its_licenses_is_refused() {
 #[test]
 fn a_bill_of_materials_names_what_is_in_the_library() {
     let component = |name: &str| serde_json::json!({ "name": name });
-    let bill = |version: &str, names: &[&str]| {
+    let bill_of = |package: &str, version: &str, names: &[&str]| {
         let components: Vec<_> = names.iter().map(|name| component(name)).collect();
-        let main = serde_json::json!({ "name": "mirrorvip", "version": version });
-        prove::bill(&serde_json::json!(
+        let main = serde_json::json!({ "name": package, "version": version });
+        let bill = serde_json::json!(
             { "bomFormat": "CycloneDX", "metadata": { "component": main }, "components": components }
-        ))
+        );
+        prove::bill(&bill, package)
     };
+    let bill = |version: &str, names: &[&str]| bill_of("mirrorvip", version, names);
     assert_eq!(bill(xtask::VERSION, &["rustls", "tokio"]).expect("a bill"), 2);
     assert!(bill("0.0.0", &["rustls", "tokio"]).is_err());
     assert!(bill(xtask::VERSION, &["tokio"]).is_err());
     assert!(bill(xtask::VERSION, &["rustls", "tokio", "cloudsim"]).is_err());
+    assert_eq!(bill_of("mirrorvip-cli", xtask::VERSION, &["rustls", "tokio", "cloudsim"]).expect("a bill"), 3);
+    assert!(bill_of("mirrorvip-cli", xtask::VERSION, &["rustls", "tokio"]).is_err());
 }

@@ -3,7 +3,7 @@
 use crate::*;
 use xtask::{
     artefact::{Artefact, glibc_version},
-    contract::{LARGEST, exports, problems},
+    contract::{LARGEST, LARGEST_COMMAND, exports, problems, problems_of_a_command},
     platform::GLIBC,
 };
 
@@ -103,6 +103,29 @@ fn too_large() {
     let ballast = folder.path().join("ballast.c");
     fs::write(&ballast, format!("static __attribute__((used)) char ballast[{LARGEST}] = {{ 1 }};")).expect("write");
     only(&found(folder.path(), &[&ballast.to_string_lossy()]), "bytes, more than");
+}
+
+/// The command has to run on the same machines, and may be larger.
+#[test]
+fn a_command_keeps_the_rules_that_are_not_of_the_interface() {
+    let folder = folder();
+    let problems = |bytes: u64, arguments: &[&str]| {
+        let (source, program) = (folder.path().join("command.c"), folder.path().join("command"));
+        fs::write(
+            &source,
+            format!("static __attribute__((used)) char ballast[{bytes}] = {{ 1 }}; int main() {{ return 0; }}"),
+        )
+        .expect("write");
+        make(Command::new("gcc").args(["-pie", "-fPIE", "-s", "-o"]).arg(&program).arg(&source).args(arguments));
+        problems_of_a_command(&Artefact::read(&program).expect("a program"), GLIBC)
+    };
+    // gcc's own start code asks for what a newer glibc has.
+    let others = |found: Vec<String>| -> Vec<String> {
+        found.into_iter().filter(|problem| !problem.starts_with("needs GLIBC_2.34")).collect()
+    };
+    assert_eq!(others(problems(LARGEST, &[])), [""; 0]);
+    only(&others(problems(LARGEST_COMMAND, &[])), "bytes, more than 12000000");
+    only(&others(problems(1, &["-Wl,-rpath,/build"])), "looks for libraries in /build");
 }
 
 #[test]

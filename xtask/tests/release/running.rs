@@ -57,6 +57,30 @@ fn a_crash_does_not_pass() {
     assert!(said.contains("signal"), "{said}");
 }
 
+/// A stand-in for the command: a script that answers as it does, after this.
+fn command(folder: &Path, first: &str, commit: &str) -> PathBuf {
+    let path = folder.join("bin/mirrorvip");
+    fs::create_dir_all(folder.join("bin")).expect("a folder");
+    let version = format!("{{\"version\":\"{}\",\"commit\":\"{commit}\"}}", xtask::VERSION);
+    let source = folder.join("mirrorvip.sh");
+    fs::write(&source, format!("#!/bin/sh\n{first}\necho '{version}'\n")).expect("write");
+    // Not by this process: a child that another thread starts meanwhile would have the file open, and nobody could run it.
+    make(Command::new("install").arg("--mode=755").arg(&source).arg(&path));
+    path
+}
+
+#[test]
+fn a_command_that_is_not_this_one_does_not_pass() {
+    let folder = folder();
+    let run = |first: &str, commit: &str| {
+        prove::run(None, &command(folder.path(), first, commit), "c0ffee").map_err(|error| format!("{error:#}"))
+    };
+    assert_eq!(run("", "c0ffee"), Ok(()));
+    assert!(run("", "dec0de").expect_err("another commit").contains("not of c0ffee"));
+    assert!(run("[ $1 != validate ] || exit 2", "c0ffee").expect_err("a refusal").contains("validate"));
+    assert!(run("sleep 0.05", "c0ffee").expect_err("a slow start").contains("to start"));
+}
+
 /// The way of the release for the architecture that this machine is not: compiled by zig, run by QEMU.
 #[test]
 fn the_other_architecture_is_run_too() {
@@ -81,6 +105,6 @@ fn the_other_architecture_is_run_too() {
     assert_eq!(artefact.architecture, other.name());
     assert_eq!(contract::problems(&artefact, GLIBC), Vec::<String>::new());
     let probe = prove::compile(tools.cc(other), folder.path()).expect("the probe");
-    prove::load(&probe, Some(emulator.command()), &library, "c0ffee").expect("a library that is content");
-    assert!(prove::load(&probe, Some(emulator.command()), &library, "dec0de").is_err());
+    prove::load(&probe, Some(&emulator.command()), &library, "c0ffee").expect("a library that is content");
+    assert!(prove::load(&probe, Some(&emulator.command()), &library, "dec0de").is_err());
 }
