@@ -10,7 +10,8 @@ use anstream::println;
 use clap::{Args, ValueEnum};
 use scenes::Scene;
 use std::{
-    fs, io,
+    fs::{self, File},
+    io::{self, Write},
     path::{Path, PathBuf},
     thread::sleep,
     time::Duration,
@@ -61,7 +62,10 @@ pub fn run(options: &SimulateOptions) -> Exit {
     };
     match serve(&scene, &options.folder) {
         Ok(()) => Exit::Ok,
-        Err(error) => exit::failed(&format!("{}: {error}", options.folder.display())),
+        Err(error) => exit::failed(&format!(
+            "the configurations could not be written to {}: {error}; name another folder with `--folder`",
+            options.folder.display()
+        )),
     }
 }
 
@@ -72,7 +76,7 @@ fn serve(scene: &Scene, folder: &Path) -> io::Result<()> {
     println!(
         "The configuration of {}, {}:\n\n{:#}\n",
         scene.members[1].name,
-        files.0[1].display(),
+        files.paths[1].display(),
         scene.members[1].config
     );
     println!(
@@ -81,9 +85,9 @@ fn serve(scene: &Scene, folder: &Path) -> io::Result<()> {
     );
     println!("In another terminal, as {}:\n", scene.members[1].name);
     for call in ["check", "acquire --dry-run", "acquire", "status"] {
-        println!("  mirrorvip {call} --config {}", files.0[1].display());
+        println!("  mirrorvip {call} --config {}", files.paths[1].display());
     }
-    println!("\nAs {}:\n\n  mirrorvip status --config {}\n", scene.members[0].name, files.0[0].display());
+    println!("\nAs {}:\n\n  mirrorvip status --config {}\n", scene.members[0].name, files.paths[0].display());
     let mut shown = String::new();
     while !shell.is_asked_to_end() {
         let now = (scene.holders)();
@@ -96,15 +100,25 @@ fn serve(scene: &Scene, folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The configurations of the two members; they go away with this.
-struct Files([PathBuf; 2]);
+/// The configurations of the two members; those that were written go away with this.
+struct Files {
+    paths: [PathBuf; 2],
+    written: Vec<PathBuf>,
+    /// The folder, if it was not there before.
+    made: Option<PathBuf>,
+}
 
 impl Files {
     fn write(scene: &Scene, folder: &Path) -> io::Result<Self> {
+        let made = (!folder.exists()).then(|| folder.to_owned());
         fs::create_dir_all(folder)?;
-        let files = Files(["a.json", "b.json"].map(|name| folder.join(name)));
-        for (path, member) in files.0.iter().zip(&scene.members) {
-            fs::write(path, format!("{:#}\n", member.config))?;
+        let paths = ["a.json", "b.json"].map(|name| folder.join(name));
+        let mut files = Files { paths, written: Vec::new(), made };
+        for (path, member) in files.paths.iter().zip(&scene.members) {
+            // What is there may be somebody's.
+            let mut file = File::create_new(path)?;
+            files.written.push(path.clone());
+            file.write_all(format!("{:#}\n", member.config).as_bytes())?;
         }
         Ok(files)
     }
@@ -113,7 +127,7 @@ impl Files {
 impl Drop for Files {
     fn drop(&mut self) {
         // Where somebody was quicker, nothing is left to do; a folder that holds more stays.
-        self.0.iter().for_each(|path| drop(fs::remove_file(path)));
-        let _ = self.0[0].parent().map(fs::remove_dir);
+        self.written.iter().for_each(|path| drop(fs::remove_file(path)));
+        let _ = self.made.as_ref().map(fs::remove_dir);
     }
 }

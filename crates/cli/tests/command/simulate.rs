@@ -66,3 +66,25 @@ fn what_a_cloud_has_not_got_is_said() {
         assert!(ran.err.contains(word), "{ran:?}");
     }
 }
+
+/// What is in the folder may be somebody's.
+#[test]
+fn nothing_is_overwritten_and_nothing_else_is_removed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = || Ran::of(Command::new(PROGRAM).args(["simulate", "aws", "--folder"]).arg(folder.path()));
+    fs::write(folder.path().join("b.json"), "mine").expect("write");
+    let ran = run();
+    assert_eq!((ran.status, ran.out.as_str()), (Some(1), ""), "{ran:?}");
+    assert!(ran.err.contains("File exists") && ran.err.contains("--folder"), "{ran:?}");
+    assert_eq!(fs::read_to_string(folder.path().join("b.json")).expect("still there"), "mine");
+    assert!(!folder.path().join("a.json").exists());
+
+    fs::rename(folder.path().join("b.json"), folder.path().join("c.json")).expect("rename");
+    let mut command = Command::new(PROGRAM);
+    command.args(["simulate", "aws", "--folder"]).arg(folder.path());
+    let mut simulated = Simulated::started(command);
+    assert!(folder.path().join("a.json").exists());
+    assert_eq!(simulated.end(), Some(0));
+    let left = fs::read_dir(folder.path()).expect("the folder").map(|entry| entry.expect("an entry").file_name());
+    assert_eq!(left.collect::<Vec<_>>(), ["c.json"]);
+}
