@@ -3,7 +3,7 @@
 use crate::{
     exit::{self, Exit},
     options::CallOptions,
-    progress, show,
+    output, progress, show,
 };
 use mirrorvip_core::{
     command::{Action, Call, Surroundings},
@@ -60,15 +60,16 @@ pub fn run(action: Action, options: &CallOptions, extra: &Extra) -> Exit {
         let has_time = begun.elapsed() + pause < Duration::from_secs(extra.retry_for);
         let is_last = report.ok || !report.retry || report.ask_first || !has_time || shell.is_asked_to_end();
         match (options.json, is_last) {
-            (true, true) => show::json(&report),
             // Whoever reads JSON reads one object.
             (true, false) => {}
-            (false, _) => show::person(&report),
+            // Where it cannot be printed, the status tells how the call ended all the same.
+            (true, true) => drop(output::print(&show::json(&report))),
+            (false, _) => drop(output::print(&show::person(&report))),
         }
         if is_last {
             return Exit::of(&report);
         }
-        anstream::eprintln!("mirrorvip: once more in {} s", pause.as_secs());
+        output::tell(&format!("once more in {} s", pause.as_secs()));
         shell.wait(pause);
         resume = report.resume;
     }

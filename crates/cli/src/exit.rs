@@ -1,5 +1,6 @@
 //! What a script reads: the exit status. `--help` has the table.
 
+use crate::output;
 use mirrorvip_core::{error::Code, outcome::Outcome, report::Report};
 use std::{fmt, process::ExitCode};
 
@@ -36,6 +37,6 @@ impl Exit {
 
 /// Something that no report can tell of: this machine itself.
 pub fn failed(why: &dyn fmt::Display) -> Exit {
-    anstream::eprintln!("mirrorvip: {why}");
+    output::tell(why);
     Exit::NotOk
 }

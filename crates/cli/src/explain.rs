@@ -1,23 +1,18 @@
 //! What a code means: the words of docs/errors.md, the page that `do Explain^ZMIRRORVIP` reads as well.
 
-use crate::exit::Exit;
-use anstream::{eprintln, println};
+use crate::{exit::Exit, output};
 
 const PAGE: &str = include_str!("../../../docs/errors.md");
 
 /// Explains one code, or names them all.
 pub fn run(code: Option<&str>) -> Exit {
     let Some(code) = code else {
-        println!("{}", codes().join("\n"));
-        return Exit::Ok;
+        return output::only(&(codes().join("\n") + "\n"));
     };
     match explain(code) {
-        Some(text) => {
-            println!("{text}");
-            Exit::Ok
-        }
+        Some(text) => output::only(&(text + "\n")),
         None => {
-            eprintln!("mirrorvip: nothing is known of {code}; `mirrorvip explain` lists what there is");
+            output::tell(&format!("nothing is known of {code}; `mirrorvip explain` lists what there is"));
             Exit::Usage
         }
     }

@@ -1,7 +1,7 @@
 //! The command `mirrorvip`: the functions of the library on a shell, for set-up and automation. The routines of IRIS never call it.
 //!
 //! Read in this order: `options` (what is asked), `call` (one call of the core, and what a shell is to it), `show` (what a person
-//! reads), `exit` (what a script reads). Everything else is one small subcommand.
+//! reads), `exit` (what a script reads). `output` prints. Everything else is one small subcommand.
 
 #![forbid(unsafe_code)]
 
@@ -10,6 +10,7 @@ mod exit;
 mod explain;
 mod man;
 mod options;
+mod output;
 mod progress;
 mod show;
 #[cfg(feature = "simulate")]
@@ -20,10 +21,7 @@ use clap::{CommandFactory, Parser};
 use exit::Exit;
 use mirrorvip_core::{command::Action, config::schema};
 use options::{Command, Options};
-use std::{
-    io::{self, Write},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let exit = match Options::parse().command {
@@ -36,14 +34,14 @@ fn main() -> ExitCode {
             call::run(Action::Release, &options, &call::Extra { dry_run: change.dry_run, retry_for: 0 })
         }
         Command::Validate { config, json } => validate::run(&config, json),
-        Command::Schema => print(&format!("{:#}", schema::schema())),
+        Command::Schema => output::only(&format!("{:#}\n", schema::schema())),
         Command::Explain { code } => explain::run(code.as_deref()),
         #[cfg(feature = "simulate")]
         Command::Simulate(options) => simulate::run(&options),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Options::command(), "mirrorvip", &mut script);
-            write(&script)
+            output::only(&String::from_utf8_lossy(&script))
         }
         Command::Man { folder: Some(folder), .. } => man::write_all(&folder),
         Command::Man { command, folder: None } => man::run(command.as_deref()),
@@ -55,19 +53,7 @@ fn main() -> ExitCode {
 fn version(json: bool) -> Exit {
     let version = mirrorvip_core::command::version(env!("MIRRORVIP_COMMIT"));
     match version["summary"].as_str().filter(|_| !json) {
-        Some(summary) => print(summary),
-        None => print(&version.to_string()),
-    }
-}
-
-fn print(text: &str) -> Exit {
-    write(format!("{text}\n").as_bytes())
-}
-
-/// A reader that has seen enough, such as `head`, is no failure.
-fn write(bytes: &[u8]) -> Exit {
-    match io::stdout().lock().write_all(bytes) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => exit::failed(&error),
-        _ => Exit::Ok,
+        Some(summary) => output::only(&format!("{summary}\n")),
+        None => output::only(&format!("{version}\n")),
     }
 }

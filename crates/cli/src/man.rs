@@ -3,7 +3,7 @@
 use crate::{
     exit::{self, Exit},
     options::{Options, STATUSES},
-    write,
+    output,
 };
 use clap::{Command, CommandFactory};
 use clap_mangen::Man;
@@ -17,13 +17,13 @@ pub fn run(command: Option<&str>) -> Exit {
         Some(name) => match root.find_subcommand(name) {
             Some(found) => part(found),
             None => {
-                anstream::eprintln!("mirrorvip: {name} is no subcommand; `mirrorvip --help` lists them");
+                output::tell(&format!("{name} is no subcommand; `mirrorvip --help` lists them"));
                 return Exit::Usage;
             }
         },
     };
     match page {
-        Ok(page) => write(&page),
+        Ok(page) => output::only(&String::from_utf8_lossy(&page)),
         Err(error) => exit::failed(&error),
     }
 }

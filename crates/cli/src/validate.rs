@@ -1,7 +1,9 @@
 //! All mistakes of a configuration, without a connection.
 
-use crate::exit::{self, Exit};
-use anstream::{eprintln, println};
+use crate::{
+    exit::{self, Exit},
+    output,
+};
 use mirrorvip_core::{
     config::{Config, source},
     error::Error,
@@ -16,16 +18,25 @@ pub fn run(path: &Path, as_json: bool) -> Exit {
         Err(error) => return exit::failed(&error),
     };
     let read = source::read_config(&path).and_then(|text| Config::parse(&text, &path.display().to_string()));
-    match &read {
-        _ if as_json => println!("{}", json!({ "ok": read.is_ok(), "error": read.as_ref().err() })),
-        Ok(config) => println!("{}: a configuration for {}, without a mistake", path.display(), config.cloud),
-        Err(error) => tell(error),
+    let printed = match &read {
+        _ if as_json => output::print(&format!("{}\n", json!({ "ok": read.is_ok(), "error": read.as_ref().err() }))),
+        Ok(config) => {
+            output::print(&format!("{}: a configuration for {}, without a mistake\n", path.display(), config.cloud))
+        }
+        Err(error) => {
+            tell(error);
+            Ok(())
+        }
+    };
+    match (read, printed) {
+        (Err(_), _) => Exit::Usage,
+        (Ok(_), Err(_)) => Exit::NotOk,
+        (Ok(_), Ok(())) => Exit::Ok,
     }
-    if read.is_ok() { Exit::Ok } else { Exit::Usage }
 }
 
 /// One mistake in a line.
 fn tell(error: &Error) {
-    eprintln!("{}", error.message.replace("; `", ";\n`"));
-    eprintln!("{}", error.remedy);
+    output::tell(&error.message.replace("; `", ";\n`"));
+    output::tell(&error.remedy);
 }

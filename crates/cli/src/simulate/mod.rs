@@ -5,8 +5,8 @@ mod scenes;
 use crate::{
     call::Shell,
     exit::{self, Exit},
+    output,
 };
-use anstream::println;
 use clap::{Args, ValueEnum};
 use scenes::Scene;
 use std::{
@@ -56,7 +56,7 @@ pub fn run(options: &SimulateOptions) -> Exit {
     let scene = match scenes::of(options) {
         Ok(scene) => scene,
         Err(mistake) => {
-            anstream::eprintln!("mirrorvip: {mistake}");
+            output::tell(&mistake);
             return Exit::Usage;
         }
     };
@@ -72,32 +72,39 @@ pub fn run(options: &SimulateOptions) -> Exit {
 fn serve(scene: &Scene, folder: &Path) -> io::Result<()> {
     let shell = Shell::new()?;
     let files = Files::write(scene, folder)?;
-    println!("{}, on this machine alone, until Ctrl-C.", scene.title);
-    println!(
-        "The configuration of {}, {}:\n\n{:#}\n",
-        scene.members[1].name,
-        files.paths[1].display(),
-        scene.members[1].config
-    );
-    println!(
-        "That of {} differs in the address of the metadata. On real machines one file serves all members.\n",
-        scene.members[0].name
-    );
-    println!("In another terminal, as {}:\n", scene.members[1].name);
-    for call in ["check", "acquire --dry-run", "acquire", "status"] {
-        println!("  mirrorvip {call} --config {}", files.paths[1].display());
-    }
-    println!("\nAs {}:\n\n  mirrorvip status --config {}\n", scene.members[0].name, files.paths[0].display());
+    output::print(&introduction(scene, &files.paths))?;
     let mut shown = String::new();
     while !shell.is_asked_to_end() {
         let now = (scene.holders)();
         if now != shown {
-            println!("now: {now}");
+            output::print(&format!("now: {now}\n"))?;
             shown = now;
         }
         sleep(LOOK);
     }
     Ok(())
+}
+
+/// What can be done with it.
+fn introduction(scene: &Scene, paths: &[PathBuf; 2]) -> String {
+    let [first, second] = &scene.members;
+    let [a, b] = [0, 1].map(|n| paths[n].display());
+    let calls =
+        ["check", "acquire --dry-run", "acquire", "status"].map(|call| format!("  mirrorvip {call} --config {b}\n"));
+    format!(
+        "{}, on this machine alone, until Ctrl-C.\n\
+         The configuration of {}, {b}:\n\n{:#}\n\n\
+         That of {} differs in the address of the metadata. On real machines one file serves all members.\n\n\
+         In another terminal, as {}:\n\n{}\n\
+         As {}:\n\n  mirrorvip status --config {a}\n\n",
+        scene.title,
+        second.name,
+        second.config,
+        first.name,
+        second.name,
+        calls.concat(),
+        first.name,
+    )
 }
 
 /// The configurations of the two members; those that were written go away with this.

@@ -99,3 +99,19 @@ fn a_closed_pipe_is_no_panic() {
     assert!(ran.out.starts_with("{ 0\n"), "{ran:?}");
     assert_eq!(ran.err, "", "{ran:?}");
 }
+
+/// A disk that is full changes nothing that was done, and the status says how the call ended.
+#[test]
+fn what_cannot_be_printed_is_said_and_is_no_panic() {
+    use cloudsim::aws::{ENI_A, MEMBER_B, Simulator, World};
+    let full = || Stdio::from(fs::OpenOptions::new().write(true).open("/dev/full").expect("/dev/full"));
+    let sim = Simulator::start(World::overlay(1).held(VIP, ENI_A));
+    let config = on_aws(&sim, MEMBER_B);
+    for (action, status) in [("status", 4), ("acquire", 0), ("status", 0), ("validate", 1)] {
+        let done = config.command(action).stdout(full()).stderr(Stdio::piped()).spawn().expect("the command");
+        let done = done.wait_with_output().expect("its end");
+        let said = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert_eq!(done.status.code(), Some(status), "{action}: {said}");
+        assert_eq!(said, "mirrorvip: standard output: No space left on device (os error 28)\n", "{action}");
+    }
+}
