@@ -20,7 +20,7 @@ pub fn table() -> impl Iterator<Item = (&'static str, &'static str)> {
 const LIBRARIES: [&str; 6] = ["libc.so.6", "libm.so.6", "libgcc_s.so.1", "libpthread.so.0", "libdl.so.2", "ld-linux"];
 
 /// Bytes of the library.
-pub const LARGEST: u64 = 8_000_000;
+pub const LARGEST: u64 = 10_000_000;
 /// Bytes of the command, in which a simulated cloud is.
 pub const LARGEST_COMMAND: u64 = 12_000_000;
 
