@@ -28,36 +28,40 @@ fn cargo(arguments: &[&str]) -> String {
 
 /// Names and versions of all crates that the release builds in, those of its macros among them: the library's and the command's.
 fn built_in() -> BTreeSet<String> {
-    let mut crates = BTreeSet::new();
-    for platform in Platform::ALL {
-        let triple = platform.triple();
-        let tree = cargo(&[
-            "tree",
-            "--package",
-            "mirrorvip",
-            "--package",
-            "mirrorvip-cli",
-            "--edges",
-            "normal",
-            "--prefix",
-            "none",
-            "--format",
-            "{p}",
-            "--target",
-            &triple,
-        ]);
-        crates.extend(tree.lines().filter(|line| !line.is_empty()).map(|line| {
-            let mut words = line.split(' ');
-            let mut word = || words.next().expect("a name and a version");
-            format!("{} {}", word(), word().trim_start_matches('v'))
-        }));
-    }
+    let mut crates = built_into(&["mirrorvip", "mirrorvip-cli"]);
     // Our own, whose licence lies beside the notices.
     for own in ["mirrorvip", "mirrorvip-cli", "mirrorvip-core", "mirrorvip-callouts", "cloudsim"] {
         assert!(crates.remove(&format!("{own} {}", xtask::VERSION)), "{crates:?}");
     }
     assert!(crates.len() > 100, "{crates:?}");
     crates
+}
+
+/// The same of these packages of the workspace.
+fn built_into(packages: &[&str]) -> BTreeSet<String> {
+    let mut crates = BTreeSet::new();
+    let packages: Vec<&str> = packages.iter().flat_map(|package| ["--package", *package]).collect();
+    for platform in Platform::ALL {
+        let triple = platform.triple();
+        let how = ["--edges", "normal", "--prefix", "none", "--format", "{p}", "--target", &triple];
+        let tree = cargo(&[&["tree"], &packages[..], &how].concat());
+        crates.extend(tree.lines().filter(|line| !line.is_empty()).map(|line| {
+            let mut words = line.split(' ');
+            let mut word = || words.next().expect("a name and a version");
+            format!("{} {}", word(), word().trim_start_matches('v'))
+        }));
+    }
+    crates
+}
+
+/// A database process loads nothing for the sake of a shell.
+#[test]
+fn the_command_brings_nothing_into_the_library() {
+    let (library, command) = (built_into(&["mirrorvip"]), built_into(&["mirrorvip-cli"]));
+    let has = |crates: &BTreeSet<String>, name: &str| crates.iter().any(|known| known.split(' ').next() == Some(name));
+    for name in ["anstream", "axum", "clap", "clap_complete", "clap_mangen", "cloudsim", "rcgen", "signal-hook"] {
+        assert!(has(&command, name) && !has(&library, name), "{name}");
+    }
 }
 
 /// The folders in which cargo has the packages.
