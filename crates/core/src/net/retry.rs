@@ -9,13 +9,13 @@ use super::{
 };
 use crate::{
     deadline::Deadline,
-    error::{Code, Error, Result},
+    error::{Code, Error, REPORT_IT, Result},
     fate::{Cause, Fate},
     journal::{Journal, Step},
 };
 use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::future::{Either, select};
-use std::{cell::Cell, rc::Rc, time::Duration};
+use std::{cell::Cell, pin::Pin, rc::Rc, time::Duration};
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// What a call does to the cloud. After a lost response the engine reads before it repeats a change; a read is simply retried.
@@ -38,6 +38,10 @@ pub struct Policy {
     /// says "try later" ends the silence.
     pub longest_silence: Option<Duration>,
 }
+
+/// One attempt of a call, which keeps its value where the call finds it. Boxed: there may be two side by side, and the stack is that of
+/// a database process.
+type Attempt<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
 
 /// Makes calls for one cloud within one callout.
 #[derive(Clone)]
@@ -160,10 +164,28 @@ impl Caller {
         target: &str,
         attempt: impl AsyncFn() -> Result<T>,
     ) -> Result<T> {
+        // Each call's own code is the attempt alone. All that follows is in the library once.
+        let answer = Cell::new(None);
+        let (attempt, slot) = (&attempt, &answer);
+        let attempt = move || -> Attempt<'_> {
+            Box::pin(async move {
+                attempt().await.map(|value| slot.set(Some(value))).map_err(|error| with_fate(kind, error))
+            })
+        };
+        self.carry_out(kind, call, target, &attempt).await?;
+        answer.take().ok_or_else(|| Error::new(Code::Internal, format!("{call} succeeded without a value"), REPORT_IT))
+    }
+
+    async fn carry_out<'a>(
+        &self,
+        kind: Kind,
+        call: &str,
+        target: &str,
+        attempt: &dyn Fn() -> Attempt<'a>,
+    ) -> Result<()> {
         if kind == Kind::Change {
             self.journal.begin_change();
         }
-        let attempt = async || attempt().await.map_err(|error| with_fate(kind, error));
         let begun = Instant::now();
         let attempts = Cell::new(0);
         let _under_way = self.journal.begin(call, target);
@@ -183,13 +205,13 @@ impl Caller {
         result
     }
 
-    async fn repeat<T>(
+    async fn repeat<'a>(
         &self,
         kind: Kind,
         action: &str,
         attempts: &Cell<u32>,
-        attempt: impl AsyncFn() -> Result<T>,
-    ) -> Result<T> {
+        attempt: &dyn Fn() -> Attempt<'a>,
+    ) -> Result<()> {
         let mut delays = None;
         let mut last: Option<Error> = None;
         let mut heard = Instant::now();
@@ -209,14 +231,14 @@ impl Caller {
             };
             let sent = Instant::now();
             let answer = match kind {
-                Kind::Read => self.deadline.guard(self.read(attempts, &attempt)).await,
-                Kind::Change => self.deadline.guard(self.change(attempts, &attempt)).await,
+                Kind::Read => self.deadline.guard(self.read(attempts, attempt)).await,
+                Kind::Change => self.deadline.guard(self.change(attempts, attempt)).await,
             };
             drop(turn);
             let error = match answer {
-                Ok(Ok(value)) => {
+                Ok(Ok(())) => {
                     pace.speed_up(sent);
-                    return Ok(value);
+                    return Ok(());
                 }
                 Ok(Err(error)) => error,
                 // Cut off while the request was on its way.
@@ -305,7 +327,7 @@ impl Caller {
     }
 
     /// One attempt. An unanswered change has to leave time for the read that shows whether it was made.
-    async fn change<T>(&self, attempts: &Cell<u32>, attempt: &impl AsyncFn() -> Result<T>) -> Result<T> {
+    async fn change<'a>(&self, attempts: &Cell<u32>, attempt: &dyn Fn() -> Attempt<'a>) -> Result<()> {
         attempts.update(|tried| tried + 1);
         let left = self.deadline.remaining();
         let configured = self.policy.attempt_timeout;
@@ -317,7 +339,7 @@ impl Caller {
 
     /// One attempt, or two side by side: an answer that is late may be lost, and then a second question brings one; or the API is
     /// slow, and then the first one does.
-    async fn read<T>(&self, attempts: &Cell<u32>, attempt: &impl AsyncFn() -> Result<T>) -> Result<T> {
+    async fn read<'a>(&self, attempts: &Cell<u32>, attempt: &dyn Fn() -> Attempt<'a>) -> Result<()> {
         attempts.update(|tried| tried + 1);
         let begun = Instant::now();
         let configured = self.policy.attempt_timeout;
@@ -326,8 +348,7 @@ impl Caller {
         // Late in a call too there is time for a second answer.
         let patience = PATIENCE.min(self.patience.unwrap_or(longest)).min(self.deadline.remaining() / 3);
         let may_ask_again = self.policy.most_attempts.is_none_or(|most| attempts.get() < most);
-        // Boxed: there are two of them, and the stack is that of a database process.
-        let mut first = Box::pin(attempt());
+        let mut first = attempt();
         let cut = |longest| no_answer(Kind::Read, longest, self.what_to_do(longest));
         if patience >= longest || !may_ask_again {
             return timeout(longest, first).await.unwrap_or_else(|_| Err(cut(longest)));
@@ -337,7 +358,7 @@ impl Caller {
         }
         attempts.update(|tried| tried + 1);
         let longest = (patience + configured).min(left);
-        let answer = timeout_at(begun + longest, first_good(first, Box::pin(attempt()))).await;
+        let answer = timeout_at(begun + longest, first_good(first, attempt())).await;
         answer.unwrap_or_else(|_| Err(cut(longest)))
     }
 }
@@ -363,10 +384,7 @@ impl Drop for Cut<'_> {
 }
 
 /// The answer that comes first, if it is no failure; else the other one.
-async fn first_good<T>(
-    one: impl Future<Output = Result<T>> + Unpin,
-    other: impl Future<Output = Result<T>> + Unpin,
-) -> Result<T> {
+async fn first_good(one: Attempt<'_>, other: Attempt<'_>) -> Result<()> {
     match select(one, other).await {
         Either::Left((Err(_), other)) => other.await,
         Either::Right((Err(_), one)) => one.await,
