@@ -1,17 +1,17 @@
 //! Tells the library its commit, and makes the C header from the sources that define the ABI. The header is made in the
 //! build's own directory; `tests/header.rs` compares it with the committed `include/mirrorvip.h`.
 
+#[path = "crates/commit.rs"]
+mod commit;
+
 use mirrorvip_callouts::Callout;
-use std::{env, error::Error, path::PathBuf, process::Command};
+use std::{env, error::Error, path::PathBuf};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    for path in ["build.rs", "cbindgen.toml", "src/table.rs", "src/abi.rs", ".git/HEAD", ".git/refs/heads"] {
-        if PathBuf::from(path).exists() {
-            println!("cargo::rerun-if-changed={path}");
-        }
+    for path in ["build.rs", "cbindgen.toml", "src/table.rs", "src/abi.rs"] {
+        println!("cargo::rerun-if-changed={path}");
     }
-    println!("cargo::rerun-if-env-changed=MIRRORVIP_COMMIT");
-    println!("cargo::rustc-env=MIRRORVIP_COMMIT={}", commit());
+    commit::tell(".");
     let header = PathBuf::from(env::var("OUT_DIR")?).join("mirrorvip.h");
     let mut config = cbindgen::Config::from_file("cbindgen.toml")?;
     config.header = config.header.map(|text| text.replace("// CALLOUTS", &callouts()));
@@ -36,14 +36,4 @@ fn callouts() -> String {
         format!("//   {}  {name:<7}  {linkage:<4}   int {}({arguments})", callout.number(), callout.symbol())
     };
     Callout::ALL.map(line).join("\n")
-}
-
-/// The commit that is being built: what the release says, or what the checkout says, or "unknown" (a source archive).
-fn commit() -> String {
-    if let Ok(commit) = env::var("MIRRORVIP_COMMIT") {
-        return commit;
-    }
-    let git = Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).output();
-    let commit = git.ok().filter(|done| done.status.success()).and_then(|done| String::from_utf8(done.stdout).ok());
-    commit.map_or_else(|| "unknown".into(), |commit| commit.trim().to_owned())
 }
