@@ -33,8 +33,7 @@ async fn show(journal: &Journal) {
     loop {
         sleep(REFRESH).await;
         let waiting = journal.under_way();
-        let slow = waiting.iter().filter(|asked| asked.since.elapsed() >= SLOW);
-        let line = slow.max_by_key(|asked| asked.since.elapsed()).map(|oldest| {
+        let line = waiting.first().filter(|oldest| oldest.since.elapsed() >= SLOW).map(|oldest| {
             let on = if oldest.target.is_empty() { String::new() } else { format!(" on {}", oldest.target) };
             let more = match waiting.len() {
                 0 | 1 => String::new(),
