@@ -142,10 +142,8 @@ impl Release<'_> {
             let manifest = member["manifest_path"].as_str().context("a member without a manifest")?;
             folders.push((member["name"] == package, Path::new(manifest).with_file_name(format!("{NAME}.json"))));
         }
-        if package == COMMAND_PACKAGE {
-            let manifest = folders.iter().find(|(is_it, _)| *is_it).map(|(_, path)| path.with_file_name("Cargo.toml"));
-            cargo.arg("--manifest-path").arg(manifest.context("no such package")?);
-        }
+        let manifest = folders.iter().find(|(is_it, _)| *is_it).map(|(_, path)| path.with_file_name("Cargo.toml"));
+        cargo.arg("--manifest-path").arg(manifest.context("no such package")?);
         let done = run(&mut cargo);
         let mut bill = None;
         for (is_it, path) in folders {
