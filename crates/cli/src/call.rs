@@ -107,7 +107,7 @@ impl Shell {
         self.ends.load(Ordering::Relaxed)
     }
 
-    /// Until the time is over or this process is asked to end, of which nothing but the flag tells.
+    /// Waits, unless this process is asked to end. Only the flag says so, so it is looked at again and again.
     fn wait(&self, time: Duration) {
         let begun = Instant::now();
         while begun.elapsed() < time && !self.is_asked_to_end() {

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 /// The exit statuses, as `--help` and the manual page tell them.
 pub const STATUSES: &str = "\
-Exit status of check, acquire and release: 0 ok; 1 not ok; 2 a mistake in the usage or in the configuration; 3 not known, since the cloud \
-could not be read or time was over.\n\
-Exit status of status: 0 this member holds the VIP; 4 another one does; 5 nobody does, or several; 3 not known; 2 as above.\n\
+Exit status of check, acquire and release: 0 ok; 1 not ok; 2 a mistake in the usage or in the configuration; 3 not known, since a change could \
+not be confirmed.\n\
+Exit status of status: 0 this member holds the VIP; 4 another one does; 5 nobody does, or several; 3 not known, since the cloud \
+could not be read; 2 as above.\n\
 Warnings do not change it. With --json the report says more.";
 
 /// Moves the virtual IP of an InterSystems IRIS mirror in AWS, Azure and GCP
@@ -27,7 +28,7 @@ pub enum Command {
     Check(CallOptions),
     /// Say who holds the VIP; changes nothing
     Status(CallOptions),
-    /// Bring the VIP to this member, whoever holds it: for the primary alone
+    /// Bring the VIP to this member, whoever holds it; call it on the primary only
     Acquire {
         #[command(flatten)]
         call: CallOptions,

@@ -24,7 +24,7 @@ pub fn print(text: &str) -> io::Result<()> {
     }
 }
 
-/// The status of a subcommand that does nothing but print.
+/// Prints, for a subcommand that does nothing else, and answers its exit status.
 pub fn only(text: &str) -> Exit {
     print(text).map_or(Exit::NotOk, |()| Exit::Ok)
 }

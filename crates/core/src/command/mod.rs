@@ -53,7 +53,7 @@ impl Call {
         }
     }
 
-    /// Where its requests to the cloud are noted, for whoever wants to see them while it runs.
+    /// The journal of its requests to the cloud. It can be read while the call runs.
     pub fn journal(&self) -> Journal {
         self.journal.clone()
     }

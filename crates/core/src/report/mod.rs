@@ -65,7 +65,7 @@ pub struct Report {
     pub elapsed_ms: u64,
     /// Every request to the cloud.
     pub steps: Vec<Step>,
-    /// The summary without cause and act, for whoever shows these below it.
+    /// The summary without the cause and without what to do. The command shows those on lines of their own.
     #[serde(skip)]
     pub headline: String,
     /// What must not be in the text.
